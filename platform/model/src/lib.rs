@@ -1,0 +1,25 @@
+//! The words of the platform as types: who, where, which shard, since which epoch.
+//!
+//! Pure: no I/O, no clock, no randomness. Everything else in the workspace depends on this crate and it depends
+//! on nothing of ours. Start with [`shard`] for the unit of everything and [`table`] for where it lives.
+
+pub mod actor;
+pub mod class;
+pub mod header;
+pub mod id;
+pub mod place;
+pub mod problem;
+pub mod root;
+pub mod shard;
+pub mod table;
+pub mod version;
+
+pub use actor::{Actor, Role};
+pub use class::DataClass;
+pub use id::{IdempotencyKey, InvalidId, RequestId, UserId, WorldId};
+pub use place::{CellId, CountryCode, HomeId, Jurisdiction, NodeId, RegionId};
+pub use problem::{Code, Problem};
+pub use root::{RootId, RootKind, RootRef};
+pub use shard::ShardId;
+pub use table::{Cell, CellState, Home, Node, RoutingTable, ShardRoute, TableDelta, TokenKey};
+pub use version::{Epoch, EpochPosition, Generation, Incarnation, Position, ReplicaId, Term};

@@ -1,0 +1,375 @@
+//! The catalogue of error codes that apps see, and the one shape in which they see them (RFC 9457).
+//!
+//! A code is stable: apps branch on it. What is wrong in one request stands in `detail`, which may change.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+/// One row of the catalogue: `(variant, "code", status, retryable, "title")`.
+macro_rules! catalogue {
+    ($(($variant:ident, $code:literal, $status:literal, $retry:literal, $title:literal)),* $(,)?) => {
+        /// A stable error code. `retryable` says that the same request may be sent again unchanged.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($variant),* }
+
+        impl Code {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+            pub fn as_str(self) -> &'static str { match self { $(Self::$variant => $code),* } }
+            pub fn status(self) -> u16 { match self { $(Self::$variant => $status),* } }
+            pub fn retryable(self) -> bool { match self { $(Self::$variant => $retry),* } }
+            pub fn title(self) -> &'static str { match self { $(Self::$variant => $title),* } }
+        }
+    };
+}
+
+catalogue![
+    // What the app sent is wrong.
+    (
+        BadRequest,
+        "bad-request",
+        400,
+        false,
+        "The request cannot be understood"
+    ),
+    (
+        AmbiguousFraming,
+        "ambiguous-framing",
+        400,
+        false,
+        "The length of the request is ambiguous"
+    ),
+    (
+        DuplicateHeader,
+        "duplicate-header",
+        400,
+        false,
+        "A header that may stand once stands twice"
+    ),
+    (
+        InvalidBody,
+        "invalid-body",
+        400,
+        false,
+        "The body is not what this path takes"
+    ),
+    (
+        InvalidCursor,
+        "invalid-cursor",
+        400,
+        false,
+        "The cursor is not one of ours"
+    ),
+    (
+        IdempotencyKeyMissing,
+        "idempotency-key-missing",
+        400,
+        false,
+        "This command needs an Idempotency-Key"
+    ),
+    (
+        IdempotencyKeyInvalid,
+        "idempotency-key-invalid",
+        400,
+        false,
+        "The Idempotency-Key is not a UUIDv7"
+    ),
+    (
+        IdempotencyExpired,
+        "idempotency-expired",
+        409,
+        false,
+        "The Idempotency-Key is older than 7 days"
+    ),
+    (
+        IdempotencyMismatch,
+        "idempotency-mismatch",
+        422,
+        false,
+        "The key was used for another request"
+    ),
+    (NotFound, "not-found", 404, false, "There is no such thing here"),
+    (
+        MethodNotAllowed,
+        "method-not-allowed",
+        405,
+        false,
+        "The path does not take this method"
+    ),
+    (
+        VersionConflict,
+        "version-conflict",
+        412,
+        false,
+        "The record has changed since it was read"
+    ),
+    (
+        BodyTooLarge,
+        "body-too-large",
+        413,
+        false,
+        "The body is past the limit"
+    ),
+    (
+        HeaderTooLarge,
+        "header-too-large",
+        431,
+        false,
+        "The headers are past the limit"
+    ),
+    (
+        RequestTimeout,
+        "request-timeout",
+        408,
+        true,
+        "The request took too long to arrive"
+    ),
+    // Workout files.
+    (
+        UnsupportedFile,
+        "unsupported-file",
+        415,
+        false,
+        "The file is no FIT, GPX or TCX"
+    ),
+    (EmptyFile, "empty-file", 422, false, "The file holds no workout"),
+    (
+        CorruptFile,
+        "corrupt-file",
+        422,
+        false,
+        "The file is damaged from its beginning"
+    ),
+    (
+        FileTooLarge,
+        "file-too-large",
+        413,
+        false,
+        "The file is past the limit once unpacked"
+    ),
+    // Who the caller is.
+    (
+        Unauthenticated,
+        "unauthenticated",
+        401,
+        false,
+        "A token is needed"
+    ),
+    (InvalidToken, "invalid-token", 401, false, "The token is not good"),
+    (
+        ExpiredToken,
+        "expired-token",
+        401,
+        false,
+        "The token has expired: refresh it"
+    ),
+    (
+        RevokedToken,
+        "revoked-token",
+        401,
+        false,
+        "The session was ended: log in again"
+    ),
+    (
+        RefreshReused,
+        "refresh-reused",
+        401,
+        false,
+        "A refresh token was used twice: its session is ended"
+    ),
+    (
+        InvalidCredentials,
+        "invalid-credentials",
+        401,
+        false,
+        "Address or password is wrong"
+    ),
+    (Forbidden, "forbidden", 403, false, "The caller may not do this"),
+    (
+        TooManyAttempts,
+        "too-many-attempts",
+        429,
+        true,
+        "Too many attempts: wait"
+    ),
+    // People and places.
+    (
+        InvalidAddress,
+        "invalid-address",
+        422,
+        false,
+        "The e-mail address is not one"
+    ),
+    (
+        WeakPassword,
+        "weak-password",
+        422,
+        false,
+        "The password is too short or too long"
+    ),
+    (
+        ClaimTaken,
+        "claim-taken",
+        409,
+        false,
+        "Someone else holds this address"
+    ),
+    (
+        CountryNotServed,
+        "country-not-served",
+        422,
+        false,
+        "No home may hold people of this country"
+    ),
+    (UnknownHome, "unknown-home", 404, false, "There is no such home"),
+    (
+        WrongHost,
+        "wrong-host",
+        421,
+        false,
+        "This host serves another home"
+    ),
+    // Where the shard is.
+    (Moved, "moved", 421, true, "Another node serves this shard"),
+    (Moving, "moving", 503, true, "The shard is changing its node"),
+    (
+        Lost,
+        "lost",
+        409,
+        false,
+        "The write that you saw was cut off by a failover"
+    ),
+    // What the platform cannot do now.
+    (
+        Conflict,
+        "conflict",
+        409,
+        true,
+        "Too many changed the same thing at once"
+    ),
+    (Overloaded, "overloaded", 503, true, "The cell is at its limit"),
+    (Unavailable, "unavailable", 503, true, "The cell cannot serve now"),
+    (Timeout, "timeout", 504, true, "The cell did not answer in time"),
+    (
+        OutcomeUnknown,
+        "outcome-unknown",
+        503,
+        true,
+        "The write may have happened: send it again with its key"
+    ),
+    (
+        LimitExceeded,
+        "limit-exceeded",
+        422,
+        false,
+        "A bound of the platform is reached"
+    ),
+    (Internal, "internal", 500, false, "A fault of ours"),
+];
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An error as an app sees it: `application/problem+json`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    pub code: Code,
+    /// What was wrong in this request. Never personal data.
+    pub detail: Option<String>,
+    /// Seconds after which a retry makes sense (also sent as `Retry-After`).
+    pub retry_after_s: Option<u32>,
+    /// Further members of the document.
+    pub members: Map<String, Value>,
+}
+
+impl Problem {
+    pub const CONTENT_TYPE: &'static str = "application/problem+json";
+
+    pub fn new(code: Code) -> Self {
+        Self {
+            code,
+            detail: None,
+            retry_after_s: None,
+            members: Map::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    #[must_use]
+    pub fn retry_after_s(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The document, members in alphabetical order.
+    pub fn to_json(&self) -> String {
+        let mut document = self.members.clone();
+        document.insert(
+            "type".into(),
+            json!(format!("urn:meridian:problem:{}", self.code)),
+        );
+        document.insert("code".into(), json!(self.code.as_str()));
+        document.insert("title".into(), json!(self.code.title()));
+        document.insert("status".into(), json!(self.code.status()));
+        document.insert("retryable".into(), json!(self.code.retryable()));
+        if let Some(detail) = &self.detail {
+            document.insert("detail".into(), json!(detail));
+        }
+        Value::Object(document).to_string()
+    }
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.detail {
+            Some(detail) => write!(f, "{}: {detail}", self.code),
+            None => write!(f, "{}: {}", self.code, self.code.title()),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_one_document_with_a_stable_code() {
+        let text = Problem::new(Code::EmptyFile)
+            .detail("0 records")
+            .with("records", 0)
+            .to_json();
+        let expected = concat!(
+            r#"{"code":"empty-file","detail":"0 records","records":0,"retryable":false,"status":422,"#,
+            r#""title":"The file holds no workout","type":"urn:meridian:problem:empty-file"}"#
+        );
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn codes_are_unique() {
+        let codes: std::collections::BTreeSet<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
+        assert_eq!(codes.len(), Code::ALL.len());
+    }
+}

@@ -1,0 +1,231 @@
+//! The routing table: home and shard -> cell, node, epoch. Kept by the controllers, followed by routers and nodes.
+//!
+//! This is the plain form. `router/table` compiles it into a dense one for look-ups.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{UserId, WorldId};
+use crate::place::{CellId, CountryCode, HomeId, Jurisdiction, NodeId, RegionId};
+use crate::shard::ShardId;
+use crate::version::{Epoch, Generation, Incarnation};
+
+/// One version of the whole table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutingTable {
+    pub world: WorldId,
+    pub generation: Generation,
+    /// The host name that has no home: where every app begins.
+    pub common_host: String,
+    pub countries: BTreeMap<CountryCode, Jurisdiction>,
+    pub homes: BTreeMap<HomeId, Home>,
+    /// Number of directory shards of each authority.
+    pub authorities: BTreeMap<Jurisdiction, u16>,
+    pub cells: BTreeMap<CellId, Cell>,
+    pub nodes: BTreeMap<NodeId, Node>,
+    pub shards: BTreeMap<ShardId, ShardRoute>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// Fixed when the home is made.
+    pub shard_count: u16,
+    /// The home's own host name, given to apps with each token.
+    pub host: String,
+    /// Public keys under which the home's tokens are good, newest last.
+    pub token_keys: Vec<TokenKey>,
+}
+
+/// The public half of a home's token key (Ed25519, RFC 8032).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenKey {
+    /// Key id, as in the token's header.
+    pub kid: String,
+    pub public: [u8; 32],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    pub region: RegionId,
+    pub state: CellState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellState {
+    /// Takes users and shards.
+    Open,
+    /// Takes nothing new.
+    Cordoned,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// The advertised address, `host:port`.
+    pub address: String,
+    pub incarnation: Incarnation,
+}
+
+/// Who serves a shard, and since which epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardRoute {
+    pub node: NodeId,
+    pub epoch: Epoch,
+}
+
+/// What leads from one generation to the next. Absent in a map: unchanged; `None`: removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableDelta {
+    pub from: Generation,
+    pub to: Generation,
+    pub common_host: Option<String>,
+    pub countries: BTreeMap<CountryCode, Option<Jurisdiction>>,
+    pub homes: BTreeMap<HomeId, Option<Home>>,
+    pub authorities: BTreeMap<Jurisdiction, Option<u16>>,
+    pub cells: BTreeMap<CellId, Option<Cell>>,
+    pub nodes: BTreeMap<NodeId, Option<Node>>,
+    pub shards: BTreeMap<ShardId, Option<ShardRoute>>,
+}
+
+/// A delta that does not begin where the table stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the table is at {have}, the delta begins at {from}: ask for a snapshot")]
+pub struct DeltaGap {
+    pub have: Generation,
+    pub from: Generation,
+}
+
+impl RoutingTable {
+    /// A table that knows nothing yet, generation 0.
+    pub fn empty(world: WorldId) -> Self {
+        Self {
+            world,
+            generation: Generation(0),
+            common_host: String::new(),
+            countries: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            authorities: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            shards: BTreeMap::new(),
+        }
+    }
+
+    /// The shard that owns a person of `home`; `None` if there is no such home.
+    pub fn shard_of_user(&self, home: &HomeId, user: UserId) -> Option<ShardId> {
+        self.homes
+            .get(home)
+            .map(|h| ShardId::of_user(home, h.shard_count, user))
+    }
+
+    /// The directory shard of `authority` that holds claims with this digest.
+    pub fn shard_of_claim(&self, authority: &Jurisdiction, digest: &[u8]) -> Option<ShardId> {
+        self.authorities.get(authority).map(|count| ShardId::Directory {
+            authority: authority.clone(),
+            index: crate::shard::directory_index(digest, *count),
+        })
+    }
+
+    /// The node that serves `shard`, with its route.
+    pub fn primary_of(&self, shard: &ShardId) -> Option<(&ShardRoute, &Node)> {
+        let route = self.shards.get(shard)?;
+        Some((route, self.nodes.get(&route.node)?))
+    }
+
+    /// What leads from `self` to `next`.
+    pub fn delta_to(&self, next: &Self) -> TableDelta {
+        TableDelta {
+            from: self.generation,
+            to: next.generation,
+            common_host: (self.common_host != next.common_host).then(|| next.common_host.clone()),
+            countries: changes(&self.countries, &next.countries),
+            homes: changes(&self.homes, &next.homes),
+            authorities: changes(&self.authorities, &next.authorities),
+            cells: changes(&self.cells, &next.cells),
+            nodes: changes(&self.nodes, &next.nodes),
+            shards: changes(&self.shards, &next.shards),
+        }
+    }
+
+    /// Applies a delta in place.
+    ///
+    /// # Errors
+    /// [`DeltaGap`] when the delta begins elsewhere; the table is unchanged.
+    pub fn apply(&mut self, delta: TableDelta) -> Result<(), DeltaGap> {
+        if delta.from != self.generation {
+            return Err(DeltaGap {
+                have: self.generation,
+                from: delta.from,
+            });
+        }
+        if let Some(host) = delta.common_host {
+            self.common_host = host;
+        }
+        change(&mut self.countries, delta.countries);
+        change(&mut self.homes, delta.homes);
+        change(&mut self.authorities, delta.authorities);
+        change(&mut self.cells, delta.cells);
+        change(&mut self.nodes, delta.nodes);
+        change(&mut self.shards, delta.shards);
+        self.generation = delta.to;
+        Ok(())
+    }
+}
+
+fn changes<K: Ord + Clone, V: PartialEq + Clone>(
+    old: &BTreeMap<K, V>,
+    new: &BTreeMap<K, V>,
+) -> BTreeMap<K, Option<V>> {
+    let set = new
+        .iter()
+        .filter(|(k, v)| old.get(*k) != Some(v))
+        .map(|(k, v)| (k.clone(), Some(v.clone())));
+    let removed = old
+        .keys()
+        .filter(|k| !new.contains_key(*k))
+        .map(|k| (k.clone(), None));
+    set.chain(removed).collect()
+}
+
+fn change<K: Ord, V>(map: &mut BTreeMap<K, V>, changes: BTreeMap<K, Option<V>>) {
+    for (key, value) in changes {
+        match value {
+            Some(value) => map.insert(key, value),
+            None => map.remove(&key),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(generation: u64) -> RoutingTable {
+        let world = WorldId::new(&"a".repeat(64)).expect("an id");
+        RoutingTable {
+            generation: Generation(generation),
+            ..RoutingTable::empty(world)
+        }
+    }
+
+    #[test]
+    fn a_delta_leads_from_one_table_to_the_next() {
+        let mut old = table(1);
+        old.countries
+            .insert("FR".parse().expect("a country"), "eu".parse().expect("a place"));
+        let mut new = table(2);
+        new.countries
+            .insert("DE".parse().expect("a country"), "eu".parse().expect("a place"));
+        let delta = old.delta_to(&new);
+        old.apply(delta.clone()).expect("begins at 1");
+        assert_eq!(old, new);
+        assert_eq!(
+            old.apply(delta),
+            Err(DeltaGap {
+                have: Generation(2),
+                from: Generation(1)
+            })
+        );
+    }
+}
