@@ -1,0 +1,213 @@
+//! HTTP on one connection: which version, its limits, and the reasons for which it ends before its client ends it.
+//!
+//! Who the client is has been settled before; what it may ask is settled by the service.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use tower::ServiceExt;
+
+use super::{HttpBody, HttpService, Limits, PeerAddress};
+use crate::clock::Clock;
+use crate::tasks::TaskGroup;
+use crate::tls::{self, PeerIdentity};
+
+/// Stream resets that a client may cause before its connection is closed (rapid reset, CVE-2023-44487).
+const RESETS_MAX: usize = 64;
+/// HTTP/2 pings: a peer that does not answer in this time is gone.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// What running requests have left once the client's certificate has ended.
+const CERTIFICATE_GRACE: Duration = Duration::from_secs(60);
+
+/// Speaks HTTP on one connection until it ends, or until there is a reason to end it.
+pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
+    stream: TlsStream<TcpStream>,
+    peer: Option<PeerIdentity>,
+    limits: Limits,
+    service: S,
+    tasks: &TaskGroup,
+) {
+    let address = stream.get_ref().0.peer_addr().ok().map(PeerAddress);
+    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let clock = Clock::system();
+    let certificate_left = peer.as_ref().and_then(|_| certificate_left(&stream, &clock));
+    let certificate_ends = certificate_left.map(|left| clock.monotonic() + left);
+    let activity = Arc::new(Activity::default());
+    let begun = Arc::clone(&activity);
+    let with_peer = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        let extensions = request.extensions_mut();
+        peer.clone().map(|peer| extensions.insert(peer));
+        address.map(|address| extensions.insert(address));
+        let running = begun.begin();
+        let answer = service.clone().oneshot(request);
+        async move {
+            let answered = answer.await;
+            drop(running);
+            answered
+        }
+    });
+    let builder = builder(limits, is_h2, tasks);
+    let mut connection =
+        std::pin::pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), with_peer));
+    let _open = Open::new();
+    let end = tokio::select! {
+        ended = connection.as_mut() => return note(ended),
+        end = reason_to_end(&activity, limits, certificate_left, tasks) => end,
+    };
+    tracing::debug!(?end, "ending a connection");
+    if end == End::Silent {
+        return;
+    }
+    connection.as_mut().graceful_shutdown();
+    match certificate_ends {
+        Some(ends) => {
+            let left = ends.saturating_sub(clock.monotonic()) + CERTIFICATE_GRACE;
+            let _ = tokio::time::timeout(left, connection).await;
+        }
+        None => note(connection.await),
+    }
+}
+
+fn note(ended: Result<(), super::BoxError>) {
+    if let Err(error) = ended {
+        tracing::debug!(error, "a connection ended early");
+    }
+}
+
+/// Why we end a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The process ends.
+    Shutdown,
+    /// The client's certificate has ended.
+    Certificate,
+    /// The client connected and asked nothing.
+    Silent,
+    /// The client has asked nothing for long.
+    Idle,
+}
+
+async fn reason_to_end(
+    activity: &Activity,
+    limits: Limits,
+    certificate_left: Option<Duration>,
+    tasks: &TaskGroup,
+) -> End {
+    let certificate_end = async {
+        match certificate_left {
+            Some(left) => tokio::time::sleep(left).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = tasks.cancelled() => End::Shutdown,
+        () = certificate_end => End::Certificate,
+        end = activity.idle(limits) => end,
+    }
+}
+
+/// How long the client's certificate is still good.
+fn certificate_left(stream: &TlsStream<TcpStream>, clock: &Clock) -> Option<Duration> {
+    let certificate = stream.get_ref().1.peer_certificates()?.first()?;
+    let ends_s = tls::certificate_ends_s(certificate)?;
+    Some(Duration::from_secs(ends_s.saturating_sub(clock.unix_s())))
+}
+
+/// Requests of one connection: begun ever, and answered ever.
+#[derive(Default)]
+struct Activity {
+    begun: AtomicU64,
+    answered: AtomicU64,
+}
+
+/// A request that has no answer yet.
+struct Running(Arc<Activity>);
+
+impl Activity {
+    fn begin(self: &Arc<Self>) -> Running {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Running(Arc::clone(self))
+    }
+
+    /// Returns when the connection has been without requests for too long. Answers whose bodies are still being
+    /// sent do not count, but ending in order lets them finish.
+    async fn idle(&self, limits: Limits) -> End {
+        tokio::time::sleep(limits.header_read).await;
+        if self.begun.load(Ordering::Relaxed) == 0 {
+            return End::Silent;
+        }
+        loop {
+            let before = self.begun.load(Ordering::Relaxed);
+            tokio::time::sleep(limits.idle).await;
+            let begun = self.begun.load(Ordering::Relaxed);
+            if begun == before && begun == self.answered.load(Ordering::Relaxed) {
+                return End::Idle;
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.answered.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts open connections.
+struct Open;
+
+impl Open {
+    fn new() -> Self {
+        metrics::gauge!("serve_connections").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        metrics::gauge!("serve_connections").decrement(1.0);
+    }
+}
+
+fn builder(limits: Limits, is_h2: bool, tasks: &TaskGroup) -> Builder<InGroup> {
+    let mut builder = Builder::new(InGroup(tasks.clone()));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_read)
+        .max_headers(limits.headers)
+        .max_buf_size(limits.header_bytes.max(8_192) as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(limits.header_bytes)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(RESETS_MAX)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_EVERY);
+    // TLS has settled which of the two it is, so no bytes are waited for to find out.
+    if is_h2 {
+        builder.http2_only()
+    } else {
+        builder.http1_only()
+    }
+}
+
+/// Runs the streams of HTTP/2 connections in the group.
+#[derive(Clone)]
+struct InGroup(TaskGroup);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for InGroup {
+    fn execute(&self, f: F) {
+        self.0.spawn_tracked("h2-stream", f);
+    }
+}

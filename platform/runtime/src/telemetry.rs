@@ -1,0 +1,124 @@
+//! What a process says about itself: logs, metrics, trace context.
+//!
+//! Never personal data: callers log ids and codes. Logs go to stderr; metrics are rendered for whoever asks, on the
+//! process's own listener.
+
+mod trace;
+
+use std::io::IsTerminal;
+use std::sync::LazyLock;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+pub use trace::{InvalidTraceparent, TraceContext};
+
+/// The filter used when the one that was asked for cannot be read.
+const DEFAULT_FILTER: &str = "info";
+
+/// Bounds of histograms whose name ends in `_seconds`, in seconds.
+const SECONDS_BUCKETS: [f64; 15] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON document a line, for machines.
+    Json,
+    /// Text for people.
+    Human,
+}
+
+impl Default for LogFormat {
+    /// For people on a terminal, for machines elsewhere.
+    fn default() -> Self {
+        if std::io::stderr().is_terminal() {
+            Self::Human
+        } else {
+            Self::Json
+        }
+    }
+}
+
+/// Starts logging to stderr. `filter` is as in `RUST_LOG`, such as `info,openraft=warn`; one that cannot be read is
+/// named in a warning and `info` is used. A second call changes nothing.
+pub fn init(format: LogFormat, filter: &str) {
+    let read = EnvFilter::try_new(filter);
+    let refused = read.as_ref().err().map(ToString::to_string);
+    let registry =
+        tracing_subscriber::registry().with(read.unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER)));
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        LogFormat::Human => registry.with(layer.with_ansi(color())).try_init(),
+    };
+    if let (Ok(()), Some(refused)) = (started, refused) {
+        tracing::warn!(
+            filter,
+            refused,
+            "the log filter cannot be read; `{DEFAULT_FILTER}` is used"
+        );
+    }
+}
+
+fn color() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+/// The metrics of this process.
+#[derive(Clone, Debug)]
+pub struct MetricsHandle(PrometheusHandle);
+
+impl MetricsHandle {
+    /// The metrics in the Prometheus text format.
+    pub fn render(&self) -> String {
+        // Histograms collect samples until someone asks; this moves them into their buckets.
+        self.0.run_upkeep();
+        self.0.render()
+    }
+
+    /// Moves samples into buckets. Call it now and then where nobody may ever ask, or memory grows.
+    pub fn upkeep(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+/// The recorder of this process, installed at the first call: what `metrics::counter!` and the like record from then
+/// on is kept. Call it first in `main`.
+pub fn metrics() -> MetricsHandle {
+    static RECORDER: LazyLock<PrometheusHandle> = LazyLock::new(install);
+    MetricsHandle(RECORDER.clone())
+}
+
+fn install() -> PrometheusHandle {
+    use metrics_exporter_prometheus::Matcher;
+    let seconds = Matcher::Suffix("_seconds".to_owned());
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(seconds, &SECONDS_BUCKETS)
+        .expect("there are buckets")
+        .build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_err() {
+        tracing::warn!("another metrics recorder is installed: ours stays empty");
+    }
+    handle
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_recorded_is_rendered() {
+        let handle = super::metrics();
+        metrics::counter!("probe_total", "kind" => "unit").increment(2);
+        metrics::histogram!("probe_seconds").record(0.004);
+        let text = super::metrics().render();
+        assert!(text.contains(r#"probe_total{kind="unit"} 2"#), "{text}");
+        assert!(text.contains(r#"probe_seconds_bucket{le="0.005"} 1"#), "{text}");
+        handle.upkeep();
+    }
+}
