@@ -1,0 +1,292 @@
+//! What an operator asks of the controllers. Commands are sent again only if surely nobody took them.
+
+mod status;
+
+use platform_model::{CellId, CellState, CountryCode, Generation, Jurisdiction, ShardId};
+use platform_runtime::clock::Clock;
+use platform_runtime::tls::Identity;
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+use crate::channel::InvalidAddress;
+use crate::controllers::{COMMAND, CallError, Controllers, MEMBERS, REPORT};
+use crate::convert::cell_state;
+use crate::frame::{FRAME_VERSION, MESSAGE_BYTES_MAX};
+use crate::pb;
+use crate::pb::admin_client::AdminClient as Client;
+
+pub use crate::spec::{AuthoritySpec, CellSpec, HomeSpec, WorldSpec};
+pub use status::{Member, NodeReport, ShardRecord, WorldStatus};
+
+/// Clone: a shared handle.
+#[derive(Clone)]
+pub struct AdminClient {
+    controllers: Controllers,
+}
+
+/// A command was taken and applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Number of the decision; 0 if it was so already.
+    pub sequence: u64,
+    /// Generation of the routing table after it.
+    pub generation: Generation,
+}
+
+impl AdminClient {
+    /// # Errors
+    /// For an empty list, or an address that is none. Does no I/O.
+    pub fn connect(
+        controllers: Vec<String>,
+        identity: Identity,
+        clock: Clock,
+    ) -> Result<Self, InvalidAddress> {
+        Ok(Self {
+            controllers: Controllers::new(controllers, identity, clock)?,
+        })
+    }
+
+    /// The world as the leader knows it, or, while nobody leads, as one controller does.
+    ///
+    /// # Errors
+    /// When no controller answers.
+    pub async fn status(&self) -> Result<WorldStatus, CallError> {
+        self.read_status(false).await
+    }
+
+    /// What the controller that answers first knows by itself.
+    ///
+    /// # Errors
+    /// When no controller answers.
+    pub async fn status_local(&self) -> Result<WorldStatus, CallError> {
+        self.read_status(true).await
+    }
+
+    async fn read_status(&self, local: bool) -> Result<WorldStatus, CallError> {
+        let request = pb::StatusRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            local,
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { client(channel).status(request).await }
+        };
+        let reply = self.controllers.call(REPORT, send).await?;
+        let address = reply.controller.clone();
+        reply
+            .try_into()
+            .map_err(|e: status::InvalidStatus| CallError::InvalidAnswer {
+                address,
+                cause: e.to_string(),
+            })
+    }
+
+    /// Makes the world, once. Its shards are placed as the first node of each cell registers.
+    ///
+    /// # Errors
+    /// `world-exists` the second time.
+    pub async fn init_world(&self, spec: &WorldSpec) -> Result<Accepted, CallError> {
+        let request = pb::InitWorldRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            spec: Some(spec.into()),
+        };
+        self.command(request, async |channel, request| {
+            client(channel).init_world(request).await
+        })
+        .await
+    }
+
+    /// # Errors
+    /// `exists`, or the rule that the home breaks.
+    pub async fn create_home(&self, home: &HomeSpec, reason: &str) -> Result<Accepted, CallError> {
+        let request = pb::CreateHomeRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            home: Some(home.into()),
+            reason: reason.to_owned(),
+        };
+        self.command(request, async |channel, request| {
+            client(channel).create_home(request).await
+        })
+        .await
+    }
+
+    /// # Errors
+    /// `exists`.
+    pub async fn create_cell(&self, cell: &CellSpec, reason: &str) -> Result<Accepted, CallError> {
+        let request = pb::CreateCellRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            cell: Some(cell.into()),
+            reason: reason.to_owned(),
+        };
+        self.command(request, async |channel, request| {
+            client(channel).create_cell(request).await
+        })
+        .await
+    }
+
+    /// # Errors
+    /// `exists`, or the rule that the authority breaks.
+    pub async fn create_authority(&self, spec: &AuthoritySpec, reason: &str) -> Result<Accepted, CallError> {
+        let request = pb::CreateAuthorityRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            authority: Some(spec.into()),
+            reason: reason.to_owned(),
+        };
+        self.command(request, async |channel, request| {
+            client(channel).create_authority(request).await
+        })
+        .await
+    }
+
+    /// Says to which jurisdiction residents of a country belong.
+    ///
+    /// # Errors
+    /// When no home is of that jurisdiction.
+    pub async fn set_country(
+        &self,
+        country: CountryCode,
+        jurisdiction: &Jurisdiction,
+        reason: &str,
+    ) -> Result<Accepted, CallError> {
+        let request = pb::SetCountryRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            country: Some(pb::Country {
+                code: country.to_string(),
+                jurisdiction: jurisdiction.to_string(),
+            }),
+            reason: reason.to_owned(),
+        };
+        self.command(request, async |channel, request| {
+            client(channel).set_country(request).await
+        })
+        .await
+    }
+
+    /// Opens or cordons a cell. `expected` is the generation of the cell's record that the caller has seen.
+    ///
+    /// # Errors
+    /// `generation-mismatch` if the record has changed since.
+    pub async fn set_cell_state(
+        &self,
+        cell: &CellId,
+        state: CellState,
+        expected: Generation,
+        reason: &str,
+    ) -> Result<Accepted, CallError> {
+        let request = pb::SetCellStateRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            cell: cell.to_string(),
+            state: cell_state(state).into(),
+            expected: expected.0,
+            reason: reason.to_owned(),
+        };
+        self.command(request, async |channel, request| {
+            client(channel).set_cell_state(request).await
+        })
+        .await
+    }
+
+    /// Gives a shard that has no primary yet to a cell. `expected` is the generation of the shard's configuration
+    /// that the caller has seen.
+    ///
+    /// # Errors
+    /// `placement` with the rule that forbids it; `generation-mismatch` if the configuration has changed since.
+    pub async fn place_shard(
+        &self,
+        shard: &ShardId,
+        cell: &CellId,
+        expected: Generation,
+        reason: &str,
+    ) -> Result<Accepted, CallError> {
+        let request = pb::PlaceShardRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            shard: shard.to_string(),
+            cell: cell.to_string(),
+            expected: expected.0,
+            reason: reason.to_owned(),
+        };
+        self.command(request, async |channel, request| {
+            client(channel).place_shard(request).await
+        })
+        .await
+    }
+
+    /// Adds a controller, which runs already and knows its id; returns once it has the log and votes.
+    ///
+    /// # Errors
+    /// `unavailable` while the newcomer cannot be reached or another change of members is under way: ask again.
+    pub async fn add_member(&self, member: &Member) -> Result<Vec<Member>, CallError> {
+        let request = pb::AddMemberRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            member: Some(pb::Member {
+                id: member.id,
+                address: member.address.clone(),
+            }),
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { client(channel).add_member(request).await }
+        };
+        self.controllers.call(MEMBERS, send).await.map(voters)
+    }
+
+    /// Takes a controller's vote away; it may then be stopped. A leader that removes itself hands over.
+    ///
+    /// # Errors
+    /// As [`Self::add_member`]; `invalid` for the last one.
+    pub async fn remove_member(&self, id: u64) -> Result<Vec<Member>, CallError> {
+        let request = pb::RemoveMemberRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            id,
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { client(channel).remove_member(request).await }
+        };
+        self.controllers.call(MEMBERS, send).await.map(voters)
+    }
+
+    async fn command<R, F>(&self, request: R, send: F) -> Result<Accepted, CallError>
+    where
+        R: Clone,
+        F: AsyncFn(Channel, R) -> Result<Response<pb::CommandReply>, Status>,
+    {
+        let reply = self
+            .controllers
+            .call(COMMAND, |channel| send(channel, request.clone()))
+            .await?;
+        Ok(Accepted {
+            sequence: reply.sequence,
+            generation: Generation(reply.generation),
+        })
+    }
+
+    fn world(&self) -> String {
+        self.controllers.world().to_string()
+    }
+}
+
+fn voters(reply: pb::MembersReply) -> Vec<Member> {
+    reply
+        .voters
+        .into_iter()
+        .map(|m| Member {
+            id: m.id,
+            address: m.address,
+        })
+        .collect()
+}
+
+fn client(channel: Channel) -> Client<Channel> {
+    Client::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
+}

@@ -1,0 +1,34 @@
+//! What nodes ask of each other: claims at a directory shard of another node. Client and parsed requests; the
+//! server's trait is [`crate::pb::directory_server::Directory`].
+//!
+//! A claim is known by its keyed digest; no address of a person ever travels here.
+
+mod client;
+mod parse;
+
+use platform_model::{Epoch, HomeId, NodeId, ShardId, UserId};
+use uuid::Uuid;
+
+pub use client::DirectoryClient;
+pub use parse::{Asked, claim_of, lookup_of, lookup_reply, release_of};
+
+/// Longest digest of a claim, in bytes.
+pub const DIGEST_BYTES_MAX: usize = 64;
+
+/// The directory shard that is meant and the node that serves it, as the caller's table says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub node: NodeId,
+    /// `host:port`.
+    pub address: String,
+    pub shard: ShardId,
+    pub epoch: Epoch,
+}
+
+/// Who holds a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimEntry {
+    pub user: UserId,
+    pub claim_id: Uuid,
+    pub home: HomeId,
+}

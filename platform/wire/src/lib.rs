@@ -1,0 +1,27 @@
+//! What goes between the platform's processes: messages, their conversions to the model's types, thin clients.
+//!
+//! Every message carries the version of its frame and the id of its world; both are checked before anything else is
+//! read. No business here: who may call what, and what then happens, is for the servers to say.
+//!
+//! Start with [`follow`] for the routing table, [`report`] and [`admin`] for the controllers, [`directory`] for
+//! what nodes ask of each other, [`refusal`] for how a call is refused.
+
+pub mod admin;
+pub mod channel;
+pub mod controllers;
+pub mod convert;
+pub mod directory;
+pub mod follow;
+pub mod frame;
+pub mod pb;
+pub mod raft;
+pub mod refusal;
+pub mod report;
+pub mod spec;
+
+#[cfg(test)]
+mod captured;
+
+pub use controllers::CallError;
+pub use frame::{FRAME_VERSION, MESSAGE_BYTES_MAX};
+pub use refusal::{Refusal, RefusalCode};

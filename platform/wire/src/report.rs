@@ -1,0 +1,106 @@
+//! What a node tells the controllers. Every call is idempotent and goes to whichever controller takes it.
+
+use platform_model::{Generation, HomeId, Incarnation, NodeId, TokenKey};
+use platform_runtime::clock::Clock;
+use platform_runtime::tls::Identity;
+
+use crate::channel::InvalidAddress;
+use crate::controllers::{Controllers, REPORT};
+use crate::frame::FRAME_VERSION;
+use crate::pb;
+use crate::pb::report_client::ReportClient as Client;
+
+pub use crate::controllers::CallError;
+
+/// Reports of one node. Clone: a shared handle.
+#[derive(Clone)]
+pub struct ReportClient {
+    controllers: Controllers,
+}
+
+/// What the leader keeps of a node, in memory only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    pub node: NodeId,
+    pub incarnation: Incarnation,
+    /// Generation of the table by which the node serves.
+    pub table_generation: Generation,
+    /// Shards that it holds open.
+    pub shards_open: u32,
+}
+
+impl ReportClient {
+    /// # Errors
+    /// For an empty list, or an address that is none. Does no I/O.
+    pub fn new(controllers: Vec<String>, identity: Identity, clock: Clock) -> Result<Self, InvalidAddress> {
+        Ok(Self {
+            controllers: Controllers::new(controllers, identity, clock)?,
+        })
+    }
+
+    /// Says where `node` listens and how often it has started; answers the table's generation that says so too.
+    ///
+    /// # Errors
+    /// `old-incarnation` when a later start of the same node has registered: this process must end.
+    pub async fn register_node(
+        &self,
+        node: &NodeId,
+        address: &str,
+        incarnation: Incarnation,
+    ) -> Result<Generation, CallError> {
+        let request = pb::RegisterNodeRequest {
+            version: FRAME_VERSION,
+            world: self.controllers.world().to_string(),
+            node: node.to_string(),
+            address: address.to_owned(),
+            incarnation: incarnation.0,
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { Client::new(channel).register_node(request).await }
+        };
+        self.controllers
+            .call(REPORT, send)
+            .await
+            .map(|reply| Generation(reply.generation))
+    }
+
+    /// Publishes the public half of a home's token key.
+    ///
+    /// # Errors
+    /// A refusal when the caller does not serve the home's key shard, or the home is not known.
+    pub async fn publish_token_key(&self, home: &HomeId, key: &TokenKey) -> Result<Generation, CallError> {
+        let request = pb::PublishTokenKeyRequest {
+            version: FRAME_VERSION,
+            world: self.controllers.world().to_string(),
+            home: home.to_string(),
+            key: Some(key.into()),
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { Client::new(channel).publish_token_key(request).await }
+        };
+        self.controllers
+            .call(REPORT, send)
+            .await
+            .map(|reply| Generation(reply.generation))
+    }
+
+    /// # Errors
+    /// As every call; a heartbeat that is lost may be left out.
+    pub async fn heartbeat(&self, beat: &Heartbeat) -> Result<(), CallError> {
+        let request = pb::HeartbeatRequest {
+            version: FRAME_VERSION,
+            world: self.controllers.world().to_string(),
+            node: beat.node.to_string(),
+            incarnation: beat.incarnation.0,
+            table_generation: beat.table_generation.0,
+            shards_open: beat.shards_open,
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { Client::new(channel).heartbeat(request).await }
+        };
+        self.controllers.call(REPORT, send).await.map(|_| ())
+    }
+}
