@@ -1,0 +1,87 @@
+//! Reads of one durable version. They block for as long as a table block takes to read: measured against a hop to a
+//! blocking thread, that is the lesser cost while the working set is in memory.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use fjall::{Keyspace, Readable};
+
+use crate::range::fill;
+use crate::{Key, KeyRange, Limits, Page, Snapshot, SnapshotError, Value};
+
+/// A version of the store; lives until it is dropped.
+pub(super) struct EmbeddedSnapshot {
+    version: fjall::Snapshot,
+    data: Keyspace,
+}
+
+impl std::fmt::Debug for EmbeddedSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedSnapshot")
+            .field("version", &self.version.seqno())
+            .finish()
+    }
+}
+
+impl EmbeddedSnapshot {
+    pub fn new(version: fjall::Snapshot, data: Keyspace) -> Self {
+        Self { version, data }
+    }
+
+    /// The value of any key, the engine's own too.
+    pub fn read(&self, key: &[u8]) -> fjall::Result<Option<Bytes>> {
+        Ok(self
+            .version
+            .get(&self.data, key)?
+            .map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    /// The keys of a range, in order.
+    pub fn keys(&self, range: &KeyRange) -> impl Iterator<Item = fjall::Result<Bytes>> {
+        let rows = self.version.range::<&[u8], _>(&self.data, range.bounds());
+        rows.map(|row| row.key().map(|key| Bytes::copy_from_slice(&key)))
+    }
+
+    fn get_one(&self, key: &[u8]) -> Result<Option<Value>, SnapshotError> {
+        if !Limits::PORTABLE.is_possible_key(key) {
+            return Ok(None);
+        }
+        self.read(key).map_err(damaged)
+    }
+}
+
+#[async_trait]
+impl Snapshot for EmbeddedSnapshot {
+    async fn get(&self, key: &[u8]) -> Result<Option<Value>, SnapshotError> {
+        self.get_one(key)
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, SnapshotError> {
+        Limits::PORTABLE.check_get_many(keys)?;
+        keys.iter().map(|key| self.get_one(key)).collect()
+    }
+
+    async fn scan(&self, range: &KeyRange, limit: usize, reverse: bool) -> Result<Page, SnapshotError> {
+        Limits::PORTABLE.check_scan(range)?;
+        if range.is_empty() {
+            return Ok(Page::default());
+        }
+        let rows = self.version.range::<&[u8], _>(&self.data, range.bounds());
+        if reverse {
+            fill(rows.rev().map(row), limit, &Limits::PORTABLE)
+        } else {
+            fill(rows.map(row), limit, &Limits::PORTABLE)
+        }
+    }
+}
+
+fn row(guard: fjall::Guard) -> Result<(Key, Value), SnapshotError> {
+    let (key, value) = guard.into_inner().map_err(damaged)?;
+    Ok((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value)))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn damaged(error: fjall::Error) -> SnapshotError {
+    SnapshotError::Unavailable {
+        reason: error.to_string(),
+    }
+}

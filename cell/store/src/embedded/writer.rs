@@ -1,0 +1,213 @@
+//! The one thread that writes. It forms a group of all waiting commits, makes it durable with one fsync, publishes
+//! the new version and answers. It ends when the engine is closed, or at the first failure to write.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use fjall::{Database, Keyspace, PersistMode};
+use tokio::sync::{mpsc, oneshot};
+
+use super::group::{Group, Overlay};
+use super::snapshot::EmbeddedSnapshot;
+use super::{GROUP_BYTES_MAX, GROUP_COMMITS_MAX, POSITION_KEY, Shared};
+use crate::{CommitError, Fence, Limits, WriteBatch};
+
+type Answer = oneshot::Sender<Result<(), CommitError>>;
+
+/// What may be asked of the writer.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Commit a batch that is within the limits.
+    Commit {
+        batch: WriteBatch,
+        fences: Vec<Fence>,
+        answer: Answer,
+        since: Instant,
+    },
+    /// End in order; `done` is dropped when all is closed.
+    Close { done: oneshot::Sender<()> },
+}
+
+impl Request {
+    pub fn commit(batch: WriteBatch, fences: Vec<Fence>, answer: Answer) -> Self {
+        Self::Commit {
+            batch,
+            fences,
+            answer,
+            since: now(),
+        }
+    }
+}
+
+/// The state of the thread.
+pub(super) struct Writer {
+    pub database: Database,
+    pub data: Keyspace,
+    pub requests: mpsc::Receiver<Request>,
+    pub shared: Arc<Shared>,
+    pub mode: PersistMode,
+}
+
+impl Writer {
+    /// Serves until the queue is closed and empty. Answers who waits for the close.
+    pub fn run(mut self) -> Vec<oneshot::Sender<()>> {
+        let mut waiting = Vec::with_capacity(GROUP_COMMITS_MAX);
+        let mut closers = Vec::new();
+        while let Some(first) = self.requests.blocking_recv() {
+            metrics::gauge!("cell_store_queue_commits").set((self.requests.len() + 1) as f64);
+            self.gather(first, &mut waiting, &mut closers);
+            self.serve(&mut waiting);
+        }
+        closers
+    }
+
+    /// Takes what waits, within the bounds of a group.
+    fn gather(&mut self, first: Request, waiting: &mut Vec<Request>, closers: &mut Vec<oneshot::Sender<()>>) {
+        let mut bytes = 0;
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Close { done } => {
+                    self.requests.close();
+                    closers.push(done);
+                }
+                Request::Commit { ref batch, .. } => {
+                    bytes += batch.bytes();
+                    waiting.push(request);
+                }
+            }
+            let full = waiting.len() >= GROUP_COMMITS_MAX || bytes >= GROUP_BYTES_MAX;
+            next = if full { None } else { self.requests.try_recv().ok() };
+        }
+    }
+
+    fn serve(&mut self, waiting: &mut Vec<Request>) {
+        let base = Arc::clone(&self.shared.published.read());
+        let mut group = Group::new(&base);
+        let mut admitted = Vec::with_capacity(waiting.len());
+        let mut refused = Vec::new();
+        for request in waiting.drain(..) {
+            let Request::Commit {
+                batch,
+                fences,
+                answer,
+                since,
+            } = request
+            else {
+                continue;
+            };
+            match self.check_age(since).and_then(|()| group.admit(batch, &fences)) {
+                Ok(()) => admitted.push(answer),
+                Err(error) => refused.push((answer, error)),
+            }
+        }
+        let overlay = group.into_overlay();
+        drop(base);
+        let admitted = acknowledge_early(admitted);
+        match self.write(overlay) {
+            Ok(()) => self.answer(admitted, refused),
+            Err(error) => self.fail(admitted, refused, &error),
+        }
+    }
+
+    fn check_age(&self, since: Instant) -> Result<(), CommitError> {
+        if self.shared.is_stopped() {
+            return Err(self.shared.unavailable());
+        }
+        if now().duration_since(since) > Duration::from_millis(Limits::PORTABLE.commit_ms_max) {
+            return Err(CommitError::Unavailable {
+                reason: "the commit waited too long in the queue".into(),
+            });
+        }
+        Ok(())
+    }
+
+    /// One batch, one fsync, then the new version. A group without writes is durable as it is.
+    fn write(&self, overlay: Overlay) -> fjall::Result<()> {
+        if overlay.is_empty() {
+            return Ok(());
+        }
+        let position = self.shared.position.load(Ordering::Acquire) + 1;
+        let mut batch = fjall::OwnedWriteBatch::with_capacity(self.database.clone(), overlay.len() + 1);
+        for (key, value) in overlay {
+            match value {
+                Some(value) => batch.insert(&self.data, &key[..], &value[..]),
+                None => batch.remove(&self.data, &key[..]),
+            }
+        }
+        batch.insert(&self.data, POSITION_KEY, position.to_be_bytes());
+        batch.commit()?;
+        self.persist()?;
+        let version = EmbeddedSnapshot::new(self.database.snapshot(), self.data.clone());
+        self.shared.position.store(position, Ordering::Release);
+        *self.shared.published.write() = Arc::new(version);
+        Ok(())
+    }
+
+    fn persist(&self) -> fjall::Result<()> {
+        let started = now();
+        self.database.persist(self.mode)?;
+        let took = now().duration_since(started);
+        self.shared.fsyncs.fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.shared.fsync_us.fetch_add(micros, Ordering::Relaxed);
+        metrics::histogram!("cell_store_fsync_seconds").record(took.as_secs_f64());
+        Ok(())
+    }
+
+    fn answer(&self, admitted: Vec<Answer>, refused: Vec<(Answer, CommitError)>) {
+        self.shared
+            .commits
+            .fetch_add(admitted.len() as u64, Ordering::Relaxed);
+        metrics::counter!("cell_store_commits_total").increment(admitted.len() as u64);
+        metrics::histogram!("cell_store_group_commits").record(admitted.len() as f64);
+        for answer in admitted {
+            drop(answer.send(Ok(())));
+        }
+        for (answer, error) in refused {
+            drop(answer.send(Err(error)));
+        }
+    }
+
+    /// Nothing is known of the members; the refused ones may have been refused for what is now unknown.
+    fn fail(&self, admitted: Vec<Answer>, refused: Vec<(Answer, CommitError)>, error: &fjall::Error) {
+        let reason = format!("a write failed, the engine has stopped: {error}");
+        tracing::error!(error = %error, "the store cannot write and has stopped");
+        self.shared.stop(&reason);
+        for answer in admitted {
+            drop(answer.send(Err(CommitError::Unknown {
+                reason: reason.clone(),
+            })));
+        }
+        for (answer, _) in refused {
+            drop(answer.send(Err(self.shared.unavailable())));
+        }
+    }
+}
+
+/// Planted bug of failpoint builds: answers before anything is written, and holds the batch in memory meanwhile.
+#[cfg(feature = "failpoints")]
+fn acknowledge_early(admitted: Vec<Answer>) -> Vec<Answer> {
+    if !admitted.is_empty() && fail::eval("ack-before-write", |_| ()).is_some() {
+        for answer in admitted {
+            drop(answer.send(Ok(())));
+        }
+        std::thread::sleep(Duration::from_secs(2));
+        return Vec::new();
+    }
+    admitted
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn acknowledge_early(admitted: Vec<Answer>) -> Vec<Answer> {
+    admitted
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only measures: how long a commit has waited, how long an fsync took"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
