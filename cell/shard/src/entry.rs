@@ -1,0 +1,394 @@
+//! One entry of the change log: its encoding, its chain, its parts.
+//!
+//! Stored is a `Sealed` message: the chain (xxh3 of the body, seeded with the chain before) and the body, in parts
+//! of at most 90 kB. Each transaction is encoded by its own task, so the committer only strings them together.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use cell_store::Mutation;
+use platform_model::{
+    Actor, Epoch, Incarnation, Position, RequestId, RootId, RootKind, RootRef, Term, UserId,
+};
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::buffer::WriteBuffer;
+use crate::keys::ShardKeys;
+use crate::request::{Mode, Request};
+
+/// The version of entries that this program writes, and the newest that it reads.
+pub(crate) const ENTRY_VERSION: u32 = 1;
+const TRANSACTIONS_TAG: u32 = 6;
+/// What stands in front of the body: the chain, and the body's key and length.
+const SEAL_BYTES_MAX: usize = 9 + 11;
+
+/// One entry, as every reader of the log sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    pub position: Position,
+    pub term: Term,
+    /// Milliseconds since 1970; never less than in the entry before.
+    pub time_ms: u64,
+    /// Checksum over this entry and the chain of the one before.
+    pub chain: u64,
+    pub transactions: Vec<LoggedTransaction>,
+}
+
+/// One transaction; its place in the entry is the index of `(position, index)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedTransaction {
+    pub actor: Actor,
+    pub domain: String,
+    pub request_id: RequestId,
+    pub mode: Mode,
+    /// Absolute values in order of application; keys without the shard in front.
+    pub writes: Vec<Mutation>,
+    pub events: Vec<Event>,
+}
+
+/// Something that happened, for others to act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// `activity-imported`; the domain stands in the transaction.
+    pub name: String,
+    /// Of the payload.
+    pub version: u32,
+    /// The root that it is delivered to; none: whoever reads the log.
+    pub to: Option<RootRef>,
+    pub payload: Bytes,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Sealed {
+    #[prost(fixed64, tag = "1")]
+    chain: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    body: Bytes,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Body {
+    #[prost(uint32, tag = "1")]
+    version: u32,
+    #[prost(uint64, tag = "2")]
+    position: u64,
+    #[prost(uint64, tag = "3")]
+    epoch: u64,
+    #[prost(uint64, tag = "4")]
+    incarnation: u64,
+    #[prost(uint64, tag = "5")]
+    time_ms: u64,
+    #[prost(message, repeated, tag = "6")]
+    transactions: Vec<TransactionRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TransactionRecord {
+    #[prost(uint32, tag = "1")]
+    actor_kind: u32,
+    #[prost(bytes = "bytes", tag = "2")]
+    actor: Bytes,
+    #[prost(string, tag = "3")]
+    domain: String,
+    #[prost(bytes = "bytes", tag = "4")]
+    request_id: Bytes,
+    #[prost(bool, tag = "5")]
+    sync: bool,
+    #[prost(message, repeated, tag = "6")]
+    writes: Vec<WriteRecord>,
+    #[prost(message, repeated, tag = "7")]
+    events: Vec<EventRecord>,
+}
+
+/// A put has a value, a cleared range an end, a clear neither.
+#[derive(Clone, PartialEq, Message)]
+struct WriteRecord {
+    #[prost(bytes = "bytes", tag = "1")]
+    key: Bytes,
+    #[prost(bytes = "bytes", optional, tag = "2")]
+    value: Option<Bytes>,
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    end: Option<Bytes>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct EventRecord {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(uint32, tag = "2")]
+    version: u32,
+    #[prost(uint32, tag = "3")]
+    root_kind: u32,
+    #[prost(bytes = "bytes", tag = "4")]
+    root_id: Bytes,
+    #[prost(bytes = "bytes", tag = "5")]
+    payload: Bytes,
+}
+
+/// Why stored bytes are no entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    Damaged(&'static str),
+    TooNew(u32),
+}
+
+/// Encodes one transaction as it stands in an entry.
+pub(crate) fn encode_transaction(
+    keys: &ShardKeys,
+    request: &Request,
+    mode: Mode,
+    writes: &WriteBuffer,
+    events: &[Event],
+) -> Bytes {
+    let (actor_kind, actor) = encode_actor(&request.actor);
+    let record = TransactionRecord {
+        actor_kind,
+        actor,
+        domain: request.domain.to_owned(),
+        request_id: Bytes::copy_from_slice(request.request_id.as_uuid().as_bytes()),
+        sync: mode == Mode::Sync,
+        writes: writes
+            .mutations()
+            .map(|mutation| write_record(keys, mutation))
+            .collect(),
+        events: events.iter().map(event_record).collect(),
+    };
+    record.encode_to_vec().into()
+}
+
+/// What heads an entry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EntryHead {
+    pub position: Position,
+    pub term: Term,
+    pub time_ms: u64,
+}
+
+/// Strings encoded transactions together in one buffer. Returns the stored bytes (a `Sealed`) and the chain.
+pub(crate) fn seal(head: &EntryHead, transactions: &[Bytes], chain_before: u64) -> (Bytes, u64) {
+    let body = Body {
+        version: ENTRY_VERSION,
+        position: head.position.0,
+        epoch: head.term.epoch.0,
+        incarnation: head.term.incarnation.0,
+        time_ms: head.time_ms,
+        transactions: Vec::new(),
+    };
+    let framed = |bytes: &Bytes| 1 + encoded_len_varint(bytes.len() as u64) + bytes.len();
+    let body_bytes = body.encoded_len() + transactions.iter().map(framed).sum::<usize>();
+    let mut buffer = BytesMut::with_capacity(body_bytes + SEAL_BYTES_MAX);
+    // The chain stands in front of what it is computed over, so its place is filled in at the end.
+    encode_key(1, WireType::SixtyFourBit, &mut buffer);
+    buffer.put_u64_le(0);
+    encode_key(2, WireType::LengthDelimited, &mut buffer);
+    encode_varint(body_bytes as u64, &mut buffer);
+    let start = buffer.len();
+    body.encode_raw(&mut buffer);
+    for transaction in transactions {
+        encode_key(TRANSACTIONS_TAG, WireType::LengthDelimited, &mut buffer);
+        encode_varint(transaction.len() as u64, &mut buffer);
+        buffer.put_slice(transaction);
+    }
+    let chain = xxh3_64_with_seed(&buffer[start..], chain_before);
+    buffer[1..9].copy_from_slice(&chain.to_le_bytes());
+    (buffer.freeze(), chain)
+}
+
+/// Reads stored bytes; with `chain_before`, also checks the chain.
+pub(crate) fn open(stored: Bytes, chain_before: Option<u64>) -> Result<LogEntry, Unreadable> {
+    let sealed = Sealed::decode(stored).map_err(|_| Unreadable::Damaged("its parts are no entry"))?;
+    if chain_before.is_some_and(|before| xxh3_64_with_seed(&sealed.body, before) != sealed.chain) {
+        return Err(Unreadable::Damaged("its checksum does not fit"));
+    }
+    let body = Body::decode(sealed.body).map_err(|_| Unreadable::Damaged("its body is no entry"))?;
+    if body.version > ENTRY_VERSION {
+        return Err(Unreadable::TooNew(body.version));
+    }
+    let transactions = body
+        .transactions
+        .into_iter()
+        .map(logged)
+        .collect::<Option<Vec<_>>>();
+    Ok(LogEntry {
+        position: Position(body.position),
+        term: Term {
+            epoch: Epoch(body.epoch),
+            incarnation: Incarnation(body.incarnation),
+        },
+        time_ms: body.time_ms,
+        chain: sealed.chain,
+        transactions: transactions.ok_or(Unreadable::Damaged("a transaction of it is unreadable"))?,
+    })
+}
+
+fn write_record(keys: &ShardKeys, mutation: Mutation) -> WriteRecord {
+    match mutation {
+        Mutation::Put { key, value } => WriteRecord {
+            key: keys.relative(&key),
+            value: Some(value),
+            end: None,
+        },
+        Mutation::Clear { key } => WriteRecord {
+            key: keys.relative(&key),
+            value: None,
+            end: None,
+        },
+        Mutation::ClearRange { range } => WriteRecord {
+            key: keys.relative(&range.start),
+            value: None,
+            end: Some(keys.relative(&range.end)),
+        },
+    }
+}
+
+fn event_record(event: &Event) -> EventRecord {
+    EventRecord {
+        name: event.name.clone(),
+        version: event.version,
+        root_kind: event.to.map_or(0, |root| root.kind as u32),
+        root_id: event
+            .to
+            .map_or_else(Bytes::new, |root| Bytes::copy_from_slice(root.id.0.as_bytes())),
+        payload: event.payload.clone(),
+    }
+}
+
+fn logged(record: TransactionRecord) -> Option<LoggedTransaction> {
+    Some(LoggedTransaction {
+        actor: decode_actor(record.actor_kind, &record.actor)?,
+        domain: record.domain,
+        request_id: RequestId::from_uuid(Uuid::from_slice(&record.request_id).ok()?),
+        mode: if record.sync { Mode::Sync } else { Mode::Async },
+        writes: record.writes.into_iter().map(logged_write).collect(),
+        events: record
+            .events
+            .into_iter()
+            .map(logged_event)
+            .collect::<Option<_>>()?,
+    })
+}
+
+fn logged_write(record: WriteRecord) -> Mutation {
+    match (record.value, record.end) {
+        (Some(value), _) => Mutation::Put {
+            key: record.key,
+            value,
+        },
+        (None, Some(end)) => Mutation::ClearRange {
+            range: cell_store::KeyRange::new(record.key, end),
+        },
+        (None, None) => Mutation::Clear { key: record.key },
+    }
+}
+
+fn logged_event(record: EventRecord) -> Option<Event> {
+    let kind = match record.root_kind {
+        0 => None,
+        1 => Some(RootKind::User),
+        2 => Some(RootKind::Group),
+        3 => Some(RootKind::Challenge),
+        4 => Some(RootKind::Desk),
+        _ => return None,
+    };
+    let to = match kind {
+        Some(kind) => Some(RootRef {
+            kind,
+            id: RootId(Uuid::from_slice(&record.root_id).ok()?),
+        }),
+        None => None,
+    };
+    Some(Event {
+        name: record.name,
+        version: record.version,
+        to,
+        payload: record.payload,
+    })
+}
+
+fn encode_actor(actor: &Actor) -> (u32, Bytes) {
+    match actor {
+        Actor::User(user) => (1, Bytes::copy_from_slice(user.as_bytes())),
+        Actor::Anonymous => (2, Bytes::new()),
+        Actor::Service(name) => (3, Bytes::copy_from_slice(name.as_bytes())),
+        Actor::Operator(id) => (4, Bytes::copy_from_slice(id.as_bytes())),
+    }
+}
+
+fn decode_actor(kind: u32, bytes: &[u8]) -> Option<Actor> {
+    let text = || std::str::from_utf8(bytes).ok().map(str::to_owned);
+    match kind {
+        1 => Some(Actor::User(UserId::from_uuid(Uuid::from_slice(bytes).ok()?))),
+        2 => Some(Actor::Anonymous),
+        3 => Some(Actor::Service(text()?)),
+        4 => Some(Actor::Operator(text()?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn sample() -> (Bytes, u64) {
+        let keys = ShardKeys::new(&"eu/eu-central/007".parse().expect("a shard"));
+        let request = Request {
+            actor: Actor::Operator("someone".into()),
+            domain: "training",
+            request_id: RequestId::from_uuid(Uuid::from_u128(7)),
+            mode: Mode::Async,
+            scope: crate::Scope::Shared("t"),
+            not_older_than: None,
+            deadline: Duration::ZERO,
+        };
+        let scope = keys.scope(&request.scope).expect("a scope");
+        let mut writes = WriteBuffer::default();
+        writes.set(crate::keys::join(&scope, b"a"), Some("1".into()));
+        writes.set(crate::keys::join(&scope, b"b"), None);
+        writes.clear_range(cell_store::KeyRange::prefix(crate::keys::join(&scope, b"c")));
+        let to = Some(RootRef {
+            kind: RootKind::Group,
+            id: RootId(Uuid::from_u128(3)),
+        });
+        let events = [Event {
+            name: "done".into(),
+            version: 2,
+            to,
+            payload: "p".into(),
+        }];
+        let transaction = encode_transaction(&keys, &request, Mode::Sync, &writes, &events);
+        let head = EntryHead {
+            position: Position(5),
+            term: Term::default(),
+            time_ms: 77,
+        };
+        seal(&head, &[transaction.clone(), transaction], 99)
+    }
+
+    #[test]
+    fn an_entry_reads_back() {
+        let (stored, chain) = sample();
+        let entry = open(stored, Some(99)).expect("an entry");
+        assert_eq!(
+            (entry.position, entry.time_ms, entry.chain),
+            (Position(5), 77, chain)
+        );
+        assert_eq!(entry.transactions.len(), 2);
+        let transaction = &entry.transactions[1];
+        assert_eq!(transaction.writes.len(), 3);
+        assert!(matches!(transaction.writes[0], Mutation::ClearRange { .. }));
+        assert_eq!((transaction.mode, transaction.events[0].version), (Mode::Sync, 2));
+    }
+
+    #[test]
+    fn any_flipped_byte_is_found() {
+        let (stored, _) = sample();
+        for at in 0..stored.len() {
+            let mut damaged = stored.to_vec();
+            damaged[at] ^= 0x10;
+            assert!(open(damaged.into(), Some(99)).is_err(), "byte {at}");
+        }
+        assert!(open(stored, Some(98)).is_err(), "another entry before it");
+    }
+}

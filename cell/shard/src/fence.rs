@@ -1,0 +1,92 @@
+//! The fence of a shard: who may write. Every batch is committed only while it stands as its writer set it.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use platform_model::{Epoch, Incarnation, NodeId};
+
+const VERSION: u8 = 1;
+
+/// `(epoch, node, attempt)`. The attempt grows with every opening and after every unknown outcome, so that a batch
+/// sent before can no longer land. Its upper half is the incarnation, so that two openings never share one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FenceValue {
+    pub epoch: Epoch,
+    pub node: NodeId,
+    pub attempt: u64,
+}
+
+impl FenceValue {
+    pub(crate) fn encode(&self) -> Bytes {
+        let node = self.node.to_string();
+        let mut bytes = BytesMut::with_capacity(17 + node.len());
+        bytes.put_u8(VERSION);
+        bytes.put_u64(self.epoch.0);
+        bytes.put_u64(self.attempt);
+        bytes.put_slice(node.as_bytes());
+        bytes.freeze()
+    }
+
+    /// None when the bytes are no fence of a version that is known.
+    pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < 17 || bytes.get_u8() != VERSION {
+            return None;
+        }
+        let (epoch, attempt) = (Epoch(bytes.get_u64()), bytes.get_u64());
+        let node = std::str::from_utf8(bytes).ok()?.parse().ok()?;
+        Some(Self { epoch, node, attempt })
+    }
+
+    /// The first attempt of an incarnation.
+    pub(crate) fn first(epoch: Epoch, node: NodeId, incarnation: Incarnation) -> Self {
+        Self {
+            epoch,
+            node,
+            attempt: incarnation.0 << 32,
+        }
+    }
+
+    /// Whether this is a later attempt of the same term.
+    pub(crate) fn is_attempt_after(&self, earlier: &Self) -> bool {
+        self.same_owner(earlier)
+            && self.attempt >> 32 == earlier.attempt >> 32
+            && self.attempt > earlier.attempt
+    }
+
+    #[must_use]
+    pub(crate) fn next_attempt(&self) -> Self {
+        Self {
+            attempt: self.attempt + 1,
+            ..self.clone()
+        }
+    }
+
+    /// Whether both speak of the same ownership.
+    pub(crate) fn same_owner(&self, other: &Self) -> bool {
+        self.epoch == other.epoch && self.node == other.node
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_of_another_incarnation_is_no_later_attempt_of_this_one() {
+        let node: NodeId = "eu-central-1/0".parse().expect("a node");
+        let first = FenceValue::first(Epoch(3), node.clone(), Incarnation(4));
+        assert!(first.next_attempt().is_attempt_after(&first));
+        assert!(!first.is_attempt_after(&first));
+        assert!(!FenceValue::first(Epoch(3), node, Incarnation(5)).is_attempt_after(&first));
+    }
+
+    #[test]
+    fn a_fence_reads_back() {
+        let node: NodeId = "eu-central-1/0".parse().expect("a node");
+        let fence = FenceValue {
+            epoch: Epoch(3),
+            node,
+            attempt: 9,
+        };
+        assert_eq!(FenceValue::decode(&fence.encode()), Some(fence));
+        assert_eq!(FenceValue::decode(b"\x02junk that is long enough"), None);
+    }
+}

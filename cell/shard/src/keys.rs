@@ -1,0 +1,153 @@
+//! Where everything of one shard lies in the store.
+//!
+//! ```text
+//! (shard, "d", root kind, root id, ...)   data of a root
+//! (shard, "s", name, ...)                 state of the shard, written by log entries only
+//! (shard, "l", position, part)            the change log
+//! (shard, "m", name)                      this replica's own: never logged, never copied
+//! ```
+//! In the log, keys stand without the `(shard)` in front: see [`ShardKeys::relative`].
+
+use bytes::{BufMut, Bytes, BytesMut};
+use cell_store::KeyRange;
+use cell_store::key::Tuple;
+use platform_model::{Epoch, Position, ShardId};
+
+use crate::error::TxError;
+use crate::request::Scope;
+
+/// Names under `"s"` that the shard writes itself.
+const RESERVED: [&str; 2] = ["epochs", "trim"];
+
+/// The keys of one shard, made once.
+#[derive(Debug, Clone)]
+pub(crate) struct ShardKeys {
+    prefix: Bytes,
+    log: Bytes,
+    epochs: Bytes,
+    pub trim: Bytes,
+    pub fence: Bytes,
+    pub applied: Bytes,
+    pub incarnation: Bytes,
+    pub replica: Bytes,
+}
+
+impl ShardKeys {
+    pub(crate) fn new(shard: &ShardId) -> Self {
+        let prefix = Tuple::new().str(shard.to_string()).pack();
+        let under = |group: &str, name: &str| join(&prefix, &Tuple::new().str(group).str(name).pack());
+        Self {
+            log: join(&prefix, &Tuple::new().str("l").pack()),
+            epochs: under("s", "epochs"),
+            trim: under("s", "trim"),
+            fence: under("m", "fence"),
+            applied: under("m", "applied"),
+            incarnation: under("m", "incarnation"),
+            replica: under("m", "replica"),
+            prefix,
+        }
+    }
+
+    /// The prefix of all keys of a scope.
+    pub(crate) fn scope(&self, scope: &Scope) -> Result<Bytes, TxError> {
+        let tail = match scope {
+            Scope::Root(root) => Tuple::new().str("d").u64(root.kind as u64).uuid(root.id.0).pack(),
+            Scope::Shared(name) if RESERVED.contains(name) => {
+                return Err(TxError::Invalid {
+                    reason: "the name of the shared table is reserved",
+                });
+            }
+            Scope::Shared(name) => Tuple::new().str("s").str(name).pack(),
+        };
+        Ok(join(&self.prefix, &tail))
+    }
+
+    /// A key as it stands in the log.
+    pub(crate) fn relative(&self, key: &Bytes) -> Bytes {
+        key.slice(self.prefix.len()..)
+    }
+
+    pub(crate) fn log_part(&self, position: Position, part: usize) -> Bytes {
+        join(&self.log, &Tuple::new().u64(position.0).u64(part as u64).pack())
+    }
+
+    /// The entries behind `after`, up to `last`.
+    pub(crate) fn log_range(&self, after: Position, last: Position) -> KeyRange {
+        let start = |position: Position| join(&self.log, &Tuple::new().u64(position.0).pack());
+        KeyRange::new(start(after.next()), start(Position(last.0.saturating_add(1))))
+    }
+
+    /// Position and part of a key of the log.
+    pub(crate) fn parse_log(&self, key: &Bytes) -> Option<(Position, u64)> {
+        let mut tail = key.get(self.log.len()..)?;
+        let position = take_integer(&mut tail)?;
+        let part = take_integer(&mut tail)?;
+        tail.is_empty().then_some((Position(position), part))
+    }
+
+    pub(crate) fn epoch(&self, epoch: Epoch) -> Bytes {
+        join(&self.epochs, &Tuple::new().u64(epoch.0).pack())
+    }
+
+    pub(crate) fn epochs(&self) -> KeyRange {
+        KeyRange::prefix(self.epochs.clone())
+    }
+
+    pub(crate) fn parse_epoch(&self, key: &Bytes) -> Option<Epoch> {
+        let mut tail = key.get(self.epochs.len()..)?;
+        take_integer(&mut tail).map(Epoch)
+    }
+}
+
+/// The non-negative integer in front of a packed tuple: its code is 20 plus the number of its bytes.
+fn take_integer(tail: &mut &[u8]) -> Option<u64> {
+    let (code, rest) = tail.split_first()?;
+    let length = usize::from(code.checked_sub(20)?);
+    if length > 8 || rest.len() < length {
+        return None;
+    }
+    let (digits, rest) = rest.split_at(length);
+    *tail = rest;
+    Some(
+        digits
+            .iter()
+            .fold(0, |number, digit| number << 8 | u64::from(*digit)),
+    )
+}
+
+pub(crate) fn join(prefix: &[u8], tail: &[u8]) -> Bytes {
+    let mut key = BytesMut::with_capacity(prefix.len() + tail.len());
+    key.put_slice(prefix);
+    key.put_slice(tail);
+    key.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_the_log_read_back_and_are_in_order() {
+        let keys = ShardKeys::new(&"eu/eu-central/007".parse().expect("a shard"));
+        let mut last = Bytes::new();
+        for position in [1, 255, 256, 65_535, 65_536, u64::MAX - 1] {
+            for part in [0, 1, 300] {
+                let key = keys.log_part(Position(position), part);
+                assert_eq!(keys.parse_log(&key), Some((Position(position), part as u64)));
+                assert!(key > last);
+                assert!(
+                    keys.log_range(Position(position - 1), Position(position))
+                        .contains(&key)
+                );
+                last = key;
+            }
+        }
+    }
+
+    #[test]
+    fn a_shared_table_cannot_take_the_name_of_the_shards_own_state() {
+        let keys = ShardKeys::new(&"eu/eu-central/007".parse().expect("a shard"));
+        assert!(keys.scope(&Scope::Shared("trim")).is_err());
+        assert!(keys.scope(&Scope::Shared("claims")).is_ok());
+    }
+}

@@ -1,0 +1,47 @@
+//! The shard, running with one replica: strictly serializable transactions over an ordered store, committed in
+//! groups, each group one batch and one entry of the change log.
+//!
+//! - [`Shard`] opens, reads, writes, closes; [`Tx`] is what a transaction's closure sees.
+//! - `committer` is the one task that writes: it validates (`window`), builds the entry (`entry`), commits it
+//!   under the fence (`fence`) and, when the store does not know what happened, finds out (`settle`).
+//! - `gate` keeps every answer until what it observed is committed.
+//! - [`LogEntry`] is one entry of the log, as every reader of it sees it.
+//!
+//! It never knows what a row means (that is `cell-layers`), who may ask for it (`cell-node`), or another shard.
+
+mod applied;
+mod buffer;
+mod committer;
+mod entry;
+mod error;
+mod fence;
+mod gate;
+mod group;
+mod history;
+mod keys;
+mod limits;
+mod log;
+mod meter;
+mod open;
+mod plant;
+mod request;
+mod run;
+mod scan;
+mod settle;
+mod shard;
+mod submission;
+mod trim;
+mod tx;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use entry::{Event, LogEntry, LoggedTransaction};
+pub use error::{LogError, OpenError, TxError, WriteError};
+pub use limits::ShardLimits;
+pub use request::{Answer, Mode, Ownership, Request, Scope, ShardStatus};
+pub use shard::Shard;
+pub use tx::Tx;
+
+pub use cell_store::{KeyRange, Mutation, Page};

@@ -1,0 +1,76 @@
+//! Every bound of a shard, by name.
+
+use std::time::Duration;
+
+/// Bounds of one shard. The defaults suit the store's portable limits: the data of a group and its log entry go
+/// into one batch of at most 4 MB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardLimits {
+    /// Keys, values and events of one transaction, in bytes.
+    pub transaction_bytes_max: usize,
+    /// Writes of one transaction.
+    pub transaction_writes_max: usize,
+    /// Keys and ranges that one transaction may read.
+    pub transaction_reads_max: usize,
+    /// Rows of one page inside a transaction.
+    pub page_rows_max: usize,
+    /// A group closes when its rows and log records together reach this, in bytes; below the store's batch limit.
+    pub group_bytes_max: usize,
+    /// A group closes at this number of transactions.
+    pub group_transactions_max: usize,
+    /// Transactions that may wait for the committer; past it `Overloaded`.
+    pub queue_max: usize,
+    /// How often a transaction is run, the first time included.
+    pub attempts_max: u32,
+    /// Upper end of the jittered pause before the second run; doubles with each run.
+    pub backoff_first: Duration,
+    /// Upper end of the longest such pause.
+    pub backoff_max: Duration,
+    /// Entries of the window of recent writes.
+    pub window_entries_max: usize,
+    /// Keys of the window of recent writes.
+    pub window_keys_max: usize,
+    /// Log entries kept; older ones are trimmed.
+    pub log_entries_kept: usize,
+    /// Bytes of log kept; older entries are trimmed.
+    pub log_bytes_kept: usize,
+    /// How long the committer tries to learn an unknown outcome before the term ends.
+    pub settle_max: Duration,
+}
+
+impl Default for ShardLimits {
+    fn default() -> Self {
+        Self {
+            transaction_bytes_max: 1_900_000,
+            transaction_writes_max: 10_000,
+            transaction_reads_max: 20_000,
+            page_rows_max: 5_000,
+            group_bytes_max: 3_900_000,
+            group_transactions_max: 1_024,
+            queue_max: 4_096,
+            attempts_max: 16,
+            backoff_first: Duration::from_millis(1),
+            backoff_max: Duration::from_millis(50),
+            window_entries_max: 2_048,
+            window_keys_max: 65_536,
+            log_entries_kept: 10_000,
+            log_bytes_kept: 32 * 1024 * 1024,
+            settle_max: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Bytes that a group keeps free for the keys of its log entry, the state and a trim step.
+pub(crate) const GROUP_BYTES_RESERVED: usize = 64_000;
+/// Bytes of entries that one call of `Shard::log` returns; the entry that passes it is the last.
+pub(crate) const LOG_READ_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Mutations that a group keeps free for its log entry, the state and a trim step.
+pub(crate) const GROUP_MUTATIONS_RESERVED: usize = 1_000;
+/// Longest value of one part of a log entry, in bytes.
+pub(crate) const ENTRY_PART_BYTES: usize = 90_000;
+/// Keys of trimmed entries that one batch removes.
+pub(crate) const TRIM_KEYS_MAX: usize = 256;
+/// Epochs whose start the shard remembers; a pair of an older one that is not surely kept is `Lost`.
+pub(crate) const EPOCHS_KEPT: usize = 64;
+/// How often opening tries to take the fence.
+pub(crate) const OPEN_ATTEMPTS_MAX: u32 = 10;

@@ -1,0 +1,105 @@
+//! Bugs that tests plant, to show that the checker of histories finds them. In every build but this crate's own
+//! tests a [`Plant`] is an empty type whose answers are constants: there is nothing to switch on. Builds with the
+//! feature `failpoints`, which are never released, can switch on one: `ack-before-write`.
+
+use bytes::Bytes;
+
+#[cfg(test)]
+pub(crate) use planted::{Bug, Plant};
+#[cfg(not(test))]
+pub(crate) use sound::Plant;
+
+use crate::buffer::WriteBuffer;
+
+#[cfg(not(test))]
+mod sound {
+    use super::{Bytes, WriteBuffer};
+
+    pub(crate) struct Plant;
+
+    impl Plant {
+        pub(crate) fn none() -> Self {
+            Self
+        }
+        pub(crate) fn skips_keys(&self) -> bool {
+            false
+        }
+        pub(crate) fn skips_ranges(&self) -> bool {
+            false
+        }
+        pub(crate) fn answers_early(&self) -> bool {
+            #[cfg(feature = "failpoints")]
+            return fail::eval("ack-before-write", |_| ()).is_some();
+            #[cfg(not(feature = "failpoints"))]
+            false
+        }
+        /// How long the store is kept from a group that was answered already, so that a kill finds it unwritten.
+        pub(crate) fn write_delay(&self) -> std::time::Duration {
+            std::time::Duration::from_millis(if cfg!(feature = "failpoints") { 300 } else { 0 })
+        }
+        pub(crate) fn dirty(&self, _key: &Bytes) -> Option<Option<Bytes>> {
+            None
+        }
+        pub(crate) fn expose(&self, _pending: &WriteBuffer) {}
+        pub(crate) fn hide(&self) {}
+    }
+}
+
+#[cfg(test)]
+mod planted {
+    use super::{Bytes, WriteBuffer};
+    use parking_lot::Mutex;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Bug {
+        /// Ranges that were read are not validated.
+        Phantom,
+        /// Keys that were read are not validated.
+        LostUpdate,
+        /// Reads see the group that is being committed.
+        DirtyRead,
+        /// Writes are answered before the store has them.
+        AnswerBeforeCommit,
+    }
+
+    #[derive(Default)]
+    pub(crate) struct Plant {
+        bug: Option<Bug>,
+        pending: Mutex<WriteBuffer>,
+    }
+
+    impl Plant {
+        pub(crate) fn none() -> Self {
+            Self::default()
+        }
+        pub(crate) fn new(bug: Bug) -> Self {
+            Self {
+                bug: Some(bug),
+                pending: Mutex::default(),
+            }
+        }
+        pub(crate) fn skips_keys(&self) -> bool {
+            self.bug == Some(Bug::LostUpdate)
+        }
+        pub(crate) fn skips_ranges(&self) -> bool {
+            self.bug == Some(Bug::Phantom)
+        }
+        pub(crate) fn answers_early(&self) -> bool {
+            self.bug == Some(Bug::AnswerBeforeCommit)
+        }
+        pub(crate) fn write_delay(&self) -> std::time::Duration {
+            std::time::Duration::ZERO
+        }
+        pub(crate) fn dirty(&self, key: &Bytes) -> Option<Option<Bytes>> {
+            self.pending.lock().get(key)
+        }
+        pub(crate) fn expose(&self, pending: &WriteBuffer) {
+            if self.bug == Some(Bug::DirtyRead) {
+                *self.pending.lock() = pending.clone();
+            }
+        }
+        pub(crate) fn hide(&self) {
+            *self.pending.lock() = WriteBuffer::default();
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Runs transactions to their end: the closure, the hand-over to the committer, the retries, the gate.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use platform_model::Position;
+use platform_runtime::random;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+
+use crate::buffer::WriteBuffer;
+use crate::entry;
+use crate::error::{TxError, WriteError};
+use crate::gate::End;
+use crate::group::GroupBounds;
+use crate::request::{Answer, Request};
+use crate::shard::Shard;
+use crate::submission::{Submission, Verdict};
+use crate::tx::{State, Tx};
+use crate::window::ReadSet;
+
+/// How a run ends whose transaction met an error.
+enum Failed<E> {
+    With(WriteError<E>),
+    Again,
+}
+
+/// How one run of a closure ended.
+enum Step<T, E> {
+    Done(Result<Answer<T>, WriteError<E>>),
+    Again,
+}
+
+/// A submission before it has a way back.
+#[derive(Default)]
+struct Submitted {
+    read: Option<Position>,
+    reads: ReadSet,
+    writes: WriteBuffer,
+    record: Bytes,
+    bytes: usize,
+    cleared: usize,
+}
+
+impl Shard {
+    /// Runs `f` as one transaction and returns when it is acknowledged: durable, and all that it observed too.
+    ///
+    /// `f` is run again (with jitter, a bounded number of times) when it lost against another transaction, so it
+    /// must have no effect but through its [`Tx`]. An error of `f` writes nothing. Dropping the returned future
+    /// does not take back a transaction that was already handed over: its outcome is then unknown. Retry-safe only
+    /// if `f` itself recognises a repetition (an idempotency record).
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn write<T, E, F, Fut>(&self, request: &Request, f: F) -> Result<Answer<T>, WriteError<E>>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send,
+        E: From<TxError>,
+    {
+        self.run(request, true, f).await
+    }
+
+    /// Runs `f` as one read-only transaction: one consistent version that contains every write acknowledged before
+    /// the call. Cancel- and retry-safe.
+    ///
+    /// # Errors
+    /// See [`WriteError`]; a write in `f` is [`TxError::ReadOnly`].
+    pub async fn read<T, E, F, Fut>(&self, request: &Request, f: F) -> Result<Answer<T>, WriteError<E>>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send,
+        E: From<TxError>,
+    {
+        self.run(request, false, f).await
+    }
+
+    async fn run<T, E, F, Fut>(
+        &self,
+        request: &Request,
+        writable: bool,
+        f: F,
+    ) -> Result<Answer<T>, WriteError<E>>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send,
+        E: From<TxError>,
+    {
+        let mut deadline = pin!(tokio::time::sleep(request.deadline));
+        for attempt in 0..self.shared.limits.attempts_max {
+            self.may_serve(request)?;
+            let tx = Tx::begin(&self.shared, request, writable)
+                .map_err(|error| WriteError::Rejected(error.into()))?;
+            let handed_over = AtomicBool::new(false);
+            let step = tokio::select! {
+                biased;
+                step = self.run_once(request, &tx, &f, &handed_over) => step,
+                () = &mut deadline => {
+                    return Err(if handed_over.into_inner() { WriteError::Unknown } else { WriteError::Timeout });
+                }
+            };
+            match step {
+                Step::Done(result) => return result,
+                Step::Again => tokio::select! {
+                    () = tokio::time::sleep(self.pause(attempt)) => {}
+                    () = &mut deadline => return Err(WriteError::Timeout),
+                },
+            }
+        }
+        Err(WriteError::Conflict)
+    }
+
+    fn may_serve<E>(&self, request: &Request) -> Result<(), WriteError<E>> {
+        if let Some(end) = self.shared.gate.end() {
+            return Err(ended(end));
+        }
+        match request.not_older_than {
+            Some(seen) if !self.shared.history.holds(seen, self.shared.gate.committed()) => {
+                Err(WriteError::Lost)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Full jitter: anything up to a bound that doubles with each run.
+    fn pause(&self, attempt: u32) -> Duration {
+        let limits = &self.shared.limits;
+        let bound = limits
+            .backoff_first
+            .saturating_mul(1 << attempt.min(16))
+            .min(limits.backoff_max);
+        Duration::from_micros(random::below(
+            u64::try_from(bound.as_micros()).unwrap_or(u64::MAX),
+        ))
+    }
+
+    async fn run_once<T, E, F, Fut>(
+        &self,
+        request: &Request,
+        tx: &Tx,
+        f: &F,
+        handed_over: &AtomicBool,
+    ) -> Step<T, E>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send,
+        E: From<TxError>,
+    {
+        let result = f(tx.clone()).await;
+        // A failure to count is kept in the state, as every failure is.
+        let cleared = if result.is_ok() {
+            tx.count_cleared().await.unwrap_or(0)
+        } else {
+            0
+        };
+        let mut state = tx.finish();
+        match (state.failure.take(), result) {
+            (Some(failure), result) => match failed(failure, result) {
+                Failed::Again => Step::Again,
+                Failed::With(error @ WriteError::Rejected(_)) => self.observed(state, |_| Err(error)).await,
+                Failed::With(error) => Step::Done(Err(error)),
+            },
+            (None, Ok(value)) if state.writes.is_empty() && state.events.is_empty() => {
+                self.observed(state, |position| Ok(Answer { value, position }))
+                    .await
+            }
+            (None, Ok(value)) => self.submit(request, state, cleared, handed_over, value).await,
+            (None, Err(error)) => self.observed(state, |_| Err(WriteError::Rejected(error))).await,
+        }
+    }
+
+    /// Ends a run that wrote nothing: its answer waits until all that it saw is committed, and if it saw more than
+    /// one version, until the committer has found its reads valid at one point.
+    async fn observed<T, E>(
+        &self,
+        state: State,
+        answer: impl FnOnce(platform_model::EpochPosition) -> Result<Answer<T>, WriteError<E>>,
+    ) -> Step<T, E> {
+        let mut position = state.read.unwrap_or_else(|| self.shared.gate.committed());
+        if state.mixed {
+            match self
+                .hand_over(Submitted {
+                    read: state.read,
+                    reads: state.reads,
+                    ..Submitted::default()
+                })
+                .await
+            {
+                Ok(Verdict::Committed(valid)) => position = position.max(valid),
+                Ok(Verdict::Conflict | Verdict::NotWritten) => return Step::Again,
+                Ok(Verdict::Ended(end)) => return Step::Done(Err(ended(end))),
+                Ok(_) => return Step::Done(Err(WriteError::Unavailable)),
+                Err(error) => return Step::Done(Err(error)),
+            }
+        }
+        match self.shared.gate.pass(position).await {
+            Ok(()) => Step::Done(answer(self.shared.pair(position))),
+            Err(end) => Step::Done(Err(ended(end))),
+        }
+    }
+
+    async fn submit<T, E>(
+        &self,
+        request: &Request,
+        state: State,
+        cleared: usize,
+        handed_over: &AtomicBool,
+        value: T,
+    ) -> Step<T, E> {
+        let State {
+            read,
+            reads,
+            writes,
+            events,
+            mode,
+            ..
+        } = state;
+        let record = entry::encode_transaction(&self.shared.keys, request, mode, &writes, &events);
+        let bytes = record.len() + writes.bytes();
+        if bytes > GroupBounds::new(&self.shared.limits, &self.shared.store_limits).bytes {
+            return Step::Done(Err(WriteError::TooLarge));
+        }
+        handed_over.store(true, Ordering::Relaxed);
+        let verdict = self
+            .hand_over(Submitted {
+                read,
+                reads,
+                writes,
+                record,
+                bytes,
+                cleared,
+            })
+            .await;
+        handed_over.store(false, Ordering::Relaxed);
+        Step::Done(match verdict {
+            Ok(Verdict::Committed(position)) => match self.shared.gate.pass(position).await {
+                Ok(()) => Ok(Answer {
+                    value,
+                    position: self.shared.pair(position),
+                }),
+                // Durable here; whether it is committed everywhere nobody here can tell.
+                Err(_) => Err(WriteError::Unknown),
+            },
+            Ok(Verdict::Conflict | Verdict::NotWritten) => return Step::Again,
+            Ok(Verdict::TooLarge) => Err(WriteError::TooLarge),
+            Ok(Verdict::Unavailable) => Err(WriteError::Unavailable),
+            Ok(Verdict::Unknown) => Err(WriteError::Unknown),
+            Ok(Verdict::Ended(end)) => Err(ended(end)),
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn hand_over<E>(&self, submitted: Submitted) -> Result<Verdict, WriteError<E>> {
+        let (reply, verdict) = oneshot::channel();
+        let Submitted {
+            read,
+            reads,
+            writes,
+            record,
+            bytes,
+            cleared,
+        } = submitted;
+        let submission = Submission {
+            read,
+            reads,
+            writes,
+            record,
+            bytes,
+            cleared,
+            reply,
+        };
+        match self.inbox.try_send(submission) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(WriteError::Overloaded),
+            Err(TrySendError::Closed(_)) => return Err(ended(self.shared.gate.end().unwrap_or(End::Closed))),
+        }
+        // The committer answers everyone; it can only vanish with the whole runtime.
+        Ok(verdict.await.unwrap_or(Verdict::Unknown))
+    }
+}
+
+/// An error of the transaction decides, whatever the closure made of it.
+fn failed<T, E: From<TxError>>(failure: TxError, result: Result<T, E>) -> Failed<E> {
+    Failed::With(match (failure, result) {
+        (TxError::Conflict | TxError::SnapshotExpired, _) => return Failed::Again,
+        (TxError::Fenced, _) => WriteError::Fenced,
+        (TxError::Unavailable { .. }, _) => WriteError::Unavailable,
+        (_, Err(error)) => WriteError::Rejected(error),
+        (TxError::Limit { .. }, Ok(_)) => WriteError::TooLarge,
+        (failure, Ok(_)) => WriteError::Rejected(failure.into()),
+    })
+}
+
+fn ended<E>(end: End) -> WriteError<E> {
+    match end {
+        End::Fenced => WriteError::Fenced,
+        End::Closed | End::Unavailable => WriteError::Unavailable,
+    }
+}

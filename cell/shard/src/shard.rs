@@ -1,0 +1,187 @@
+//! The handle of an open shard, and what all its transactions share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use cell_store::{Limits, Snapshot, Store, StoreError};
+use platform_model::{Epoch, EpochPosition, Position, ShardId, Term};
+use platform_runtime::{CancellationToken, Clock, TaskGroup};
+use tokio::sync::mpsc;
+
+use crate::applied::Applied;
+use crate::entry::LogEntry;
+use crate::error::{LogError, OpenError, TxError};
+use crate::gate::{End, Gate};
+use crate::history::EpochHistory;
+use crate::keys::ShardKeys;
+use crate::limits::{LOG_READ_BYTES_MAX, ShardLimits};
+use crate::log::LogScan;
+use crate::meter::Meter;
+use crate::plant::Plant;
+use crate::request::{Ownership, ShardStatus};
+use crate::submission::Submission;
+use crate::trim::TrimState;
+
+/// An open shard. Cheap to clone; when the last handle is gone, it drains and ends.
+///
+/// Transactions of one shard are strictly serializable, whatever tasks and handles they come from.
+#[derive(Clone)]
+pub struct Shard {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) inbox: mpsc::Sender<Submission>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// What the committer and every transaction of one term share.
+pub(crate) struct Shared {
+    pub ownership: Ownership,
+    pub term: Term,
+    pub store: Arc<dyn Store>,
+    pub store_limits: Limits,
+    pub keys: ShardKeys,
+    pub limits: ShardLimits,
+    pub clock: Clock,
+    pub history: EpochHistory,
+    pub gate: Gate,
+    /// Cancelled when the committer is gone.
+    pub drained: CancellationToken,
+    pub meter: Meter,
+    pub plant: Plant,
+    /// Time of the newest entry, in milliseconds since 1970.
+    pub time_ms: AtomicU64,
+    /// Entries up to here are gone.
+    pub trimmed: AtomicU64,
+}
+
+impl Shard {
+    /// Takes the shard and serves it: raises the incarnation and sets the fence in one durable step, verifies the
+    /// kept log against its chain, and appends a `term` entry. Whoever held the fence before is fenced out of the
+    /// store from then on, of the same node too.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; a damaged log is refused, never repaired.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        ownership: Ownership,
+        clock: Clock,
+        tasks: &TaskGroup,
+        limits: ShardLimits,
+    ) -> Result<Self, OpenError> {
+        crate::open::open(store, ownership, clock, tasks, limits, Plant::none()).await
+    }
+
+    pub fn id(&self) -> &ShardId {
+        &self.shared.ownership.shard
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.shared.term.epoch
+    }
+
+    /// Takes no more transactions, answers those that wait, ends. Idempotent.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.shared.drained.cancelled().await;
+    }
+
+    /// Waits until the shard serves no more: closed, fenced, or its store failed for good (see
+    /// [`ShardStatus::ended`]). Whoever still owns it then may open it again.
+    pub async fn ended(&self) {
+        self.shared.gate.ended().await;
+    }
+
+    /// Committed entries behind `after`, oldest first, at most `limit` and about 8 MiB: ask again from behind the
+    /// last one. Cancel- and retry-safe.
+    ///
+    /// # Errors
+    /// [`LogError::Trimmed`] if the entry behind `after` is gone.
+    pub async fn log(&self, after: Position, limit: usize) -> Result<Vec<LogEntry>, LogError> {
+        let unavailable = |reason: String| LogError::Unavailable { reason };
+        let last = self
+            .shared
+            .gate
+            .committed()
+            .min(Position(after.0.saturating_add(limit as u64)));
+        if last <= after {
+            return Ok(Vec::new());
+        }
+        let snapshot = self
+            .shared
+            .store
+            .snapshot()
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        let keys = &self.shared.keys;
+        let state = snapshot
+            .get(&keys.trim)
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        let trimmed = state
+            .and_then(|bytes| TrimState::decode(&bytes))
+            .unwrap_or_default()
+            .position;
+        if after < trimmed {
+            return Err(LogError::Trimmed { trimmed });
+        }
+        let mut scan = LogScan::new(snapshot, keys, after, last, None);
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        while bytes < LOG_READ_BYTES_MAX
+            && let Some(stored) = scan.next().await?
+        {
+            bytes += stored.bytes;
+            entries.push(stored.entry);
+        }
+        Ok(entries)
+    }
+
+    pub fn status(&self) -> ShardStatus {
+        let shared = &self.shared;
+        ShardStatus {
+            shard: shared.ownership.shard.clone(),
+            term: shared.term,
+            committed: shared.gate.committed(),
+            queue: self.inbox.max_capacity() - self.inbox.capacity(),
+            trimmed: Position(shared.trimmed.load(std::sync::atomic::Ordering::Relaxed)),
+            ended: shared.gate.end().map(End::as_str),
+        }
+    }
+}
+
+/// Held by the committer: however that ends (a panic, a runtime that shuts down), nobody waits for it in vain.
+pub(crate) struct TermEnd(pub Arc<Shared>);
+
+impl Drop for TermEnd {
+    fn drop(&mut self) {
+        // Changes nothing if the committer gave its reason.
+        self.0.gate.finish(End::Unavailable);
+        self.0.drained.cancel();
+    }
+}
+
+impl Shared {
+    pub(crate) fn pair(&self, position: Position) -> EpochPosition {
+        EpochPosition {
+            epoch: self.term.epoch,
+            position,
+        }
+    }
+
+    /// Opens a snapshot and says which position it shows. It is refused if that is of another term: then another
+    /// owner writes this store.
+    pub(crate) async fn snapshot(&self) -> Result<(Arc<dyn Snapshot>, Position), TxError> {
+        let unavailable = |reason: String| TxError::Unavailable { reason };
+        let opened = self.store.snapshot().await;
+        let snapshot = opened.map_err(|StoreError::Unavailable { reason }| unavailable(reason))?;
+        let applied = snapshot
+            .get(&self.keys.applied)
+            .await
+            .map_err(|error| unavailable(error.to_string()))?;
+        match applied.as_deref().and_then(Applied::decode) {
+            Some(applied) if applied.term == self.term => Ok((snapshot, applied.position)),
+            _ => {
+                self.gate.finish(End::Fenced);
+                Err(TxError::Fenced)
+            }
+        }
+    }
+}

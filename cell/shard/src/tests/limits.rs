@@ -1,0 +1,139 @@
+//! Every bound answers with its own error, and nothing is written past one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cell_store::memory::Memory;
+
+use super::harness::{Held, get, open, open_with, put, request};
+use crate::plant::Plant;
+use crate::{KeyRange, ShardLimits, Tx, TxError, WriteError};
+
+#[tokio::test]
+async fn a_transaction_past_its_bytes_is_refused_and_never_split() {
+    let shard = open(Memory::new(), 1).await.expect("opens");
+    let value = Bytes::from(vec![1u8; 90_000]);
+    let write = |tx: Tx| {
+        let value = value.clone();
+        async move {
+            for n in 0..30u8 {
+                let _ = tx.put([n], value.clone());
+            }
+            Ok::<_, TxError>(())
+        }
+    };
+    assert_eq!(
+        shard.write(&request(), write).await.map(|_| ()),
+        Err(WriteError::TooLarge)
+    );
+    assert_eq!(get(&shard, "\0").await, Ok(None));
+    let long = |tx: Tx| async move { tx.put(vec![0; 4_000], "v") };
+    assert!(
+        matches!(shard.write(&request(), long).await, Err(WriteError::Rejected(error)) if error.is_limit())
+    );
+    let big = |tx: Tx| async move { tx.put("k", vec![0; 90_001]) };
+    assert!(
+        matches!(shard.write(&request(), big).await, Err(WriteError::Rejected(error)) if error.is_limit())
+    );
+}
+
+#[tokio::test]
+async fn clearing_more_than_a_thousand_keys_at_once_is_refused() {
+    let shard = open(Memory::new(), 1).await.expect("opens");
+    let fill = |tx: Tx| async move { (0..1_001u16).try_for_each(|n| tx.put(n.to_be_bytes(), "v")) };
+    shard
+        .write::<_, TxError, _, _>(&request(), fill)
+        .await
+        .expect("written");
+    let clear = |end: u16| shard_clear(&shard, end);
+    assert_eq!(clear(1_001).await, Err(WriteError::TooLarge));
+    assert_eq!(clear(1_000).await, Ok(()));
+}
+
+async fn shard_clear(shard: &crate::Shard, end: u16) -> Result<(), WriteError<TxError>> {
+    let write = |tx: Tx| async move { tx.clear_range(KeyRange::new(vec![0, 0], end.to_be_bytes().to_vec())) };
+    shard.write(&request(), write).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_full_queue_answers_overloaded() {
+    let held = Held::new(Memory::new(), 2);
+    let limits = ShardLimits {
+        queue_max: 1,
+        group_transactions_max: 1,
+        ..ShardLimits::default()
+    };
+    let shard = open_with(held.clone(), 1, limits, Plant::none())
+        .await
+        .expect("opens");
+    held.next_commit().await;
+    held.next_commit().await;
+    let overloaded = async {
+        held.next_commit().await;
+        // One is being committed; one more may wait.
+        let waiting = put(&shard, "b", "1");
+        let third = async {
+            tokio::task::yield_now().await;
+            let answer = put(&shard, "c", "1").await.map(|_| ());
+            held.passes.add_permits(10);
+            answer
+        };
+        let (second, third) = tokio::join!(waiting, third);
+        assert!(second.is_ok());
+        third
+    };
+    let (first, third) = tokio::join!(put(&shard, "a", "1"), overloaded);
+    assert!(first.is_ok());
+    assert_eq!(third, Err(WriteError::Overloaded));
+}
+
+#[tokio::test]
+async fn a_deadline_tells_whether_anything_may_have_been_written() {
+    let held = Held::new(Memory::new(), 2);
+    let shard = open(held.clone(), 1).await.expect("opens");
+    let mut request = request();
+    request.deadline = Duration::from_millis(30);
+    let never = |_: Tx| std::future::pending::<Result<(), TxError>>();
+    assert_eq!(
+        shard.write(&request, never).await.map(|_| ()),
+        Err(WriteError::Timeout)
+    );
+    let write = |tx: Tx| async move { tx.put("a", "1") };
+    assert_eq!(
+        shard.write(&request, write).await.map(|_| ()),
+        Err(WriteError::Unknown)
+    );
+    held.passes.add_permits(10);
+    assert!(put(&shard, "b", "1").await.is_ok());
+    assert_eq!(
+        get(&shard, "a").await,
+        Ok(Some("1".into())),
+        "it was written after all"
+    );
+}
+
+#[tokio::test]
+async fn a_page_and_a_read_set_are_bounded() {
+    let limits = ShardLimits {
+        transaction_reads_max: 3,
+        page_rows_max: 5,
+        ..ShardLimits::default()
+    };
+    let shard = open_with(Memory::new(), 1, limits, Plant::none())
+        .await
+        .expect("opens");
+    let page = |tx: Tx| async move { tx.scan(KeyRange::new("a", "b"), 6, false).await };
+    assert!(
+        matches!(shard.read(&request(), page).await, Err(WriteError::Rejected(error)) if error.is_limit())
+    );
+    let many = |tx: Tx| async move {
+        for key in [b"a", b"b", b"c", b"d"] {
+            tx.get(key).await?;
+        }
+        Ok(())
+    };
+    assert!(matches!(
+        shard.read(&request(), many).await,
+        Err(WriteError::Rejected(TxError::Limit { .. }))
+    ));
+}

@@ -1,0 +1,328 @@
+//! Concurrent clients with random transactions on few keys, everything recorded: counters that are read and
+//! written, rows that are inserted if absent, ranges that decide what is written, clears, refusals.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chaos::history::{History, Operation, Outcome, Read, Recorder, Write};
+use parking_lot::Mutex;
+use platform_model::{Position, RequestId};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::harness::request_of;
+use crate::{Answer, KeyRange, Shard, Tx, TxError, WriteError};
+
+const COUNTERS: u64 = 4;
+const ROWS: u64 = 12;
+/// Turns that a client gives to others while it waits for an owner: some seconds.
+const TURNS_MAX: u32 = 1_000_000;
+
+/// How much to run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub clients: u64,
+    pub transactions: u64,
+    pub seed: u64,
+}
+
+/// Small and seeded; quality does not matter (xorshift, Marsaglia 2003).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Tx(#[from] TxError),
+    #[error("refused on purpose")]
+    OnPurpose,
+}
+
+/// One kind of transaction with its dice thrown, so that each run of its closure does the same.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Increment { counter: u64 },
+    Transfer { from: u64, to: u64 },
+    InsertIfAbsent { row: u64 },
+    InsertByCount { row: u64, reverse: bool },
+    Remove { row: u64 },
+    RemoveSome { from: u64 },
+    Blind { counter: u64 },
+    ReadAll,
+    List { limit: usize, reverse: bool },
+    Refuse { counter: u64 },
+}
+
+fn throw(random: &mut Random) -> Kind {
+    let (counter, row) = (random.below(COUNTERS), random.below(ROWS));
+    match random.below(20) {
+        0..=3 => Kind::Increment { counter },
+        4..=5 => Kind::Transfer {
+            from: counter,
+            to: random.below(COUNTERS),
+        },
+        6..=7 => Kind::InsertIfAbsent { row },
+        8..=11 => Kind::InsertByCount {
+            row,
+            reverse: random.below(2) == 0,
+        },
+        12..=13 => Kind::Remove { row },
+        14 => Kind::RemoveSome { from: row },
+        15 => Kind::Blind { counter },
+        16..=17 => Kind::ReadAll,
+        18 => Kind::List {
+            limit: 1 + row as usize / 3,
+            reverse: random.below(2) == 0,
+        },
+        _ => Kind::Refuse { counter },
+    }
+}
+
+/// What the last run of a closure did.
+#[derive(Default)]
+struct Notes {
+    reads: Vec<Read>,
+    writes: Vec<Write>,
+}
+
+/// A transaction that notes what it does.
+struct Noted<'a> {
+    tx: Tx,
+    notes: &'a Mutex<Notes>,
+    unique: String,
+}
+
+fn counter_key(counter: u64) -> Bytes {
+    format!("c/{counter}").into()
+}
+
+fn row_key(row: u64) -> Bytes {
+    format!("r/{row:02}").into()
+}
+
+fn rows_range() -> KeyRange {
+    KeyRange::new("r/", "r0")
+}
+
+impl Noted<'_> {
+    async fn get(&self, key: &Bytes) -> Result<Option<Bytes>, TxError> {
+        let value = self.tx.get(key).await?;
+        self.notes.lock().reads.push(Read::Key {
+            key: key.to_vec(),
+            value: value.as_ref().map(|v| v.to_vec()),
+        });
+        Ok(value)
+    }
+
+    async fn list(&self, limit: usize, reverse: bool) -> Result<usize, TxError> {
+        let range = rows_range();
+        let page = self.tx.scan(range.clone(), limit, reverse).await?;
+        let rows: Vec<_> = page
+            .rows
+            .iter()
+            .map(|(key, value)| (key.to_vec(), value.to_vec()))
+            .collect();
+        let (start, end, count) = (range.start.to_vec(), range.end.to_vec(), rows.len());
+        self.notes.lock().reads.push(Read::Range {
+            start,
+            end,
+            limit,
+            reverse,
+            rows,
+        });
+        Ok(count)
+    }
+
+    /// Every value is written once in a history, so that who read it read that write.
+    fn put(&self, key: Bytes, what: &str) -> Result<(), TxError> {
+        let value = format!("{what}:{}", self.unique);
+        self.notes.lock().writes.push(Write::Put {
+            key: key.to_vec(),
+            value: value.clone().into_bytes(),
+        });
+        self.tx.put(key, value)
+    }
+
+    fn clear(&self, key: Bytes) -> Result<(), TxError> {
+        self.notes.lock().writes.push(Write::Clear { key: key.to_vec() });
+        self.tx.clear(key)
+    }
+
+    async fn count(&self, counter: u64) -> Result<u64, TxError> {
+        let value = self.get(&counter_key(counter)).await?;
+        let text = value
+            .map(|value| String::from_utf8_lossy(&value).into_owned())
+            .unwrap_or_default();
+        Ok(text
+            .split(':')
+            .next()
+            .and_then(|number| number.parse().ok())
+            .unwrap_or(0))
+    }
+
+    async fn run(&self, kind: Kind) -> Result<(), Refused> {
+        match kind {
+            Kind::Increment { counter } => {
+                let next = self.count(counter).await? + 1;
+                self.put(counter_key(counter), &next.to_string())?;
+            }
+            Kind::Transfer { from, to } => {
+                let (a, b) = (self.count(from).await?, self.count(to).await?);
+                self.put(counter_key(from), &a.saturating_sub(1).to_string())?;
+                if from != to {
+                    self.put(counter_key(to), &(b + 1).to_string())?;
+                }
+            }
+            Kind::InsertIfAbsent { row } => {
+                if self.get(&row_key(row)).await?.is_none() {
+                    self.put(row_key(row), "row")?;
+                }
+            }
+            Kind::InsertByCount { row, reverse } => {
+                let count = self.list(50, reverse).await?;
+                self.put(row_key(row), &format!("one of {count}"))?;
+            }
+            Kind::Remove { row } => {
+                if self.get(&row_key(row)).await?.is_some() {
+                    self.clear(row_key(row))?;
+                }
+            }
+            Kind::RemoveSome { from } => {
+                let range = KeyRange::new(row_key(from), row_key(from + 4));
+                let (start, end) = (range.start.to_vec(), range.end.to_vec());
+                self.notes.lock().writes.push(Write::ClearRange { start, end });
+                self.tx.clear_range(range)?;
+                self.put(row_key(from), "after clear")?;
+            }
+            Kind::Blind { counter } => self.put(counter_key(counter), "0")?,
+            Kind::ReadAll => {
+                for counter in 0..COUNTERS {
+                    self.count(counter).await?;
+                }
+                self.list(50, false).await?;
+            }
+            Kind::List { limit, reverse } => drop(self.list(limit, reverse).await?),
+            Kind::Refuse { counter } => {
+                self.count(counter).await?;
+                return Err(Refused::OnPurpose);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs the load against a shard. The history has the shard's own order of writes, taken from its log.
+pub(super) async fn run(shard: &Shard, load: Load) -> History {
+    run_on(Arc::new(Mutex::new(shard.clone())), load).await
+}
+
+/// As [`run`]; each transaction goes to the owner of that moment.
+pub(super) async fn run_on(owner: Arc<Mutex<Shard>>, load: Load) -> History {
+    let recorder = Arc::new(Recorder::new());
+    let mut clients = JoinSet::new();
+    for client in 0..load.clients {
+        let (owner, recorder) = (Arc::clone(&owner), Arc::clone(&recorder));
+        clients.spawn(async move {
+            let mut random = Random((load.seed << 20) ^ (client << 8) ^ 0x5eed_5eed_5eed);
+            let mut ids = Vec::new();
+            for n in 0..load.transactions {
+                let (kind, shard) = (throw(&mut random), serving(&owner).await);
+                ids.push(step(&shard, &recorder, client, format!("{client}.{n}"), kind).await);
+            }
+            ids
+        });
+    }
+    let mut ids: HashMap<(u64, u64), RequestId> = clients.join_all().await.into_iter().flatten().collect();
+    let shard = owner.lock().clone();
+    let last = step(&shard, &recorder, load.clients, "last".into(), Kind::ReadAll).await;
+    ids.extend([last]);
+    let mut history = recorder.history();
+    name_order(&shard, &ids, &mut history).await;
+    history
+}
+
+/// The owner of the moment; while that one has ended, waits (not for ever) for the next.
+async fn serving(owner: &Mutex<Shard>) -> Shard {
+    for _ in 0..TURNS_MAX {
+        let shard = owner.lock().clone();
+        if shard.status().ended.is_none() {
+            return shard;
+        }
+        tokio::task::yield_now().await;
+    }
+    owner.lock().clone()
+}
+
+/// Runs one transaction and records it under (client, time of call).
+async fn step(
+    shard: &Shard,
+    recorder: &Recorder,
+    client: u64,
+    unique: String,
+    kind: Kind,
+) -> ((u64, u64), RequestId) {
+    let notes = Mutex::new(Notes::default());
+    let request = request_of(Uuid::new_v4(), 1);
+    let closure = |tx: Tx| {
+        *notes.lock() = Notes::default();
+        let noted = Noted {
+            tx,
+            notes: &notes,
+            unique: unique.clone(),
+        };
+        async move { noted.run(kind).await }
+    };
+    let invoked = recorder.tick();
+    let result: Result<Answer<()>, WriteError<Refused>> = match kind {
+        Kind::ReadAll | Kind::List { .. } => shard.read(&request, closure).await,
+        _ => shard.write(&request, closure).await,
+    };
+    let completed = recorder.tick();
+    let Notes { reads, mut writes } = notes.into_inner();
+    let outcome = match result {
+        Ok(_) => Outcome::Done,
+        Err(WriteError::Rejected(Refused::OnPurpose)) => {
+            writes.clear();
+            Outcome::Done
+        }
+        Err(WriteError::Unknown) => Outcome::Unknown,
+        Err(WriteError::Rejected(Refused::Tx(error))) => panic!("unexpected: {error}"),
+        Err(_) => Outcome::Failed,
+    };
+    recorder.record(Operation {
+        client,
+        invoked,
+        completed,
+        reads,
+        writes,
+        outcome,
+        witness: None,
+    });
+    ((client, invoked), request.request_id)
+}
+
+/// Gives every operation that stands in the log its place there.
+async fn name_order(shard: &Shard, ids: &HashMap<(u64, u64), RequestId>, history: &mut History) {
+    let mut places = HashMap::new();
+    for entry in shard.log(Position(0), usize::MAX).await.unwrap_or_default() {
+        for (index, transaction) in entry.transactions.iter().enumerate() {
+            places.insert(transaction.request_id, (entry.position.0, index as u32));
+        }
+    }
+    for operation in &mut history.operations {
+        let id = ids[&(operation.client, operation.invoked)];
+        // What failed has no place; if it stands in the log all the same, the reads of others will tell.
+        if operation.outcome != Outcome::Failed {
+            operation.witness = places.get(&id).copied();
+        }
+    }
+}
