@@ -1,0 +1,292 @@
+//! The home's key shard: a row for each person, and the keys that sign the home's tokens.
+//!
+//! A person's row holds his wrapped key, or the fact that it was destroyed: an id never gets a second key. Rows are
+//! wrapped, not sealed: what would seal them is what they hold.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError, WriteError};
+use cell_store::key::Tuple;
+use platform_model::{Actor, RequestId, RootRef, UserId};
+use platform_runtime::random;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::keys::{Kek, KekError, UserKey};
+
+const DOMAIN: &str = "keys";
+/// Shared table of the token keys.
+const TOKEN_KEYS: &str = "token-keys";
+/// Longest operation, its queueing included.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Most token keys that a home keeps: the one in use, its successor, and those still honoured.
+pub const TOKEN_KEYS_MAX: usize = 16;
+
+const ROW_WRAPPED: u8 = 1;
+const ROW_DESTROYED: u8 = 2;
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("the person's key was destroyed")]
+    Destroyed,
+    #[error(transparent)]
+    Kek(#[from] KekError),
+    #[error("a row of the key shard is damaged")]
+    Damaged,
+    #[error("the home has {TOKEN_KEYS_MAX} token keys: remove one first")]
+    TooManyTokenKeys,
+    #[error(transparent)]
+    Tx(#[from] TxError),
+    /// The shard did not take it; `Rejected` never stands here.
+    #[error("the key shard: {0}")]
+    Shard(WriteError<std::convert::Infallible>),
+}
+
+impl KeyError {
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Shard(error) => error.retryable(),
+            Self::Tx(error) => error.retryable(),
+            _ => false,
+        }
+    }
+}
+
+/// A key that signs the home's tokens, as opaque bytes.
+#[derive(Clone)]
+pub struct TokenKeyRow {
+    /// The `kid`, up to 64 bytes.
+    pub id: String,
+    /// PKCS#8.
+    pub secret: Zeroizing<Vec<u8>>,
+}
+
+/// The keys of one home. Cheap to clone.
+#[derive(Clone)]
+pub struct KeyShard {
+    shard: Shard,
+    kek: Kek,
+}
+
+impl KeyShard {
+    /// `shard` must be the key shard of a home in the jurisdiction whose key `kek` is.
+    pub fn new(shard: Shard, kek: Kek) -> Self {
+        Self { shard, kek }
+    }
+
+    /// The person's key; made if there is none. Idempotent. Durable on return.
+    ///
+    /// # Errors
+    /// [`KeyError::Destroyed`]; a wrong jurisdiction's key; the shard's.
+    pub async fn create(&self, user: UserId) -> Result<UserKey, KeyError> {
+        if let Some(key) = self.get(user).await? {
+            return Ok(key);
+        }
+        let fresh = wrapped_row(&self.kek, user, &UserKey::generate());
+        let row = self
+            .write(scope(user), |tx| create_row(tx, fresh.clone()))
+            .await?;
+        self.opened(user, &row)
+    }
+
+    /// The person's key, if there is one.
+    ///
+    /// # Errors
+    /// As [`KeyShard::create`].
+    pub async fn get(&self, user: UserId) -> Result<Option<UserKey>, KeyError> {
+        let request = request(scope(user));
+        let read = |tx: Tx| async move { Ok::<_, KeyError>(tx.get(&user_row()).await?) };
+        let row = self.shard.read(&request, read).await.map_err(flat)?.value;
+        row.map(|row| self.opened(user, &row)).transpose()
+    }
+
+    /// Destroys the person's key for ever: every value that it sealed is gone, here and in each copy. Idempotent, also
+    /// for a person who never had one. Durable on return. Caches of opened keys are the caller's to clear.
+    ///
+    /// # Errors
+    /// The shard's.
+    pub async fn destroy(&self, user: UserId) -> Result<(), KeyError> {
+        self.write(scope(user), |tx| async move {
+            tx.sync();
+            tx.put(user_row(), Bytes::from_static(&[ROW_DESTROYED]))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Every token key of the home, ordered by id.
+    ///
+    /// # Errors
+    /// A wrong jurisdiction's key; the shard's.
+    pub async fn token_keys(&self) -> Result<Vec<TokenKeyRow>, KeyError> {
+        let request = request(Scope::Shared(TOKEN_KEYS));
+        let read = |tx: Tx| async move { Ok::<_, KeyError>(token_rows(&tx).await?) };
+        let rows = self.shard.read(&request, read).await.map_err(flat)?.value;
+        rows.iter()
+            .map(|(key, wrapped)| self.token_key(key, wrapped))
+            .collect()
+    }
+
+    /// Adds a token key unless the home has one, and answers the one that it has then (the first by id). So two
+    /// nodes that start at once end with the same key.
+    ///
+    /// # Errors
+    /// As [`KeyShard::token_keys`].
+    pub async fn token_key_or(&self, fresh: TokenKeyRow) -> Result<TokenKeyRow, KeyError> {
+        let wrapped = Bytes::from(self.kek.wrap(&token_name(&fresh.id), &fresh.secret));
+        let key = token_row(&fresh.id);
+        let (key, wrapped) = self
+            .write(Scope::Shared(TOKEN_KEYS), |tx| {
+                first_token_row(tx, key.clone(), wrapped.clone())
+            })
+            .await?;
+        self.token_key(&key, &wrapped)
+    }
+
+    /// Adds or replaces a token key.
+    ///
+    /// # Errors
+    /// [`KeyError::TooManyTokenKeys`]; as [`KeyShard::token_keys`].
+    pub async fn put_token_key(&self, row: &TokenKeyRow) -> Result<(), KeyError> {
+        let wrapped = Bytes::from(self.kek.wrap(&token_name(&row.id), &row.secret));
+        let key = token_row(&row.id);
+        self.write(Scope::Shared(TOKEN_KEYS), |tx| {
+            put_token_row(tx, key.clone(), wrapped.clone())
+        })
+        .await
+    }
+
+    /// Removes a token key. Idempotent.
+    ///
+    /// # Errors
+    /// The shard's.
+    pub async fn remove_token_key(&self, id: &str) -> Result<(), KeyError> {
+        let key = token_row(id);
+        let clear = |tx: Tx, key: Bytes| async move { Ok(tx.clear(key)?) };
+        self.write(Scope::Shared(TOKEN_KEYS), |tx| clear(tx, key.clone()))
+            .await
+    }
+
+    async fn write<T, F, Fut>(&self, scope: Scope, f: F) -> Result<T, KeyError>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<T, KeyError>> + Send,
+    {
+        let answer = self.shard.write(&request(scope), f).await;
+        Ok(answer.map_err(flat)?.value)
+    }
+
+    fn opened(&self, user: UserId, row: &[u8]) -> Result<UserKey, KeyError> {
+        match row.split_first() {
+            Some((&ROW_WRAPPED, wrapped)) => {
+                let bytes = self.kek.unwrap(&user_name(user), wrapped)?;
+                Ok(UserKey::from_bytes(
+                    bytes.as_slice().try_into().map_err(|_| KeyError::Damaged)?,
+                ))
+            }
+            Some((&ROW_DESTROYED, _)) => Err(KeyError::Destroyed),
+            _ => Err(KeyError::Damaged),
+        }
+    }
+
+    fn token_key(&self, key: &[u8], wrapped: &[u8]) -> Result<TokenKeyRow, KeyError> {
+        let elements = cell_store::key::unpack(key).map_err(|_| KeyError::Damaged)?;
+        let id = elements
+            .get(1)
+            .and_then(|id| id.as_str())
+            .ok_or(KeyError::Damaged)?
+            .to_owned();
+        let secret = self.kek.unwrap(&token_name(&id), wrapped)?;
+        Ok(TokenKeyRow { id, secret })
+    }
+}
+
+async fn create_row(tx: Tx, fresh: Bytes) -> Result<Bytes, KeyError> {
+    if let Some(row) = tx.get(&user_row()).await? {
+        return Ok(row);
+    }
+    tx.put(user_row(), fresh.clone())?;
+    Ok(fresh)
+}
+
+async fn token_rows(tx: &Tx) -> Result<Vec<(Bytes, Bytes)>, TxError> {
+    Ok(tx.scan(all_token_rows(), TOKEN_KEYS_MAX, false).await?.rows)
+}
+
+async fn first_token_row(tx: Tx, key: Bytes, wrapped: Bytes) -> Result<(Bytes, Bytes), KeyError> {
+    if let Some(row) = token_rows(&tx).await?.into_iter().next() {
+        return Ok(row);
+    }
+    tx.put(key.clone(), wrapped.clone())?;
+    Ok((key, wrapped))
+}
+
+async fn put_token_row(tx: Tx, key: Bytes, wrapped: Bytes) -> Result<(), KeyError> {
+    let rows = token_rows(&tx).await?;
+    if rows.len() >= TOKEN_KEYS_MAX && !rows.iter().any(|(held, _)| *held == key) {
+        return Err(KeyError::TooManyTokenKeys);
+    }
+    Ok(tx.put(key, wrapped)?)
+}
+
+fn wrapped_row(kek: &Kek, user: UserId, key: &UserKey) -> Bytes {
+    let mut row = vec![ROW_WRAPPED];
+    row.extend(kek.wrap(&user_name(user), key.bytes()));
+    Bytes::from(row)
+}
+
+/// What a wrapped key is bound to.
+fn user_name(user: UserId) -> Vec<u8> {
+    [b"user ".as_slice(), user.as_bytes()].concat()
+}
+
+fn token_name(id: &str) -> Vec<u8> {
+    [b"token ".as_slice(), id.as_bytes()].concat()
+}
+
+fn user_row() -> Bytes {
+    Tuple::new().str(DOMAIN).str("user").pack()
+}
+
+fn token_row(id: &str) -> Bytes {
+    Tuple::new().str("id").str(id).pack()
+}
+
+fn all_token_rows() -> KeyRange {
+    Tuple::new().str("id").range()
+}
+
+fn scope(user: UserId) -> Scope {
+    Scope::Root(RootRef::user(user))
+}
+
+/// Sync, whatever it does: a key that is lost is a person that is lost.
+fn request(scope: Scope) -> Request {
+    Request {
+        actor: Actor::Service(DOMAIN.to_owned()),
+        domain: DOMAIN,
+        request_id: RequestId::from_uuid(Uuid::from_bytes(random::bytes())),
+        mode: Mode::Sync,
+        scope,
+        not_older_than: None,
+        deadline: DEADLINE,
+    }
+}
+
+fn flat(error: WriteError<KeyError>) -> KeyError {
+    KeyError::Shard(match error {
+        WriteError::Rejected(error) => return error,
+        WriteError::Conflict => WriteError::Conflict,
+        WriteError::TooLarge => WriteError::TooLarge,
+        WriteError::Overloaded => WriteError::Overloaded,
+        WriteError::Timeout => WriteError::Timeout,
+        WriteError::Unknown => WriteError::Unknown,
+        WriteError::Fenced => WriteError::Fenced,
+        WriteError::Lost => WriteError::Lost,
+        WriteError::Unavailable => WriteError::Unavailable,
+    })
+}
+
+#[cfg(test)]
+mod tests;
