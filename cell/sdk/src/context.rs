@@ -1,0 +1,197 @@
+//! The context of a request: whose root it acts on, as whom, and how it reads and writes there.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{FromRef, FromRequestParts};
+use cell_layers::RootTx;
+use cell_shard::{Answer, Mode, Request, Scope};
+use http::request::Parts;
+use platform_model::{Actor, Code, HomeId, Problem, RootRef, UserId};
+use platform_token::Claims;
+
+use crate::arrival::Arrival;
+use crate::error::{DomainError, ProblemResponse, write_problem};
+use crate::services::{Lent, OpenUser};
+
+/// The longest that one transaction may take, queueing and retries included.
+pub const TRANSACTION_DEADLINE: Duration = Duration::from_secs(10);
+
+/// One person's root in its shard, on behalf of one actor.
+#[derive(Clone)]
+pub struct RootCtx {
+    pub user: UserId,
+    pub home: HomeId,
+    pub actor: Actor,
+    pub open: OpenUser,
+    pub arrival: Arrival,
+}
+
+impl RootCtx {
+    /// Runs `f` as one transaction of `domain` on this root and waits until it is acknowledged.
+    ///
+    /// `f` may run several times (conflicts), so it has no effect but through its transaction. Strictly serializable.
+    ///
+    /// # Errors
+    /// The closure's own problem (nothing is written then), or what the shard answered.
+    pub async fn write<T, F, Fut>(&self, domain: &'static str, mode: Mode, f: F) -> Result<Answer<T>, Problem>
+    where
+        T: Send,
+        F: Fn(RootTx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, DomainError>> + Send,
+    {
+        let request = self.request(domain, mode);
+        let answer = self
+            .open
+            .shard
+            .write(&request, |tx| f(self.root_tx(tx, domain)))
+            .await;
+        answer.map_err(write_problem)
+    }
+
+    /// Runs `f` as one read-only transaction: one consistent version, no older than the caller has seen.
+    ///
+    /// # Errors
+    /// As [`RootCtx::write`].
+    pub async fn read<T, F, Fut>(&self, domain: &'static str, f: F) -> Result<Answer<T>, Problem>
+    where
+        T: Send,
+        F: Fn(RootTx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, DomainError>> + Send,
+    {
+        let request = self.request(domain, Mode::Async);
+        let answer = self
+            .open
+            .shard
+            .read(&request, |tx| f(self.root_tx(tx, domain)))
+            .await;
+        answer.map_err(write_problem)
+    }
+
+    fn root_tx(&self, tx: cell_shard::Tx, domain: &'static str) -> RootTx {
+        RootTx::new(tx, RootRef::user(self.user), domain, &self.open.key)
+    }
+
+    fn request(&self, domain: &'static str, mode: Mode) -> Request {
+        Request {
+            actor: self.actor.clone(),
+            domain,
+            request_id: self.arrival.request_id,
+            mode,
+            scope: Scope::Root(RootRef::user(self.user)),
+            not_older_than: self.arrival.not_older_than,
+            deadline: TRANSACTION_DEADLINE,
+        }
+    }
+}
+
+/// The caller's own root: a verified token, a living session, the right shard.
+#[derive(Clone)]
+pub struct Ctx {
+    pub claims: Arc<Claims>,
+    root: RootCtx,
+}
+
+impl Deref for Ctx {
+    type Target = RootCtx;
+    fn deref(&self) -> &RootCtx {
+        &self.root
+    }
+}
+
+impl<S> FromRequestParts<S> for Ctx
+where
+    S: Send + Sync,
+    Lent: FromRef<S>,
+{
+    type Rejection = ProblemResponse;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemResponse> {
+        let services = Lent::from_ref(state);
+        let arrival = Arrival::from_request_parts(parts, state).await?;
+        let claims = services.verify_token(bearer(parts)?)?;
+        let open = services
+            .open_user(&claims.home, claims.user)
+            .await
+            .map_err(token_without_person)?;
+        services.check_session(&open, &claims).await?;
+        let actor = Actor::User(claims.user);
+        let root = RootCtx {
+            user: claims.user,
+            home: claims.home.clone(),
+            actor,
+            open,
+            arrival,
+        };
+        Ok(Self { claims, root })
+    }
+}
+
+/// A token whose person is not there (any more) is no good; everything else is passed on.
+fn token_without_person(problem: Problem) -> Problem {
+    if problem.code == Code::NotFound {
+        Code::InvalidToken.into()
+    } else {
+        problem
+    }
+}
+
+/// The bearer token of a request.
+///
+/// # Errors
+/// `unauthenticated` when there is none.
+pub fn bearer(parts: &Parts) -> Result<&str, Problem> {
+    let header = parts
+        .headers
+        .get(http::header::AUTHORIZATION)
+        .ok_or(Code::Unauthenticated)?;
+    let text = header.to_str().map_err(|_| Code::InvalidToken)?;
+    let (scheme, token) = text.split_once(' ').ok_or(Code::InvalidToken)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim())
+    } else {
+        Err(Code::InvalidToken.into())
+    }
+}
+
+/// A request without a token: registration, login, refresh.
+#[derive(Clone)]
+pub struct AnonymousCtx {
+    pub services: Lent,
+    pub arrival: Arrival,
+}
+
+impl AnonymousCtx {
+    /// Opens a person's root for a caller who has yet to prove who he is.
+    ///
+    /// # Errors
+    /// `moved` when the shard is elsewhere, `not-found` when there is no such person.
+    pub async fn open(&self, home: &HomeId, user: UserId) -> Result<RootCtx, Problem> {
+        let open = self.services.open_user(home, user).await?;
+        let arrival = self.arrival.clone();
+        Ok(RootCtx {
+            user,
+            home: home.clone(),
+            actor: Actor::Anonymous,
+            open,
+            arrival,
+        })
+    }
+}
+
+impl<S> FromRequestParts<S> for AnonymousCtx
+where
+    S: Send + Sync,
+    Lent: FromRef<S>,
+{
+    type Rejection = ProblemResponse;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemResponse> {
+        let arrival = Arrival::from_request_parts(parts, state).await?;
+        Ok(Self {
+            services: Lent::from_ref(state),
+            arrival,
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! What a node lends its domains.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cell_layers::keys::UserKey;
+use cell_shard::Shard;
+use platform_model::{HomeId, Problem, RegionId, RoutingTable, UserId, WorldId};
+use platform_runtime::clock::Clock;
+use platform_token::Claims;
+
+use crate::directory::Directory;
+
+/// The state of every domain's routes.
+pub type Lent = Arc<dyn Services>;
+
+/// A person's shard, served here, with the person's key opened.
+#[derive(Clone)]
+pub struct OpenUser {
+    pub shard: Shard,
+    pub key: UserKey,
+}
+
+/// Implemented by the node. Errors are problems that an app may see as they are.
+#[async_trait]
+pub trait Services: Send + Sync + 'static {
+    fn clock(&self) -> &Clock;
+    fn world(&self) -> &WorldId;
+    /// Where this node stands.
+    fn region(&self) -> &RegionId;
+    fn table(&self) -> Arc<RoutingTable>;
+    fn directory(&self) -> &dyn Directory;
+
+    /// The shard of a person of `home`, and the person's key.
+    ///
+    /// # Errors
+    /// `moved` when the shard is served elsewhere, `not-found` when the person has no key.
+    async fn open_user(&self, home: &HomeId, user: UserId) -> Result<OpenUser, Problem>;
+
+    /// Makes the person's key in the home's key shard, durably; one that exists stays as it is.
+    async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem>;
+
+    /// Signs an access token under the home's key.
+    async fn sign_token(&self, claims: &Claims) -> Result<String, Problem>;
+
+    /// Checks signature, world, home and time of an access token; not whether its session still lives.
+    fn verify_token(&self, token: &str) -> Result<Arc<Claims>, Problem>;
+
+    /// Whether the session that a token names still lives, as the person's own rows say.
+    ///
+    /// # Errors
+    /// `revoked-token` when it was ended.
+    async fn check_session(&self, open: &OpenUser, claims: &Claims) -> Result<(), Problem>;
+}
