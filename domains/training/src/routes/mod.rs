@@ -1,0 +1,33 @@
+//! The HTTP routes of training, below `/v1/activities`. Handlers translate; rules are in [`crate::import`] and
+//! [`crate::storage`].
+
+mod query;
+mod read;
+mod remove;
+mod upload;
+
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use cell_sdk::{Lent, ProblemResponse};
+use platform_model::Code;
+use uuid::Uuid;
+
+use crate::gate::Gate;
+
+/// All routes; `gate` bounds the files that are read at once on this node.
+pub fn routes(gate: Gate) -> Router<Lent> {
+    Router::new()
+        .route("/v1/activities", post(upload::upload).get(read::list))
+        .route("/v1/activities/{id}", get(read::detail).delete(remove::remove))
+        .route("/v1/activities/{id}/streams", get(read::streams))
+        .route("/v1/activities/{id}/original", get(read::original))
+        .layer(Extension(gate))
+}
+
+/// The activity that a path names; what is no id names none.
+fn id_of(text: &str) -> Result<Uuid, ProblemResponse> {
+    Uuid::try_parse(text).map_err(|_| Code::NotFound.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! What is refused, over HTTP: a stable code, and nothing changed.
+
+use http::StatusCode;
+use serde_json::Value;
+
+use super::bench_of_routes::{Bench, bytes, json, key, request};
+use crate::fixtures;
+
+fn code(body: &Value) -> &str {
+    body["code"].as_str().expect("a code")
+}
+
+#[tokio::test]
+async fn bad_files_are_refused_and_nothing_is_kept() {
+    let bench = Bench::new().await;
+    let before = bench.shard.status().committed;
+    for (what, file, status, expected) in [
+        (
+            "no bytes",
+            &b""[..],
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "empty-file",
+        ),
+        (
+            "a text",
+            b"hello",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-file",
+        ),
+        (
+            "settings",
+            fixtures::get("Settings.fit"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "empty-file",
+        ),
+        (
+            "a break",
+            b"<gpx><trk><trkse",
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "corrupt-file",
+        ),
+        (
+            "entities",
+            b"<!DOCTYPE gpx []><gpx/>",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-file",
+        ),
+    ] {
+        let response = bench
+            .send(request(1, "POST", "/v1/activities", Some(key()), file.to_vec()))
+            .await;
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json",
+            "{what}"
+        );
+        let (given, body) = json(response).await;
+        assert_eq!((given, code(&body)), (status, expected), "{what}");
+    }
+    assert_eq!(bench.shard.status().committed, before, "nothing was written");
+}
+
+#[tokio::test]
+async fn a_file_that_broke_off_is_taken_and_flagged() {
+    let bench = Bench::new().await;
+    let file = fixtures::get("hrv-activity.fit");
+    let (status, activity) = bench.upload(&file[..file.len() / 2]).await;
+    assert_eq!(
+        (status, &activity["truncated"]),
+        (StatusCode::CREATED, &Value::Bool(true))
+    );
+    let path = format!(
+        "/v1/activities/{}/original",
+        activity["id"].as_str().expect("an id")
+    );
+    let response = bench.send(request(1, "GET", &path, None, Vec::new())).await;
+    assert_eq!(bytes(response).await, file[..file.len() / 2]);
+}
+
+#[tokio::test]
+async fn commands_need_keys_and_one_key_is_one_command() {
+    let bench = Bench::new().await;
+    let file = fixtures::get("Activity.fit").to_vec();
+    let (status, body) = json(
+        bench
+            .send(request(1, "POST", "/v1/activities", None, file.clone()))
+            .await,
+    )
+    .await;
+    assert_eq!(
+        (status, code(&body)),
+        (StatusCode::BAD_REQUEST, "idempotency-key-missing")
+    );
+    let used = key();
+    let first = bench
+        .send(request(1, "POST", "/v1/activities", Some(used), file))
+        .await;
+    assert_eq!(first.status(), StatusCode::CREATED);
+    assert!(first.headers().contains_key("meridian-position"));
+    let other = fixtures::get("hrv-activity.fit").to_vec();
+    let (status, body) = json(
+        bench
+            .send(request(1, "POST", "/v1/activities", Some(used), other))
+            .await,
+    )
+    .await;
+    assert_eq!(
+        (status, code(&body)),
+        (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-mismatch")
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_or_not_ours_is_told() {
+    let bench = Bench::new().await;
+    for (path, expected) in [
+        ("/v1/activities/nonsense", "not-found"),
+        ("/v1/activities/00000000-0000-0000-0000-000000000001", "not-found"),
+        ("/v1/activities?cursor=AAAA", "invalid-cursor"),
+        ("/v1/activities?limit=1000", "bad-request"),
+        (
+            "/v1/activities/00000000-0000-0000-0000-000000000001/streams?channels=mood",
+            "bad-request",
+        ),
+    ] {
+        assert_eq!(code(&bench.ask("GET", path).await.1), expected, "{path}");
+    }
+    let mut anonymous = request(1, "GET", "/v1/activities", None, Vec::new());
+    anonymous.headers_mut().remove("authorization");
+    assert_eq!(
+        code(&json(bench.send(anonymous).await).await.1),
+        "unauthenticated"
+    );
+}
