@@ -1,0 +1,91 @@
+//! Answers to apps: a node's, passed on, or the router's own, which are always `application/problem+json`.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
+use platform_model::{Code, Problem};
+
+use crate::upstream::NodeBody;
+use crate::upstream::response::AnswerBroken;
+
+/// A body of either kind.
+#[derive(Debug)]
+pub enum OutBody {
+    Own(Full<Bytes>),
+    Node(Box<NodeBody>),
+}
+
+impl Body for OutBody {
+    type Data = Bytes;
+    type Error = AnswerBroken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerBroken>>> {
+        match &mut *self {
+            Self::Own(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Node(body) => Pin::new(body.as_mut()).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Own(body) => body.is_end_stream(),
+            Self::Node(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Own(body) => body.size_hint(),
+            Self::Node(body) => body.size_hint(),
+        }
+    }
+}
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Response<OutBody> {
+    let mut response = Response::new(OutBody::Own(Full::default()));
+    *response.status_mut() = status;
+    response
+}
+
+/// An answer with bytes that the router holds.
+pub fn own(bytes: Bytes) -> OutBody {
+    OutBody::Own(Full::new(bytes))
+}
+
+/// A problem as an app sees it.
+pub fn problem(problem: &Problem) -> Response<OutBody> {
+    let mut response = Response::new(own(problem.to_json().into()));
+    *response.status_mut() =
+        StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(Problem::CONTENT_TYPE),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = problem.retry_after_s {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if let Some(challenge) = challenge(problem.code) {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    response
+}
+
+/// RFC 6750, section 3.
+fn challenge(code: Code) -> Option<&'static str> {
+    match code {
+        Code::Unauthenticated => Some("Bearer"),
+        Code::InvalidToken | Code::ExpiredToken => Some("Bearer error=\"invalid_token\""),
+        _ => None,
+    }
+}

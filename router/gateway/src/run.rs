@@ -1,0 +1,186 @@
+//! The process: puts the parts together, and takes them apart in order.
+//!
+//! It starts from the copy of the table on disk when no controller answers, and serves before anything is known:
+//! requests are then told to come again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use platform_runtime::TaskGroup;
+use platform_runtime::addresses;
+use platform_runtime::clock::Clock;
+use platform_runtime::data_dir::{self, DataDirError, Lock};
+use platform_runtime::serve::ServeError;
+use platform_runtime::telemetry;
+use platform_runtime::tls::{Identity, PublicIdentity, TlsError};
+use platform_token::Verifier;
+use platform_wire::follow::{self, Follow, FollowError, Followed};
+use router_table::Overrides;
+use tokio::net::TcpListener;
+
+use crate::apps;
+use crate::config::{Config, InvalidSetting};
+use crate::faults::Faults;
+use crate::internal::{self, Inside};
+use crate::meters::{CellMeters, DOOR};
+use crate::request::cors::Cors;
+use crate::service::Door;
+use crate::snapshot::Known;
+use crate::upstream::Upstreams;
+use crate::upstream::pool::PoolSettings;
+
+/// The copy of the routing table in the data directory.
+const TABLE_FILE: &str = "table.copy";
+/// For everything but requests to end.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why the router did not start. Nothing listens then.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the configuration cannot be used")]
+    Setting(#[from] InvalidSetting),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error("the router's certificate cannot be used")]
+    Identity(#[source] TlsError),
+    #[error("the certificate for apps cannot be used")]
+    Public(#[source] TlsError),
+    #[error(transparent)]
+    Listen(#[from] ServeError),
+    #[error("the routing table cannot be followed")]
+    Follow(#[from] FollowError),
+}
+
+/// A router that serves.
+pub struct Running {
+    /// Where apps connect.
+    pub apps: SocketAddr,
+    /// Health and metrics.
+    pub internal: SocketAddr,
+    pub known: Arc<Known>,
+    draining: Arc<AtomicBool>,
+    drain_within: Duration,
+    app_tasks: TaskGroup,
+    tasks: TaskGroup,
+    _lock: Lock,
+}
+
+/// Starts a router on a configuration.
+///
+/// # Errors
+/// [`StartError`]; nothing is left behind but the data directory.
+pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
+    let world = config.check()?;
+    let lock = data_dir::lock(&config.data_dir)?;
+    let tasks = TaskGroup::new();
+    let identity = Identity::load(&config.internal.identity_dir, &world).map_err(StartError::Identity)?;
+    let certificate = PublicIdentity::load(&config.apps.certificate_dir).map_err(StartError::Public)?;
+    let apps = addresses::bind(&config.data_dir, "apps", &config.apps.listen).await?;
+    let internal = addresses::bind(&config.data_dir, "internal", &config.internal.listen).await?;
+    identity.watch(config.internal.reload_every.0, clock.clone(), &tasks);
+    certificate.watch(config.internal.reload_every.0, clock.clone(), &tasks);
+    let follow = Follow {
+        controllers: config.controllers.clone(),
+        cache: config.data_dir.join(TABLE_FILE),
+    };
+    let followed = follow::start(follow, identity.clone(), clock.clone(), &tasks)?;
+    let parts = Parts {
+        identity,
+        certificate,
+        followed,
+        clock,
+        tasks,
+        lock,
+    };
+    Ok(parts.open(config, apps, internal))
+}
+
+struct Parts {
+    identity: Identity,
+    certificate: PublicIdentity,
+    followed: Followed,
+    clock: Clock,
+    tasks: TaskGroup,
+    lock: Lock,
+}
+
+impl Parts {
+    fn open(self, config: &Config, apps: TcpListener, internal: TcpListener) -> Running {
+        let metrics = telemetry::metrics();
+        let known = self.known(config);
+        let door = Arc::new(Door {
+            known: Arc::clone(&known),
+            verifier: Verifier::new(config.tokens.cache_entries_max),
+            clock: self.clock,
+            cors: Cors::new(&config.cors.origins),
+            limits: config.forward_limits(),
+            header_bytes_max: config.apps.header_max.0,
+            meters: CellMeters::named(DOOR),
+            faults: Faults::new(config.controllers.clone(), self.identity.clone()),
+        });
+        let running = Running {
+            apps: bound(&apps),
+            internal: bound(&internal),
+            known: Arc::clone(&known),
+            draining: Arc::default(),
+            drain_within: config.drain.within.0,
+            app_tasks: self.tasks.child(),
+            tasks: self.tasks,
+            _lock: self.lock,
+        };
+        let inside = Arc::new(Inside {
+            known,
+            metrics,
+            draining: Arc::clone(&running.draining),
+        });
+        internal::serve(internal, self.identity, inside, &running.tasks);
+        apps::listener::serve(
+            apps,
+            self.certificate,
+            config.listener_limits(),
+            door,
+            &running.app_tasks,
+        );
+        tracing::info!(apps = %running.apps, internal = %running.internal, "the router serves");
+        running
+    }
+
+    fn known(&self, config: &Config) -> Arc<Known> {
+        let region = self.identity.spiffe_id().region;
+        let settings = PoolSettings {
+            identity: self.identity.clone(),
+            clock: self.clock.clone(),
+            tasks: self.tasks.clone(),
+            connections_per_node: config.nodes.connections_per_node,
+            connect_timeout: config.nodes.connect_timeout.0,
+        };
+        let upstreams = Arc::new(Upstreams::new(settings, config.nodes.in_flight_per_cell_max));
+        let life_ms = u64::try_from(config.learned.life.0.as_millis()).unwrap_or(u64::MAX);
+        let overrides = Overrides::new(config.learned.entries_max, life_ms);
+        let known = Arc::new(Known::new(
+            self.followed.clone().into(),
+            &region,
+            &upstreams,
+            overrides,
+        ));
+        known.keep_up(region, upstreams, self.clock.clone(), &self.tasks);
+        known
+    }
+}
+
+fn bound(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("a bound listener has an address")
+}
+
+impl Running {
+    /// Ends: no new connections, then the requests under way, then everything else. `false` if some of it did not
+    /// end in time and was dropped.
+    pub async fn drain(self) -> bool {
+        self.draining.store(true, Ordering::Relaxed);
+        tracing::info!("draining");
+        let requests = self.app_tasks.shutdown(self.drain_within).await;
+        self.tasks.shutdown(STOP_WITHIN).await && requests
+    }
+}

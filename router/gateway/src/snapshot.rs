@@ -1,0 +1,139 @@
+//! One generation of everything that a request looks up: the compiled table, the plain one (for token keys), the
+//! pools of its nodes and the header values of its shards. Immutable; swapped in whole.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use parking_lot::RwLock;
+use platform_model::{RegionId, RoutingTable};
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use platform_wire::follow::Followed;
+use router_table::{NodeIndex, Overrides, ShardIndex, Table};
+use tokio::sync::watch;
+
+use crate::meters;
+use crate::upstream::{NodePool, Upstreams};
+
+/// How often the table's age is measured and expired overrides are dropped.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What one request works on, from its head to its answer.
+pub struct Snapshot {
+    pub table: Table,
+    pub plain: Arc<RoutingTable>,
+    pools: Vec<Arc<NodePool>>,
+    shards: Vec<HeaderValue>,
+}
+
+impl Snapshot {
+    pub fn new(plain: Arc<RoutingTable>, own_region: &RegionId, upstreams: &Upstreams) -> Self {
+        let table = Table::compile(&plain, own_region);
+        let pools = upstreams.pools_of(&table);
+        let value = |shard: &platform_model::ShardId| {
+            HeaderValue::try_from(shard.to_string()).expect("names of shards are ASCII")
+        };
+        let shards = table.shards().iter().map(value).collect();
+        Self {
+            table,
+            plain,
+            pools,
+            shards,
+        }
+    }
+
+    pub fn pool(&self, node: NodeIndex) -> &Arc<NodePool> {
+        &self.pools[node.0 as usize]
+    }
+
+    /// The value of the `meridian-shard` header.
+    pub fn shard_header(&self, shard: ShardIndex) -> HeaderValue {
+        self.shards[shard.0 as usize].clone()
+    }
+}
+
+/// The snapshot in use, and what was learned beside it.
+pub struct Known {
+    pub snapshot: ArcSwap<Snapshot>,
+    pub overrides: RwLock<Overrides>,
+    source: Source,
+}
+
+/// Where tables come from.
+pub struct Source {
+    pub table: watch::Receiver<Arc<RoutingTable>>,
+    /// Milliseconds since a controller confirmed the table; `u64::MAX` while there is none.
+    pub age_ms: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl From<Followed> for Source {
+    fn from(followed: Followed) -> Self {
+        Self {
+            table: followed.table.clone(),
+            age_ms: Box::new(move || followed.age_ms()),
+        }
+    }
+}
+
+impl Known {
+    pub fn new(source: Source, own_region: &RegionId, upstreams: &Upstreams, overrides: Overrides) -> Self {
+        let plain = Arc::clone(&source.table.borrow());
+        let first = Snapshot::new(plain, own_region, upstreams);
+        Self {
+            snapshot: ArcSwap::from_pointee(first),
+            overrides: RwLock::new(overrides),
+            source,
+        }
+    }
+
+    /// Milliseconds since a controller confirmed the table; `None` while there is none.
+    pub fn age_ms(&self) -> Option<u64> {
+        Some((self.source.age_ms)()).filter(|age| *age != u64::MAX)
+    }
+
+    /// Takes every new table into use until the group ends.
+    pub fn keep_up(
+        self: &Arc<Self>,
+        own_region: RegionId,
+        upstreams: Arc<Upstreams>,
+        clock: Clock,
+        tasks: &TaskGroup,
+    ) {
+        let (known, token) = (Arc::clone(self), tasks.token());
+        let mut table = self.source.table.clone();
+        tasks.spawn("table-compile", async move {
+            loop {
+                tokio::select! {
+                    changed = table.changed() => match changed {
+                        Ok(()) => {
+                            let plain = Arc::clone(&table.borrow_and_update());
+                            known.take(plain, &own_region, &upstreams);
+                        }
+                        Err(_) => tokio::time::sleep(TICK).await,
+                    },
+                    () = tokio::time::sleep(TICK) => {}
+                    () = token.cancelled() => return,
+                }
+                known.measure(clock.unix_ms());
+            }
+        });
+    }
+
+    fn take(&self, plain: Arc<RoutingTable>, own_region: &RegionId, upstreams: &Upstreams) {
+        let next = Snapshot::new(plain, own_region, upstreams);
+        tracing::info!(
+            generation = next.table.generation().0,
+            "a new routing table is in use"
+        );
+        self.snapshot.store(Arc::new(next));
+    }
+
+    fn measure(&self, now_ms: u64) {
+        let mut overrides = self.overrides.write();
+        overrides.expire(now_ms);
+        let generation = self.snapshot.load().table.generation().0;
+        meters::table(generation, self.age_ms().unwrap_or(0), overrides.len());
+    }
+}

@@ -1,0 +1,98 @@
+//! Who may pass the door, and where those go who have no token yet.
+
+use http::Request;
+use platform_model::UserId;
+use platform_token::{RefreshToken, SigningKey};
+
+use super::stand_in::full;
+use super::world::{Answer, COMMON, World};
+
+async fn with_token(world: &World, authorization: Option<String>) -> Answer {
+    let mut request = Request::builder().uri("/v1/profile").header("host", COMMON);
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    Answer::read(world.send(request.body(full("")).expect("a request")).await).await
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_good_stops_at_the_door() {
+    let world = World::new().await;
+    let user = UserId::from_uuid(uuid::Uuid::from_u128(7));
+    let claims = world.claims("eu/eu-central", user);
+    let of = |key: &SigningKey, claims| Some(format!("Bearer {}", key.sign(claims, &world.table.world)));
+    let mut expired = claims.clone();
+    expired.issued_s -= 3_600;
+    expired.expires_s -= 3_600;
+    let mut elsewhere = claims.clone();
+    elsewhere.home = "eu/eu-west".parse().expect("a home");
+    let cases = [
+        (None, "unauthenticated"),
+        (Some("Basic eA==".to_owned()), "invalid-token"),
+        (Some("Bearer not.a.token".to_owned()), "invalid-token"),
+        (of(&world.key, &expired), "expired-token"),
+        (of(&SigningKey::generate(), &claims), "invalid-token"),
+        (of(&world.key, &elsewhere), "invalid-token"),
+    ];
+    for (authorization, code) in cases {
+        let answer = with_token(&world, authorization).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, code));
+        assert!(answer.headers.contains_key("www-authenticate"));
+    }
+    assert_eq!(with_token(&world, of(&world.key, &claims)).await.status, 200);
+    assert_eq!((world.central.requests(), world.east.requests()), (1, 0));
+}
+
+#[tokio::test]
+async fn who_has_no_token_yet_is_sent_by_the_path() {
+    let world = World::new().await;
+    let key = uuid::Uuid::now_v7().to_string();
+    let user = UserId::from_uuid(uuid::Uuid::from_u128(7));
+    let refresh = RefreshToken::begin("us/us-east".parse().expect("a home"), user, uuid::Uuid::now_v7());
+    let refresh = format!("Bearer {refresh}");
+    let post = async |path: &str, authorization: Option<&str>| {
+        let mut request = Request::builder().method("POST").uri(path).header("host", COMMON);
+        request = request.header("idempotency-key", &key);
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        Answer::read(world.send(request.body(full("{}")).expect("a request")).await).await
+    };
+    let visits = || (world.central.requests(), world.east.requests());
+    assert_eq!(post("/v1/register/DE", None).await.status, 200);
+    assert_eq!(visits(), (1, 0));
+    assert_eq!(post("/v1/register/US", None).await.status, 200);
+    assert_eq!(visits(), (1, 1));
+    assert_eq!(post("/v1/locate", None).await.status, 200);
+    assert_eq!(visits(), (2, 1), "the nearest cell");
+    assert_eq!(post("/v1/homes/us~us-east/login", None).await.status, 200);
+    assert_eq!(post("/v1/sessions/refresh", Some(&refresh)).await.status, 200);
+    assert_eq!(visits(), (2, 3));
+    assert_eq!(post("/v1/register/BR", None).await.code(), "country-not-served");
+    assert_eq!(post("/v1/homes/us~mars/login", None).await.code(), "unknown-home");
+    assert_eq!(post("/v1/sessions/refresh", None).await.code(), "unauthenticated");
+    assert_eq!(
+        post("/v1/sessions/refresh", Some("Bearer mrt1.x")).await.code(),
+        "invalid-token"
+    );
+    assert_eq!(visits(), (2, 3));
+}
+
+#[tokio::test]
+async fn another_homes_host_names_the_right_one() {
+    let world = World::new().await;
+    let at = async |host: &str| {
+        let request = Request::builder().uri("/v1/profile").header("host", host);
+        let request = request
+            .header("authorization", world.bearer("us/us-east"))
+            .body(full(""))
+            .expect("a request");
+        Answer::read(world.send(request).await).await
+    };
+    let wrong = at("eu-central.eu.meridian.test").await;
+    assert_eq!((wrong.status, wrong.code().as_str()), (421, "wrong-host"));
+    let document: serde_json::Value = serde_json::from_slice(&wrong.body).expect("JSON");
+    assert_eq!(document["host"], "us-east.us.meridian.test");
+    assert_eq!(at("us-east.us.meridian.test").await.status, 200);
+    assert_eq!(at("evil.example").await.code(), "wrong-host");
+}

@@ -1,0 +1,20 @@
+//! The router over real sockets: real TLS, real mTLS to stand-in nodes, no controller anywhere.
+//!
+//! Planted faults hold for the whole process, so a build with them tests nothing else.
+
+#[cfg(not(feature = "failpoints"))]
+mod bounds;
+#[cfg(not(feature = "failpoints"))]
+mod callers;
+#[cfg(not(feature = "failpoints"))]
+mod forwarding;
+#[cfg(not(feature = "failpoints"))]
+mod framing;
+#[cfg(not(feature = "failpoints"))]
+mod life;
+#[cfg(feature = "failpoints")]
+mod planted;
+#[cfg_attr(feature = "failpoints", expect(dead_code, reason = "few tests are left then"))]
+mod stand_in;
+#[cfg_attr(feature = "failpoints", expect(dead_code, reason = "few tests are left then"))]
+mod world;

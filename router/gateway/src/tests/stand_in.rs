@@ -1,0 +1,109 @@
+//! A stand-in for a node: real mTLS, answers as a test wants them, and remembers what came.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use parking_lot::Mutex;
+use platform_model::{NodeId, Problem};
+use platform_runtime::TaskGroup;
+use platform_runtime::serve::{self, Limits};
+use platform_runtime::tls::Identity;
+
+pub type Body = BoxBody<Bytes, hyper::Error>;
+type Reply = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+type Behaviour = Box<dyn Fn(Request<Incoming>) -> Reply + Send + Sync>;
+
+/// A stand-in for one node.
+pub struct StandIn {
+    pub id: NodeId,
+    pub address: SocketAddr,
+    /// Heads of the requests that came.
+    pub seen: Mutex<Vec<http::request::Parts>>,
+    /// Taken one a request; when empty, `always` answers.
+    pub next: Mutex<VecDeque<Behaviour>>,
+    always: Mutex<Arc<dyn Fn(Request<Incoming>) -> Reply + Send + Sync>>,
+    pub tasks: TaskGroup,
+}
+
+impl StandIn {
+    pub async fn start(id: &NodeId, address: &str, identity: Identity) -> Arc<Self> {
+        let listener = serve::bind(address).await.expect("bound");
+        let node = Arc::new(Self {
+            id: id.clone(),
+            address: listener.local_addr().expect("bound"),
+            seen: Mutex::default(),
+            next: Mutex::default(),
+            always: Mutex::new(Arc::new(echo)),
+            tasks: TaskGroup::new(),
+        });
+        let this = Arc::clone(&node);
+        let service = tower::service_fn(move |request: Request<Incoming>| {
+            let (parts, body) = request.into_parts();
+            this.seen.lock().push(parts.clone());
+            let request = Request::from_parts(parts, body);
+            let reply = match this.next.lock().pop_front() {
+                Some(once) => once(request),
+                None => this.always.lock().clone()(request),
+            };
+            async move { Ok::<_, Infallible>(reply.await) }
+        });
+        serve::serve_mtls(listener, identity, Limits::default(), service, &node.tasks);
+        node
+    }
+
+    /// Answers the next request so.
+    pub fn once<F>(&self, answer: impl Fn(Request<Incoming>) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        self.next
+            .lock()
+            .push_back(Box::new(move |request| Box::pin(answer(request))));
+    }
+
+    /// Answers every request so from now on.
+    pub fn always<F>(&self, answer: impl Fn(Request<Incoming>) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        *self.always.lock() = Arc::new(move |request| Box::pin(answer(request)));
+    }
+
+    pub fn requests(&self) -> usize {
+        self.seen.lock().len()
+    }
+}
+
+/// 200 with the request's own body, streamed.
+pub fn echo(request: Request<Incoming>) -> Reply {
+    Box::pin(async move { Response::new(request.into_body().boxed()) })
+}
+
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed()
+}
+
+/// A node's `421`.
+pub fn moved(request: &Request<Incoming>, epoch: u64, node: &NodeId) -> Response<Body> {
+    let shard = request.headers()[platform_model::header::SHARD]
+        .to_str()
+        .expect("text");
+    let problem = Problem::new(platform_model::Code::Moved)
+        .with("shard", shard)
+        .with("epoch", epoch)
+        .with("node", node.to_string());
+    Response::builder()
+        .status(StatusCode::MISDIRECTED_REQUEST)
+        .header("content-type", Problem::CONTENT_TYPE)
+        .body(full(problem.to_json()))
+        .expect("a response")
+}

@@ -1,0 +1,377 @@
+//! From a request's head to a place or an answer. Pure: the same arguments give the same decision.
+//!
+//! The order: what the path says (a public door, else the caller's own shard); the caller's user -> shard by hash,
+//! shard -> node by what was learned, else by the table; the host name must be the home's or the common one.
+//! Whether the law lets this router process for that home is asked by nobody yet: see [`forward`].
+
+use platform_model::{Code, CountryCode, HomeId, IdempotencyKey, Problem, UserId};
+
+use crate::decision::{Decision, Place, Route};
+use crate::overrides::Overrides;
+use crate::path::{Door, RouteClass};
+use crate::table::{Found, FoundHome, Table};
+
+/// Seconds after which a client should ask again while the table does not know a place.
+const RETRY_AFTER_S: u32 = 2;
+
+/// Whom a verified access token, or a well-formed refresh token, names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller<'a> {
+    pub home: &'a HomeId,
+    pub user: UserId,
+}
+
+/// All that a decision may depend on. No body, no other header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestHead<'a> {
+    /// As sent, upper case: `POST`.
+    pub method: &'a str,
+    /// `host` or `:authority`, with or without a port.
+    pub host: &'a str,
+    /// Without the query.
+    pub path: &'a str,
+    /// From the `authorization` header, once checked. Public doors pay no heed to it.
+    pub caller: Option<Caller<'a>>,
+    /// The `idempotency-key` header: a registration's shard comes from it.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+type Refusal = Box<Problem>;
+
+/// Decides where a request goes. `now_ms` (Unix, milliseconds) only ages what was learned.
+pub fn decide(table: &Table, overrides: &Overrides, head: &RequestHead<'_>, now_ms: u64) -> Decision {
+    let door = match Door::of(head.method, head.path) {
+        Ok(door) => door,
+        Err(problem) => return Decision::Answer(RouteClass::Other, problem),
+    };
+    let decided = place(table, head, door).and_then(|found| {
+        check_host(table, head.host, door, found)?;
+        forward(table, overrides, found, now_ms)
+    });
+    match decided {
+        Ok((place, learned)) => Decision::Forward(Route {
+            class: door.class(),
+            place,
+            learned,
+        }),
+        Err(problem) => Decision::Answer(door.class(), problem),
+    }
+}
+
+fn place<'a>(table: &'a Table, head: &RequestHead<'_>, door: Door<'_>) -> Result<FoundHome<'a>, Refusal> {
+    if table.is_empty() {
+        return Err(refuse(Code::Unavailable, "the router has no routing table yet"));
+    }
+    match door {
+        Door::Homed(_) | Door::Refresh => of_caller(table, head.caller),
+        Door::Login { home } => of_login(table, home),
+        Door::Locate => nearest(table),
+        Door::Register { country } => of_registration(table, head, country),
+    }
+}
+
+fn of_caller<'a>(table: &'a Table, caller: Option<Caller<'_>>) -> Result<FoundHome<'a>, Refusal> {
+    let caller = caller.ok_or_else(|| Box::new(Problem::new(Code::Unauthenticated)))?;
+    match table.find(caller.home, caller.user) {
+        Found::Home(found) => Ok(found),
+        Found::UnknownHome => Err(unknown_home(&caller.home.to_string())),
+    }
+}
+
+/// Any shard of the home knows how to find the address: the first.
+fn of_login<'a>(table: &'a Table, text: &str) -> Result<FoundHome<'a>, Refusal> {
+    let home: Option<HomeId> = match text.split_once('~') {
+        Some((jurisdiction, region)) => jurisdiction
+            .parse()
+            .ok()
+            .zip(region.parse().ok())
+            .map(|(jurisdiction, region)| HomeId { jurisdiction, region }),
+        None => None,
+    };
+    match home.map(|home| table.find_shard(&home, 0)) {
+        Some(Found::Home(found)) => Ok(found),
+        _ => Err(Box::new(
+            Problem::new(Code::UnknownHome).detail("written as jurisdiction~region: eu~eu-central"),
+        )),
+    }
+}
+
+fn nearest(table: &Table) -> Result<FoundHome<'_>, Refusal> {
+    let mut homes = table
+        .homes_nearest_first()
+        .filter_map(|home| match table.find_shard(&home.id, 0) {
+            Found::Home(found) if found.place.is_some() => Some(found),
+            _ => None,
+        });
+    homes
+        .next()
+        .ok_or_else(|| refuse(Code::Unavailable, "no home has a node yet"))
+}
+
+/// The nearest home of the country's jurisdiction whose cell takes new people. The shard follows from the key, so
+/// that a retry meets the same row.
+fn of_registration<'a>(
+    table: &'a Table,
+    head: &RequestHead<'_>,
+    country: &str,
+) -> Result<FoundHome<'a>, Refusal> {
+    let not_served = |detail: String| Box::new(Problem::new(Code::CountryNotServed).detail(detail));
+    let country: CountryCode = country.parse().map_err(|error| not_served(format!("{error}")))?;
+    let key = head
+        .idempotency_key
+        .ok_or_else(|| Box::new(Problem::new(Code::IdempotencyKeyMissing)))?;
+    let homes = table.homes_of_country(country);
+    let mut homes = homes
+        .ok_or_else(|| not_served(format!("no home is open to {country}")))?
+        .peekable();
+    if homes.peek().is_none() {
+        return Err(not_served(format!("no home is open to {country}")));
+    }
+    let user = UserId::from_registration(key);
+    let open = |found: &FoundHome<'_>| found.place.is_some_and(|place| table.node(place.node).open);
+    homes
+        .find_map(|home| match table.find(&home.id, user) {
+            Found::Home(found) if open(&found) => Some(found),
+            _ => None,
+        })
+        .ok_or_else(|| refuse(Code::Unavailable, "no home of this country takes new people now"))
+}
+
+/// The home's own host name serves it, and the common one. Who asks where his home is may ask at any of our names.
+fn check_host(table: &Table, host: &str, door: Door<'_>, found: FoundHome<'_>) -> Result<(), Refusal> {
+    if table.host_serves(host, found.host) || (door == Door::Locate && table.knows_host(host)) {
+        return Ok(());
+    }
+    // A name that is none of this world's: an app begins at the common one.
+    let home = found.home();
+    let right = if table.knows_host(host) {
+        home.host.as_str()
+    } else {
+        table.common_host()
+    };
+    Err(Box::new(
+        Problem::new(Code::WrongHost)
+            .with("host", right)
+            .with("home", home.id.to_string()),
+    ))
+}
+
+/// The last gate before a request leaves. The law at the door (may the router's region process for this home?) will
+/// stand here, before the place is looked up: until it exists nothing here speaks of permission, and the common host
+/// name serves every home.
+fn forward(
+    table: &Table,
+    overrides: &Overrides,
+    found: FoundHome<'_>,
+    now_ms: u64,
+) -> Result<(Place, bool), Refusal> {
+    if let Some(place) = overrides.find(table, found.shard, now_ms) {
+        return Ok((place, true));
+    }
+    match found.place {
+        Some(place) => Ok((place, false)),
+        None => Err(refuse(Code::Unavailable, "the shard has no node yet")),
+    }
+}
+
+fn unknown_home(home: &str) -> Refusal {
+    Box::new(Problem::new(Code::UnknownHome).detail(format!("the table knows no home {home}")))
+}
+
+fn refuse(code: Code, detail: &str) -> Refusal {
+    Box::new(Problem::new(code).detail(detail).retry_after_s(RETRY_AFTER_S))
+}
+
+#[cfg(test)]
+mod tests {
+    use platform_model::Epoch;
+
+    use super::*;
+    use crate::overrides::Moved;
+    use crate::sample;
+
+    const COMMON: &str = "meridian.test";
+
+    fn user(n: u128) -> UserId {
+        UserId::from_uuid(uuid::Uuid::from_u128(n))
+    }
+
+    fn key() -> IdempotencyKey {
+        "01890a5d-ac96-774b-bcce-b302099a8057".parse().expect("version 7")
+    }
+
+    fn head<'a>(method: &'a str, host: &'a str, path: &'a str) -> RequestHead<'a> {
+        RequestHead {
+            method,
+            host,
+            path,
+            caller: None,
+            idempotency_key: Some(key()),
+        }
+    }
+
+    fn table() -> Table {
+        Table::compile(&sample::world(), &sample::region("eu-west"))
+    }
+
+    fn decided(table: &Table, head: &RequestHead<'_>) -> Decision {
+        decide(table, &Overrides::new(8, 1_000), head, 0)
+    }
+
+    fn node_of(table: &Table, decision: &Decision) -> String {
+        table
+            .node(decision.route().expect("forwarded").place.node)
+            .id
+            .to_string()
+    }
+
+    fn code_of(decision: &Decision) -> Code {
+        match decision {
+            Decision::Answer(_, problem) => problem.code,
+            Decision::Forward(route) => panic!("forwarded: {route:?}"),
+        }
+    }
+
+    #[test]
+    fn a_caller_goes_to_the_node_of_his_shard() {
+        let table = table();
+        let home: HomeId = "us/us-east".parse().expect("a home");
+        let caller = Some(Caller {
+            home: &home,
+            user: user(7),
+        });
+        let decision = decided(
+            &table,
+            &RequestHead {
+                caller,
+                ..head("GET", COMMON, "/v1/profile")
+            },
+        );
+        assert_eq!(node_of(&table, &decision), "us-east-1/0");
+        let shard = table.shard(decision.route().expect("forwarded").place.shard);
+        assert_eq!(
+            *shard,
+            sample::world().shard_of_user(&home, user(7)).expect("a home")
+        );
+    }
+
+    #[test]
+    fn a_registration_goes_to_the_nearest_home_of_its_jurisdiction() {
+        let table = table();
+        let register = |path| decided(&table, &head("POST", COMMON, path));
+        assert_eq!(node_of(&table, &register("/v1/register/DE")), "eu-west-1/0");
+        assert_eq!(node_of(&table, &register("/v1/register/us")), "us-east-1/0");
+        assert_eq!(code_of(&register("/v1/register/BR")), Code::CountryNotServed);
+        assert_eq!(code_of(&register("/v1/register/Germany")), Code::CountryNotServed);
+    }
+
+    #[test]
+    fn a_retried_registration_meets_the_same_shard() {
+        let (table, head) = (table(), head("POST", COMMON, "/v1/register/DE"));
+        assert_eq!(decided(&table, &head), decided(&table, &head));
+        let without = RequestHead {
+            idempotency_key: None,
+            ..head
+        };
+        assert_eq!(code_of(&decided(&table, &without)), Code::IdempotencyKeyMissing);
+    }
+
+    #[test]
+    fn a_cordoned_cell_takes_no_new_people() {
+        let mut world = sample::world();
+        world
+            .cells
+            .get_mut(&"eu-west-1".parse().expect("a cell"))
+            .expect("known")
+            .state = platform_model::CellState::Cordoned;
+        let table = Table::compile(&world, &sample::region("eu-west"));
+        let decision = decided(&table, &head("POST", COMMON, "/v1/register/DE"));
+        assert_eq!(node_of(&table, &decision), "eu-central-1/0");
+    }
+
+    #[test]
+    fn locate_goes_to_the_nearest_home_and_login_to_the_one_named() {
+        let table = table();
+        let at = |host, path| decided(&table, &head("POST", host, path));
+        assert_eq!(node_of(&table, &at(COMMON, "/v1/locate")), "eu-west-1/0");
+        assert_eq!(
+            node_of(&table, &at("us-east.us.meridian.test", "/v1/locate")),
+            "eu-west-1/0"
+        );
+        assert_eq!(
+            node_of(&table, &at(COMMON, "/v1/homes/us~us-east/login")),
+            "us-east-1/0"
+        );
+        assert_eq!(code_of(&at(COMMON, "/v1/homes/us~mars/login")), Code::UnknownHome);
+        assert_eq!(code_of(&at(COMMON, "/v1/homes/us/login")), Code::UnknownHome);
+    }
+
+    #[test]
+    fn another_homes_host_answers_with_the_right_one() {
+        let table = table();
+        let Decision::Answer(_, problem) = decided(
+            &table,
+            &head(
+                "POST",
+                "EU-central.eu.meridian.test:443",
+                "/v1/homes/us~us-east/login",
+            ),
+        ) else {
+            panic!("forwarded")
+        };
+        assert_eq!(
+            (problem.code, &problem.members["host"]),
+            (Code::WrongHost, &"us-east.us.meridian.test".into())
+        );
+        let Decision::Answer(_, problem) = decided(&table, &head("POST", "evil.example", "/v1/locate"))
+        else {
+            panic!("forwarded")
+        };
+        assert_eq!(
+            (problem.code, &problem.members["host"]),
+            (Code::WrongHost, &COMMON.into())
+        );
+    }
+
+    #[test]
+    fn without_a_caller_or_a_table_the_refusal_is_typed() {
+        assert_eq!(
+            code_of(&decided(&table(), &head("GET", COMMON, "/v1/profile"))),
+            Code::Unauthenticated
+        );
+        let empty = platform_model::RoutingTable::empty(sample::world().world);
+        let empty = Table::compile(&empty, &sample::region("eu-west"));
+        assert_eq!(
+            code_of(&decided(&empty, &head("POST", COMMON, "/v1/locate"))),
+            Code::Unavailable
+        );
+    }
+
+    #[test]
+    fn what_was_learned_stands_before_the_table_until_it_expires() {
+        let table = table();
+        let mut overrides = Overrides::new(8, 1_000);
+        let head = head("POST", COMMON, "/v1/homes/eu~eu-central/login");
+        let shard = decide(&table, &overrides, &head, 0)
+            .route()
+            .expect("forwarded")
+            .place
+            .shard;
+        let node = "eu-west-1/0".parse().expect("a node");
+        let moved = Moved {
+            shard: table.shard(shard).clone(),
+            epoch: Epoch(9),
+            node,
+        };
+        overrides.learn(&table, shard, moved, 0).expect("later");
+        let at = |now_ms| decide(&table, &overrides, &head, now_ms);
+        assert_eq!(
+            (
+                node_of(&table, &at(999)),
+                at(999).route().expect("forwarded").learned
+            ),
+            ("eu-west-1/0".into(), true)
+        );
+        assert_eq!(node_of(&table, &at(1_000)), "eu-central-1/0");
+    }
+}
