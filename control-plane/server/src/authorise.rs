@@ -1,0 +1,198 @@
+//! Who may call what: role x verb. Decided by the certificate of the connection, before anything is read; a caller
+//! refused here never reaches Raft and is counted.
+
+use platform_model::Role;
+use platform_runtime::PeerIdentity;
+use platform_runtime::tls::{SpiffeId, SpiffeKind};
+use platform_wire::{Refusal, RefusalCode};
+use tonic::{Extensions, Status};
+
+/// Everything that can be asked of a controller over gRPC, but for Raft, which checks its callers itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Watch,
+    RegisterNode,
+    PublishTokenKey,
+    Heartbeat,
+    Status,
+    InitWorld,
+    CreateHome,
+    CreateCell,
+    CreateAuthority,
+    SetCountry,
+    SetCellState,
+    PlaceShard,
+    AddMember,
+    RemoveMember,
+    ForwardPropose,
+    ForwardHeartbeat,
+}
+
+const EVERYONE: &[Role] = &[
+    Role::Viewer,
+    Role::Sre,
+    Role::Compliance,
+    Role::Node,
+    Role::Router,
+    Role::Controller,
+];
+
+impl Verb {
+    pub const ALL: [Self; 16] = [
+        Self::Watch,
+        Self::RegisterNode,
+        Self::PublishTokenKey,
+        Self::Heartbeat,
+        Self::Status,
+        Self::InitWorld,
+        Self::CreateHome,
+        Self::CreateCell,
+        Self::CreateAuthority,
+        Self::SetCountry,
+        Self::SetCellState,
+        Self::PlaceShard,
+        Self::AddMember,
+        Self::RemoveMember,
+        Self::ForwardPropose,
+        Self::ForwardHeartbeat,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Watch => "watch",
+            Self::RegisterNode => "register-node",
+            Self::PublishTokenKey => "publish-token-key",
+            Self::Heartbeat => "heartbeat",
+            Self::Status => "status",
+            Self::InitWorld => "init-world",
+            Self::CreateHome => "create-home",
+            Self::CreateCell => "create-cell",
+            Self::CreateAuthority => "create-authority",
+            Self::SetCountry => "set-country",
+            Self::SetCellState => "set-cell-state",
+            Self::PlaceShard => "place-shard",
+            Self::AddMember => "add-member",
+            Self::RemoveMember => "remove-member",
+            Self::ForwardPropose => "forward-propose",
+            Self::ForwardHeartbeat => "forward-heartbeat",
+        }
+    }
+
+    /// The roles that may.
+    pub fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Watch | Self::Status => EVERYONE,
+            Self::RegisterNode | Self::PublishTokenKey | Self::Heartbeat => &[Role::Node],
+            // Where residents of a country belong is a matter of law.
+            Self::SetCountry => &[Role::Compliance],
+            Self::InitWorld
+            | Self::CreateHome
+            | Self::CreateCell
+            | Self::CreateAuthority
+            | Self::SetCellState
+            | Self::PlaceShard
+            | Self::AddMember
+            | Self::RemoveMember => &[Role::Sre],
+            Self::ForwardPropose | Self::ForwardHeartbeat => &[Role::Controller],
+        }
+    }
+}
+
+/// The caller, if his role may use `verb`.
+///
+/// # Errors
+/// `not-authorised`, which names the roles that may.
+pub fn caller(extensions: &Extensions, verb: Verb) -> Result<SpiffeId, Status> {
+    let Some(PeerIdentity(id)) = extensions.get::<PeerIdentity>() else {
+        return Err(denied(verb, "a caller without a certificate"));
+    };
+    if verb.roles().contains(&id.role()) {
+        Ok(id.clone())
+    } else {
+        Err(denied(verb, &id.to_string()))
+    }
+}
+
+/// Whether the caller is that very node.
+///
+/// # Errors
+/// `not-authorised`.
+pub fn same_node(caller: &SpiffeId, node: &platform_model::NodeId, verb: Verb) -> Result<(), Status> {
+    match &caller.kind {
+        SpiffeKind::Node(me) if me == node => Ok(()),
+        _ => Err(denied(verb, &format!("{caller}, which is not {node},"))),
+    }
+}
+
+fn denied(verb: Verb, who: &str) -> Status {
+    metrics::counter!("controld_denied_total", "verb" => verb.as_str()).increment(1);
+    tracing::warn!(verb = verb.as_str(), who, "denied");
+    let roles: Vec<&str> = verb.roles().iter().map(|role| role.as_str()).collect();
+    let message = format!("{who} may not `{}`", verb.as_str());
+    Refusal::new(RefusalCode::NotAuthorised, message)
+        .hint(format!("takes the role {}", roles.join(" or ")))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Role x verb. A change here is a change of who may do what.
+    const TABLE: &str = "\
+watch              viewer sre compliance node router controller
+register-node      node
+publish-token-key  node
+heartbeat          node
+status             viewer sre compliance node router controller
+init-world         sre
+create-home        sre
+create-cell        sre
+create-authority   sre
+set-country        compliance
+set-cell-state     sre
+place-shard        sre
+add-member         sre
+remove-member      sre
+forward-propose    controller
+forward-heartbeat  controller
+";
+
+    #[test]
+    fn roles_and_verbs_are_these() {
+        let line = |verb: Verb| {
+            let roles: Vec<&str> = verb.roles().iter().map(|r| r.as_str()).collect();
+            format!("{:<18} {}\n", verb.as_str(), roles.join(" "))
+        };
+        assert_eq!(Verb::ALL.map(line).concat(), TABLE);
+    }
+
+    fn id(text: &str) -> Extensions {
+        let mut extensions = Extensions::new();
+        let id = format!("spiffe://{}/region/eu-central/{text}", "a".repeat(16));
+        extensions.insert(PeerIdentity(id.parse().expect("a SPIFFE id")));
+        extensions
+    }
+
+    #[test]
+    fn each_caller_may_what_the_table_says_and_nobody_else_anything() {
+        let callers = [
+            (id("operator/viewer/o1"), Role::Viewer),
+            (id("operator/sre/o1"), Role::Sre),
+            (id("operator/compliance/o1"), Role::Compliance),
+            (id("cell/eu-central-1/node/0"), Role::Node),
+            (id("router/r1"), Role::Router),
+            (id("controller/c1"), Role::Controller),
+        ];
+        for verb in Verb::ALL {
+            for (extensions, role) in &callers {
+                assert_eq!(
+                    caller(extensions, verb).is_ok(),
+                    verb.roles().contains(role),
+                    "{role} {verb:?}"
+                );
+            }
+            assert!(caller(&Extensions::new(), verb).is_err());
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Hands commands to Raft, here or at the controller that leads. One hop at most: the leader never forwards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_plane_raft::{ProposeError, RaftNode};
+use control_plane_state::{Author, Command, Envelope, Outcome};
+use parking_lot::Mutex;
+use platform_model::Generation;
+use platform_runtime::clock::Clock;
+use platform_runtime::tls::{Expect, Identity};
+use platform_wire::channel::{self, describe, never_sent};
+use platform_wire::pb::admin_client::AdminClient;
+use platform_wire::pb::forward_client::ForwardClient;
+use platform_wire::{FRAME_VERSION, MESSAGE_BYTES_MAX, Refusal, RefusalCode, pb};
+use tonic::Status;
+use tonic::transport::Channel;
+
+use crate::refuse;
+
+/// How long the leader has to answer a forwarded call; longer than Raft's own limit for a proposal.
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// Clone: a shared handle.
+#[derive(Clone)]
+pub struct Proposer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    raft: RaftNode,
+    identity: Identity,
+    clock: Clock,
+    id: u64,
+    /// Configured addresses; they win over those that Raft remembers.
+    peers: BTreeMap<u64, String>,
+    /// One channel for each address; addresses come from `peers` and the members only.
+    channels: Mutex<BTreeMap<String, Channel>>,
+}
+
+/// A command came into effect, or had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// 0: it was so already.
+    pub sequence: u64,
+    pub generation: Generation,
+}
+
+impl Proposer {
+    pub fn new(
+        raft: RaftNode,
+        identity: Identity,
+        clock: Clock,
+        id: u64,
+        peers: BTreeMap<u64, String>,
+    ) -> Self {
+        let channels = Mutex::default();
+        Self {
+            shared: Arc::new(Shared {
+                raft,
+                identity,
+                clock,
+                id,
+                peers,
+                channels,
+            }),
+        }
+    }
+
+    /// Commits a command, wherever the leader is.
+    ///
+    /// # Errors
+    /// The rule that refuses it, or why it has no outcome; `outcome-unknown` alone leaves open whether it came into
+    /// effect.
+    pub async fn propose(&self, author: Author, reason: String, command: Command) -> Result<Done, Refusal> {
+        let name = command.name();
+        let envelope = Envelope::new(author, self.shared.clock.unix_ms(), reason, command);
+        let outcome = match self.shared.raft.propose(envelope.clone()).await {
+            Ok(outcome) => Ok(outcome),
+            Err(ProposeError::NotLeader { .. }) => self.forward(&envelope).await,
+            Err(error) => Err(refuse::proposal(&error)),
+        };
+        let done = outcome.and_then(done);
+        let code = done.as_ref().err().map_or("ok", |refusal| refusal.code.as_str());
+        metrics::counter!("controld_commands_total", "command" => name, "outcome" => code).increment(1);
+        done
+    }
+
+    /// Commits a command that another controller forwards. Stamped with this clock: the leader's counts.
+    ///
+    /// # Errors
+    /// `not-leader`, if leadership has moved on; else as [`Self::propose`].
+    pub async fn propose_here(&self, mut envelope: Envelope) -> Result<Outcome, Refusal> {
+        envelope.time_ms = self.shared.clock.unix_ms();
+        self.shared
+            .raft
+            .propose(envelope)
+            .await
+            .map_err(|error| refuse::proposal(&error))
+    }
+
+    async fn forward(&self, envelope: &Envelope) -> Result<Outcome, Refusal> {
+        let (address, channel) = self.leader().await?;
+        let bytes =
+            serde_json::to_vec(envelope).map_err(|e| Refusal::new(RefusalCode::Internal, e.to_string()))?;
+        let request = pb::ProposeRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            envelope: bytes,
+        };
+        let mut client = ForwardClient::new(channel);
+        let reply = within(&address, client.propose(request)).await?;
+        serde_json::from_slice(&reply.outcome).map_err(|e| refuse::outcome_unknown(e.to_string()))
+    }
+
+    /// Hands a node's report to the leader; this controller does not lead.
+    ///
+    /// # Errors
+    /// When no leader takes it.
+    pub async fn forward_heartbeat(&self, beat: pb::HeartbeatRequest) -> Result<(), Refusal> {
+        let (address, channel) = self.leader().await?;
+        within(&address, ForwardClient::new(channel).heartbeat(beat))
+            .await
+            .map(|_| ())
+    }
+
+    /// The status as the controller at `address` (the leader, or any peer) tells it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn status_of(&self, address: &str) -> Result<pb::StatusReply, Refusal> {
+        let request = pb::StatusRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            local: true,
+        };
+        let client = AdminClient::new(self.channel(address)?);
+        within(
+            address,
+            client
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .status(request),
+        )
+        .await
+    }
+
+    /// Where the leader is, if it is another controller.
+    pub fn leader_address(&self) -> Option<String> {
+        let (id, known) = self.shared.raft.leader()?;
+        let address = self.shared.peers.get(&id).cloned().unwrap_or(known);
+        (id != self.shared.id && !address.is_empty()).then_some(address)
+    }
+
+    async fn leader(&self) -> Result<(String, Channel), Refusal> {
+        match self.leader_address() {
+            Some(address) => Ok((address.clone(), self.channel(&address)?)),
+            None if self.shared.raft.initialized().await => Err(refuse::no_leader()),
+            None => Err(refuse::not_initialized()),
+        }
+    }
+
+    fn channel(&self, address: &str) -> Result<Channel, Refusal> {
+        let mut channels = self.shared.channels.lock();
+        if let Some(channel) = channels.get(address) {
+            return Ok(channel.clone());
+        }
+        let channel = channel::connect(address, &self.shared.identity, Expect::Controller)
+            .map_err(|e| Refusal::new(RefusalCode::Internal, e.to_string()))?;
+        channels.insert(address.to_owned(), channel.clone());
+        Ok(channel)
+    }
+
+    fn world(&self) -> String {
+        self.shared.identity.world().to_string()
+    }
+}
+
+/// What the proposer of a command is told.
+pub fn done(outcome: Outcome) -> Result<Done, Refusal> {
+    match outcome {
+        Outcome::Accepted { sequence, generation } => Ok(Done { sequence, generation }),
+        Outcome::Unchanged { generation } => Ok(Done {
+            sequence: 0,
+            generation,
+        }),
+        Outcome::Refused { refusal, .. } => Err(refuse::rule(&refusal)),
+    }
+}
+
+async fn within<T>(
+    address: &str,
+    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+) -> Result<T, Refusal> {
+    let status = match tokio::time::timeout(FORWARD_TIMEOUT, call).await {
+        Ok(Ok(response)) => return Ok(response.into_inner()),
+        Ok(Err(status)) => status,
+        Err(_) => Status::deadline_exceeded("no answer in time"),
+    };
+    Err(match Refusal::from_status(&status) {
+        Some(refusal) => refusal,
+        None if never_sent(&status) => Refusal::new(
+            RefusalCode::NoLeader,
+            format!("controller {address}: {}", describe(&status)),
+        ),
+        None => refuse::outcome_unknown(format!("controller {address}: {}", describe(&status))),
+    })
+}

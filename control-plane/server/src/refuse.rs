@@ -1,0 +1,86 @@
+//! Every reason of this server for not doing what was asked, as the wire says it. The only place that does.
+
+use control_plane_raft::{InitializeError, ProposeError};
+use control_plane_state::Refusal as Rule;
+use platform_wire::{Refusal, RefusalCode};
+
+/// A rule of the state.
+pub fn rule(rule: &Rule) -> Refusal {
+    let (code, hint) = match rule {
+        Rule::NoWorld => (RefusalCode::NoWorld, "cellctl world init"),
+        Rule::WorldExists => (RefusalCode::WorldExists, "cellctl world status"),
+        Rule::NotYours { .. } => (RefusalCode::NotAuthorised, ""),
+        Rule::Length { .. } | Rule::NoShards(_) => (RefusalCode::Invalid, ""),
+        Rule::UnknownCell(_) | Rule::UnknownHome(_) | Rule::UnknownShard(_) => {
+            (RefusalCode::Unknown, "cellctl world status")
+        }
+        Rule::CellExists(_) | Rule::HomeExists(_) | Rule::AuthorityExists(_) => (RefusalCode::Exists, ""),
+        Rule::GenerationMismatch { .. } => (RefusalCode::GenerationMismatch, "read the record again"),
+        Rule::OldIncarnation { .. } => (
+            RefusalCode::OldIncarnation,
+            "another process runs, or ran later, under this name",
+        ),
+        Rule::WrongRegion { .. } => (
+            RefusalCode::NotAuthorised,
+            "the certificate must name the cell's region",
+        ),
+        Rule::CellCordoned(_)
+        | Rule::OutsideHomeRegion { .. }
+        | Rule::OutsideJurisdiction { .. }
+        | Rule::ShardServed { .. }
+        | Rule::NoHomeInJurisdiction { .. } => (RefusalCode::Placement, ""),
+        Rule::NotPrimary { .. } => (
+            RefusalCode::NotAuthorised,
+            "only the primary of the key shard publishes keys",
+        ),
+        Rule::KeyIdReused { .. } => (RefusalCode::Exists, ""),
+        Rule::Limit { .. } => (RefusalCode::Limit, ""),
+    };
+    Refusal::new(code, rule.to_string()).hint(hint)
+}
+
+/// A proposal without an outcome.
+pub fn proposal(error: &ProposeError) -> Refusal {
+    let message = error.to_string();
+    match error {
+        ProposeError::NotLeader {
+            leader: Some((_, address)),
+        } => Refusal::new(RefusalCode::NotLeader, message).leader(Some(address.clone())),
+        ProposeError::NotLeader { leader: None } => no_leader(),
+        ProposeError::TooLarge { .. } => Refusal::new(RefusalCode::Limit, message),
+        ProposeError::Timeout { .. } | ProposeError::Unknown { .. } => outcome_unknown(message),
+        _ if error.retryable() => Refusal::new(RefusalCode::Unavailable, message),
+        _ => outcome_unknown(message),
+    }
+}
+
+/// Raft was not started among the peers.
+pub fn initialize(error: &InitializeError) -> Refusal {
+    match error {
+        InitializeError::AlreadyInitialized => {
+            Refusal::new(RefusalCode::Unavailable, error.to_string()).hint("ask again in a moment")
+        }
+        InitializeError::NotAMember { .. } => Refusal::new(RefusalCode::Invalid, error.to_string())
+            .hint("the config's `peers` must name this controller"),
+        InitializeError::Unavailable { .. } => Refusal::new(RefusalCode::Unavailable, error.to_string()),
+    }
+}
+
+/// Nobody leads, as far as this controller knows. Nothing was done.
+pub fn no_leader() -> Refusal {
+    Refusal::new(RefusalCode::NoLeader, "no controller leads at the moment")
+}
+
+/// Raft never ran here.
+pub fn not_initialized() -> Refusal {
+    Refusal::new(
+        RefusalCode::NotInitialized,
+        "this controller belongs to no running world yet",
+    )
+    .hint("cellctl world init, or start the first controller with --bootstrap")
+}
+
+/// The command may or may not come into effect.
+pub fn outcome_unknown(message: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalCode::OutcomeUnknown, message).hint("read the state before asking again")
+}

@@ -1,0 +1,80 @@
+//! The gRPC services of a controller, one file each. Every handler first asks who calls, then which frame it is,
+//! and only then what is wanted.
+
+mod admin;
+mod forward;
+mod report;
+mod status;
+mod topology;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use control_plane_raft::RaftNode;
+use control_plane_state::Author;
+use platform_model::WorldId;
+use platform_runtime::tls::SpiffeId;
+use platform_wire::frame;
+use platform_wire::pb::admin_server::AdminServer;
+use platform_wire::pb::forward_server::ForwardServer;
+use platform_wire::pb::report_server::ReportServer;
+use platform_wire::pb::topology_server::TopologyServer;
+use tonic::{Request, Status};
+
+use crate::authorise::{self, Verb};
+use crate::heartbeats::Heartbeats;
+use crate::hub::Hub;
+use crate::proposer::Proposer;
+use crate::translate;
+
+/// What all services work with. Clone: a shared handle.
+#[derive(Clone)]
+pub struct Parts {
+    pub world: WorldId,
+    /// This controller: the name in its certificate, and its Raft id.
+    pub name: SpiffeId,
+    pub id: u64,
+    /// The first members.
+    pub peers: BTreeMap<u64, String>,
+    pub raft: RaftNode,
+    pub proposer: Proposer,
+    pub hub: Hub,
+    pub beats: Arc<Heartbeats>,
+}
+
+/// The services as one router.
+pub fn routes(parts: &Parts) -> Router {
+    tonic::service::Routes::new(TopologyServer::new(topology::Service(parts.clone())))
+        .add_service(ReportServer::new(report::Service(parts.clone())))
+        .add_service(AdminServer::new(admin::Service(parts.clone())))
+        .add_service(ForwardServer::new(forward::Service(parts.clone())))
+        .into_axum_router()
+}
+
+impl Parts {
+    /// The caller, if his role may use `verb` and the frame is of our world.
+    fn admit<R>(
+        &self,
+        request: &Request<R>,
+        verb: Verb,
+        version: u32,
+        world: &str,
+    ) -> Result<SpiffeId, Status> {
+        let caller = authorise::caller(request.extensions(), verb)?;
+        frame::check(version, world, &self.world)?;
+        Ok(caller)
+    }
+
+    /// As [`Self::admit`], for verbs that become commands.
+    fn author<R>(
+        &self,
+        request: &Request<R>,
+        verb: Verb,
+        version: u32,
+        world: &str,
+    ) -> Result<Author, Status> {
+        let caller = self.admit(request, verb, version, world)?;
+        translate::author(&caller).ok_or_else(|| Status::permission_denied("gives no commands"))
+    }
+}

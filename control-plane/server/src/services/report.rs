@@ -1,0 +1,96 @@
+//! `Report`: what nodes say of themselves. Each speaks for the node in its certificate alone.
+
+use platform_model::{Generation, Incarnation, NodeId};
+use platform_wire::pb::report_server::Report;
+use platform_wire::report::Heartbeat;
+use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
+use tonic::{Request, Response, Status};
+
+use super::Parts;
+use crate::authorise::{self, Verb};
+use crate::translate;
+
+pub(super) struct Service(pub(super) Parts);
+
+#[tonic::async_trait]
+impl Report for Service {
+    async fn register_node(
+        &self,
+        request: Request<pb::RegisterNodeRequest>,
+    ) -> Result<Response<pb::ReportReply>, Status> {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::RegisterNode, wire.version, &wire.world)?;
+        let command = translate::register_node(request.into_inner())?;
+        self.command(author, command).await
+    }
+
+    async fn publish_token_key(
+        &self,
+        request: Request<pb::PublishTokenKeyRequest>,
+    ) -> Result<Response<pb::ReportReply>, Status> {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::PublishTokenKey, wire.version, &wire.world)?;
+        let command = translate::publish_token_key(request.into_inner())?;
+        self.command(author, command).await
+    }
+
+    async fn heartbeat(
+        &self,
+        request: Request<pb::HeartbeatRequest>,
+    ) -> Result<Response<pb::HeartbeatReply>, Status> {
+        let wire = request.get_ref();
+        let caller = self
+            .0
+            .admit(&request, Verb::Heartbeat, wire.version, &wire.world)?;
+        let beat = heartbeat(wire)?;
+        authorise::same_node(&caller, &beat.node, Verb::Heartbeat)?;
+        if self.0.raft.is_leader() {
+            self.0.take(beat)?;
+        } else {
+            self.0.proposer.forward_heartbeat(request.into_inner()).await?;
+        }
+        Ok(Response::new(pb::HeartbeatReply {
+            version: FRAME_VERSION,
+        }))
+    }
+}
+
+impl Service {
+    async fn command(
+        &self,
+        author: control_plane_state::Author,
+        command: control_plane_state::Command,
+    ) -> Result<Response<pb::ReportReply>, Status> {
+        let done = self.0.proposer.propose(author, String::new(), command).await?;
+        Ok(Response::new(pb::ReportReply {
+            version: FRAME_VERSION,
+            generation: done.generation.0,
+        }))
+    }
+}
+
+impl Parts {
+    /// Keeps the report of a node that has registered.
+    pub(super) fn take(&self, beat: Heartbeat) -> Result<(), Refusal> {
+        if !self.raft.state().borrow().nodes.contains_key(&beat.node) {
+            let message = format!("node {} has not registered", beat.node);
+            return Err(Refusal::new(RefusalCode::Unknown, message).hint("register first"));
+        }
+        self.beats.take(beat);
+        Ok(())
+    }
+}
+
+/// A report as it was sent.
+pub(super) fn heartbeat(wire: &pb::HeartbeatRequest) -> Result<Heartbeat, Refusal> {
+    Ok(Heartbeat {
+        node: wire.node.parse::<NodeId>().map_err(Refusal::invalid)?,
+        incarnation: Incarnation(wire.incarnation),
+        table_generation: Generation(wire.table_generation),
+        shards_open: wire.shards_open,
+    })
+}

@@ -1,0 +1,79 @@
+//! What one command changes of the routing table: keys only, so that the delta costs time in the change and not in
+//! the world.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use platform_model::{CellId, CountryCode, Generation, HomeId, Jurisdiction, NodeId, ShardId, TableDelta};
+
+use crate::state::State;
+
+/// Keys of records that a command touched. Nothing is ever removed from a table yet.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub common_host: bool,
+    pub countries: BTreeSet<CountryCode>,
+    pub homes: BTreeSet<HomeId>,
+    pub authorities: BTreeSet<Jurisdiction>,
+    pub cells: BTreeSet<CellId>,
+    pub nodes: BTreeSet<NodeId>,
+    pub shards: BTreeSet<ShardId>,
+    /// A record has changed that the table does not show.
+    pub hidden: bool,
+}
+
+impl Changes {
+    /// These changes and those.
+    pub fn add(&mut self, other: Self) {
+        self.common_host |= other.common_host;
+        self.hidden |= other.hidden;
+        self.countries.extend(other.countries);
+        self.homes.extend(other.homes);
+        self.authorities.extend(other.authorities);
+        self.cells.extend(other.cells);
+        self.nodes.extend(other.nodes);
+        self.shards.extend(other.shards);
+    }
+
+    /// Whether the state changed at all.
+    pub fn any(&self) -> bool {
+        self.hidden || self.of_table()
+    }
+
+    /// Whether the table did.
+    pub fn of_table(&self) -> bool {
+        self.common_host
+            || !(self.countries.is_empty()
+                && self.homes.is_empty()
+                && self.authorities.is_empty()
+                && self.cells.is_empty()
+                && self.nodes.is_empty()
+                && self.shards.is_empty())
+    }
+
+    /// The delta that leads from generation `from` to the state as it is now.
+    pub fn delta(self, from: Generation, state: &State) -> TableDelta {
+        let host = state.made.as_ref().map(|m| m.common_host.clone());
+        TableDelta {
+            from,
+            to: state.table_generation,
+            common_host: host.filter(|_| self.common_host),
+            countries: pick(self.countries, |id| state.countries.get(id).cloned()),
+            homes: pick(self.homes, |id| state.homes.get(id).map(|r| r.route())),
+            authorities: pick(self.authorities, |id| {
+                state.authorities.get(id).map(|r| r.shard_count)
+            }),
+            cells: pick(self.cells, |id| state.cells.get(id).map(|r| r.route())),
+            nodes: pick(self.nodes, |id| state.nodes.get(id).map(|r| r.route())),
+            shards: pick(self.shards, |id| state.shards.get(id).and_then(|r| r.route())),
+        }
+    }
+}
+
+fn pick<K: Ord, V>(keys: BTreeSet<K>, value: impl Fn(&K) -> Option<V>) -> BTreeMap<K, Option<V>> {
+    keys.into_iter()
+        .map(|key| {
+            let value = value(&key);
+            (key, value)
+        })
+        .collect()
+}

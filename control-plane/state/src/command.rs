@@ -1,0 +1,220 @@
+//! What may be asked of the state. Stored in the Raft log, so variants and fields are only ever added, and what an
+//! older build does not know stops it rather than being skipped.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use platform_model::{
+    CellId, CellState, CountryCode, Generation, HomeId, Incarnation, Jurisdiction, NodeId, RegionId, Role,
+    ShardId, TokenKey,
+};
+use serde::{Deserialize, Serialize};
+
+/// Version of the envelopes that this build writes, and the highest that it reads.
+pub const COMMAND_VERSION: u16 = 1;
+
+/// A command with all that is not the command itself: who asked, when, why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredEnvelope")]
+pub struct Envelope {
+    pub version: u16,
+    pub author: Author,
+    /// Milliseconds since 1970 by the leader's clock. The state takes the later of this and what it has.
+    pub time_ms: u64,
+    /// Why, in the author's words; may be empty.
+    pub reason: String,
+    pub command: Command,
+}
+
+/// Who asks, as his certificate says. Never a person's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Author {
+    /// Speaks for itself alone. The region is the one in its certificate.
+    Node { id: NodeId, region: RegionId },
+    /// Someone with an operator's certificate: his SPIFFE id.
+    Operator { role: Role, id: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Command {
+    InitWorld(WorldSpec),
+    CreateCell(CellSpec),
+    CreateHome(HomeSpec),
+    CreateAuthority(AuthoritySpec),
+    SetCountry {
+        country: CountryCode,
+        jurisdiction: Jurisdiction,
+    },
+    SetCellState {
+        cell: CellId,
+        state: CellState,
+        expected: Generation,
+    },
+    PlaceShard {
+        shard: ShardId,
+        cell: CellId,
+        expected: Generation,
+    },
+    RegisterNode {
+        node: NodeId,
+        address: String,
+        incarnation: Incarnation,
+    },
+    PublishTokenKey {
+        home: HomeId,
+        key: TokenKey,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorldSpec {
+    pub common_host: String,
+    pub countries: BTreeMap<CountryCode, Jurisdiction>,
+    pub cells: Vec<CellSpec>,
+    pub homes: Vec<HomeSpec>,
+    pub authorities: Vec<AuthoritySpec>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellSpec {
+    pub id: CellId,
+    pub region: RegionId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomeSpec {
+    pub id: HomeId,
+    /// Fixed for ever.
+    pub shard_count: u16,
+    pub host: String,
+    /// Where the home's shards are placed.
+    pub cell: CellId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthoritySpec {
+    pub jurisdiction: Jurisdiction,
+    /// Fixed for ever.
+    pub shard_count: u16,
+    pub cell: CellId,
+}
+
+impl Envelope {
+    pub fn new(author: Author, time_ms: u64, reason: impl Into<String>, command: Command) -> Self {
+        Self {
+            version: COMMAND_VERSION,
+            author,
+            time_ms,
+            reason: reason.into(),
+            command,
+        }
+    }
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node { id, .. } => write!(f, "node {id}"),
+            Self::Operator { id, .. } => f.write_str(id),
+        }
+    }
+}
+
+impl Command {
+    /// The command's name, as logs, metrics and decisions say it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InitWorld(_) => "init-world",
+            Self::CreateCell(_) => "create-cell",
+            Self::CreateHome(_) => "create-home",
+            Self::CreateAuthority(_) => "create-authority",
+            Self::SetCountry { .. } => "set-country",
+            Self::SetCellState { .. } => "set-cell-state",
+            Self::PlaceShard { .. } => "place-shard",
+            Self::RegisterNode { .. } => "register-node",
+            Self::PublishTokenKey { .. } => "publish-token-key",
+        }
+    }
+}
+
+/// The envelope before its version was looked at.
+#[derive(Deserialize)]
+struct StoredEnvelope {
+    version: u16,
+    author: Author,
+    time_ms: u64,
+    #[serde(default)]
+    reason: String,
+    command: Command,
+}
+
+/// A command of a newer build. Whoever meets one must stop: to skip it would make two states of one log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a command of version {found}, this build reads up to version {COMMAND_VERSION}")]
+pub struct CommandTooNew {
+    pub found: u16,
+}
+
+impl TryFrom<StoredEnvelope> for Envelope {
+    type Error = CommandTooNew;
+
+    fn try_from(stored: StoredEnvelope) -> Result<Self, CommandTooNew> {
+        let StoredEnvelope {
+            version,
+            author,
+            time_ms,
+            reason,
+            command,
+        } = stored;
+        if version > COMMAND_VERSION {
+            return Err(CommandTooNew { found: version });
+        }
+        Ok(Self {
+            version,
+            author,
+            time_ms,
+            reason,
+            command,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored() -> &'static str {
+        r#"{"version":1,"author":{"node":{"id":"eu-central-1/0","region":"eu-central"}},"time_ms":5,"reason":"","command":{"register-node":{"node":"eu-central-1/0","address":"127.0.0.1:1","incarnation":3}}}"#
+    }
+
+    /// What stands in logs on disk: a change of it would make them unreadable.
+    #[test]
+    fn the_stored_form_does_not_change() {
+        let node: NodeId = "eu-central-1/0".parse().expect("a node");
+        let command = Command::RegisterNode {
+            node: node.clone(),
+            address: "127.0.0.1:1".into(),
+            incarnation: Incarnation(3),
+        };
+        let author = Author::Node {
+            id: node,
+            region: "eu-central".parse().expect("a region"),
+        };
+        let envelope = Envelope::new(author, 5, "", command);
+        assert_eq!(serde_json::to_string(&envelope).expect("writes"), stored());
+        assert_eq!(
+            serde_json::from_str::<Envelope>(stored()).expect("reads"),
+            envelope
+        );
+    }
+
+    #[test]
+    fn a_command_of_a_newer_build_is_not_read() {
+        let newer = stored().replace("\"version\":1", "\"version\":2");
+        assert!(serde_json::from_str::<Envelope>(&newer).is_err());
+        let unknown = stored().replace("register-node", "divide-by-zero");
+        assert!(serde_json::from_str::<Envelope>(&unknown).is_err());
+    }
+}

@@ -1,0 +1,29 @@
+//! All that the controllers know, as one state, and the one function that changes it.
+//!
+//! Pure: no clock, no randomness, no floating point, no I/O. Two controllers that apply the same commands in the
+//! same order hold the same state, byte by byte. Reports of nodes never come here, only transitions do.
+//!
+//! What is enforced here is structure: a world is made once, counts are fixed, generations are compared, epochs
+//! grow, a node speaks for itself only, a shard lies in the region of its home. Where the law lets data lie is not
+//! enforced yet.
+//!
+//! Start with [`command`] for what may be asked, [`state`] for what is known, [`apply`] for how one becomes the
+//! other, [`refusal`] for why not.
+
+pub mod apply;
+pub mod command;
+pub mod decision;
+pub mod limits;
+pub mod outcome;
+pub mod refusal;
+pub mod state;
+
+mod changes;
+mod rules;
+
+pub use apply::{Effects, apply};
+pub use command::{Author, Command, Envelope};
+pub use decision::Decision;
+pub use outcome::Outcome;
+pub use refusal::Refusal;
+pub use state::State;

@@ -1,0 +1,24 @@
+//! Bounds of the state, so that it fits into memory and one message. Reaching one is a refusal.
+
+/// Cells of a world.
+pub const CELLS_MAX: usize = 1_000;
+/// Nodes of one cell; also bounds their ordinals.
+pub const NODES_PER_CELL_MAX: u16 = 256;
+/// Homes of a world.
+pub const HOMES_MAX: usize = 1_000;
+/// Countries: ISO 3166-1 has fewer than 250.
+pub const COUNTRIES_MAX: usize = 676;
+/// Shards of a world, of all kinds.
+pub const SHARDS_MAX: usize = 65_536;
+/// Token keys of one home: the newest, and the older ones under which tokens may still run.
+pub const TOKEN_KEYS_MAX: usize = 4;
+/// Epochs of a shard whose holders are remembered; the newest stay.
+pub const EPOCHS_KEPT_MAX: usize = 32;
+/// Longest host name (RFC 1035), in bytes.
+pub const HOST_BYTES_MAX: usize = 253;
+/// Longest `host:port`, in bytes.
+pub const ADDRESS_BYTES_MAX: usize = 260;
+/// Longest key id, in bytes.
+pub const KID_BYTES_MAX: usize = 64;
+/// Longest reason and longest author, in bytes.
+pub const TEXT_BYTES_MAX: usize = 500;

@@ -1,0 +1,123 @@
+//! Why a command changes nothing. Refusals are data: they travel to the caller and stand in the record of decisions.
+
+use platform_model::{
+    CellId, CountryCode, Generation, HomeId, Incarnation, Jurisdiction, NodeId, RegionId, ShardId,
+};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    #[error("the world was not made yet")]
+    NoWorld,
+    #[error("the world was made already")]
+    WorldExists,
+    #[error("{author} may not speak for {subject}")]
+    NotYours { author: String, subject: String },
+    #[error("{what} is {bytes} bytes long; it must have between 1 and {max}")]
+    Length { what: Text, bytes: usize, max: usize },
+    #[error("there is no cell {0}")]
+    UnknownCell(CellId),
+    #[error("there is no home {0}")]
+    UnknownHome(HomeId),
+    #[error("there is no shard {0}")]
+    UnknownShard(ShardId),
+    #[error("cell {0} exists")]
+    CellExists(CellId),
+    #[error("home {0} exists")]
+    HomeExists(HomeId),
+    #[error("the authority of {0} exists")]
+    AuthorityExists(Jurisdiction),
+    #[error("{0} must have at least one shard")]
+    NoShards(String),
+    #[error("{record} is at {have}, the command expects {expected}")]
+    GenerationMismatch {
+        record: String,
+        have: Generation,
+        expected: Generation,
+    },
+    #[error("node {node} has registered with {have}; {given} is no later start")]
+    OldIncarnation {
+        node: NodeId,
+        have: Incarnation,
+        given: Incarnation,
+    },
+    #[error("the certificate of {node} is for region {certified}; its cell is in region {wanted}")]
+    WrongRegion {
+        node: NodeId,
+        certified: RegionId,
+        wanted: RegionId,
+    },
+    #[error("cell {0} takes nothing new: it is cordoned")]
+    CellCordoned(CellId),
+    #[error("shard {shard} belongs in region {wanted}; cell {cell} is in region {found}")]
+    OutsideHomeRegion {
+        shard: ShardId,
+        wanted: RegionId,
+        cell: CellId,
+        found: RegionId,
+    },
+    #[error("no home of {jurisdiction} is in region {found}, so cell {cell} cannot hold its directory")]
+    OutsideJurisdiction {
+        jurisdiction: Jurisdiction,
+        cell: CellId,
+        found: RegionId,
+    },
+    #[error("shard {shard} is served by {primary} and cannot be placed anew: its data would be left behind")]
+    ShardServed { shard: ShardId, primary: NodeId },
+    #[error("{node} does not serve {shard}")]
+    NotPrimary { node: NodeId, shard: ShardId },
+    #[error("key `{kid}` of home {home} is another key already")]
+    KeyIdReused { home: HomeId, kid: String },
+    #[error("country {country}: {jurisdiction} has no home")]
+    NoHomeInJurisdiction {
+        country: CountryCode,
+        jurisdiction: Jurisdiction,
+    },
+    #[error("the world may have {max} {what}")]
+    Limit { what: Counted, max: usize },
+}
+
+/// A text with a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Text {
+    Host,
+    Address,
+    KeyId,
+    Reason,
+}
+
+/// What is counted against a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counted {
+    Cells,
+    NodesPerCell,
+    Homes,
+    Countries,
+    Shards,
+}
+
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Host => "the host name",
+            Self::Address => "the address",
+            Self::KeyId => "the key id",
+            Self::Reason => "the reason",
+        })
+    }
+}
+
+impl std::fmt::Display for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cells => "cells",
+            Self::NodesPerCell => "nodes in a cell",
+            Self::Homes => "homes",
+            Self::Countries => "countries",
+            Self::Shards => "shards",
+        })
+    }
+}

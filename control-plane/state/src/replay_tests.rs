@@ -1,0 +1,182 @@
+//! Random commands, good and bad: what holds after every one of them.
+
+use platform_model::{CellState, Generation, Incarnation, NodeId, Role, TokenKey};
+use proptest::prelude::*;
+
+use super::tests::{author, empty, spec};
+use super::*;
+use crate::command::{Author, CellSpec, HomeSpec};
+use crate::decision::Head;
+
+const CELLS: [&str; 5] = ["eu-central-1", "eu-central-2", "us-east-1", "eu-west-1", "mars-1"];
+const HOMES: [&str; 3] = ["eu/eu-central", "us/us-east", "eu/eu-west"];
+const SHARDS: [&str; 5] = [
+    "eu/eu-central/000",
+    "us/us-east/keys",
+    "directory/eu/000",
+    "eu/eu-west/001",
+    "eu/eu-central/009",
+];
+
+fn one_of(names: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(names)
+}
+
+fn node() -> impl Strategy<Value = NodeId> {
+    (one_of(&CELLS), 0..2u16).prop_map(|(c, ordinal)| NodeId {
+        cell: c.parse().expect("a cell"),
+        ordinal,
+    })
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let state = prop_oneof![Just(CellState::Open), Just(CellState::Cordoned)];
+    prop_oneof![
+        1 => Just(Command::InitWorld(spec())),
+        1 => Just(Command::CreateCell(CellSpec {
+            id: "eu-west-1".parse().expect("a cell"),
+            region: "eu-west".parse().expect("a region"),
+        })),
+        1 => (one_of(&HOMES), one_of(&CELLS), 0..3u16).prop_map(|(home, cell, shard_count)| {
+            let (id, cell) = (home.parse().expect("a home"), cell.parse().expect("a cell"));
+            Command::CreateHome(HomeSpec { id, shard_count, host: "h.test".into(), cell })
+        }),
+        1 => (one_of(&["DE", "US", "FR"]), one_of(&["eu", "us", "mars"])).prop_map(|(country, to)| {
+            let (country, jurisdiction) = (country.parse().expect("a country"), to.parse().expect("one"));
+            Command::SetCountry { country, jurisdiction }
+        }),
+        2 => (one_of(&CELLS), state, 1..4u64).prop_map(|(cell, state, expected)| {
+            let cell = cell.parse().expect("a cell");
+            Command::SetCellState { cell, state, expected: Generation(expected) }
+        }),
+        2 => (one_of(&SHARDS), one_of(&CELLS), 1..3u64).prop_map(|(shard, cell, expected)| {
+            let (shard, cell) = (shard.parse().expect("a shard"), cell.parse().expect("a cell"));
+            Command::PlaceShard { shard, cell, expected: Generation(expected) }
+        }),
+        4 => (node(), 0..4u64, one_of(&["a:1", "a:2"])).prop_map(|(node, incarnation, address)| {
+            Command::RegisterNode { node, address: address.into(), incarnation: Incarnation(incarnation) }
+        }),
+        2 => (one_of(&HOMES), 0..6u8).prop_map(|(home, n)| {
+            let key = TokenKey { kid: format!("k{n}"), public: [n; 32] };
+            Command::PublishTokenKey { home: home.parse().expect("a home"), key }
+        }),
+    ]
+}
+
+fn envelope() -> impl Strategy<Value = Envelope> {
+    (command(), node(), any::<bool>(), 0..9_000u64).prop_map(|(command, other, honest, time_ms)| {
+        let operator = Author::Operator {
+            role: Role::Sre,
+            id: "o".into(),
+        };
+        let author = match &command {
+            Command::RegisterNode { node, .. } if honest => author(node.clone()),
+            Command::PublishTokenKey { .. } => author(other),
+            _ if honest => operator,
+            _ => author(other),
+        };
+        Envelope::new(author, time_ms, "", command)
+    })
+}
+
+/// A world in most runs, so that commands find something to act on.
+fn commands() -> impl Strategy<Value = Vec<Envelope>> {
+    let operator = Author::Operator {
+        role: Role::Sre,
+        id: "o".into(),
+    };
+    let first = Envelope::new(operator, 1, "", Command::InitWorld(spec()));
+    (any::<bool>(), proptest::collection::vec(envelope(), 0..60)).prop_map(move |(made, mut rest)| {
+        if made {
+            rest.insert(0, first.clone());
+        }
+        rest
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn replay_gives_the_same_state_and_deltas_compose(commands in commands()) {
+        let mut state = empty();
+        let mut replica = empty();
+        let mut table = state.table();
+        let mut head = Head::default();
+        for envelope in &commands {
+            let before = state.clone();
+            let effects = apply(&mut state, envelope);
+            replica = through_disk(&replica);
+            prop_assert_eq!(&apply(&mut replica, &through_disk(envelope)), &effects);
+            prop_assert_eq!(&replica, &state);
+            if let Some(delta) = effects.delta.clone() {
+                prop_assert!(delta.to == delta.from.next());
+                table.apply(delta).expect("begins where the last one ended");
+            }
+            prop_assert_eq!(&table, &state.table());
+            if let Some(decision) = &effects.decision {
+                prop_assert_eq!((decision.sequence, decision.previous), (head.sequence + 1, head.hash));
+                head = decision.head();
+            }
+            prop_assert_eq!(&head, &state.decisions);
+            check_step(&before, &state, &effects)?;
+        }
+    }
+}
+
+fn through_disk<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+    serde_json::from_slice(&serde_json::to_vec(value).expect("writes")).expect("reads")
+}
+
+fn check_step(before: &State, after: &State, effects: &Effects) -> Result<(), TestCaseError> {
+    if !matches!(effects.outcome, Outcome::Accepted { .. }) {
+        let same = State {
+            time_ms: before.time_ms,
+            decisions: before.decisions.clone(),
+            ..after.clone()
+        };
+        prop_assert_eq!(before, &same, "a refusal changes nothing");
+    }
+    prop_assert!(after.time_ms >= before.time_ms);
+    prop_assert!(after.table_generation >= before.table_generation);
+    for (id, old) in &before.shards {
+        let new = &after.shards[id];
+        prop_assert!(
+            new.epoch >= old.epoch && new.generation >= old.generation,
+            "{}",
+            id
+        );
+        prop_assert!(
+            new.primary == old.primary || new.epoch > old.epoch,
+            "{} changed hands in one epoch",
+            id
+        );
+        prop_assert!(
+            new == old || new.generation > old.generation,
+            "{} changed unseen",
+            id
+        );
+    }
+    for (id, old) in &before.homes {
+        prop_assert_eq!(after.homes[id].shard_count, old.shard_count);
+    }
+    for (id, record) in &after.shards {
+        let cell = &after.cells[&record.cell];
+        prop_assert!(
+            id.home().is_none_or(|home| home.region == cell.region),
+            "{} far from home",
+            id
+        );
+        prop_assert!(
+            record
+                .primary
+                .as_ref()
+                .is_none_or(|node| node.cell == record.cell)
+        );
+        prop_assert_eq!(record.epochs.last().map(|e| &e.node), record.primary.as_ref());
+    }
+    for (id, old) in &before.nodes {
+        prop_assert!(after.nodes[id].incarnation >= old.incarnation);
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! Who may give which command: nodes speak for themselves, people for the rest. Which role a person needs is
+//! checked where the certificate is read, before a command comes here.
+
+use crate::command::{Author, Command};
+use crate::refusal::Refusal;
+
+pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
+    let allowed = match (author, command) {
+        (Author::Node { id, .. }, Command::RegisterNode { node, .. }) => id == node,
+        (Author::Node { .. }, Command::PublishTokenKey { .. }) => true,
+        (Author::Node { .. }, _) => false,
+        (Author::Operator { .. }, Command::RegisterNode { .. } | Command::PublishTokenKey { .. }) => false,
+        (Author::Operator { .. }, _) => true,
+    };
+    if allowed {
+        return Ok(());
+    }
+    let subject = match command {
+        Command::RegisterNode { node, .. } => format!("node {node}"),
+        Command::PublishTokenKey { home, .. } => format!("home {home}"),
+        other => format!("the world ({})", other.name()),
+    };
+    Err(Refusal::NotYours {
+        author: author.to_string(),
+        subject,
+    })
+}

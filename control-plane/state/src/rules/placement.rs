@@ -1,0 +1,158 @@
+//! Where a shard lies. Structure only: its cell is known and open, and in the region of its home (of a home of its
+//! jurisdiction, for a directory shard). Where the law lets it lie is not asked here yet.
+//!
+//! A shard gets its first primary when the first node of its cell (ordinal 0) has registered and the cell is open.
+
+use platform_model::{CellId, CellState, Epoch, Generation, NodeId, ShardId};
+
+use crate::changes::Changes;
+use crate::limits::{EPOCHS_KEPT_MAX, SHARDS_MAX};
+use crate::refusal::{Counted, Refusal};
+use crate::rules::count;
+use crate::state::{EpochEntry, ShardRecord, State};
+
+/// The node of a cell that takes its shards.
+const FIRST_NODE: u16 = 0;
+
+/// Gives a shard that nobody serves yet to another cell.
+pub(crate) fn place(
+    state: &mut State,
+    shard: &ShardId,
+    cell: &CellId,
+    expected: Generation,
+) -> Result<Changes, Refusal> {
+    let record = state
+        .shards
+        .get(shard)
+        .ok_or_else(|| Refusal::UnknownShard(shard.clone()))?;
+    if record.generation != expected {
+        let have = record.generation;
+        return Err(Refusal::GenerationMismatch {
+            record: format!("shard {shard}"),
+            have,
+            expected,
+        });
+    }
+    if record.cell == *cell {
+        return Ok(Changes::default());
+    }
+    may_hold(state, shard, cell)?;
+    if let Some(primary) = &record.primary {
+        return Err(Refusal::ShardServed {
+            shard: shard.clone(),
+            primary: primary.clone(),
+        });
+    }
+    if let Some(record) = state.shards.get_mut(shard) {
+        record.cell = cell.clone();
+        record.generation = record.generation.next();
+    }
+    let mut changes = Changes {
+        hidden: true,
+        ..Changes::default()
+    };
+    changes.add(fill(state, cell));
+    Ok(changes)
+}
+
+/// Whether `cell` may take `shard` anew.
+pub(crate) fn may_hold(state: &State, shard: &ShardId, cell: &CellId) -> Result<(), Refusal> {
+    let record = state
+        .cells
+        .get(cell)
+        .ok_or_else(|| Refusal::UnknownCell(cell.clone()))?;
+    if record.state == CellState::Cordoned {
+        return Err(Refusal::CellCordoned(cell.clone()));
+    }
+    let found = record.region.clone();
+    match shard.home() {
+        Some(home) if home.region == found => Ok(()),
+        Some(home) => {
+            let wanted = home.region.clone();
+            Err(Refusal::OutsideHomeRegion {
+                shard: shard.clone(),
+                wanted,
+                cell: cell.clone(),
+                found,
+            })
+        }
+        None => {
+            let jurisdiction = shard.jurisdiction().clone();
+            let ours =
+                |home: &platform_model::HomeId| home.jurisdiction == jurisdiction && home.region == found;
+            if state.homes.keys().any(ours) {
+                return Ok(());
+            }
+            Err(Refusal::OutsideJurisdiction {
+                jurisdiction,
+                cell: cell.clone(),
+                found,
+            })
+        }
+    }
+}
+
+/// Whether so many more shards fit into the world.
+pub(crate) fn room_for(state: &State, more: usize) -> Result<(), Refusal> {
+    count(Counted::Shards, state.shards.len() + more, SHARDS_MAX)
+}
+
+/// Adds new shards, meant for `cell`, and gives them a primary if one is there.
+pub(crate) fn add(state: &mut State, shards: Vec<ShardId>, cell: &CellId) -> Changes {
+    for shard in shards {
+        let record = ShardRecord {
+            generation: Generation(1),
+            epoch: Epoch(0),
+            cell: cell.clone(),
+            primary: None,
+            epochs: Vec::new(),
+        };
+        state.shards.insert(shard, record);
+    }
+    let mut changes = Changes {
+        hidden: true,
+        ..Changes::default()
+    };
+    changes.add(fill(state, cell));
+    changes
+}
+
+/// Gives every shard that waits for `cell` its first primary, if the cell is open and its first node is known.
+pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
+    let first = NodeId {
+        cell: cell.clone(),
+        ordinal: FIRST_NODE,
+    };
+    let open = state
+        .cells
+        .get(cell)
+        .is_some_and(|record| record.state == CellState::Open);
+    let mut changes = Changes::default();
+    if !open || !state.nodes.contains_key(&first) {
+        return changes;
+    }
+    let since_ms = state.time_ms;
+    for (shard, record) in &mut state.shards {
+        if record.cell == *cell && record.primary.is_none() {
+            record.take(first.clone(), since_ms);
+            changes.shards.insert(shard.clone());
+        }
+    }
+    changes
+}
+
+impl ShardRecord {
+    /// Gives the shard to a node, in an epoch above every one before.
+    fn take(&mut self, node: NodeId, since_ms: u64) {
+        self.epoch = self.epoch.next();
+        self.generation = self.generation.next();
+        self.epochs.push(EpochEntry {
+            epoch: self.epoch,
+            node: node.clone(),
+            since_ms,
+        });
+        let surplus = self.epochs.len().saturating_sub(EPOCHS_KEPT_MAX);
+        self.epochs.drain(..surplus);
+        self.primary = Some(node);
+    }
+}

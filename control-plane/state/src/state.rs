@@ -1,0 +1,167 @@
+//! What is known. Records that people or plans change have a generation each; the routing table is derived.
+
+use std::collections::BTreeMap;
+
+use platform_model::{
+    Cell, CellId, CellState, CountryCode, Epoch, Generation, Home, HomeId, Incarnation, Jurisdiction, Node,
+    NodeId, RegionId, RoutingTable, ShardId, ShardRoute, TokenKey, WorldId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::decision::Head;
+
+/// Version of the stored form of [`State`].
+pub const STATE_VERSION: u16 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    pub world: WorldId,
+    /// Set once, by the command that makes the world.
+    pub made: Option<Made>,
+    /// Of the last command; never goes back. Milliseconds since 1970.
+    pub time_ms: u64,
+    /// Of the routing table: grows with each change that routers or nodes see.
+    pub table_generation: Generation,
+    pub countries: BTreeMap<CountryCode, Jurisdiction>,
+    pub homes: BTreeMap<HomeId, HomeRecord>,
+    pub cells: BTreeMap<CellId, CellRecord>,
+    pub nodes: BTreeMap<NodeId, NodeRecord>,
+    pub authorities: BTreeMap<Jurisdiction, AuthorityRecord>,
+    pub shards: BTreeMap<ShardId, ShardRecord>,
+    /// End of the record of decisions.
+    pub decisions: Head,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    pub time_ms: u64,
+    pub common_host: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomeRecord {
+    /// Fixed when the home is made.
+    pub shard_count: u16,
+    pub host: String,
+    /// Newest last.
+    pub token_keys: Vec<TokenKey>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellRecord {
+    pub generation: Generation,
+    pub region: RegionId,
+    pub state: CellState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    pub address: String,
+    pub incarnation: Incarnation,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityRecord {
+    /// Fixed when the authority is made.
+    pub shard_count: u16,
+}
+
+/// The configuration of a shard: one copy, on its primary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardRecord {
+    pub generation: Generation,
+    /// The highest ever given out for this shard; 0 until it has its first primary.
+    pub epoch: Epoch,
+    /// The cell that it is meant for.
+    pub cell: CellId,
+    pub primary: Option<NodeId>,
+    /// Who held it, oldest first; bounded, the newest stay.
+    pub epochs: Vec<EpochEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochEntry {
+    pub epoch: Epoch,
+    pub node: NodeId,
+    pub since_ms: u64,
+}
+
+impl State {
+    /// What is known before the first command.
+    pub fn new(world: WorldId) -> Self {
+        Self {
+            world,
+            made: None,
+            time_ms: 0,
+            table_generation: Generation(0),
+            countries: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            authorities: BTreeMap::new(),
+            shards: BTreeMap::new(),
+            decisions: Head::default(),
+        }
+    }
+
+    /// The whole routing table. Costs time in its size: what changes is told by [`crate::Effects::delta`].
+    pub fn table(&self) -> RoutingTable {
+        let made = self.made.as_ref();
+        RoutingTable {
+            world: self.world.clone(),
+            generation: self.table_generation,
+            common_host: made.map(|m| m.common_host.clone()).unwrap_or_default(),
+            countries: self.countries.clone(),
+            homes: self.homes.iter().map(|(id, r)| (id.clone(), r.route())).collect(),
+            authorities: self
+                .authorities
+                .iter()
+                .map(|(id, r)| (id.clone(), r.shard_count))
+                .collect(),
+            cells: self.cells.iter().map(|(id, r)| (id.clone(), r.route())).collect(),
+            nodes: self.nodes.iter().map(|(id, r)| (id.clone(), r.route())).collect(),
+            shards: self
+                .shards
+                .iter()
+                .filter_map(|(id, r)| Some((id.clone(), r.route()?)))
+                .collect(),
+        }
+    }
+}
+
+impl HomeRecord {
+    pub(crate) fn route(&self) -> Home {
+        Home {
+            shard_count: self.shard_count,
+            host: self.host.clone(),
+            token_keys: self.token_keys.clone(),
+        }
+    }
+}
+
+impl CellRecord {
+    pub(crate) fn route(&self) -> Cell {
+        Cell {
+            region: self.region.clone(),
+            state: self.state,
+        }
+    }
+}
+
+impl NodeRecord {
+    pub(crate) fn route(&self) -> Node {
+        Node {
+            address: self.address.clone(),
+            incarnation: self.incarnation,
+        }
+    }
+}
+
+impl ShardRecord {
+    pub(crate) fn route(&self) -> Option<ShardRoute> {
+        Some(ShardRoute {
+            node: self.primary.clone()?,
+            epoch: self.epoch,
+        })
+    }
+}
