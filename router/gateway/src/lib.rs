@@ -4,6 +4,9 @@
 //! It holds no business logic and no storage, parses no body, and never asks the control plane on the path of a
 //! request. Start with [`service`] for the way of one request, [`forward`] for attempts, [`run`] for the process.
 
+#[cfg(all(feature = "failpoints", not(debug_assertions)))]
+compile_error!("`failpoints` plants faults: it is never part of a release build. Build it with the dev profile.");
+
 pub mod answer;
 pub mod apps;
 pub mod config;

@@ -1,0 +1,171 @@
+//! The row `digest -> (user, claim id, home)` of a directory shard: it *is* the claim, inserted if absent, removed only
+//! for its own claim id. Time never frees it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cell_sdk::{ClaimDigest, ClaimEntry};
+use cell_shard::{Mode, Request, Scope, Shard, Tx, TxError, WriteError};
+use platform_model::{Actor, RequestId, UserId};
+use platform_runtime::random;
+use uuid::Uuid;
+
+/// Shared table of a directory shard; part of its keys.
+const TABLE: &str = "claims";
+/// Stands in log entries.
+const DOMAIN: &str = "directory";
+const DEADLINE: Duration = Duration::from_secs(3);
+/// Version of the row: version, user (16), claim id (16), home as text.
+const VERSION: u8 = 1;
+const HOME_AT: usize = 1 + 16 + 16;
+
+/// Why the shard gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RowError {
+    #[error(transparent)]
+    Tx(#[from] TxError),
+    #[error("a row of the directory is damaged")]
+    Damaged,
+}
+
+pub(super) type Failed = WriteError<RowError>;
+
+/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy.
+pub(super) async fn claim(shard: &Shard, digest: ClaimDigest, entry: &ClaimEntry) -> Result<bool, Failed> {
+    let (row, claim_id) = (encode(entry), entry.claim_id);
+    let insert = |tx: Tx| {
+        let row = row.clone();
+        async move {
+            match tx.get(&digest.0).await? {
+                Some(held) => Ok(decode(&held)?.claim_id == claim_id),
+                None => Ok(tx.put(digest.0, row).map(|()| true)?),
+            }
+        }
+    };
+    Ok(shard.write(&request(), insert).await?.value)
+}
+
+/// Removes the row if it has this claim id.
+pub(super) async fn release(shard: &Shard, digest: ClaimDigest, claim_id: Uuid) -> Result<(), Failed> {
+    let remove = |tx: Tx| async move {
+        match tx.get(&digest.0).await? {
+            Some(held) if decode(&held)?.claim_id == claim_id => Ok(tx.clear(digest.0)?),
+            _ => Ok(()),
+        }
+    };
+    Ok(shard.write(&request(), remove).await?.value)
+}
+
+/// Who holds the value.
+pub(super) async fn lookup(shard: &Shard, digest: ClaimDigest) -> Result<Option<ClaimEntry>, Failed> {
+    let read = |tx: Tx| async move { tx.get(&digest.0).await?.map(|row| decode(&row)).transpose() };
+    Ok(shard.read(&request(), read).await?.value)
+}
+
+fn request() -> Request {
+    Request {
+        actor: Actor::Service(DOMAIN.to_owned()),
+        domain: DOMAIN,
+        request_id: RequestId::from_uuid(random::uuid_v7()),
+        mode: Mode::Sync,
+        scope: Scope::Shared(TABLE),
+        not_older_than: None,
+        deadline: DEADLINE,
+    }
+}
+
+fn encode(entry: &ClaimEntry) -> Bytes {
+    let home = entry.home.to_string();
+    let mut row = Vec::with_capacity(HOME_AT + home.len());
+    row.push(VERSION);
+    row.extend_from_slice(entry.user.as_bytes());
+    row.extend_from_slice(entry.claim_id.as_bytes());
+    row.extend_from_slice(home.as_bytes());
+    row.into()
+}
+
+fn decode(row: &[u8]) -> Result<ClaimEntry, RowError> {
+    let parse = || {
+        let (head, home) = row.split_at_checked(HOME_AT)?;
+        if head[0] != VERSION {
+            return None;
+        }
+        Some(ClaimEntry {
+            user: UserId::from_uuid(Uuid::from_slice(&head[1..17]).ok()?),
+            claim_id: Uuid::from_slice(&head[17..]).ok()?,
+            home: std::str::from_utf8(home).ok()?.parse().ok()?,
+        })
+    };
+    parse().ok_or(RowError::Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cell_shard::{Ownership, ShardLimits};
+    use cell_store::memory::Memory;
+    use platform_model::Epoch;
+    use platform_runtime::TaskGroup;
+    use platform_runtime::clock::Clock;
+
+    fn entry(n: u128) -> ClaimEntry {
+        ClaimEntry {
+            user: UserId::from_uuid(Uuid::from_u128(n)),
+            claim_id: Uuid::from_u128(n + 100),
+            home: "eu/eu-central".parse().expect("a home"),
+        }
+    }
+
+    async fn shard(tasks: &TaskGroup) -> Shard {
+        let ownership = Ownership {
+            shard: "directory/eu/000".parse().expect("a shard"),
+            node: "eu-central-1/0".parse().expect("a node"),
+            epoch: Epoch(1),
+        };
+        Shard::open(
+            Memory::new(),
+            ownership,
+            Clock::system(),
+            tasks,
+            ShardLimits::default(),
+        )
+        .await
+        .expect("opens")
+    }
+
+    #[tokio::test]
+    async fn a_value_has_one_holder_whatever_is_repeated() {
+        let tasks = TaskGroup::new();
+        let shard = shard(&tasks).await;
+        let digest = ClaimDigest([7; 32]);
+        assert_eq!(lookup(&shard, digest).await.expect("read"), None);
+        let (one, two) = (entry(1), entry(2));
+        let both = tokio::join!(claim(&shard, digest, &one), claim(&shard, digest, &two));
+        let (first, second) = (both.0.expect("answered"), both.1.expect("answered"));
+        assert!(first != second, "exactly one holds it");
+        let (winner, loser) = if first { (one, two) } else { (two, one) };
+        assert!(
+            claim(&shard, digest, &winner).await.expect("again"),
+            "a retry is no rival"
+        );
+        release(&shard, digest, loser.claim_id)
+            .await
+            .expect("not his: nothing happens");
+        assert_eq!(lookup(&shard, digest).await.expect("read"), Some(winner.clone()));
+        release(&shard, digest, winner.claim_id).await.expect("his");
+        assert_eq!(lookup(&shard, digest).await.expect("read"), None);
+    }
+
+    #[test]
+    fn a_row_reads_back_and_damage_is_named() {
+        let row = encode(&entry(3));
+        assert_eq!(decode(&row).expect("ours"), entry(3));
+        for bad in [
+            &row[..HOME_AT - 1],
+            &[2_u8; 60][..],
+            &[&row[..HOME_AT], b"nowhere"].concat()[..],
+        ] {
+            assert!(matches!(decode(bad), Err(RowError::Damaged)));
+        }
+    }
+}

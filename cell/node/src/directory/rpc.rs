@@ -1,0 +1,138 @@
+//! The directory as other nodes ask for it: gRPC, nodes only, for shards that are open here.
+
+use axum::Router;
+use cell_sdk::{ClaimDigest, ClaimEntry};
+use cell_shard::{Shard, WriteError};
+use platform_model::{Role, ShardId, WorldId};
+use platform_runtime::PeerIdentity;
+use platform_wire::directory::{self as wire, Asked};
+use platform_wire::follow::Followed;
+use platform_wire::pb::directory_server::{Directory, DirectoryServer};
+use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
+use tonic::{Extensions, Request, Response, Status};
+
+use super::rows::{self, Failed, RowError};
+use crate::hosted::Hosted;
+
+/// Length of a claim's digest, in bytes.
+const DIGEST_BYTES: usize = 32;
+
+struct Service {
+    world: WorldId,
+    hosted: Hosted,
+    followed: Followed,
+}
+
+/// The service as a router.
+pub fn routes(world: WorldId, hosted: Hosted, followed: Followed) -> Router {
+    let service = Service {
+        world,
+        hosted,
+        followed,
+    };
+    tonic::service::Routes::new(DirectoryServer::new(service)).into_axum_router()
+}
+
+impl Service {
+    /// The shard that is meant, if it is open here in the epoch that the caller knows.
+    fn shard(&self, asked: &Asked) -> Result<(Shard, ClaimDigest), Status> {
+        let digest = <[u8; DIGEST_BYTES]>::try_from(asked.digest.as_slice());
+        let digest = digest.map_err(|_| Refusal::invalid("a digest has 32 bytes"))?;
+        let shard = self
+            .hosted
+            .get(&asked.shard)
+            .ok_or_else(|| self.elsewhere(&asked.shard))?;
+        if shard.epoch() == asked.epoch {
+            Ok((shard, ClaimDigest(digest)))
+        } else {
+            Err(self.elsewhere(&asked.shard))
+        }
+    }
+
+    fn elsewhere(&self, shard: &ShardId) -> Status {
+        let table = self.followed.current();
+        match table.shards.get(shard) {
+            Some(route) => Refusal::new(
+                RefusalCode::Moved,
+                format!("{shard} is not served here in that epoch"),
+            )
+            .moved_to(route.node.clone(), route.epoch)
+            .into(),
+            None => Refusal::new(RefusalCode::Unavailable, format!("{shard} has no node yet")).into(),
+        }
+    }
+}
+
+/// Only nodes ask for claims.
+fn admit(extensions: &Extensions) -> Result<(), Status> {
+    match extensions.get::<PeerIdentity>() {
+        Some(PeerIdentity(id)) if id.role() == Role::Node => Ok(()),
+        caller => {
+            metrics::counter!("celld_denied_total", "door" => "directory").increment(1);
+            let who = caller.map_or_else(
+                || "a caller without a certificate".to_owned(),
+                |id| id.0.to_string(),
+            );
+            Err(Refusal::new(
+                RefusalCode::NotAuthorised,
+                format!("{who} may not ask for claims"),
+            )
+            .hint("takes the role node")
+            .into())
+        }
+    }
+}
+
+fn refused(error: Failed) -> Status {
+    let (code, text) = match error {
+        WriteError::Rejected(RowError::Damaged) => (RefusalCode::Internal, "a row is damaged".to_owned()),
+        WriteError::Fenced => (RefusalCode::Moved, "the shard has left this node".to_owned()),
+        other => (RefusalCode::Unavailable, other.to_string()),
+    };
+    Refusal::new(code, text).into()
+}
+
+#[tonic::async_trait]
+impl Directory for Service {
+    async fn claim(&self, request: Request<pb::ClaimRequest>) -> Result<Response<pb::ClaimReply>, Status> {
+        admit(request.extensions())?;
+        let (asked, entry) = wire::claim_of(request.into_inner(), &self.world)?;
+        let (shard, digest) = self.shard(&asked)?;
+        let entry = ClaimEntry {
+            user: entry.user,
+            claim_id: entry.claim_id,
+            home: entry.home,
+        };
+        let held = rows::claim(&shard, digest, &entry).await.map_err(refused)?;
+        Ok(Response::new(pb::ClaimReply {
+            version: FRAME_VERSION,
+            held,
+        }))
+    }
+
+    async fn release(
+        &self,
+        request: Request<pb::ReleaseRequest>,
+    ) -> Result<Response<pb::ReleaseReply>, Status> {
+        admit(request.extensions())?;
+        let (asked, claim_id) = wire::release_of(request.into_inner(), &self.world)?;
+        let (shard, digest) = self.shard(&asked)?;
+        rows::release(&shard, digest, claim_id).await.map_err(refused)?;
+        Ok(Response::new(pb::ReleaseReply {
+            version: FRAME_VERSION,
+        }))
+    }
+
+    async fn lookup(&self, request: Request<pb::LookupRequest>) -> Result<Response<pb::LookupReply>, Status> {
+        admit(request.extensions())?;
+        let asked = wire::lookup_of(request.into_inner(), &self.world)?;
+        let (shard, digest) = self.shard(&asked)?;
+        let found = rows::lookup(&shard, digest).await.map_err(refused)?;
+        let found = found.map(|e| wire::ClaimEntry {
+            user: e.user,
+            claim_id: e.claim_id,
+            home: e.home,
+        });
+        Ok(Response::new(wire::lookup_reply(found.as_ref())))
+    }
+}

@@ -1,0 +1,128 @@
+//! What a request of an app must show before a domain sees it: a router's certificate, a shard that is open here, in
+//! the epoch that the router knows. Bounded: past the node's limit it is told to come again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use cell_sdk::{Arrival, ProblemResponse};
+use http::HeaderMap;
+use platform_model::{Code, Epoch, Problem, RequestId, Role, ShardId, header};
+use platform_runtime::clock::Clock;
+use platform_runtime::telemetry::TraceContext;
+use platform_runtime::{PeerIdentity, random};
+use platform_wire::follow::Followed;
+use tokio::sync::Semaphore;
+use tracing::Instrument;
+
+use crate::hosted::Hosted;
+use crate::problems::{newer_epoch, not_here, unavailable};
+
+/// Clones share it.
+#[derive(Clone)]
+pub struct Door {
+    pub hosted: Hosted,
+    pub followed: Followed,
+    pub clock: Clock,
+    pub room: Arc<Semaphore>,
+}
+
+/// Lets a request in, or answers it. Measures both.
+pub async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let began = door.clock.monotonic();
+    let path = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
+    let trace = request
+        .headers()
+        .get(header::TRACEPARENT)
+        .and_then(|value| value.to_str().ok());
+    let trace = TraceContext::continue_or_new(trace);
+    let response = match door.admit(&request) {
+        Ok((arrival, _room)) => {
+            let span =
+                tracing::info_span!("request", request = %arrival.request_id, trace = %trace.trace_id());
+            request.extensions_mut().insert(arrival);
+            next.run(request).instrument(span).await
+        }
+        Err(problem) => ProblemResponse(problem).into_response(),
+    };
+    measure(
+        path.as_deref(),
+        response.status().as_u16(),
+        door.clock.monotonic().saturating_sub(began),
+    );
+    response
+}
+
+/// Route and class of status only: no id of a person becomes a label.
+fn measure(path: Option<&str>, status: u16, took: Duration) {
+    let route = path.unwrap_or("none").to_owned();
+    let class = match status {
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    };
+    metrics::counter!("celld_requests_total", "route" => route.clone(), "status" => class).increment(1);
+    metrics::histogram!("celld_request_seconds", "route" => route).record(took.as_secs_f64());
+}
+
+impl Door {
+    fn admit(&self, request: &Request) -> Result<(Arrival, tokio::sync::OwnedSemaphorePermit), Problem> {
+        from_router(request)?;
+        let headers = request.headers();
+        let shard: ShardId = required(headers, header::SHARD)?;
+        self.check_shard(&shard, Epoch(required(headers, header::EPOCH)?))?;
+        let room = Arc::clone(&self.room).try_acquire_owned();
+        let room = room.map_err(|_| Problem::new(Code::Overloaded).retry_after_s(1))?;
+        let request_id = optional(headers, header::REQUEST_ID).ok().flatten();
+        let arrival = Arrival {
+            shard,
+            request_id: request_id.unwrap_or_else(|| RequestId::from_uuid(random::uuid_v7())),
+            not_older_than: optional(headers, header::POSITION)?,
+        };
+        Ok((arrival, room))
+    }
+
+    /// The epoch is the first of the three fences: a router that knows an older owner is told the newer one.
+    fn check_shard(&self, shard: &ShardId, asked: Epoch) -> Result<(), Problem> {
+        let open = self.hosted.get(shard);
+        let open = open.ok_or_else(|| not_here(&self.followed.current(), self.hosted.node(), shard))?;
+        match open.epoch() {
+            here if here == asked => Ok(()),
+            here if here > asked => Err(newer_epoch(self.hosted.node(), shard, here)),
+            _ => Err(unavailable("this node's table is older than the router's")),
+        }
+    }
+}
+
+/// Apps come through routers only.
+fn from_router(request: &Request) -> Result<(), Problem> {
+    match request.extensions().get::<PeerIdentity>() {
+        Some(PeerIdentity(id)) if id.role() == Role::Router => Ok(()),
+        _ => {
+            metrics::counter!("celld_denied_total", "door" => "apps").increment(1);
+            Err(Problem::new(Code::Forbidden).detail("takes the certificate of a router"))
+        }
+    }
+}
+
+fn required<T: std::str::FromStr>(headers: &HeaderMap, name: &'static str) -> Result<T, Problem> {
+    optional(headers, name)?.ok_or_else(|| bad(name, "is missing"))
+}
+
+fn optional<T: std::str::FromStr>(headers: &HeaderMap, name: &'static str) -> Result<Option<T>, Problem> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let parsed = value.to_str().ok().and_then(|text| text.parse().ok());
+    parsed.map(Some).ok_or_else(|| bad(name, "cannot be read"))
+}
+
+fn bad(name: &str, what: &str) -> Problem {
+    Problem::new(Code::BadRequest).detail(format!("the header {name} {what}"))
+}

@@ -1,0 +1,76 @@
+//! `/healthz`, `/readyz` and `/metrics`, on the one mTLS listener, for any process or person of the world.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use cell_store::embedded::Embedded;
+use platform_model::Generation;
+use platform_runtime::telemetry::MetricsHandle;
+use platform_wire::follow::Followed;
+
+use crate::hosted::Hosted;
+
+#[derive(Clone)]
+pub struct Health {
+    pub store: Arc<Embedded>,
+    pub hosted: Hosted,
+    pub followed: Followed,
+    pub metrics: MetricsHandle,
+}
+
+pub fn routes(health: Health) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(rendered))
+        .with_state(health)
+}
+
+/// Well unless the store has failed for good: only a restart helps then.
+async fn healthz(State(health): State<Health>) -> (StatusCode, String) {
+    match health.store.stop_reason() {
+        None => (StatusCode::OK, "ok\n".into()),
+        Some(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the store has stopped: {why}\n"),
+        ),
+    }
+}
+
+/// Ready once a table is known and every shard that it gives this node is open.
+async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
+    let table = health.followed.current();
+    let missing = health.hosted.missing(&table);
+    if table.generation == Generation(0) {
+        (StatusCode::SERVICE_UNAVAILABLE, "no routing table yet\n".into())
+    } else if missing > 0 {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{missing} shards are not open yet\n"),
+        )
+    } else {
+        (
+            StatusCode::OK,
+            format!("table {}, {} shards\n", table.generation, health.hosted.count()),
+        )
+    }
+}
+
+async fn rendered(State(health): State<Health>) -> String {
+    store_meters(&health.store);
+    health.metrics.render()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a double; counts stay below 2^53"
+)]
+fn store_meters(store: &Embedded) {
+    let stats = store.stats();
+    metrics::gauge!("celld_store_fsyncs").set(stats.fsyncs as f64);
+    metrics::gauge!("celld_store_fsync_seconds").set(stats.fsync_time.as_secs_f64());
+    metrics::gauge!("celld_store_commits").set(stats.commits as f64);
+}

@@ -1,0 +1,195 @@
+//! Which shards are open here. One task keeps that as the routing table says: it opens what the table gives this
+//! node, in the table's epoch, closes what it took away, and opens again what ended by itself.
+//!
+//! The table may be old: the fence in the store, not the table, keeps a stale owner from writing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cell_shard::{OpenError, Ownership, Shard, ShardLimits};
+use cell_store::Store;
+use parking_lot::RwLock;
+use platform_model::{Epoch, NodeId, RoutingTable, ShardId};
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use tokio::sync::watch;
+
+/// How often shards that ended or could not be opened are looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// A handle on the open shards; clones share them.
+#[derive(Clone)]
+pub struct Hosted {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<dyn Store>,
+    node: NodeId,
+    clock: Clock,
+    limits: ShardLimits,
+    /// The committers run here; it is shut down last.
+    tasks: TaskGroup,
+    open: RwLock<BTreeMap<ShardId, Shard>>,
+}
+
+impl Hosted {
+    pub fn new(store: Arc<dyn Store>, node: NodeId, clock: Clock, tasks: TaskGroup) -> Self {
+        let limits = ShardLimits::default();
+        let open = RwLock::default();
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                node,
+                clock,
+                limits,
+                tasks,
+                open,
+            }),
+        }
+    }
+
+    pub fn node(&self) -> &NodeId {
+        &self.shared.node
+    }
+
+    /// The shard, if it is open here and serves.
+    pub fn get(&self, shard: &ShardId) -> Option<Shard> {
+        let open = self.shared.open.read();
+        open.get(shard)
+            .filter(|shard| shard.status().ended.is_none())
+            .cloned()
+    }
+
+    /// Shards that are open here.
+    pub fn count(&self) -> usize {
+        self.shared.open.read().len()
+    }
+
+    /// Shards that the table gives this node and that are not open yet.
+    pub fn missing(&self, table: &RoutingTable) -> usize {
+        self.wanted(table)
+            .filter(|(shard, _)| self.get(shard).is_none())
+            .count()
+    }
+
+    fn wanted<'a>(&'a self, table: &'a RoutingTable) -> impl Iterator<Item = (&'a ShardId, Epoch)> {
+        let mine = table
+            .shards
+            .iter()
+            .filter(|(_, route)| route.node == self.shared.node);
+        mine.map(|(shard, route)| (shard, route.epoch))
+    }
+
+    /// Keeps the open shards as the table says, until the group ends.
+    pub fn keep(&self, mut table: watch::Receiver<Arc<RoutingTable>>, tasks: &TaskGroup) {
+        let (hosted, token) = (self.clone(), tasks.token());
+        tasks.spawn("shards", async move {
+            loop {
+                let now = Arc::clone(&table.borrow_and_update());
+                let settled = tokio::select! {
+                    () = token.cancelled() => return,
+                    settled = hosted.reconcile(&now) => settled,
+                };
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a node holds a few thousand shards at most"
+                )]
+                metrics::gauge!("celld_shards_open").set(hosted.count() as f64);
+                let changed = async {
+                    if settled {
+                        hosted.until_one_ends(&mut table).await;
+                    } else {
+                        hosted.shared.clock.sleep(LOOK_AGAIN).await;
+                    }
+                };
+                tokio::select! { () = token.cancelled() => return, () = changed => {} }
+            }
+        });
+    }
+
+    /// Waits for a new table, or looks after a moment whether a shard has ended by itself.
+    async fn until_one_ends(&self, table: &mut watch::Receiver<Arc<RoutingTable>>) {
+        loop {
+            tokio::select! {
+                changed = table.changed() => match changed {
+                    Ok(()) => return,
+                    // Nobody sends any more: the process ends.
+                    Err(_) => std::future::pending().await,
+                },
+                () = self.shared.clock.sleep(LOOK_AGAIN) => {
+                    if self.shared.open.read().values().any(|shard| shard.status().ended.is_some()) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Closes and opens. False when something could not be opened and is to be tried again.
+    async fn reconcile(&self, table: &RoutingTable) -> bool {
+        let wanted: BTreeMap<&ShardId, Epoch> = self.wanted(table).collect();
+        for shard in self.surplus(&wanted) {
+            shard.close().await;
+        }
+        let mut settled = true;
+        for (shard, epoch) in wanted {
+            if self.shared.open.read().contains_key(shard) {
+                continue;
+            }
+            match self.open(shard, epoch).await {
+                Ok(opened) => {
+                    tracing::info!(%shard, %epoch, "shard serves");
+                    self.shared.open.write().insert(shard.clone(), opened);
+                }
+                Err(error) => {
+                    settled = false;
+                    metrics::counter!("celld_shard_open_failures_total").increment(1);
+                    tracing::warn!(%shard, %epoch, %error, "shard cannot be opened");
+                }
+            }
+        }
+        settled
+    }
+
+    /// Takes out what is not wanted, wanted in another epoch, or ended.
+    fn surplus(&self, wanted: &BTreeMap<&ShardId, Epoch>) -> Vec<Shard> {
+        let mut open = self.shared.open.write();
+        let goes = |id: &ShardId, shard: &Shard| {
+            wanted.get(id) != Some(&shard.epoch()) || shard.status().ended.is_some()
+        };
+        let gone: Vec<ShardId> = open
+            .iter()
+            .filter(|(id, shard)| goes(id, shard))
+            .map(|(id, _)| id.clone())
+            .collect();
+        gone.iter().filter_map(|id| open.remove(id)).collect()
+    }
+
+    async fn open(&self, shard: &ShardId, epoch: Epoch) -> Result<Shard, OpenError> {
+        let shared = &self.shared;
+        let ownership = Ownership {
+            shard: shard.clone(),
+            node: shared.node.clone(),
+            epoch,
+        };
+        let store = Arc::clone(&shared.store);
+        Shard::open(
+            store,
+            ownership,
+            shared.clock.clone(),
+            &shared.tasks,
+            shared.limits,
+        )
+        .await
+    }
+
+    /// Closes every shard: waiting transactions are answered first.
+    pub async fn close_all(&self) {
+        let open = std::mem::take(&mut *self.shared.open.write());
+        for shard in open.values() {
+            shard.close().await;
+        }
+    }
+}

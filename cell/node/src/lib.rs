@@ -1,0 +1,40 @@
+//! `celld`: one node of a cell. It opens the shards that the routing table gives it, hosts every domain on them, and
+//! serves them to routers over mTLS.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`run`] | puts the parts together and takes them apart in order |
+//! | [`hosted`] | which shards are open here, kept as the table says |
+//! | [`home_keys`] | the jurisdictions' keys, people's opened keys, the homes' token keys |
+//! | [`door`] | what a request must show before a domain sees it: caller, shard, epoch |
+//! | [`services`] | what the node lends its domains |
+//! | [`directory`] | claims, here or on the node that serves their shard |
+//! | [`reporter`] | what the controllers are told |
+//! | [`health`], [`gateway`] | the routes of the one listener |
+//!
+//! Never here: a domain's rule, a store's format, a decision of the control plane. The node serves by its own copy of
+//! the table: with every controller dead it goes on.
+
+#[cfg(all(feature = "failpoints", not(debug_assertions)))]
+compile_error!(
+    "`failpoints` plants faults: it is never part of a release build. Build it with the dev profile."
+);
+
+pub mod config;
+pub mod directory;
+pub mod door;
+pub mod gateway;
+pub mod health;
+pub mod home_keys;
+pub mod hosted;
+pub mod incarnation;
+pub mod problems;
+pub mod reporter;
+pub mod run;
+pub mod services;
+
+pub use config::Config;
+pub use run::{Running, start};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! What the controllers are told: that the node is here, that it lives, and the public halves of its homes' token
+//! keys. While no controller answers, it goes on asking; nothing that serves apps waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use platform_model::{Incarnation, NodeId};
+use platform_runtime::clock::Clock;
+use platform_runtime::{CancellationToken, TaskGroup};
+use platform_wire::follow::Followed;
+use platform_wire::report::{Heartbeat, ReportClient};
+use platform_wire::{CallError, RefusalCode};
+
+use crate::home_keys::HomeKeys;
+use crate::hosted::Hosted;
+
+/// Clones share the parts.
+#[derive(Clone)]
+pub struct Reporter {
+    pub reports: ReportClient,
+    pub node: NodeId,
+    /// The advertised address.
+    pub address: String,
+    pub incarnation: Incarnation,
+    pub hosted: Hosted,
+    pub keys: HomeKeys,
+    pub followed: Followed,
+    pub clock: Clock,
+    pub every: Duration,
+    /// Cancelled when a later start of this node is known: this process must end.
+    pub superseded: CancellationToken,
+}
+
+impl Reporter {
+    /// Starts two tasks: one registers and beats, one publishes token keys.
+    pub fn start(self, tasks: &TaskGroup) {
+        let one = Arc::new(self);
+        let (beats, token) = (Arc::clone(&one), tasks.token());
+        tasks.spawn("reports", async move {
+            token.run_until_cancelled(beats.report()).await;
+        });
+        let token = tasks.token();
+        tasks.spawn("token-keys", async move {
+            token.run_until_cancelled(one.publish()).await;
+        });
+    }
+
+    async fn report(&self) {
+        self.register().await;
+        loop {
+            let beat = Heartbeat {
+                node: self.node.clone(),
+                incarnation: self.incarnation,
+                table_generation: self.followed.current().generation,
+                shards_open: u32::try_from(self.hosted.count()).unwrap_or(u32::MAX),
+            };
+            if let Err(error) = self.reports.heartbeat(&beat).await {
+                metrics::counter!("celld_heartbeats_lost_total").increment(1);
+                tracing::debug!(%error, "a heartbeat is lost");
+                self.judge(&error);
+            }
+            self.clock.sleep(self.every).await;
+        }
+    }
+
+    async fn register(&self) {
+        loop {
+            match self
+                .reports
+                .register_node(&self.node, &self.address, self.incarnation)
+                .await
+            {
+                Ok(generation) => {
+                    tracing::info!(node = %self.node, address = self.address, %generation, "registered");
+                    return;
+                }
+                Err(error) => {
+                    tracing::info!(%error, "not registered yet");
+                    self.judge(&error);
+                }
+            }
+            self.clock.sleep(self.every).await;
+        }
+    }
+
+    fn judge(&self, error: &CallError) {
+        if error
+            .refusal()
+            .is_some_and(|refusal| refusal.code == RefusalCode::OldIncarnation)
+        {
+            tracing::error!(%error, "a later start of this node is known");
+            self.superseded.cancel();
+        }
+    }
+
+    async fn publish(&self) {
+        loop {
+            let table = self.followed.current();
+            for (home, key) in self.keys.unpublished(&table).await {
+                match self.reports.publish_token_key(&home, &key).await {
+                    Ok(generation) => {
+                        tracing::info!(%home, kid = key.kid, %generation, "token key published");
+                    }
+                    Err(error) => tracing::info!(%home, %error, "token key not published yet"),
+                }
+            }
+            self.clock.sleep(self.every).await;
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The process: puts the parts together, and takes them apart in order.
+//!
+//! It starts from the copy of the table on disk when no controller answers. Order at the end: no new requests, the
+//! running ones, everything that reports and follows, the shards, the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cell_layers::keys::KeyCache;
+use cell_store::Store;
+use cell_store::embedded::{Embedded, EmbeddedOptions, OpenError};
+use platform_model::Incarnation;
+use platform_runtime::clock::Clock;
+use platform_runtime::data_dir::{self, DataDirError, Lock};
+use platform_runtime::serve::{self, Limits, ServeError};
+use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind, TlsError};
+use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
+use platform_token::Verifier;
+use platform_wire::channel::InvalidAddress;
+use platform_wire::directory::DirectoryClient;
+use platform_wire::follow::{self, Follow, FollowError, Followed};
+use platform_wire::report::ReportClient;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::config::{Config, InvalidConfig, Settings};
+use crate::directory::{self, Claims, LookupKey, LookupKeyError};
+use crate::door::Door;
+use crate::gateway;
+use crate::health::{self, Health};
+use crate::home_keys::{HomeKeys, KeysError, load_keks};
+use crate::hosted::Hosted;
+use crate::incarnation::{self, IncarnationError};
+use crate::reporter::Reporter;
+use crate::services::NodeServices;
+
+/// Name of the listener in the data directory's address file.
+pub const LISTENER: &str = "celld";
+/// The copy of the routing table in the data directory.
+const TABLE_FILE: &str = "table.copy";
+/// For everything but requests to end.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How often the store is asked whether it has failed.
+const STORE_LOOK: Duration = Duration::from_millis(200);
+
+/// Why the node did not start. Nothing listens then.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the settings cannot be used")]
+    Settings(#[from] InvalidConfig),
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("the certificate is of {found}, the settings say {wanted} in {region}")]
+    OtherNode {
+        found: String,
+        wanted: String,
+        region: String,
+    },
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    #[error(transparent)]
+    LookupKey(#[from] LookupKeyError),
+    #[error("the store cannot be opened")]
+    Store(#[from] OpenError),
+    #[error("the node's incarnation cannot be raised")]
+    Incarnation(#[from] IncarnationError),
+    #[error(transparent)]
+    Listen(#[from] ServeError),
+    #[error("the routing table cannot be followed")]
+    Follow(#[from] FollowError),
+    #[error(transparent)]
+    Controllers(#[from] InvalidAddress),
+}
+
+/// A node that serves.
+pub struct Running {
+    /// Where routers and other nodes reach it.
+    pub address: String,
+    pub hosted: Hosted,
+    pub followed: Followed,
+    store: Arc<Embedded>,
+    clock: Clock,
+    superseded: CancellationToken,
+    drain_within: Duration,
+    serving: TaskGroup,
+    tasks: TaskGroup,
+    shards: TaskGroup,
+    _lock: Lock,
+}
+
+/// Starts a node on its settings.
+///
+/// # Errors
+/// What of the machine or the settings does not allow it; nothing runs then.
+pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    let settings = config.check()?;
+    let config = &settings.config;
+    let lock = data_dir::lock(&config.data_dir)?;
+    let identity = Identity::load(&config.identity_dir, &settings.world)?;
+    check_identity(&identity, &settings)?;
+    let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
+    let lookup_key = LookupKey::load(&config.keys.lookup_key_file)?;
+    let store = open_store(config).await?;
+    let incarnation = incarnation::raise(&*store).await?;
+    let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
+    let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());
+    let follow = Follow {
+        controllers: config.controllers.clone(),
+        cache: config.data_dir.join(TABLE_FILE),
+    };
+    let followed = follow::start(follow, identity.clone(), clock.clone(), &tasks)?;
+    let reports = ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())?;
+    identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
+    let hosted = Hosted::new(
+        Arc::clone(&store) as Arc<dyn Store>,
+        settings.node.clone(),
+        clock.clone(),
+        shards.clone(),
+    );
+    hosted.keep(followed.table.clone(), &tasks);
+    let opened = KeyCache::new(
+        clock.clone(),
+        config.keys.cache_entries_max,
+        config.keys.cache_life.0,
+    );
+    let keys = HomeKeys::new(hosted.clone(), keks, opened);
+    let parts = Parts {
+        identity,
+        clock,
+        store,
+        hosted,
+        keys,
+        followed,
+        lookup_key,
+        tasks,
+        shards,
+        lock,
+    };
+    Ok(parts.open(&settings, listener, reports, incarnation))
+}
+
+/// The certificate, not the file of settings, says who this is and where.
+fn check_identity(identity: &Identity, settings: &Settings) -> Result<(), StartError> {
+    let id = identity.spiffe_id();
+    let ours = id.kind == SpiffeKind::Node(settings.node.clone()) && id.region == settings.region;
+    let (wanted, region) = (settings.node.to_string(), settings.region.to_string());
+    if ours {
+        Ok(())
+    } else {
+        Err(StartError::OtherNode {
+            found: id.to_string(),
+            wanted,
+            region,
+        })
+    }
+}
+
+/// Opening reads all journals: not on a thread that serves.
+async fn open_store(config: &Config) -> Result<Arc<Embedded>, OpenError> {
+    let dir = config.data_dir.join("store");
+    let options = EmbeddedOptions {
+        cache_bytes: config.store.cache.0,
+        worker_threads: config.store.worker_threads,
+        ..EmbeddedOptions::default()
+    };
+    let opened = tokio::task::spawn_blocking(move || Embedded::open(&dir, options)).await;
+    opened.expect("opening a store does not panic, and nothing cancels it")
+}
+
+struct Parts {
+    identity: Identity,
+    clock: Clock,
+    store: Arc<Embedded>,
+    hosted: Hosted,
+    keys: HomeKeys,
+    followed: Followed,
+    lookup_key: LookupKey,
+    tasks: TaskGroup,
+    shards: TaskGroup,
+    lock: Lock,
+}
+
+impl Parts {
+    fn open(
+        self,
+        settings: &Settings,
+        listener: TcpListener,
+        reports: ReportClient,
+        incarnation: Incarnation,
+    ) -> Running {
+        let config = &settings.config;
+        let address = advertised(config, &listener);
+        let superseded = CancellationToken::new();
+        let serving = self.tasks.child();
+        let limits = Limits {
+            connections: config.limits.connections,
+            ..Limits::default()
+        };
+        serve::serve_mtls(
+            listener,
+            self.identity.clone(),
+            limits,
+            self.routes(settings),
+            &serving,
+        );
+        let reporter = Reporter {
+            reports,
+            node: settings.node.clone(),
+            address: address.clone(),
+            incarnation,
+            hosted: self.hosted.clone(),
+            keys: self.keys.clone(),
+            followed: self.followed.clone(),
+            clock: self.clock.clone(),
+            every: config.reports.every.0,
+            superseded: superseded.clone(),
+        };
+        reporter.start(&self.tasks);
+        tracing::info!(%address, node = %settings.node, %incarnation, "node serves");
+        Running {
+            address,
+            hosted: self.hosted,
+            followed: self.followed,
+            store: self.store,
+            clock: self.clock,
+            superseded,
+            drain_within: config.limits.drain_within.0,
+            serving,
+            tasks: self.tasks,
+            shards: self.shards,
+            _lock: self.lock,
+        }
+    }
+
+    /// Everything that the one listener serves.
+    fn routes(&self, settings: &Settings) -> axum::Router {
+        let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
+        let claims = Claims {
+            hosted: hosted.clone(),
+            followed: followed.clone(),
+            client: DirectoryClient::new(self.identity.clone()),
+            lookup_key: self.lookup_key.clone(),
+            clock: self.clock.clone(),
+        };
+        let services = NodeServices {
+            clock: self.clock.clone(),
+            world: settings.world.clone(),
+            region: settings.region.clone(),
+            followed: followed.clone(),
+            hosted: hosted.clone(),
+            keys: self.keys.clone(),
+            claims,
+            verifier: Verifier::new(settings.config.limits.tokens),
+        };
+        let door = Door {
+            hosted: hosted.clone(),
+            followed: followed.clone(),
+            clock: self.clock.clone(),
+            room: Arc::new(Semaphore::new(settings.config.limits.requests)),
+        };
+        let health = Health {
+            store: Arc::clone(&self.store),
+            hosted: hosted.clone(),
+            followed: followed.clone(),
+            metrics: telemetry::metrics(),
+        };
+        // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
+        // clients of gRPC read as "unimplemented".
+        gateway::routes(&gateway::domains(), Arc::new(services), door)
+            .merge(directory::routes(settings.world.clone(), hosted, followed).reset_fallback())
+            .merge(health::routes(health))
+    }
+}
+
+fn advertised(config: &Config, listener: &TcpListener) -> String {
+    if config.advertise.is_empty() {
+        listener
+            .local_addr()
+            .expect("a bound listener has an address")
+            .to_string()
+    } else {
+        config.advertise.clone()
+    }
+}
+
+impl Running {
+    /// Returns when the node must not go on, with the reason: its store failed, or a later start of it is known.
+    pub async fn failed(&self) -> String {
+        let store_failed = async {
+            loop {
+                if let Some(why) = self.store.stop_reason() {
+                    return format!("the store has stopped: {why}");
+                }
+                self.clock.sleep(STORE_LOOK).await;
+            }
+        };
+        tokio::select! {
+            why = store_failed => why,
+            () = self.superseded.cancelled() => "a later start of this node is known to the controllers".into(),
+        }
+    }
+
+    /// Ends in order. `false` if something did not end in time and was dropped.
+    pub async fn stop(self) -> bool {
+        tracing::info!("draining");
+        let served = self.serving.shutdown(self.drain_within).await;
+        let told = self.tasks.shutdown(STOP_WITHIN).await;
+        self.hosted.close_all().await;
+        let closed = self.shards.shutdown(STOP_WITHIN).await;
+        self.store.close().await;
+        served && told && closed
+    }
+}

@@ -1,0 +1,92 @@
+//! What the node lends its domains: its clock, its copy of the table, people's shards and keys, tokens, the directory.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cell_sdk::{Directory, OpenUser, Services};
+use platform_model::{Code, HomeId, Problem, RegionId, RoutingTable, UserId, WorldId};
+use platform_runtime::clock::Clock;
+use platform_token::{Claims as TokenClaims, TokenError, Verifier};
+use platform_wire::follow::Followed;
+
+use crate::directory::Claims;
+use crate::home_keys::HomeKeys;
+use crate::hosted::Hosted;
+use crate::problems::not_here;
+
+/// One for the process.
+pub struct NodeServices {
+    pub clock: Clock,
+    pub world: WorldId,
+    pub region: RegionId,
+    pub followed: Followed,
+    pub hosted: Hosted,
+    pub keys: HomeKeys,
+    pub claims: Claims,
+    pub verifier: Verifier,
+}
+
+#[async_trait]
+impl Services for NodeServices {
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn world(&self) -> &WorldId {
+        &self.world
+    }
+
+    fn region(&self) -> &RegionId {
+        &self.region
+    }
+
+    fn table(&self) -> Arc<RoutingTable> {
+        self.followed.current()
+    }
+
+    fn directory(&self) -> &dyn Directory {
+        &self.claims
+    }
+
+    async fn open_user(&self, home: &HomeId, user: UserId) -> Result<OpenUser, Problem> {
+        let table = self.followed.current();
+        let id = table.shard_of_user(home, user).ok_or(Code::UnknownHome)?;
+        let shard = self
+            .hosted
+            .get(&id)
+            .ok_or_else(|| not_here(&table, self.hosted.node(), &id))?;
+        let key = self.keys.open(&table, home, user).await?;
+        Ok(OpenUser { shard, key })
+    }
+
+    async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem> {
+        self.keys.create(&self.followed.current(), home, user).await
+    }
+
+    async fn sign_token(&self, claims: &TokenClaims) -> Result<String, Problem> {
+        let key = self.keys.signing(&self.followed.current(), &claims.home)?;
+        Ok(key.sign(claims, &self.world))
+    }
+
+    fn verify_token(&self, token: &str) -> Result<Arc<TokenClaims>, Problem> {
+        let table = self.followed.current();
+        let public = |home: &HomeId, kid: &str| {
+            let known = table.homes.get(home)?;
+            known
+                .token_keys
+                .iter()
+                .find(|key| key.kid == kid)
+                .map(|key| key.public)
+        };
+        self.verifier
+            .verify(token, self.clock.unix_s(), public, &self.world)
+            .map_err(|error| match error {
+                TokenError::Expired => Code::ExpiredToken.into(),
+                _ => Code::InvalidToken.into(),
+            })
+    }
+
+    async fn check_session(&self, open: &OpenUser, claims: &TokenClaims) -> Result<(), Problem> {
+        domains_identity::check_session(open, claims).await
+    }
+}

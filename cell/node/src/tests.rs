@@ -1,0 +1,4 @@
+//! Tests of the node's parts together; whole worlds are tested in `tests/`.
+
+mod door;
+mod hosted;

@@ -1,0 +1,185 @@
+//! What the door lets in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::routing::get;
+use axum::{Router, middleware};
+use cell_sdk::Arrival;
+use cell_store::memory::Memory;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use platform_model::{Epoch, Generation, RoutingTable, ShardId, ShardRoute, WorldId};
+use platform_runtime::clock::Clock;
+use platform_runtime::{PeerIdentity, TaskGroup};
+use platform_wire::follow::Followed;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+use crate::door::{self, Door};
+use crate::hosted::Hosted;
+
+const SHARD: &str = "eu/eu-central/000";
+const AWAY: &str = "eu/eu-central/001";
+
+struct Bench {
+    router: Router,
+    _tasks: TaskGroup,
+}
+
+fn table() -> RoutingTable {
+    let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
+    table.generation = Generation(3);
+    for (shard, node, epoch) in [(SHARD, "eu-central-1/0", 4), (AWAY, "eu-west-1/0", 9)] {
+        let route = ShardRoute {
+            node: node.parse().expect("a node"),
+            epoch: Epoch(epoch),
+        };
+        table.shards.insert(shard.parse().expect("a shard"), route);
+    }
+    table
+}
+
+async fn echo(arrival: Arrival) -> String {
+    format!(
+        "{} {:?}",
+        arrival.shard,
+        arrival.not_older_than.map(|pair| pair.to_string())
+    )
+}
+
+impl Bench {
+    async fn new(room: usize) -> Self {
+        let tasks = TaskGroup::new();
+        let clock = Clock::system();
+        let (_, followed) = Followed::by_hand(table(), &clock);
+        let node = "eu-central-1/0".parse().expect("a node");
+        let hosted = Hosted::new(Memory::new(), node, clock.clone(), tasks.child());
+        hosted.keep(followed.table.clone(), &tasks);
+        let shard: ShardId = SHARD.parse().expect("a shard");
+        let open = async {
+            while hosted.get(&shard).is_none() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), open)
+            .await
+            .expect("it opens");
+        let door = Door {
+            hosted,
+            followed,
+            clock,
+            room: Arc::new(Semaphore::new(room)),
+        };
+        let router = Router::new()
+            .route("/v1/echo", get(echo))
+            .layer(middleware::from_fn_with_state(door, door::pass));
+        Self {
+            router,
+            _tasks: tasks,
+        }
+    }
+
+    async fn ask(&self, who: Option<&str>, headers: &[(&str, &str)]) -> (StatusCode, Value) {
+        let mut request = Request::builder().uri("/v1/echo");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::empty()).expect("a request");
+        if let Some(who) = who {
+            let id = format!("spiffe://{}/region/eu-central/{who}", "a".repeat(16));
+            request
+                .extensions_mut()
+                .insert(PeerIdentity(id.parse().expect("an id")));
+        }
+        let response = self.router.clone().oneshot(request).await.expect("answered");
+        let status = response.status();
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        (
+            status,
+            serde_json::from_slice(&bytes).unwrap_or(Value::String(text)),
+        )
+    }
+}
+
+const ROUTER: Option<&str> = Some("router/r1");
+
+#[tokio::test]
+async fn only_a_router_with_shard_and_epoch_gets_in() {
+    let bench = Bench::new(8).await;
+    let good = [("meridian-shard", SHARD), ("meridian-epoch", "4")];
+    for who in [
+        None,
+        Some("cell/eu-west-1/node/0"),
+        Some("controller/c1"),
+        Some("operator/sre/kim"),
+    ] {
+        assert_eq!(bench.ask(who, &good).await.0, StatusCode::FORBIDDEN, "{who:?}");
+    }
+    assert_eq!(bench.ask(ROUTER, &[]).await.1["code"], "bad-request");
+    assert_eq!(
+        bench.ask(ROUTER, &[good[0], ("meridian-epoch", "x")]).await.1["code"],
+        "bad-request"
+    );
+    assert_eq!(
+        bench
+            .ask(ROUTER, &[good[0], good[1], ("meridian-position", "7")])
+            .await
+            .1["code"],
+        "bad-request"
+    );
+    let (status, body) = bench
+        .ask(ROUTER, &[good[0], good[1], ("meridian-position", "e4:7")])
+        .await;
+    assert_eq!(
+        (status, body.as_str()),
+        (StatusCode::OK, Some("eu/eu-central/000 Some(\"e4:7\")"))
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_place_or_an_old_epoch_is_told_the_right_one() {
+    let bench = Bench::new(8).await;
+    let ask = |shard, epoch| {
+        let headers = [("meridian-shard", shard), ("meridian-epoch", epoch)];
+        let bench = &bench;
+        async move { bench.ask(ROUTER, &headers).await }
+    };
+    let (status, body) = ask(AWAY, "9").await;
+    assert_eq!(status, StatusCode::MISDIRECTED_REQUEST);
+    assert_eq!(
+        (&body["code"], &body["node"], &body["epoch"]),
+        (&"moved".into(), &"eu-west-1/0".into(), &9.into())
+    );
+    let (status, body) = ask(SHARD, "3").await;
+    assert_eq!(status, StatusCode::MISDIRECTED_REQUEST);
+    assert_eq!(
+        (&body["node"], &body["epoch"]),
+        (&"eu-central-1/0".into(), &4.into())
+    );
+    assert_eq!(
+        ask(SHARD, "5").await.1["code"],
+        "unavailable",
+        "the router knows more than the node"
+    );
+    assert_eq!(
+        ask("eu/eu-west/000", "1").await.1["code"],
+        "unavailable",
+        "nobody serves it"
+    );
+}
+
+#[tokio::test]
+async fn past_its_room_the_node_says_come_again() {
+    let bench = Bench::new(0).await;
+    let (status, body) = bench
+        .ask(ROUTER, &[("meridian-shard", SHARD), ("meridian-epoch", "4")])
+        .await;
+    assert_eq!(
+        (status, &body["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &"overloaded".into())
+    );
+}

@@ -1,0 +1,115 @@
+//! Shards are open as the table says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cell_store::memory::Memory;
+use platform_model::{Epoch, RoutingTable, ShardId, ShardRoute, WorldId};
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use tokio::sync::watch;
+
+use crate::hosted::Hosted;
+
+const WITHIN: Duration = Duration::from_secs(20);
+
+fn table(routes: &[(&str, &str, u64)]) -> Arc<RoutingTable> {
+    let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
+    for (shard, node, epoch) in routes {
+        let route = ShardRoute {
+            node: node.parse().expect("a node"),
+            epoch: Epoch(*epoch),
+        };
+        table.shards.insert(shard.parse().expect("a shard"), route);
+    }
+    Arc::new(table)
+}
+
+async fn until(what: &str, so: impl Fn() -> bool) {
+    let wait = async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, wait)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain until {what}"));
+}
+
+const ME: &str = "eu-central-1/0";
+const OTHER: &str = "eu-west-1/0";
+const ONE: &str = "eu/eu-central/000";
+const TWO: &str = "eu/eu-central/001";
+
+#[tokio::test]
+async fn shards_open_move_to_later_epochs_and_close_as_the_table_says() {
+    let tasks = TaskGroup::new();
+    let hosted = Hosted::new(
+        Memory::new(),
+        ME.parse().expect("a node"),
+        Clock::system(),
+        tasks.child(),
+    );
+    let (sender, receiver) = watch::channel(table(&[(ONE, ME, 1), (TWO, OTHER, 1)]));
+    hosted.keep(receiver, &tasks);
+    let (one, two): (ShardId, ShardId) = (ONE.parse().expect("a shard"), TWO.parse().expect("a shard"));
+    let epoch = |shard: &ShardId| hosted.get(shard).map(|open| open.epoch().0);
+    until("the first is open", || epoch(&one) == Some(1)).await;
+    assert_eq!(epoch(&two), None, "it is another node's");
+    sender.send_replace(table(&[(ONE, ME, 3), (TWO, ME, 2)]));
+    until("both are open in their epochs", || {
+        epoch(&one) == Some(3) && epoch(&two) == Some(2)
+    })
+    .await;
+    sender.send_replace(table(&[(ONE, OTHER, 4), (TWO, ME, 2)]));
+    until("the first is closed", || epoch(&one).is_none()).await;
+    assert_eq!(hosted.missing(&table(&[(ONE, ME, 1), (TWO, ME, 2)])), 1);
+    assert!(tasks.shutdown(WITHIN).await);
+}
+
+/// Two processes under one name on one store: the later one's fence ends the earlier one's term.
+#[tokio::test]
+async fn a_shard_that_another_took_is_not_served_on() {
+    let tasks = TaskGroup::new();
+    let store = Memory::new();
+    let hosted = Hosted::new(
+        store.clone(),
+        ME.parse().expect("a node"),
+        Clock::system(),
+        tasks.child(),
+    );
+    let (_sender, receiver) = watch::channel(table(&[(ONE, ME, 1)]));
+    hosted.keep(receiver, &tasks);
+    let one: ShardId = ONE.parse().expect("a shard");
+    until("it is open", || hosted.get(&one).is_some()).await;
+    let taker = Hosted::new(
+        store,
+        OTHER.parse().expect("a node"),
+        Clock::system(),
+        tasks.child(),
+    );
+    let (_later, receiver) = watch::channel(table(&[(ONE, OTHER, 2)]));
+    taker.keep(receiver, &tasks);
+    until("the taker has it", || taker.get(&one).is_some()).await;
+    let shard = hosted.get(&one);
+    if let Some(shard) = shard {
+        let request = cell_shard::Request {
+            actor: platform_model::Actor::Anonymous,
+            domain: "test",
+            request_id: platform_model::RequestId::from_uuid(uuid::Uuid::nil()),
+            mode: cell_shard::Mode::Sync,
+            scope: cell_shard::Scope::Shared("test"),
+            not_older_than: None,
+            deadline: WITHIN,
+        };
+        let written = shard
+            .write(&request, |tx| async move { tx.put(b"k", b"v".as_slice()) })
+            .await;
+        assert!(
+            matches!(written, Err(cell_shard::WriteError::Fenced)),
+            "{written:?}"
+        );
+    }
+    until("the first knows", || hosted.get(&one).is_none()).await;
+    assert!(tasks.shutdown(WITHIN).await);
+}
