@@ -1,0 +1,24 @@
+//! `bench`: measures what the platform promises, in one run beside its peers, and says whether each goal is met.
+//!
+//! One folder per suite ([`commit`], [`route`]); each gives a [`platform_report::Document`], `output` prints it. Exit
+//! 0: every goal met; 3: one missed; 1: the run failed; 2: usage. Never prints a number that it did not measure in
+//! this run, never leaves out one that it did.
+
+mod command;
+mod commit;
+mod output;
+mod route;
+mod statistics;
+mod versions;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let outcome = command::run(&command::Cli::parse());
+    if let Err(error) = &outcome {
+        output::progress(&format!("error: {error:#}"));
+    }
+    ExitCode::from(output::exit_code(&outcome))
+}

@@ -1,0 +1,42 @@
+//! Whether the session of an access token still lives: the node asks at each request.
+
+use cell_layers::RootTx;
+use cell_sdk::{Arrival, OpenUser, RootCtx};
+use platform_model::{Actor, Code, Problem, RequestId};
+use platform_runtime::random;
+use platform_token::Claims;
+
+use crate::storage::{ACCOUNTS, DOMAIN, SESSIONS};
+use crate::stored::id_of;
+
+/// Reads the session of a verified token in its person's root, in a transaction of its own: what was ended before the
+/// call is seen. Cancel- and retry-safe.
+///
+/// # Errors
+/// `revoked-token` when the session was ended, `invalid-token` when there is no such person, or as [`RootCtx::read`].
+pub async fn check_session(open: &OpenUser, claims: &Claims) -> Result<(), Problem> {
+    let arrival = Arrival {
+        shard: open.shard.id().clone(),
+        request_id: RequestId::from_uuid(random::uuid_v7()),
+        not_older_than: None,
+    };
+    let root = RootCtx {
+        user: claims.user,
+        home: claims.home.clone(),
+        actor: Actor::Service(DOMAIN.to_owned()),
+        open: open.clone(),
+        arrival,
+    };
+    let (user, session) = (claims.user, claims.session);
+    let look = |tx: RootTx| async move {
+        // A session is written in or after the transaction of its account, so where one is the other is.
+        if SESSIONS.get(&tx, session).await?.is_some() {
+            return Ok(());
+        }
+        match ACCOUNTS.get(&tx, id_of(user)).await? {
+            Some(_) => Err(Code::RevokedToken.into()),
+            None => Err(Code::InvalidToken.into()),
+        }
+    };
+    root.read(DOMAIN, look).await.map(|_| ())
+}

@@ -1,0 +1,50 @@
+//! The domain as a node hosts it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use cell_layers::TableInfo;
+use cell_sdk::{Domain, Lent, Mode};
+
+use crate::hashing::Hasher;
+use crate::settings::Settings;
+use crate::{routes, storage, stored};
+
+/// One for each node: its clones share the bound of passwords that are hashed at once. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) hasher: Hasher,
+}
+
+impl Identity {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            hasher: Hasher::new(&settings),
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// Passwords hashed since the node began, for its metrics.
+    pub fn hashes_computed(&self) -> u64 {
+        self.hasher.computed()
+    }
+}
+
+impl Domain for Identity {
+    fn name(&self) -> &'static str {
+        storage::DOMAIN
+    }
+
+    fn mode(&self) -> Mode {
+        Mode::Sync
+    }
+
+    fn tables(&self) -> &'static [TableInfo] {
+        stored::TABLES
+    }
+
+    fn routes(&self) -> Router<Lent> {
+        routes::routes(self.clone())
+    }
+}

@@ -1,0 +1,10 @@
+//! The routes over real shards on a store in memory.
+
+mod bench_of_routes;
+mod life;
+mod locating;
+mod logging_in;
+mod node;
+mod refreshing;
+mod refusals;
+mod registering;

@@ -1,0 +1,187 @@
+//! Who may use whom among our crates: the tree of the code map, from the ground up.
+//!
+//! An edge that is not here is a fault, also if nothing would break: whoever needs it writes it here, where it is
+//! seen. A crate uses crates of lower layers only.
+
+/// What one crate may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Layer {
+    pub name: &'static str,
+    /// Above every crate that it may use.
+    pub height: u8,
+    pub may_use: &'static [&'static str],
+    /// In tests, besides.
+    pub in_tests: &'static [&'static str],
+    /// In its build script.
+    pub in_build: &'static [&'static str],
+}
+
+const fn layer(name: &'static str, height: u8, may_use: &'static [&'static str]) -> Layer {
+    Layer {
+        name,
+        height,
+        may_use,
+        in_tests: &[],
+        in_build: &[],
+    }
+}
+
+impl Layer {
+    const fn in_tests(self, in_tests: &'static [&'static str]) -> Self {
+        Self { in_tests, ..self }
+    }
+
+    const fn in_build(self, in_build: &'static [&'static str]) -> Self {
+        Self { in_build, ..self }
+    }
+}
+
+/// Every crate of the workspace.
+pub const LAYERS: &[Layer] = &[
+    // The ground: words, results, code generation, checkers, the chain of decisions. They use nothing of ours.
+    layer("platform-model", 0, &[]),
+    layer("platform-report", 0, &[]),
+    layer("cell-schema", 0, &[]),
+    layer("chaos", 0, &[]),
+    layer("control-plane-ledger", 0, &[]),
+    layer("platform-runtime", 1, &["platform-model"]),
+    // Pure crates and what all processes share.
+    layer("platform-token", 2, &["platform-model", "platform-runtime"]),
+    layer("platform-wire", 2, &["platform-model", "platform-runtime"]),
+    layer("router-table", 2, &["platform-model"]),
+    layer(
+        "control-plane-state",
+        2,
+        &["control-plane-ledger", "platform-model"],
+    ),
+    layer("cell-store", 2, &[]),
+    // A cell, from the store up.
+    layer(
+        "cell-shard",
+        3,
+        &["cell-store", "platform-model", "platform-runtime"],
+    )
+    .in_tests(&["chaos"]),
+    layer(
+        "cell-layers",
+        4,
+        &["cell-shard", "cell-store", "platform-model", "platform-runtime"],
+    )
+    .in_build(&["cell-schema"]),
+    layer(
+        "cell-sdk",
+        5,
+        &[
+            "cell-layers",
+            "cell-shard",
+            "platform-model",
+            "platform-runtime",
+            "platform-token",
+        ],
+    )
+    .in_tests(&["cell-store"]),
+    layer(
+        "domains-identity",
+        6,
+        &[
+            "cell-layers",
+            "cell-sdk",
+            "platform-model",
+            "platform-runtime",
+            "platform-token",
+        ],
+    )
+    .in_tests(&["cell-shard", "cell-store"])
+    .in_build(&["cell-schema"]),
+    layer(
+        "domains-training",
+        6,
+        &["cell-layers", "cell-sdk", "platform-model"],
+    )
+    .in_tests(&["cell-shard", "cell-store", "platform-runtime", "platform-token"])
+    .in_build(&["cell-schema"]),
+    layer(
+        "cell-node",
+        7,
+        &[
+            "cell-layers",
+            "cell-sdk",
+            "cell-shard",
+            "cell-store",
+            "domains-identity",
+            "domains-training",
+            "platform-model",
+            "platform-runtime",
+            "platform-token",
+            "platform-wire",
+        ],
+    ),
+    // The router and the controllers.
+    layer(
+        "router-gateway",
+        7,
+        &[
+            "platform-model",
+            "platform-runtime",
+            "platform-token",
+            "platform-wire",
+            "router-table",
+        ],
+    ),
+    layer(
+        "control-plane-raft",
+        6,
+        &[
+            "control-plane-state",
+            "platform-model",
+            "platform-runtime",
+            "platform-wire",
+        ],
+    ),
+    layer(
+        "control-plane-server",
+        7,
+        &[
+            "control-plane-ledger",
+            "control-plane-raft",
+            "control-plane-state",
+            "platform-model",
+            "platform-runtime",
+            "platform-wire",
+        ],
+    ),
+    // What drives, measures and tests the rest. No server is linked in.
+    layer(
+        "cellctl",
+        8,
+        &[
+            "platform-model",
+            "platform-report",
+            "platform-runtime",
+            "platform-wire",
+        ],
+    ),
+    layer(
+        "bench",
+        8,
+        &[
+            "cell-layers",
+            "cell-shard",
+            "cell-store",
+            "platform-model",
+            "platform-report",
+            "platform-runtime",
+            "router-table",
+        ],
+    ),
+    layer("tests", 8, &[]).in_tests(&[
+        "chaos",
+        "platform-model",
+        "platform-report",
+        "platform-runtime",
+        "platform-wire",
+    ]),
+];
+
+/// The crates that are processes: nothing else may link them in.
+pub const SERVERS: &[&str] = &["cell-node", "control-plane-server", "router-gateway"];
