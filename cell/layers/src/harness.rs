@@ -47,7 +47,7 @@ impl Bench {
             node: "eu-central-1/0".parse().expect("a node"),
             epoch: Epoch(1),
         };
-        let limits = ShardLimits::default();
+        let limits = ShardLimits::of(&ownership.shard);
         let shard = Shard::open(Arc::clone(&store) as _, ownership, clock.clone(), &tasks, limits).await;
         Self {
             store,

@@ -9,7 +9,7 @@ mod kek;
 mod key_shard;
 mod user_key;
 
-pub use cache::KeyCache;
+pub use cache::{KeyCache, Miss};
 pub use kek::{Kek, KekError};
 pub use key_shard::{KeyError, KeyShard, TokenKeyRow};
 pub use user_key::UserKey;

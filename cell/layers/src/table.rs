@@ -16,7 +16,8 @@ use std::marker::PhantomData;
 
 use crate::error::LayerError;
 use crate::record::{PrimaryKey, Record};
-use crate::root_tx::RootTx;
+use crate::root_tx::{RootTx, VALUE_BYTES_MAX};
+use crate::stored;
 
 pub use list::{Query, ROWS_MAX, RowCursor, Rows};
 
@@ -119,11 +120,17 @@ impl<R: Record> Table<R> {
     }
 
     async fn replace(&self, tx: &RootTx, before: Option<&R>, row: &R) -> Result<(), LayerError> {
+        // All that can be refused comes first: a caller may go on after a refusal, and commit.
+        let value = row.encode_to_vec();
+        stored::at_most(R::TABLE, value.len(), VALUE_BYTES_MAX)?;
         for at in 0..R::INDEXES.len() {
-            index::update(tx, at, before, row).await?;
+            index::refuse_taken(tx, at, before, row).await?;
+        }
+        for at in 0..R::INDEXES.len() {
+            index::update(tx, at, before, row)?;
         }
         let key = keys::row::<R>(tx, &PrimaryKey(row.primary_key()));
-        tx.put(R::TABLE, key, R::VERSION, &row.encode_to_vec())
+        tx.put(R::TABLE, key, R::VERSION, &value)
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn pass(State(door): State<Door>, mut request: Request, next: Next) ->
             let span =
                 tracing::info_span!("request", request = %arrival.request_id, trace = %trace.trace_id());
             request.extensions_mut().insert(arrival);
-            next.run(request).instrument(span).await
+            trace.scope(next.run(request)).instrument(span).await
         }
         Err(problem) => ProblemResponse(problem).into_response(),
     };

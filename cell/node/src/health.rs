@@ -1,15 +1,19 @@
-//! `/healthz`, `/readyz` and `/metrics`, on the one mTLS listener, for any process or person of the world.
+//! `/healthz`, `/readyz` and `/metrics`, on the one mTLS listener, for any process or person of the world; and what the
+//! node has seen of the ledger, for operators.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use cell_store::embedded::Embedded;
 use platform_model::Generation;
 use platform_runtime::telemetry::MetricsHandle;
 use platform_wire::follow::Followed;
+use platform_wire::heads;
 
 use crate::hosted::Hosted;
 
@@ -26,6 +30,7 @@ pub fn routes(health: Health) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(rendered))
+        .route(heads::PATH, get(ledger_heads))
         .with_state(health)
 }
 
@@ -57,6 +62,15 @@ async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
             format!("table {}, {} shards\n", table.generation, health.hosted.count()),
         )
     }
+}
+
+/// The node as a witness of the ledger.
+async fn ledger_heads(State(health): State<Health>, request: Request) -> Response {
+    if !heads::may_read(request.extensions().get()) {
+        return (StatusCode::FORBIDDEN, "takes the certificate of an operator\n").into_response();
+    }
+    let json = [(CONTENT_TYPE, "application/json")];
+    (json, health.followed.heads.json()).into_response()
 }
 
 async fn rendered(State(health): State<Health>) -> String {

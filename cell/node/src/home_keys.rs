@@ -81,16 +81,17 @@ impl HomeKeys {
     /// # Errors
     /// `not-found` when there is none or it was destroyed; `moved` or `unavailable` when the key shard is not here.
     pub async fn open(&self, table: &RoutingTable, home: &HomeId, user: UserId) -> Result<UserKey, Problem> {
-        if let Some(key) = self.shared.opened.get(user) {
-            return Ok(key);
-        }
+        let miss = match self.shared.opened.get(user) {
+            Ok(key) => return Ok(key),
+            Err(miss) => miss,
+        };
         let key = self
             .shard(table, home)?
             .get(user)
             .await
             .map_err(|error| key_problem(&error))?;
         let key = key.ok_or(Code::NotFound)?;
-        self.shared.opened.put(user, key.clone());
+        self.shared.opened.put(user, key.clone(), miss);
         Ok(key)
     }
 
@@ -99,10 +100,12 @@ impl HomeKeys {
     /// # Errors
     /// As [`HomeKeys::open`].
     pub async fn create(&self, table: &RoutingTable, home: &HomeId, user: UserId) -> Result<(), Problem> {
+        let miss = self.shared.opened.get(user).err();
         let made = self.shard(table, home)?.create(user).await;
-        self.shared
-            .opened
-            .put(user, made.map_err(|error| key_problem(&error))?);
+        let key = made.map_err(|error| key_problem(&error))?;
+        if let Some(miss) = miss {
+            self.shared.opened.put(user, key, miss);
+        }
         Ok(())
     }
 
@@ -145,7 +148,10 @@ impl HomeKeys {
             .get(&ShardId::Keys { home: home.clone() })
             .is_some();
         if !here {
-            self.shared.signing.write().remove(home);
+            if self.shared.signing.write().remove(home).is_some() {
+                // Whoever serves it now may destroy keys that were opened here.
+                self.shared.opened.clear();
+            }
             return Ok(None);
         }
         if let Some(key) = self.shared.signing.read().get(home) {

@@ -1,7 +1,8 @@
 //! Which shards are open here. One task keeps that as the routing table says: it opens what the table gives this
 //! node, in the table's epoch, closes what it took away, and opens again what ended by itself.
 //!
-//! The table may be old: the fence in the store, not the table, keeps a stale owner from writing.
+//! The table may be old: the fence in the store, not the table, keeps a stale owner from writing. A table that knows
+//! another start of this node, which ours does not follow, ends the process: another disk holds what was given to it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use std::time::Duration;
 use cell_shard::{OpenError, Ownership, Shard, ShardLimits};
 use cell_store::Store;
 use parking_lot::RwLock;
-use platform_model::{Epoch, NodeId, RoutingTable, ShardId};
-use platform_runtime::TaskGroup;
+use platform_model::{Epoch, NodeId, RoutingTable, ShardId, Start};
 use platform_runtime::clock::Clock;
+use platform_runtime::{CancellationToken, TaskGroup};
 use tokio::sync::watch;
 
 /// How often shards that ended or could not be opened are looked at again.
@@ -27,23 +28,31 @@ pub struct Hosted {
 struct Shared {
     store: Arc<dyn Store>,
     node: NodeId,
+    /// Which start of the node this process is.
+    start: Start,
+    /// Cancelled when this process must not go on under its name.
+    superseded: CancellationToken,
     clock: Clock,
-    limits: ShardLimits,
     /// The committers run here; it is shut down last.
     tasks: TaskGroup,
     open: RwLock<BTreeMap<ShardId, Shard>>,
 }
 
 impl Hosted {
-    pub fn new(store: Arc<dyn Store>, node: NodeId, clock: Clock, tasks: TaskGroup) -> Self {
-        let limits = ShardLimits::default();
+    pub fn new(
+        store: Arc<dyn Store>,
+        (node, start): (NodeId, Start),
+        clock: Clock,
+        tasks: TaskGroup,
+    ) -> Self {
         let open = RwLock::default();
         Self {
             shared: Arc::new(Shared {
                 store,
                 node,
+                start,
+                superseded: CancellationToken::new(),
                 clock,
-                limits,
                 tasks,
                 open,
             }),
@@ -74,10 +83,42 @@ impl Hosted {
             .count()
     }
 
+    /// Which start of the node this process is.
+    pub fn start(&self) -> Start {
+        self.shared.start
+    }
+
+    /// Ends the process: its name, or what was given to it, is another's.
+    pub fn give_way(&self, why: &dyn std::fmt::Display) {
+        if !self.shared.superseded.is_cancelled() {
+            tracing::error!(%why, start = %self.shared.start, "this process must end");
+            self.shared.superseded.cancel();
+        }
+    }
+
+    /// Waits until this process must end.
+    pub async fn superseded(&self) {
+        self.shared.superseded.cancelled().await;
+    }
+
+    /// Whether what the table gives this node was given to this start of it.
+    fn may_serve(&self, table: &RoutingTable) -> bool {
+        let known = table.nodes.get(&self.shared.node);
+        let ours = known.is_none_or(|known| self.shared.start.may_follow(&known.start));
+        if let (false, Some(known)) = (ours, known) {
+            self.give_way(&format!(
+                "the controllers know {}, which this start does not follow",
+                known.start
+            ));
+        }
+        ours && !self.shared.superseded.is_cancelled()
+    }
+
     fn wanted<'a>(&'a self, table: &'a RoutingTable) -> impl Iterator<Item = (&'a ShardId, Epoch)> {
+        let table = self.may_serve(table).then_some(table);
         let mine = table
-            .shards
-            .iter()
+            .into_iter()
+            .flat_map(|table| &table.shards)
             .filter(|(_, route)| route.node == self.shared.node);
         mine.map(|(shard, route)| (shard, route.epoch))
     }
@@ -180,7 +221,7 @@ impl Hosted {
             ownership,
             shared.clock.clone(),
             &shared.tasks,
-            shared.limits,
+            ShardLimits::of(shard),
         )
         .await
     }

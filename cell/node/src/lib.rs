@@ -9,6 +9,7 @@
 //! | [`door`] | what a request must show before a domain sees it: caller, shard, epoch |
 //! | [`services`] | what the node lends its domains |
 //! | [`directory`] | claims, here or on the node that serves their shard |
+//! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
 //! | [`health`], [`gateway`] | the routes of the one listener |
 //!
@@ -27,11 +28,11 @@ pub mod gateway;
 pub mod health;
 pub mod home_keys;
 pub mod hosted;
-pub mod incarnation;
 pub mod problems;
 pub mod reporter;
 pub mod run;
 pub mod services;
+pub mod starting;
 
 pub use config::Config;
 pub use run::{Running, start};

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use platform_model::{Incarnation, NodeId};
+use platform_model::NodeId;
+use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
-use platform_runtime::{CancellationToken, TaskGroup};
 use platform_wire::follow::Followed;
 use platform_wire::report::{Heartbeat, ReportClient};
 use platform_wire::{CallError, RefusalCode};
@@ -21,14 +21,11 @@ pub struct Reporter {
     pub node: NodeId,
     /// The advertised address.
     pub address: String,
-    pub incarnation: Incarnation,
     pub hosted: Hosted,
     pub keys: HomeKeys,
     pub followed: Followed,
     pub clock: Clock,
     pub every: Duration,
-    /// Cancelled when a later start of this node is known: this process must end.
-    pub superseded: CancellationToken,
 }
 
 impl Reporter {
@@ -50,7 +47,7 @@ impl Reporter {
         loop {
             let beat = Heartbeat {
                 node: self.node.clone(),
-                incarnation: self.incarnation,
+                incarnation: self.hosted.start().incarnation,
                 table_generation: self.followed.current().generation,
                 shards_open: u32::try_from(self.hosted.count()).unwrap_or(u32::MAX),
             };
@@ -67,7 +64,7 @@ impl Reporter {
         loop {
             match self
                 .reports
-                .register_node(&self.node, &self.address, self.incarnation)
+                .register_node(&self.node, &self.address, self.hosted.start())
                 .await
             {
                 Ok(generation) => {
@@ -84,12 +81,9 @@ impl Reporter {
     }
 
     fn judge(&self, error: &CallError) {
-        if error
-            .refusal()
-            .is_some_and(|refusal| refusal.code == RefusalCode::OldIncarnation)
-        {
-            tracing::error!(%error, "a later start of this node is known");
-            self.superseded.cancel();
+        let ends = |code| matches!(code, RefusalCode::OldIncarnation | RefusalCode::OtherData);
+        if error.refusal().is_some_and(|refusal| ends(refusal.code)) {
+            self.hosted.give_way(error);
         }
     }
 

@@ -9,12 +9,11 @@ use std::time::Duration;
 use cell_layers::keys::KeyCache;
 use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions, OpenError};
-use platform_model::Incarnation;
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
 use platform_runtime::serve::{self, Limits, ServeError};
 use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind, TlsError};
-use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
+use platform_runtime::{TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
 use platform_wire::directory::DirectoryClient;
@@ -30,14 +29,16 @@ use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
 use crate::hosted::Hosted;
-use crate::incarnation::{self, IncarnationError};
 use crate::reporter::Reporter;
 use crate::services::NodeServices;
+use crate::starting::{self, StartingError};
 
 /// Name of the listener in the data directory's address file.
 pub const LISTENER: &str = "celld";
 /// The copy of the routing table in the data directory.
 const TABLE_FILE: &str = "table.copy";
+/// The last ends of the ledger that the node was told, beside it.
+const HEADS_FILE: &str = "ledger-heads";
 /// For everything but requests to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// How often the store is asked whether it has failed.
@@ -64,8 +65,8 @@ pub enum StartError {
     LookupKey(#[from] LookupKeyError),
     #[error("the store cannot be opened")]
     Store(#[from] OpenError),
-    #[error("the node's incarnation cannot be raised")]
-    Incarnation(#[from] IncarnationError),
+    #[error("the node's start cannot be noted")]
+    Starting(#[from] StartingError),
     #[error(transparent)]
     Listen(#[from] ServeError),
     #[error("the routing table cannot be followed")]
@@ -82,7 +83,6 @@ pub struct Running {
     pub followed: Followed,
     store: Arc<Embedded>,
     clock: Clock,
-    superseded: CancellationToken,
     drain_within: Duration,
     serving: TaskGroup,
     tasks: TaskGroup,
@@ -103,19 +103,21 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
     let lookup_key = LookupKey::load(&config.keys.lookup_key_file)?;
     let store = open_store(config).await?;
-    let incarnation = incarnation::raise(&*store).await?;
+    let this = starting::begin(&*store).await?;
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
     let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());
     let follow = Follow {
         controllers: config.controllers.clone(),
         cache: config.data_dir.join(TABLE_FILE),
+        heads: config.data_dir.join(HEADS_FILE),
     };
     let followed = follow::start(follow, identity.clone(), clock.clone(), &tasks)?;
     let reports = ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())?;
     identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
+    telemetry::metrics().keep_up(clock.clone(), &tasks);
     let hosted = Hosted::new(
         Arc::clone(&store) as Arc<dyn Store>,
-        settings.node.clone(),
+        (settings.node.clone(), this),
         clock.clone(),
         shards.clone(),
     );
@@ -138,7 +140,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         shards,
         lock,
     };
-    Ok(parts.open(&settings, listener, reports, incarnation))
+    Ok(parts.open(&settings, listener, reports))
 }
 
 /// The certificate, not the file of settings, says who this is and where.
@@ -183,16 +185,9 @@ struct Parts {
 }
 
 impl Parts {
-    fn open(
-        self,
-        settings: &Settings,
-        listener: TcpListener,
-        reports: ReportClient,
-        incarnation: Incarnation,
-    ) -> Running {
+    fn open(self, settings: &Settings, listener: TcpListener, reports: ReportClient) -> Running {
         let config = &settings.config;
         let address = advertised(config, &listener);
-        let superseded = CancellationToken::new();
         let serving = self.tasks.child();
         let limits = Limits {
             connections: config.limits.connections,
@@ -209,23 +204,20 @@ impl Parts {
             reports,
             node: settings.node.clone(),
             address: address.clone(),
-            incarnation,
             hosted: self.hosted.clone(),
             keys: self.keys.clone(),
             followed: self.followed.clone(),
             clock: self.clock.clone(),
             every: config.reports.every.0,
-            superseded: superseded.clone(),
         };
         reporter.start(&self.tasks);
-        tracing::info!(%address, node = %settings.node, %incarnation, "node serves");
+        tracing::info!(%address, node = %settings.node, start = %self.hosted.start(), "node serves");
         Running {
             address,
             hosted: self.hosted,
             followed: self.followed,
             store: self.store,
             clock: self.clock,
-            superseded,
             drain_within: config.limits.drain_within.0,
             serving,
             tasks: self.tasks,
@@ -298,7 +290,9 @@ impl Running {
         };
         tokio::select! {
             why = store_failed => why,
-            () = self.superseded.cancelled() => "a later start of this node is known to the controllers".into(),
+            () = self.hosted.superseded() => {
+                "the controllers know a later start of this node, or other data than this".into()
+            }
         }
     }
 
@@ -307,9 +301,14 @@ impl Running {
         tracing::info!("draining");
         let served = self.serving.shutdown(self.drain_within).await;
         let told = self.tasks.shutdown(STOP_WITHIN).await;
-        self.hosted.close_all().await;
-        let closed = self.shards.shutdown(STOP_WITHIN).await;
-        self.store.close().await;
-        served && told && closed
+        let closing = async {
+            self.hosted.close_all().await;
+            let ended = self.shards.shutdown(STOP_WITHIN).await;
+            self.store.close().await;
+            ended
+        };
+        // A store that hangs must not keep the process: what is durable is found at the next start.
+        let closed = tokio::time::timeout(STOP_WITHIN * 2, closing).await;
+        served && told && closed.unwrap_or(false)
     }
 }

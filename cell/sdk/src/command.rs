@@ -16,14 +16,61 @@ use sha2::{Digest, Sha256};
 use crate::context::RootCtx;
 use crate::error::{DomainError, ProblemResponse};
 
-/// The largest body that a command may have, in bytes.
-pub const COMMAND_BODY_BYTES_MAX: usize = 32 << 20;
+/// The largest body that a [`Command`] takes, in bytes. A file takes a [`CommandHead`] and a bound of its domain's.
+pub const COMMAND_BODY_BYTES_MAX: usize = 256 << 10;
+
+/// A command before its body has come.
+#[derive(Debug, Clone)]
+pub struct CommandHead {
+    pub key: IdempotencyKey,
+    pub headers: HeaderMap,
+    hash: Sha256,
+}
+
+impl CommandHead {
+    /// # Errors
+    /// As [`idempotency_key`].
+    pub fn of(request: &Request) -> Result<Self, Problem> {
+        let headers = request.headers().clone();
+        let mut hash = Sha256::new();
+        let if_match = headers
+            .get(header::IF_MATCH)
+            .map_or(&b""[..], HeaderValue::as_bytes);
+        let uri = request.uri();
+        let query = uri.query().unwrap_or_default();
+        // Each behind its length, so that no two requests run together.
+        for part in [
+            request.method().as_str().as_bytes(),
+            uri.path().as_bytes(),
+            query.as_bytes(),
+            if_match,
+        ] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Ok(Self {
+            key: idempotency_key(&headers)?,
+            headers,
+            hash,
+        })
+    }
+
+    /// The whole command. Hashes the body, some 100 ms for 32 MiB: large ones not on a thread that serves.
+    pub fn with_body(self, body: Bytes) -> Command {
+        Command {
+            key: self.key,
+            digest: self.hash.chain_update(&body).finalize().into(),
+            headers: self.headers,
+            body,
+        }
+    }
+}
 
 /// A request that changes something: its key, a digest of what it asks, and its body.
 #[derive(Debug, Clone)]
 pub struct Command {
     pub key: IdempotencyKey,
-    /// SHA-256 of method, path and body: the same key with another digest is refused.
+    /// SHA-256 of method, path, query, `If-Match` and body: the same key with another digest is refused.
     pub digest: [u8; 32],
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -82,21 +129,9 @@ impl<S: Send + Sync> FromRequest<S> for Command {
     type Rejection = ProblemResponse;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ProblemResponse> {
-        let key = idempotency_key(request.headers())?;
-        let mut hash = Sha256::new();
-        hash.update(request.method().as_str());
-        hash.update([0]);
-        hash.update(request.uri().path());
-        hash.update([0]);
-        let headers = request.headers().clone();
+        let head = CommandHead::of(&request)?;
         let body = read_body(request, COMMAND_BODY_BYTES_MAX).await?;
-        hash.update(&body);
-        Ok(Self {
-            key,
-            digest: hash.finalize().into(),
-            headers,
-            body,
-        })
+        Ok(head.with_body(body))
     }
 }
 
@@ -228,3 +263,6 @@ fn decode(stored: &[u8]) -> Result<Outcome, DomainError> {
             .into()
     })
 }
+
+#[cfg(test)]
+mod tests;

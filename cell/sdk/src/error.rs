@@ -44,6 +44,14 @@ fn layer_problem(error: &LayerError) -> Problem {
         LayerError::Tx(error) => tx_problem(error),
         LayerError::AlreadyExists { .. } | LayerError::UniqueViolation { .. } => Code::Conflict.into(),
         LayerError::TooLarge { .. } => Problem::new(Code::LimitExceeded).detail(error.to_string()),
+        LayerError::KeyAheadOfTime { .. } => {
+            Problem::new(Code::IdempotencyKeyInvalid).detail(format!("{error}: is the device's clock right?"))
+        }
+        LayerError::InvalidCursor => Code::InvalidCursor.into(),
+        LayerError::UploadIncomplete => {
+            Problem::new(Code::Conflict).detail("parts of the upload are gone: send it again")
+        }
+        LayerError::DigestMismatch => Problem::new(Code::BadRequest).detail(error.to_string()),
         other => {
             tracing::error!(error = %other, "a layer failed");
             Code::Internal.into()

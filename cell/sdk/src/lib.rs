@@ -1,4 +1,4 @@
-//! What a domain is written against: the [`Domain`] trait, the context of a request, commands, cursors, problems.
+//! What a domain is written against: the [`Domain`] trait, the context of a request, commands, problems.
 //!
 //! A domain sees its own tables over a transaction of its root, and the [`Services`] that its node lends it. It never
 //! sees the store, the node, another domain or the control plane. Start with [`domain`], then [`context`].
@@ -6,16 +6,14 @@
 pub mod arrival;
 pub mod command;
 pub mod context;
-pub mod cursor;
 pub mod directory;
 pub mod domain;
 pub mod error;
 pub mod services;
 
 pub use arrival::Arrival;
-pub use command::{Command, Outcome};
+pub use command::{Command, CommandHead, Outcome};
 pub use context::{AnonymousCtx, Ctx, RootCtx};
-pub use cursor::Cursor;
 pub use directory::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};
 pub use domain::Domain;
 pub use error::{DomainError, ProblemResponse};

@@ -69,17 +69,22 @@ impl Committer {
     async fn serve(&mut self, inbox: &mut mpsc::Receiver<Submission>, stop: &CancellationToken) -> End {
         let mut stopping = false;
         loop {
+            // Under load there is always something to receive: the stop is looked for first.
+            if !stopping && stop.is_cancelled() {
+                stopping = true;
+                inbox.close();
+            }
             while self.waiting.is_empty() {
                 tokio::select! {
                     biased;
-                    submission = inbox.recv() => match submission {
-                        Some(submission) => self.waiting.push_back(submission),
-                        None => return self.shared.gate.end().unwrap_or(End::Closed),
-                    },
                     () = stop.cancelled(), if !stopping => {
                         stopping = true;
                         inbox.close();
                     }
+                    submission = inbox.recv() => match submission {
+                        Some(submission) => self.waiting.push_back(submission),
+                        None => return self.shared.gate.end().unwrap_or(End::Closed),
+                    },
                 }
             }
             while self.waiting.len() < self.bounds.transactions
@@ -122,7 +127,10 @@ impl Committer {
             self.shared.clock.sleep(self.shared.plant.write_delay()).await;
         }
         let began = self.shared.clock.monotonic();
-        let fences = vec![Fence::equals(self.shared.keys.fence.clone(), self.fence.encode())];
+        let mut fences = vec![Fence::equals(self.shared.keys.fence.clone(), self.fence.encode())];
+        if self.shared.plant.skips_fence() {
+            fences.clear();
+        }
         let outcome = self.shared.store.commit(batch, fences).await;
         self.shared
             .meter
@@ -146,7 +154,13 @@ impl Committer {
             let record = own_record(&self.shared, &writes);
             group.append(writes, record);
         }
-        let time_ms = self.shared.clock.unix_ms().max(self.last.time_ms);
+        // Not below what a member went by: the clock may have gone back since.
+        let time_ms = self
+            .shared
+            .log_clock
+            .now_ms(&self.shared.plant)
+            .max(self.last.time_ms)
+            .max(group.time_ms);
         let head = EntryHead {
             position: group.position,
             term: self.shared.term,
@@ -207,8 +221,10 @@ impl Committer {
             self.trim.done(&step);
             self.shared.trimmed.store(step.to.position.0, Ordering::Relaxed);
         }
-        self.shared.time_ms.store(applied.time_ms, Ordering::Relaxed);
-        self.shared.gate.durable(applied.position);
+        self.shared.log_clock.committed(applied.time_ms);
+        if !self.shared.plant.holds_gate() {
+            self.shared.gate.durable(applied.position);
+        }
         self.shared.meter.committed.increment(group.winners() as u64);
         self.shared.meter.group.record(group.winners() as f64);
         group.answer(Verdict::Committed(applied.position));

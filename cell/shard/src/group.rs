@@ -14,7 +14,8 @@ use crate::window::Window;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Judgement {
     Valid,
-    Lost,
+    /// Against what stands at this position, or before.
+    Lost(Position),
     /// Lost against a member of this group, whose own outcome is open.
     LostToPending,
 }
@@ -53,6 +54,8 @@ pub(crate) struct Group {
     bytes: usize,
     mutations: usize,
     cleared: usize,
+    /// The latest log time that a winner went by.
+    pub time_ms: u64,
 }
 
 impl Group {
@@ -66,6 +69,7 @@ impl Group {
             bytes: 0,
             mutations: 0,
             cleared: 0,
+            time_ms: 0,
         }
     }
 
@@ -92,8 +96,8 @@ impl Group {
     pub(crate) fn judge(&mut self, submission: Submission, window: &mut Window, plant: &Plant) -> bool {
         match judge(&submission, window, self.position, plant) {
             // The caller may have gone: then nobody wants the verdict.
-            Judgement::Lost => {
-                let _ = submission.reply.send(Verdict::Conflict);
+            Judgement::Lost(at) => {
+                let _ = submission.reply.send(Verdict::Conflict(at));
             }
             Judgement::LostToPending => self.losers.push(submission.reply),
             Judgement::Valid if submission.is_check_only() => {
@@ -118,7 +122,7 @@ impl Group {
     /// Tells every member how it ended.
     pub(crate) fn answer(&mut self, winners: Verdict) {
         let losers = match winners {
-            Verdict::Committed(_) => Verdict::Conflict,
+            Verdict::Committed(at) => Verdict::Conflict(at),
             other => other,
         };
         for reply in self.winners.drain(..) {
@@ -135,9 +139,12 @@ impl Group {
 
     fn take(&mut self, submission: Submission, window: &mut Window) {
         window.note(self.position, &submission.writes);
+        // It waits no more.
+        drop(submission.place);
         self.bytes += submission.bytes;
         self.mutations += submission.writes.len();
         self.cleared += submission.cleared;
+        self.time_ms = self.time_ms.max(submission.log_time_ms);
         self.records.push(submission.record);
         self.winners.push(submission.reply);
         if self.writes.is_empty() {
@@ -152,8 +159,8 @@ fn judge(submission: &Submission, window: &Window, pending: Position, plant: &Pl
     let Some(read) = submission.read else {
         return Judgement::Valid;
     };
-    if window.is_older(read) {
-        return Judgement::Lost;
+    if let Some(floor) = window.is_older(read).filter(|_| !plant.skips_floor()) {
+        return Judgement::Lost(floor);
     }
     let keys = if plant.skips_keys() {
         None
@@ -170,7 +177,7 @@ fn judge(submission: &Submission, window: &Window, pending: Position, plant: &Pl
     match hit {
         None => Judgement::Valid,
         Some(at) if at == pending => Judgement::LostToPending,
-        Some(_) => Judgement::Lost,
+        Some(at) => Judgement::Lost(at),
     }
 }
 
@@ -196,6 +203,8 @@ mod tests {
                 record,
                 bytes: 100,
                 cleared: 0,
+                log_time_ms: 0,
+                place: None,
                 reply,
             },
             verdict,
@@ -221,7 +230,7 @@ mod tests {
         );
         group.answer(Verdict::Committed(Position(5)));
         assert_eq!(first_verdict.try_recv(), Ok(Verdict::Committed(Position(5))));
-        assert_eq!(second_verdict.try_recv(), Ok(Verdict::Conflict));
+        assert_eq!(second_verdict.try_recv(), Ok(Verdict::Conflict(Position(5))));
         assert_eq!(third_verdict.try_recv(), Ok(Verdict::Committed(Position(5))));
     }
 

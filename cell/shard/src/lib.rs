@@ -30,6 +30,7 @@ mod scan;
 mod settle;
 mod shard;
 mod submission;
+mod time;
 mod trim;
 mod tx;
 mod window;

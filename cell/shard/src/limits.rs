@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use platform_model::ShardId;
+
 /// Bounds of one shard. The defaults suit the store's portable limits: the data of a group and its log entry go
 /// into one batch of at most 4 MB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub struct ShardLimits {
     pub transaction_writes_max: usize,
     /// Keys and ranges that one transaction may read.
     pub transaction_reads_max: usize,
+    /// Values that one transaction may read, in bytes: the largest blob and something beside it.
+    pub transaction_read_bytes_max: usize,
     /// Rows of one page inside a transaction.
     pub page_rows_max: usize,
     /// A group closes when its rows and log records together reach this, in bytes; below the store's batch limit.
@@ -20,6 +24,8 @@ pub struct ShardLimits {
     pub group_transactions_max: usize,
     /// Transactions that may wait for the committer; past it `Overloaded`.
     pub queue_max: usize,
+    /// Bytes that they may have together; past it `Overloaded`.
+    pub queue_bytes_max: usize,
     /// How often a transaction is run, the first time included.
     pub attempts_max: u32,
     /// Upper end of the jittered pause before the second run; doubles with each run.
@@ -32,6 +38,8 @@ pub struct ShardLimits {
     pub window_keys_max: usize,
     /// Log entries kept; older ones are trimmed.
     pub log_entries_kept: usize,
+    /// Entries past that before they are trimmed, so that not every group carries a step.
+    pub log_step_entries: usize,
     /// Bytes of log kept; older entries are trimmed.
     pub log_bytes_kept: usize,
     /// How long the committer tries to learn an unknown outcome before the term ends.
@@ -44,22 +52,48 @@ impl Default for ShardLimits {
             transaction_bytes_max: 1_900_000,
             transaction_writes_max: 10_000,
             transaction_reads_max: 20_000,
+            transaction_read_bytes_max: 48 * 1024 * 1024,
             page_rows_max: 5_000,
             group_bytes_max: 3_900_000,
             group_transactions_max: 1_024,
             queue_max: 4_096,
+            queue_bytes_max: 64 * 1024 * 1024,
             attempts_max: 16,
             backoff_first: Duration::from_millis(1),
             backoff_max: Duration::from_millis(50),
             window_entries_max: 2_048,
             window_keys_max: 65_536,
             log_entries_kept: 10_000,
+            log_step_entries: 64,
             log_bytes_kept: 32 * 1024 * 1024,
             settle_max: Duration::from_secs(20),
         }
     }
 }
 
+impl ShardLimits {
+    /// Those of a key shard, whose log must not hold a key for longer than it has to: one entry, trimmed with the next.
+    pub fn key_shard() -> Self {
+        Self {
+            log_entries_kept: 1,
+            log_step_entries: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Those that suit a shard of this kind.
+    pub fn of(shard: &ShardId) -> Self {
+        match shard {
+            ShardId::Keys { .. } => Self::key_shard(),
+            _ => Self::default(),
+        }
+    }
+}
+
+/// How far log time may run ahead of the time that has passed since its term began, in milliseconds.
+pub(crate) const LOG_TIME_AHEAD_MS_MAX: u64 = 5_000;
+/// Keys that a transaction fetches at once, so that what it reads is counted before there is more.
+pub(crate) const READ_KEYS_AT_ONCE: usize = 64;
 /// Bytes that a group keeps free for the keys of its log entry, the state and a trim step.
 pub(crate) const GROUP_BYTES_RESERVED: usize = 64_000;
 /// Bytes of entries that one call of `Shard::log` returns; the entry that passes it is the last.

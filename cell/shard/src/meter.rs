@@ -12,6 +12,7 @@ use platform_model::ShardId;
 /// | `shard_group_transactions` | transactions of a group |
 /// | `shard_commit_seconds` | seconds of one store commit |
 /// | `shard_queue_transactions` | transactions that wait |
+/// | `shard_clock_ahead_ms` | milliseconds by which the machine's clock has jumped ahead of the log's |
 pub(crate) struct Meter {
     pub committed: Counter,
     pub conflicts: Counter,
@@ -20,6 +21,7 @@ pub(crate) struct Meter {
     pub group: Histogram,
     pub commit_seconds: Histogram,
     pub queue: Gauge,
+    pub clock_ahead: Gauge,
 }
 
 impl Meter {
@@ -32,7 +34,8 @@ impl Meter {
             unknown: counter!("shard_commits_unknown_total", "shard" => shard.clone()),
             group: histogram!("shard_group_transactions", "shard" => shard.clone()),
             commit_seconds: histogram!("shard_commit_seconds", "shard" => shard.clone()),
-            queue: gauge!("shard_queue_transactions", "shard" => shard),
+            queue: gauge!("shard_queue_transactions", "shard" => shard.clone()),
+            clock_ahead: gauge!("shard_clock_ahead_ms", "shard" => shard),
         }
     }
 }

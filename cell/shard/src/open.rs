@@ -29,6 +29,7 @@ use crate::plant::Plant;
 use crate::request::Ownership;
 use crate::shard::{Shard, Shared, TermEnd};
 use crate::submission::{Submission, Verdict};
+use crate::time::LogClock;
 use crate::trim::{Kept, LogTrim, TrimState};
 use crate::window::Window;
 
@@ -59,11 +60,14 @@ pub(crate) async fn open(
     let mut history = found.history;
     let dropped = history.begin(ownership.epoch, start);
     let store_limits = store.limits();
+    let meter = Meter::new(&ownership.shard);
+    let log_clock = LogClock::new(clock.clone(), found.applied.time_ms, meter.clock_ahead.clone());
     let shared = Arc::new(Shared {
         drained: CancellationToken::new(),
         gate: Gate::new(found.applied.position),
-        meter: Meter::new(&ownership.shard),
-        time_ms: AtomicU64::new(found.applied.time_ms),
+        meter,
+        log_clock,
+        queue_bytes: Arc::default(),
         trimmed: AtomicU64::new(found.trim.state.position.0),
         ownership,
         term,
@@ -123,6 +127,8 @@ async fn begin_term(committer: &mut Committer, start: Position, dropped: &[Epoch
             record,
             bytes: 0,
             cleared: 0,
+            log_time_ms: 0,
+            place: None,
             reply,
         });
         // The verdict says more than the end of the turn.

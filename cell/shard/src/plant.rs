@@ -27,6 +27,25 @@ mod sound {
         pub(crate) fn skips_ranges(&self) -> bool {
             false
         }
+        pub(crate) fn skips_floor(&self) -> bool {
+            false
+        }
+        pub(crate) fn skips_mixed(&self) -> bool {
+            false
+        }
+        pub(crate) fn skips_fence(&self) -> bool {
+            false
+        }
+        pub(crate) fn skips_attempt(&self) -> bool {
+            false
+        }
+        pub(crate) fn holds_gate(&self) -> bool {
+            false
+        }
+        /// What the machine's clock says.
+        pub(crate) fn moved(&self, unix_ms: u64) -> u64 {
+            unix_ms
+        }
         pub(crate) fn answers_early(&self) -> bool {
             #[cfg(feature = "failpoints")]
             return fail::eval("ack-before-write", |_| ()).is_some();
@@ -49,6 +68,7 @@ mod sound {
 mod planted {
     use super::{Bytes, WriteBuffer};
     use parking_lot::Mutex;
+    use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) enum Bug {
@@ -60,11 +80,21 @@ mod planted {
         DirtyRead,
         /// Writes are answered before the store has them.
         AnswerBeforeCommit,
+        /// Who read before the window is not run again.
+        Eviction,
+        /// Reads of several versions are not validated.
+        Mixed,
+        /// Batches are committed without the fence.
+        NoFence,
+        /// After an unknown outcome the attempt is not raised before the end of the log is read.
+        LateCommit,
     }
 
     #[derive(Default)]
     pub(crate) struct Plant {
         bug: Option<Bug>,
+        clock_moved_ms: AtomicI64,
+        gate_held: AtomicBool,
         pending: Mutex<WriteBuffer>,
     }
 
@@ -75,7 +105,7 @@ mod planted {
         pub(crate) fn new(bug: Bug) -> Self {
             Self {
                 bug: Some(bug),
-                pending: Mutex::default(),
+                ..Self::default()
             }
         }
         pub(crate) fn skips_keys(&self) -> bool {
@@ -83,6 +113,32 @@ mod planted {
         }
         pub(crate) fn skips_ranges(&self) -> bool {
             self.bug == Some(Bug::Phantom)
+        }
+        pub(crate) fn skips_floor(&self) -> bool {
+            self.bug == Some(Bug::Eviction)
+        }
+        pub(crate) fn skips_mixed(&self) -> bool {
+            self.bug == Some(Bug::Mixed)
+        }
+        pub(crate) fn skips_fence(&self) -> bool {
+            self.bug == Some(Bug::NoFence)
+        }
+        pub(crate) fn skips_attempt(&self) -> bool {
+            self.bug == Some(Bug::LateCommit)
+        }
+        /// What is durable is not committed: as if a standby did not acknowledge it.
+        pub(crate) fn hold_gate(&self) {
+            self.gate_held.store(true, Ordering::Relaxed);
+        }
+        pub(crate) fn holds_gate(&self) -> bool {
+            self.gate_held.load(Ordering::Relaxed)
+        }
+        /// Sets the machine's clock `by_ms` off.
+        pub(crate) fn move_clock(&self, by_ms: i64) {
+            self.clock_moved_ms.store(by_ms, Ordering::Relaxed);
+        }
+        pub(crate) fn moved(&self, unix_ms: u64) -> u64 {
+            unix_ms.saturating_add_signed(self.clock_moved_ms.load(Ordering::Relaxed))
         }
         pub(crate) fn answers_early(&self) -> bool {
             self.bug == Some(Bug::AnswerBeforeCommit)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use platform_model::Position;
+use platform_model::{EpochPosition, Position};
 use platform_runtime::random;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
@@ -17,7 +17,7 @@ use crate::gate::End;
 use crate::group::GroupBounds;
 use crate::request::{Answer, Request};
 use crate::shard::Shard;
-use crate::submission::{Submission, Verdict};
+use crate::submission::{Place, Submission, Verdict};
 use crate::tx::{State, Tx};
 use crate::window::ReadSet;
 
@@ -30,7 +30,8 @@ enum Failed<E> {
 /// How one run of a closure ended.
 enum Step<T, E> {
     Done(Result<Answer<T>, WriteError<E>>),
-    Again,
+    /// It lost against what stands up to this position.
+    Again(Position),
 }
 
 /// A submission before it has a way back.
@@ -42,6 +43,7 @@ struct Submitted {
     record: Bytes,
     bytes: usize,
     cleared: usize,
+    log_time_ms: u64,
 }
 
 impl Shard {
@@ -89,6 +91,7 @@ impl Shard {
         E: From<TxError>,
     {
         let mut deadline = pin!(tokio::time::sleep(request.deadline));
+        let mut seen = Position(0);
         for attempt in 0..self.shared.limits.attempts_max {
             self.may_serve(request)?;
             let tx = Tx::begin(&self.shared, request, writable)
@@ -103,13 +106,20 @@ impl Shard {
             };
             match step {
                 Step::Done(result) => return result,
-                Step::Again => tokio::select! {
-                    () = tokio::time::sleep(self.pause(attempt)) => {}
-                    () = &mut deadline => return Err(WriteError::Timeout),
-                },
+                Step::Again(at) => {
+                    seen = seen.max(at);
+                    tokio::select! {
+                        () = tokio::time::sleep(self.pause(attempt)) => {}
+                        () = &mut deadline => return Err(WriteError::Timeout),
+                    }
+                }
             }
         }
-        Err(WriteError::Conflict)
+        // That it lost says that others have written.
+        tokio::select! {
+            passed = self.shared.gate.pass(seen) => Err(passed.map_or_else(ended, |()| WriteError::Conflict)),
+            () = &mut deadline => Err(WriteError::Timeout),
+        }
     }
 
     fn may_serve<E>(&self, request: &Request) -> Result<(), WriteError<E>> {
@@ -155,18 +165,24 @@ impl Shard {
         } else {
             0
         };
+        let log_time_ms = tx.log_time_ms();
         let mut state = tx.finish();
         match (state.failure.take(), result) {
             (Some(failure), result) => match failed(failure, result) {
-                Failed::Again => Step::Again,
-                Failed::With(error @ WriteError::Rejected(_)) => self.observed(state, |_| Err(error)).await,
+                Failed::Again => Step::Again(state.read.unwrap_or_default()),
+                Failed::With(error @ (WriteError::Rejected(_) | WriteError::TooLarge)) => {
+                    self.observed(state, |_| Err(error)).await
+                }
                 Failed::With(error) => Step::Done(Err(error)),
             },
             (None, Ok(value)) if state.writes.is_empty() && state.events.is_empty() => {
                 self.observed(state, |position| Ok(Answer { value, position }))
                     .await
             }
-            (None, Ok(value)) => self.submit(request, state, cleared, handed_over, value).await,
+            (None, Ok(value)) => {
+                let submitted = self.submitted(request, state, cleared, log_time_ms);
+                self.submit(submitted, handed_over, value).await
+            }
             (None, Err(error)) => self.observed(state, |_| Err(WriteError::Rejected(error))).await,
         }
     }
@@ -176,10 +192,10 @@ impl Shard {
     async fn observed<T, E>(
         &self,
         state: State,
-        answer: impl FnOnce(platform_model::EpochPosition) -> Result<Answer<T>, WriteError<E>>,
+        answer: impl FnOnce(EpochPosition) -> Result<Answer<T>, WriteError<E>>,
     ) -> Step<T, E> {
         let mut position = state.read.unwrap_or_else(|| self.shared.gate.committed());
-        if state.mixed {
+        if state.mixed && !self.shared.plant.skips_mixed() {
             match self
                 .hand_over(Submitted {
                     read: state.read,
@@ -189,26 +205,29 @@ impl Shard {
                 .await
             {
                 Ok(Verdict::Committed(valid)) => position = position.max(valid),
-                Ok(Verdict::Conflict | Verdict::NotWritten) => return Step::Again,
+                Ok(Verdict::Conflict(at)) => return Step::Again(at),
+                Ok(Verdict::NotWritten) => return Step::Again(position),
                 Ok(Verdict::Ended(end)) => return Step::Done(Err(ended(end))),
                 Ok(_) => return Step::Done(Err(WriteError::Unavailable)),
                 Err(error) => return Step::Done(Err(error)),
             }
         }
-        match self.shared.gate.pass(position).await {
-            Ok(()) => Step::Done(answer(self.shared.pair(position))),
-            Err(end) => Step::Done(Err(ended(end))),
-        }
+        self.gated(position, answer).await
     }
 
-    async fn submit<T, E>(
+    /// Answers when everything up to `position` is committed.
+    async fn gated<T, E>(
         &self,
-        request: &Request,
-        state: State,
-        cleared: usize,
-        handed_over: &AtomicBool,
-        value: T,
+        position: Position,
+        answer: impl FnOnce(EpochPosition) -> Result<Answer<T>, WriteError<E>>,
     ) -> Step<T, E> {
+        Step::Done(match self.shared.gate.pass(position).await {
+            Ok(()) => answer(self.shared.pair(position)),
+            Err(end) => Err(ended(end)),
+        })
+    }
+
+    fn submitted(&self, request: &Request, state: State, cleared: usize, log_time_ms: u64) -> Submitted {
         let State {
             read,
             reads,
@@ -218,22 +237,28 @@ impl Shard {
             ..
         } = state;
         let record = entry::encode_transaction(&self.shared.keys, request, mode, &writes, &events);
-        let bytes = record.len() + writes.bytes();
-        if bytes > GroupBounds::new(&self.shared.limits, &self.shared.store_limits).bytes {
-            return Step::Done(Err(WriteError::TooLarge));
+        Submitted {
+            bytes: record.len() + writes.bytes(),
+            read,
+            reads,
+            writes,
+            record,
+            cleared,
+            log_time_ms,
+        }
+    }
+
+    async fn submit<T, E>(&self, submitted: Submitted, handed_over: &AtomicBool, value: T) -> Step<T, E> {
+        let read = submitted.read.unwrap_or_default();
+        if submitted.bytes > GroupBounds::new(&self.shared.limits, &self.shared.store_limits).bytes {
+            return self.gated(read, |_| Err(WriteError::TooLarge)).await;
         }
         handed_over.store(true, Ordering::Relaxed);
-        let verdict = self
-            .hand_over(Submitted {
-                read,
-                reads,
-                writes,
-                record,
-                bytes,
-                cleared,
-            })
-            .await;
-        handed_over.store(false, Ordering::Relaxed);
+        let verdict = self.hand_over(submitted).await;
+        // What is durable stays handed over while it waits for its acknowledgement.
+        if !matches!(verdict, Ok(Verdict::Committed(_))) {
+            handed_over.store(false, Ordering::Relaxed);
+        }
         Step::Done(match verdict {
             Ok(Verdict::Committed(position)) => match self.shared.gate.pass(position).await {
                 Ok(()) => Ok(Answer {
@@ -243,8 +268,9 @@ impl Shard {
                 // Durable here; whether it is committed everywhere nobody here can tell.
                 Err(_) => Err(WriteError::Unknown),
             },
-            Ok(Verdict::Conflict | Verdict::NotWritten) => return Step::Again,
-            Ok(Verdict::TooLarge) => Err(WriteError::TooLarge),
+            Ok(Verdict::Conflict(at)) => return Step::Again(at),
+            Ok(Verdict::NotWritten) => return Step::Again(read),
+            Ok(Verdict::TooLarge) => return self.gated(read, |_| Err(WriteError::TooLarge)).await,
             Ok(Verdict::Unavailable) => Err(WriteError::Unavailable),
             Ok(Verdict::Unknown) => Err(WriteError::Unknown),
             Ok(Verdict::Ended(end)) => Err(ended(end)),
@@ -261,7 +287,10 @@ impl Shard {
             record,
             bytes,
             cleared,
+            log_time_ms,
         } = submitted;
+        let max = self.shared.limits.queue_bytes_max;
+        let place = Place::take(&self.shared.queue_bytes, bytes, max).ok_or(WriteError::Overloaded)?;
         let submission = Submission {
             read,
             reads,
@@ -269,6 +298,8 @@ impl Shard {
             record,
             bytes,
             cleared,
+            log_time_ms,
+            place: Some(place),
             reply,
         };
         match self.inbox.try_send(submission) {

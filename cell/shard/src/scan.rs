@@ -6,20 +6,31 @@ use cell_store::{Key, KeyRange, Page, Snapshot, SnapshotError, Value};
 use crate::buffer::WriteBuffer;
 use crate::keys::join;
 
-/// At most `limit` rows of `range`, and the part of the range that this page depends on.
+/// What was seen of a range.
+pub(crate) struct Seen {
+    pub page: Page,
+    /// The part of the range that the page depends on.
+    pub covered: KeyRange,
+    /// Values that were fetched, in bytes.
+    pub bytes: usize,
+}
+
+/// At most `limit` rows of `range`. Ends early, with an incomplete page, once more than `bytes_max` were fetched.
 pub(crate) async fn merged(
     snapshot: &dyn Snapshot,
     own: &WriteBuffer,
     range: &KeyRange,
     limit: usize,
     reverse: bool,
-) -> Result<(Page, KeyRange), SnapshotError> {
+    bytes_max: usize,
+) -> Result<Seen, SnapshotError> {
     // One row more than asked for tells whether there are more.
     let wanted = limit + 1;
     let mut rows: Vec<(Key, Value)> = Vec::new();
-    let mut rest = range.clone();
-    while rows.len() < wanted {
+    let (mut rest, mut bytes) = (range.clone(), 0);
+    while rows.len() < wanted && bytes <= bytes_max {
         let page = snapshot.scan(&rest, wanted - rows.len(), reverse).await?;
+        bytes += page.rows.iter().map(|(_, value)| value.len()).sum::<usize>();
         let last = page.rows.last().map(|(key, _)| key.clone());
         // What was fetched is complete up to its last row; if nothing is behind it, up to the end.
         let (part, left) = split(&rest, last.filter(|_| page.more), reverse);
@@ -34,7 +45,11 @@ pub(crate) async fn merged(
         range.clone()
     };
     rows.truncate(limit);
-    Ok((Page { rows, more }, covered))
+    Ok(Seen {
+        page: Page { rows, more },
+        covered,
+        bytes,
+    })
 }
 
 /// Splits what is left behind the row at `last`: the part that is fetched, and the rest.

@@ -1,7 +1,7 @@
 //! The handle of an open shard, and what all its transactions share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use cell_store::{Limits, Snapshot, Store, StoreError};
 use platform_model::{Epoch, EpochPosition, Position, ShardId, Term};
@@ -20,6 +20,7 @@ use crate::meter::Meter;
 use crate::plant::Plant;
 use crate::request::{Ownership, ShardStatus};
 use crate::submission::Submission;
+use crate::time::LogClock;
 use crate::trim::TrimState;
 
 /// An open shard. Cheap to clone; when the last handle is gone, it drains and ends.
@@ -47,8 +48,9 @@ pub(crate) struct Shared {
     pub drained: CancellationToken,
     pub meter: Meter,
     pub plant: Plant,
-    /// Time of the newest entry, in milliseconds since 1970.
-    pub time_ms: AtomicU64,
+    pub log_clock: LogClock,
+    /// Bytes of the transactions that wait.
+    pub queue_bytes: Arc<AtomicUsize>,
     /// Entries up to here are gone.
     pub trimmed: AtomicU64,
 }
@@ -91,10 +93,10 @@ impl Shard {
     }
 
     /// Committed entries behind `after`, oldest first, at most `limit` and about 8 MiB: ask again from behind the
-    /// last one. Cancel- and retry-safe.
+    /// last one. Each is checked against the chain. Cancel- and retry-safe.
     ///
     /// # Errors
-    /// [`LogError::Trimmed`] if the entry behind `after` is gone.
+    /// [`LogError::Trimmed`] if the entry behind `after` is gone; [`LogError::Damaged`] if one does not fit its chain.
     pub async fn log(&self, after: Position, limit: usize) -> Result<Vec<LogEntry>, LogError> {
         let unavailable = |reason: String| LogError::Unavailable { reason };
         let last = self
@@ -116,14 +118,16 @@ impl Shard {
             .get(&keys.trim)
             .await
             .map_err(|error| unavailable(error.to_string()))?;
-        let trimmed = state
+        let trimmed: TrimState = state
             .and_then(|bytes| TrimState::decode(&bytes))
-            .unwrap_or_default()
-            .position;
-        if after < trimmed {
-            return Err(LogError::Trimmed { trimmed });
+            .unwrap_or_default();
+        if after < trimmed.position {
+            return Err(LogError::Trimmed {
+                trimmed: trimmed.position,
+            });
         }
-        let mut scan = LogScan::new(snapshot, keys, after, last, None);
+        let chain = chain_at(Arc::clone(&snapshot), keys, after, &trimmed).await?;
+        let mut scan = LogScan::new(snapshot, keys, after, last, Some(chain));
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while bytes < LOG_READ_BYTES_MAX
             && let Some(stored) = scan.next().await?
@@ -145,6 +149,26 @@ impl Shard {
             ended: shared.gate.end().map(End::as_str),
         }
     }
+}
+
+/// The chain after the entry at `at`, from which the next one continues.
+async fn chain_at(
+    snapshot: Arc<dyn Snapshot>,
+    keys: &ShardKeys,
+    at: Position,
+    trimmed: &TrimState,
+) -> Result<u64, LogError> {
+    if at == trimmed.position {
+        return Ok(trimmed.chain);
+    }
+    let before = Position(at.0 - 1);
+    let entry = LogScan::new(snapshot, keys, before, at, None).next().await?;
+    entry
+        .map(|stored| stored.entry.chain)
+        .ok_or_else(|| LogError::Damaged {
+            position: at,
+            reason: "it is missing".into(),
+        })
 }
 
 /// Held by the committer: however that ends (a panic, a runtime that shuts down), nobody waits for it in vain.

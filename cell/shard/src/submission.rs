@@ -1,5 +1,8 @@
 //! What a finished transaction hands to the committer, and what it gets back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use platform_model::Position;
 use tokio::sync::oneshot;
@@ -21,6 +24,10 @@ pub(crate) struct Submission {
     pub bytes: usize,
     /// Keys that its cleared ranges remove.
     pub cleared: usize,
+    /// The log time that it went by, which its entry's is not below.
+    pub log_time_ms: u64,
+    /// Its part of the bytes that may wait; none for the shard's own.
+    pub place: Option<Place>,
     pub reply: oneshot::Sender<Verdict>,
 }
 
@@ -30,13 +37,38 @@ impl Submission {
     }
 }
 
+/// Bytes of a transaction that waits; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    waiting: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Place {
+    /// None when `bytes` more would be too many. One that waits alone always has room.
+    pub(crate) fn take(waiting: &Arc<AtomicUsize>, bytes: usize, max: usize) -> Option<Self> {
+        let before = waiting.fetch_add(bytes, Ordering::Relaxed);
+        let place = Self {
+            waiting: Arc::clone(waiting),
+            bytes,
+        };
+        (before == 0 || before + bytes <= max).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// In the entry at this position, which is durable. Of a check: its reads are valid there.
     Committed(Position),
-    /// It lost; nothing of it was written.
-    Conflict,
+    /// It lost against what stands at this position, or before; nothing of it was written.
+    Conflict(Position),
     /// Its group was not written, and never will be.
     NotWritten,
     /// The store refused it for its size; nothing was written.

@@ -9,8 +9,6 @@ use platform_model::Position;
 use crate::limits::{ShardLimits, TRIM_KEYS_MAX};
 
 const VERSION: u8 = 1;
-/// Entries past the bound before a step is taken, so that not every group carries one.
-const STEP_ENTRIES: usize = 64;
 
 /// Entries up to `position` are gone; the chain after them continues from `chain`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,6 +60,7 @@ pub(crate) struct LogTrim {
     kept: VecDeque<Kept>,
     bytes: usize,
     entries_max: usize,
+    step_entries: usize,
     bytes_max: usize,
 }
 
@@ -72,6 +71,7 @@ impl LogTrim {
             kept: VecDeque::new(),
             bytes: 0,
             entries_max: limits.log_entries_kept,
+            step_entries: limits.log_step_entries,
             bytes_max: limits.log_bytes_kept,
         }
     }
@@ -83,7 +83,7 @@ impl LogTrim {
 
     /// What to remove with the next group, if anything.
     pub(crate) fn step(&self) -> Option<TrimStep> {
-        if self.kept.len() < self.entries_max + STEP_ENTRIES && self.bytes <= self.bytes_max {
+        if self.kept.len() < self.entries_max + self.step_entries && self.bytes <= self.bytes_max {
             return None;
         }
         let mut step = TrimStep::default();
@@ -138,7 +138,7 @@ mod tests {
                 trim.done(&step);
             }
             assert!(
-                trim.kept.len() <= 100 + STEP_ENTRIES && trim.bytes <= 10_000,
+                trim.kept.len() <= 100 + limits.log_step_entries && trim.bytes <= 10_000,
                 "{position}"
             );
         }

@@ -4,7 +4,6 @@
 //! is buffered; the end of a transaction is in `run`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use cell_store::{KeyRange, Page, Snapshot, SnapshotError};
@@ -15,6 +14,7 @@ use crate::buffer::WriteBuffer;
 use crate::entry::Event;
 use crate::error::TxError;
 use crate::keys::join;
+use crate::limits::READ_KEYS_AT_ONCE;
 use crate::request::{Mode, Request};
 use crate::scan;
 use crate::shard::Shared;
@@ -45,6 +45,7 @@ pub(crate) struct State {
     pub mode: Mode,
     pub failure: Option<TxError>,
     bytes: usize,
+    read_bytes: usize,
     ended: bool,
 }
 
@@ -60,12 +61,13 @@ impl Tx {
             mode: request.mode,
             failure: None,
             bytes: 0,
+            read_bytes: 0,
             ended: false,
         };
         Ok(Self(Arc::new(Inner {
             prefix: shared.keys.scope(&request.scope)?,
             writable,
-            log_time_ms: shared.clock.unix_ms().max(shared.time_ms.load(Ordering::Relaxed)),
+            log_time_ms: shared.log_clock.now_ms(&shared.plant),
             state: Mutex::new(state),
             shared: Arc::clone(shared),
         })))
@@ -90,6 +92,7 @@ impl Tx {
             other => other,
         };
         let value = value.map_err(|error| self.fail(read_error(error)))?;
+        self.count_read(value.as_ref().map_or(0, Bytes::len))?;
         self.note(|reads| reads.keys.push(key))?;
         Ok(value)
     }
@@ -105,12 +108,16 @@ impl Tx {
             .collect::<Result<Vec<_>, _>>()?;
         let max = self.0.shared.store_limits.get_many_keys_max;
         self.at_most("keys of one read", keys.len(), max)?;
-        let snapshot = self.snapshot().await?;
-        let values = match snapshot.get_many(&keys).await {
-            Err(SnapshotError::Expired) => self.renew().await?.get_many(&keys).await,
-            other => other,
-        };
-        let mut values = values.map_err(|error| self.fail(read_error(error)))?;
+        let mut values = Vec::with_capacity(keys.len());
+        for some in keys.chunks(READ_KEYS_AT_ONCE) {
+            let fetched = match self.snapshot().await?.get_many(some).await {
+                Err(SnapshotError::Expired) => self.renew().await?.get_many(some).await,
+                other => other,
+            };
+            let fetched = fetched.map_err(|error| self.fail(read_error(error)))?;
+            self.count_read(fetched.iter().flatten().map(Bytes::len).sum())?;
+            values.extend(fetched);
+        }
         {
             let state = self.open_state()?;
             for (key, value) in keys.iter().zip(&mut values) {
@@ -141,13 +148,19 @@ impl Tx {
         let range = self.range(&range)?;
         let snapshot = self.snapshot().await?;
         let own = self.open_state()?.writes.clone_in(&range);
-        let seen = match scan::merged(&*snapshot, &own, &range, limit, reverse).await {
+        let left = self.read_bytes_left()?;
+        let seen = match scan::merged(&*snapshot, &own, &range, limit, reverse, left).await {
             Err(SnapshotError::Expired) => {
-                scan::merged(&*self.renew().await?, &own, &range, limit, reverse).await
+                scan::merged(&*self.renew().await?, &own, &range, limit, reverse, left).await
             }
             other => other,
         };
-        let (mut page, covered) = seen.map_err(|error| self.fail(read_error(error)))?;
+        let scan::Seen {
+            mut page,
+            covered,
+            bytes,
+        } = seen.map_err(|error| self.fail(read_error(error)))?;
+        self.count_read(bytes)?;
         self.note(|reads| reads.ranges.push(covered))?;
         let skip = self.0.prefix.len();
         page.rows.iter_mut().for_each(|(key, _)| *key = key.slice(skip..));
@@ -239,6 +252,7 @@ impl Tx {
             mode,
             failure: None,
             bytes: 0,
+            read_bytes: 0,
             ended: true,
         };
         std::mem::replace(&mut *state, empty)
@@ -313,6 +327,24 @@ impl Tx {
             "reads of the transaction",
             reads,
             self.0.shared.limits.transaction_reads_max,
+        )
+    }
+
+    fn read_bytes_left(&self) -> Result<usize, TxError> {
+        let max = self.0.shared.limits.transaction_read_bytes_max;
+        Ok(max.saturating_sub(self.open_state()?.read_bytes))
+    }
+
+    fn count_read(&self, bytes: usize) -> Result<(), TxError> {
+        let total = {
+            let mut state = self.open_state()?;
+            state.read_bytes += bytes;
+            state.read_bytes
+        };
+        self.at_most(
+            "bytes read by the transaction",
+            total,
+            self.0.shared.limits.transaction_read_bytes_max,
         )
     }
 

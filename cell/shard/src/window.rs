@@ -85,9 +85,9 @@ impl Window {
         *self = Self::new(floor, self.entries_max, self.keys_max);
     }
 
-    /// Whether the window says nothing of some position after `read`.
-    pub(crate) fn is_older(&self, read: Position) -> bool {
-        read < self.floor
+    /// The floor, if the window says nothing of some position after `read`.
+    pub(crate) fn is_older(&self, read: Position) -> Option<Position> {
+        (read < self.floor).then_some(self.floor)
     }
 
     /// The position of a write after `read` to one of the keys, if any.
@@ -169,7 +169,8 @@ mod tests {
             window.note(Position(position), &put(["a", "b"][position as usize % 2]));
             window.shrink();
         }
-        assert!(window.is_older(Position(1)) && !window.is_older(Position(2)));
+        assert_eq!(window.is_older(Position(1)), Some(Position(2)));
+        assert_eq!(window.is_older(Position(2)), None);
         assert_eq!(window.hits_key(&["b".into()], Position(2)), Some(Position(3)));
         assert_eq!(window.hits_key(&["a".into()], Position(2)), Some(Position(4)));
     }

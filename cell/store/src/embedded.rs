@@ -6,7 +6,8 @@
 //! commit that has returned and nothing that is not durable.
 //!
 //! A failed write or fsync is `Unknown` for all of its members and stops the engine for good: nothing is retried,
-//! every later call is `Unavailable`. The next [`Embedded::open`] judges what is on disk: `journal` tells a torn tail
+//! every later call is `Unavailable`. So does a group that is under way for longer than
+//! [`EmbeddedOptions::stall_max`] (`watch`): those who wait are let go with `Unknown`. The next [`Embedded::open`] judges what is on disk: `journal` tells a torn tail
 //! from damage, `mark` tells whether the end is missing, `tail` makes the tail durable anew.
 //!
 //! Never here: fjall's optimistic transactions, a retry of an fsync, a read of what is not yet durable.
@@ -19,6 +20,7 @@ mod marker;
 mod open;
 mod snapshot;
 mod tail;
+mod watch;
 mod writer;
 
 #[cfg(test)]
@@ -28,11 +30,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 pub use error::OpenError;
 use snapshot::EmbeddedSnapshot;
@@ -50,6 +52,10 @@ const GROUP_COMMITS_MAX: usize = 1_024;
 const GROUP_BYTES_MAX: usize = 16_000_000;
 /// How far the mark may lag behind what is durable.
 const MARK_LAG_MAX: Duration = Duration::from_secs(1);
+/// How long a group may be under way before the disk counts as dead.
+const STALL_MAX: Duration = Duration::from_secs(30);
+/// How often a close looks whether the threads have ended.
+const JOIN_LOOK: Duration = Duration::from_millis(1);
 
 /// How to open the engine.
 #[derive(Clone, Debug)]
@@ -58,6 +64,14 @@ pub struct EmbeddedOptions {
     pub cache_bytes: u64,
     /// Threads that flush and compact, at least one.
     pub worker_threads: usize,
+    /// How long a group may be under way; past it the store stops.
+    pub stall_max: Duration,
+    /// Nothing is flushed or compacted: what fjall waits for never comes.
+    #[cfg(test)]
+    pub(crate) no_workers: bool,
+    /// While true, the writer stands still before each write.
+    #[cfg(test)]
+    pub(crate) stall: Arc<AtomicBool>,
     /// The planted bug that the tests of lost writes must catch.
     #[cfg(test)]
     pub(crate) skip_fsync: bool,
@@ -68,6 +82,11 @@ impl Default for EmbeddedOptions {
         Self {
             cache_bytes: 64 * 1024 * 1024,
             worker_threads: 2,
+            stall_max: STALL_MAX,
+            #[cfg(test)]
+            no_workers: false,
+            #[cfg(test)]
+            stall: Arc::default(),
             #[cfg(test)]
             skip_fsync: false,
         }
@@ -79,7 +98,7 @@ impl Default for EmbeddedOptions {
 pub struct Stats {
     /// Fsyncs of commits; one serves a whole group.
     pub fsyncs: u64,
-    /// Time that they took together.
+    /// Time that they took together, the write before each included.
     pub fsync_time: Duration,
     /// Commits answered with `Ok`.
     pub commits: u64,
@@ -87,7 +106,7 @@ pub struct Stats {
     pub position: u64,
 }
 
-/// The engine. Dropping it closes it in order, which waits for the commits in the queue.
+/// The engine. Dropping it closes it in order, which waits for the commits in the queue, unless the disk hangs.
 #[derive(Debug)]
 pub struct Embedded {
     shared: Arc<Shared>,
@@ -101,6 +120,13 @@ struct Shared {
     published: RwLock<Arc<EmbeddedSnapshot>>,
     stopped: AtomicBool,
     stop_reason: Mutex<String>,
+    /// A write that does not end holds the writer.
+    is_hung: AtomicBool,
+    hung: Notify,
+    /// When the store was opened.
+    opened: Instant,
+    /// Milliseconds after `opened` at which the group under way was begun, and one; 0: none is.
+    begun_ms: AtomicU64,
     fsyncs: AtomicU64,
     fsync_us: AtomicU64,
     commits: AtomicU64,
@@ -142,11 +168,16 @@ impl Embedded {
     /// `Unavailable`. Idempotent; returns when the files are closed, but for snapshots that still live.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
-        if let Some(requests) = &self.requests
-            && requests.send(Request::Close { done }).await.is_ok()
-        {
-            drop(closed.await);
-        }
+        let hung = self.shared.hung.notified();
+        let Some(requests) = self.requests.as_ref().filter(|_| !self.shared.is_hung()) else {
+            return;
+        };
+        let close = async {
+            if requests.send(Request::Close { done }).await.is_ok() {
+                drop(closed.await);
+            }
+        };
+        tokio::select! { () = close => {}, () = hung => {} }
     }
 }
 
@@ -154,12 +185,66 @@ impl Drop for Embedded {
     fn drop(&mut self) {
         drop(self.requests.take());
         for thread in self.threads.lock().drain(..) {
-            drop(thread.join());
+            if self.shared.wait_for(&thread) {
+                drop(thread.join());
+            }
         }
     }
 }
 
 impl Shared {
+    fn new(first: EmbeddedSnapshot, position: u64) -> Self {
+        Self {
+            published: RwLock::new(Arc::new(first)),
+            stopped: AtomicBool::new(false),
+            stop_reason: Mutex::default(),
+            is_hung: AtomicBool::new(false),
+            hung: Notify::new(),
+            opened: writer::now(),
+            begun_ms: AtomicU64::new(0),
+            fsyncs: AtomicU64::new(0),
+            fsync_us: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            position: AtomicU64::new(position),
+        }
+    }
+
+    /// The writer has begun a group.
+    fn begin(&self) {
+        let ms = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.begun_ms.store(ms + 1, Ordering::Release);
+    }
+
+    /// The writer is idle.
+    fn end(&self) {
+        self.begun_ms.store(0, Ordering::Release);
+    }
+
+    /// How long the group under way has been.
+    fn under_way(&self) -> Option<Duration> {
+        let begun = self.begun_ms.load(Ordering::Acquire).checked_sub(1)?;
+        Some(self.opened.elapsed().saturating_sub(Duration::from_millis(begun)))
+    }
+
+    fn is_hung(&self) -> bool {
+        self.is_hung.load(Ordering::Acquire)
+    }
+
+    /// Stops the engine and lets everyone go who waits for the writer.
+    fn hang(&self, reason: &str) {
+        self.stop(reason);
+        self.is_hung.store(true, Ordering::Release);
+        self.hung.notify_waiters();
+    }
+
+    /// Waits until a thread has ended or the writer hangs; whether it has ended.
+    fn wait_for(&self, thread: &JoinHandle<()>) -> bool {
+        while !thread.is_finished() && !self.is_hung() {
+            std::thread::sleep(JOIN_LOOK);
+        }
+        thread.is_finished()
+    }
+
     fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }
@@ -193,21 +278,30 @@ impl Store for Embedded {
 
     async fn commit(&self, batch: WriteBatch, fences: Vec<Fence>) -> Result<(), CommitError> {
         Limits::PORTABLE.check_commit(&batch, &fences)?;
+        // Before the look at `stopped`, so that it cannot hang in between unnoticed.
+        let hung = self.shared.hung.notified();
         if self.shared.is_stopped() {
             return Err(self.shared.unavailable());
         }
         let (answer, answered) = oneshot::channel();
         let requests = self.requests.as_ref().expect("only drop takes it");
         let request = Request::commit(batch, fences, answer);
-        if requests.send(request).await.is_err() {
-            self.shared.stop("the engine is closed");
-            return Err(self.shared.unavailable());
+        let unknown = || CommitError::Unknown {
+            reason: "the engine stopped while the commit was under way".into(),
+        };
+        let commit = async {
+            if requests.send(request).await.is_err() {
+                return Err(CommitError::Unavailable {
+                    reason: "the engine is closed".into(),
+                });
+            }
+            answered.await.unwrap_or_else(|_| Err(unknown()))
+        };
+        tokio::select! {
+            biased;
+            outcome = commit => outcome,
+            () = hung => Err(unknown()),
         }
-        answered.await.unwrap_or_else(|_| {
-            Err(CommitError::Unknown {
-                reason: "the engine stopped while the commit was under way".into(),
-            })
-        })
     }
 
     fn limits(&self) -> Limits {

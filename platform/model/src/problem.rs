@@ -2,6 +2,7 @@
 //!
 //! A code is stable: apps branch on it. What is wrong in one request stands in `detail`, which may change.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
@@ -317,7 +318,8 @@ impl Problem {
 
     /// The document, members in alphabetical order.
     pub fn to_json(&self) -> String {
-        let mut document = self.members.clone();
+        // Whether the library's map is ordered depends on who else is in the build.
+        let mut document: BTreeMap<String, Value> = self.members.clone().into_iter().collect();
         document.insert(
             "type".into(),
             json!(format!("urn:meridian:problem:{}", self.code)),
@@ -329,7 +331,7 @@ impl Problem {
         if let Some(detail) = &self.detail {
             document.insert("detail".into(), json!(detail));
         }
-        Value::Object(document).to_string()
+        serde_json::to_string(&document).expect("keys are text")
     }
 }
 

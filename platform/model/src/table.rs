@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::{UserId, WorldId};
 use crate::place::{CellId, CountryCode, HomeId, Jurisdiction, NodeId, RegionId};
 use crate::shard::ShardId;
-use crate::version::{Epoch, Generation, Incarnation};
+use crate::start::Start;
+use crate::version::{Epoch, Generation};
 
 /// One version of the whole table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +65,8 @@ pub enum CellState {
 pub struct Node {
     /// The advertised address, `host:port`.
     pub address: String,
-    pub incarnation: Incarnation,
+    /// Its last start that the controllers know.
+    pub start: Start,
 }
 
 /// Who serves a shard, and since which epoch.

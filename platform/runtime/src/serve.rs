@@ -38,7 +38,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Limits {
     /// Connections at once; one more is closed at once.
     pub connections: usize,
-    /// Bytes of a request's headers together.
+    /// Bytes of a request's headers together, as HTTP/2 counts them: with 32 more for each.
     pub header_bytes: u32,
     /// Headers of an HTTP/1.1 request.
     pub headers: usize,
@@ -56,9 +56,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1_024,
-            header_bytes: 32 * 1_024,
+            // A router lets apps send 32 KiB and adds headers of its own.
+            header_bytes: 64 * 1_024,
             headers: 100,
-            h2_streams: 100,
+            // Peers are processes of ours: one router may have this many requests under way with a cell.
+            h2_streams: 1_024,
             handshake: Duration::from_secs(5),
             header_read: Duration::from_secs(15),
             idle: Duration::from_secs(300),

@@ -7,14 +7,21 @@ mod trace;
 
 use std::io::IsTerminal;
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::clock::Clock;
+use crate::tasks::TaskGroup;
+
 pub use trace::{InvalidTraceparent, TraceContext};
+
+/// How often samples of histograms are moved into their buckets.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The filter used when the one that was asked for cannot be read.
 const DEFAULT_FILTER: &str = "info";
@@ -82,9 +89,19 @@ impl MetricsHandle {
         self.0.render()
     }
 
-    /// Moves samples into buckets. Call it now and then where nobody may ever ask, or memory grows.
-    pub fn upkeep(&self) {
-        self.0.run_upkeep();
+    /// Moves samples into buckets every few seconds until the group ends. Every server calls it once as it starts:
+    /// where nobody ever asks, each sample would be kept for ever.
+    pub fn keep_up(&self, clock: Clock, tasks: &TaskGroup) {
+        let (handle, token) = (self.0.clone(), tasks.token());
+        tasks.spawn("metrics-upkeep", async move {
+            while token
+                .run_until_cancelled(clock.sleep(UPKEEP_EVERY))
+                .await
+                .is_some()
+            {
+                handle.run_upkeep();
+            }
+        });
     }
 }
 
@@ -95,13 +112,16 @@ pub fn metrics() -> MetricsHandle {
     MetricsHandle(RECORDER.clone())
 }
 
-fn install() -> PrometheusHandle {
-    use metrics_exporter_prometheus::Matcher;
+fn recorder() -> PrometheusRecorder {
     let seconds = Matcher::Suffix("_seconds".to_owned());
-    let recorder = PrometheusBuilder::new()
+    PrometheusBuilder::new()
         .set_buckets_for_metric(seconds, &SECONDS_BUCKETS)
         .expect("there are buckets")
-        .build_recorder();
+        .build_recorder()
+}
+
+fn install() -> PrometheusHandle {
+    let recorder = recorder();
     let handle = recorder.handle();
     if metrics::set_global_recorder(recorder).is_err() {
         tracing::warn!("another metrics recorder is installed: ours stays empty");
@@ -111,14 +131,44 @@ fn install() -> PrometheusHandle {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn what_is_recorded_is_rendered() {
-        let handle = super::metrics();
+        let handle = metrics();
         metrics::counter!("probe_total", "kind" => "unit").increment(2);
         metrics::histogram!("probe_seconds").record(0.004);
-        let text = super::metrics().render();
+        let text = handle.render();
         assert!(text.contains(r#"probe_total{kind="unit"} 2"#), "{text}");
         assert!(text.contains(r#"probe_seconds_bucket{le="0.005"} 1"#), "{text}");
-        handle.upkeep();
+    }
+
+    /// Whether the samples of a histogram have been counted and let go, which rendering does too.
+    fn is_counted(handle: &MetricsHandle, name: &str) -> bool {
+        let inside = format!("{handle:?}");
+        let (_, counted) = inside.split_once("distributions:").expect("a recorder has them");
+        counted.contains(&format!("{name:?}"))
+    }
+
+    #[tokio::test]
+    async fn histograms_do_not_grow_while_nobody_asks() {
+        let recorder = recorder();
+        let (handle, tasks) = (MetricsHandle(recorder.handle()), TaskGroup::new());
+        let (clock, hand) = Clock::manual(0);
+        metrics::with_local_recorder(&recorder, || {
+            metrics::histogram!("unasked_seconds").record(0.004);
+        });
+        assert!(!is_counted(&handle, "unasked_seconds"), "{handle:?}");
+        handle.keep_up(clock, &tasks);
+        let counted = async {
+            while !is_counted(&handle, "unasked_seconds") {
+                hand.advance(UPKEEP_EVERY);
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), counted)
+            .await
+            .expect("counted without anyone asking");
+        assert!(tasks.shutdown(Duration::from_secs(10)).await);
     }
 }

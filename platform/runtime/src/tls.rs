@@ -23,8 +23,8 @@ pub use error::{Refused, TlsError};
 pub use identity::{Identity, RELOAD_EVERY};
 pub use public::PublicIdentity;
 pub use spiffe::{InvalidSpiffeId, SpiffeId, SpiffeKind};
-pub use verify::Expect;
 pub(crate) use verify::ends_s as certificate_ends_s;
+pub use verify::{Expect, peer_certificate_left};
 
 use platform_model::WorldId;
 

@@ -38,12 +38,14 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct Apps {
     pub listen: String,
+    /// Where apps reach it, `host:port`; empty: what was bound.
+    pub advertise: String,
     /// Folder with `cert.pem` and `key.pem`, read again when they change.
     pub certificate_dir: PathBuf,
     pub connections_max: usize,
     pub streams_max: u32,
     pub handshake_timeout: HumanDuration,
-    /// For a head to arrive, and the longest pause between two requests over HTTP/1.1.
+    /// For a head to arrive, and the longest pause between two requests over HTTP/1.1; over HTTP/2 for the first.
     pub header_timeout: HumanDuration,
     /// For an HTTP/2 connection without requests.
     pub idle_timeout: HumanDuration,
@@ -60,6 +62,8 @@ pub struct Apps {
 #[serde(default, deny_unknown_fields)]
 pub struct Internal {
     pub listen: String,
+    /// Where others of the world reach it, `host:port`; empty: what was bound.
+    pub advertise: String,
     /// Folder with `ca.pem`, `cert.pem` and `key.pem`, read again when they change.
     pub identity_dir: PathBuf,
     pub reload_every: HumanDuration,
@@ -75,6 +79,7 @@ pub struct Nodes {
     pub request_deadline: HumanDuration,
     /// The deadline of requests whose body streams.
     pub upload_deadline: HumanDuration,
+    /// Longest pause inside an answer, whether the node or the app makes it.
     pub answer_idle_timeout: HumanDuration,
 }
 
@@ -145,6 +150,7 @@ impl Default for Apps {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8443".into(),
+            advertise: String::new(),
             certificate_dir: "public".into(),
             connections_max: 4_096,
             streams_max: 100,
@@ -163,6 +169,7 @@ impl Default for Internal {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:0".into(),
+            advertise: String::new(),
             identity_dir: "identity".into(),
             reload_every: seconds(10),
         }
@@ -224,8 +231,8 @@ pub struct InvalidSetting {
 
 /// Replay bodies are held in memory for each request in flight.
 const REPLAY_BYTES_MAX: u64 = 1024 * 1024;
-/// hyper reads no smaller heads.
-const HEADER_BYTES: std::ops::RangeInclusive<u64> = 8 * 1024..=256 * 1024;
+/// hyper reads no smaller heads; nodes take 64 KiB, with what the router adds.
+const HEADER_BYTES: std::ops::RangeInclusive<u64> = 8 * 1024..=60 * 1024;
 
 impl Config {
     /// The world, once every setting has been looked at.
@@ -245,10 +252,17 @@ impl Config {
             return refuse(key, "at least 1");
         }
         if !HEADER_BYTES.contains(&self.apps.header_max.0) {
-            return refuse("apps.header_max", "8KiB to 256KiB");
+            return refuse("apps.header_max", "8KiB to 60KiB");
         }
         if self.apps.replay_body_max.0 > REPLAY_BYTES_MAX.min(self.apps.body_max.0) {
             return refuse("apps.replay_body_max", "at most 1MiB and at most `apps.body_max`");
+        }
+        let advertised = [
+            ("apps.advertise", &self.apps.advertise),
+            ("internal.advertise", &self.internal.advertise),
+        ];
+        if let Some((key, _)) = advertised.into_iter().find(|(_, text)| !is_reachable(text)) {
+            return refuse(key, "`host:port`, or empty for what is bound");
         }
         if self.controllers.is_empty() {
             return refuse("controllers", "name at least one controller, `host:port`");
@@ -276,6 +290,7 @@ impl Config {
                 header_bytes_max: size(apps.header_max),
                 header_timeout: apps.header_timeout.0,
                 idle_timeout: apps.idle_timeout.0,
+                unread_timeout: self.nodes.answer_idle_timeout.0,
                 streams_max: apps.streams_max,
                 linger_bytes_max: apps.body_max.0,
             },
@@ -296,61 +311,18 @@ impl Config {
     }
 }
 
+/// An address to give to others; empty is one too, the bound address.
+fn is_reachable(text: &str) -> bool {
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port != 0);
+    text.is_empty()
+        || text
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && is_port(port))
+}
+
 fn size(bytes: HumanSize) -> usize {
     usize::try_from(bytes.0).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn good() -> Config {
-        Config {
-            world: "a".repeat(64),
-            controllers: vec!["127.0.0.1:1".into()],
-            ..Config::default()
-        }
-    }
-
-    #[test]
-    fn the_default_file_is_pinned() {
-        let mut config = Config::default();
-        config.log.format = LogFormat::Json;
-        assert_eq!(
-            platform_runtime::config::print(&config),
-            include_str!("default.toml")
-        );
-    }
-
-    #[test]
-    fn a_setting_that_cannot_be_is_named() {
-        assert!(good().check().is_ok());
-        let key = |change: fn(&mut Config)| {
-            let mut config = good();
-            change(&mut config);
-            config.check().expect_err("refused").key
-        };
-        assert_eq!(key(|c| c.world.clear()), "world");
-        assert_eq!(key(|c| c.controllers.clear()), "controllers");
-        assert_eq!(
-            key(|c| c.nodes.in_flight_per_cell_max = 0),
-            "nodes.in_flight_per_cell_max"
-        );
-        assert_eq!(key(|c| c.apps.header_max = HumanSize(1)), "apps.header_max");
-        assert_eq!(
-            key(|c| c.apps.replay_body_max = kib(2_048)),
-            "apps.replay_body_max"
-        );
-        assert_eq!(key(|c| c.cors.origins = vec!["*".into()]), "cors.origins");
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_by_name() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let file = dir.path().join("router.toml");
-        std::fs::write(&file, "[apps]\nlissten = \"x\"\n").expect("written");
-        let error =
-            platform_runtime::config::load::<Config>(Some(&file), "ROUTERD", &[]).expect_err("unknown");
-        assert!(error.to_string().contains("lissten"), "{error}");
-    }
-}
+mod tests;

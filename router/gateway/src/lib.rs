@@ -5,7 +5,9 @@
 //! request. Start with [`service`] for the way of one request, [`forward`] for attempts, [`run`] for the process.
 
 #[cfg(all(feature = "failpoints", not(debug_assertions)))]
-compile_error!("`failpoints` plants faults: it is never part of a release build. Build it with the dev profile.");
+compile_error!(
+    "`failpoints` plants faults: it is never part of a release build. Build it with the dev profile."
+);
 
 pub mod answer;
 pub mod apps;

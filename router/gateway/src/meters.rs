@@ -81,10 +81,15 @@ pub fn token_refused(reason: &'static str) {
 }
 
 /// The table held, and how old it is.
-pub fn table(generation: u64, age_ms: u64, overrides: usize) {
+pub fn table(generation: u64, age_ms: Option<u64>, overrides: usize) {
     gauge!("router_table_generation").set(generation as f64);
-    gauge!("router_table_age_ms").set(age_ms as f64);
+    gauge!("router_table_age_ms").set(shown_age(age_ms));
     gauge!("router_overrides").set(overrides as f64);
+}
+
+/// A table that no controller ever confirmed is older than any bound, never fresh.
+fn shown_age(age_ms: Option<u64>) -> f64 {
+    age_ms.map_or(f64::INFINITY, |age_ms| age_ms as f64)
 }
 
 /// Connections of apps.
@@ -95,4 +100,25 @@ pub fn connections(open: usize) {
 /// A connection that was refused or broke before its first request.
 pub fn connection_refused(reason: &'static str) {
     counter!("router_connections_refused_total", "reason" => reason).increment(1);
+}
+
+/// A connection that we ended without its app.
+pub fn connection_cut(reason: &'static str) {
+    counter!("router_connections_cut_total", "reason" => reason).increment(1);
+}
+
+/// An answer that stopped on its way, at the node or at the app.
+pub fn answer_cut(reason: &'static str) {
+    counter!("router_answers_cut_total", "reason" => reason).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_nobody_confirmed_is_not_fresh() {
+        assert!(shown_age(None) > 1e18);
+        assert!((shown_age(Some(5)) - 5.0).abs() < f64::EPSILON);
+    }
 }

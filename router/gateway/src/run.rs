@@ -14,7 +14,7 @@ use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
 use platform_runtime::serve::ServeError;
 use platform_runtime::telemetry;
-use platform_runtime::tls::{Identity, PublicIdentity, TlsError};
+use platform_runtime::tls::{Identity, PublicIdentity, SpiffeKind, TlsError};
 use platform_token::Verifier;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
 use router_table::Overrides;
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use crate::apps;
 use crate::config::{Config, InvalidSetting};
 use crate::faults::Faults;
-use crate::internal::{self, Inside};
+use crate::internal::{self, Advertised, Inside};
 use crate::meters::{CellMeters, DOOR};
 use crate::request::cors::Cors;
 use crate::service::Door;
@@ -33,6 +33,8 @@ use crate::upstream::pool::PoolSettings;
 
 /// The copy of the routing table in the data directory.
 const TABLE_FILE: &str = "table.copy";
+/// The last ends of the ledger that the router was told, beside it.
+const HEADS_FILE: &str = "ledger-heads";
 /// For everything but requests to end.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -45,6 +47,8 @@ pub enum StartError {
     DataDir(#[from] DataDirError),
     #[error("the router's certificate cannot be used")]
     Identity(#[source] TlsError),
+    #[error("the certificate is of {found}, not of a router")]
+    NotARouter { found: String },
     #[error("the certificate for apps cannot be used")]
     Public(#[source] TlsError),
     #[error(transparent)]
@@ -55,10 +59,11 @@ pub enum StartError {
 
 /// A router that serves.
 pub struct Running {
-    /// Where apps connect.
+    /// Where the listener for apps is bound.
     pub apps: SocketAddr,
-    /// Health and metrics.
+    /// Where the one for health and metrics is.
     pub internal: SocketAddr,
+    pub advertised: Advertised,
     pub known: Arc<Known>,
     draining: Arc<AtomicBool>,
     drain_within: Duration,
@@ -76,14 +81,17 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let lock = data_dir::lock(&config.data_dir)?;
     let tasks = TaskGroup::new();
     let identity = Identity::load(&config.internal.identity_dir, &world).map_err(StartError::Identity)?;
+    check_identity(&identity)?;
     let certificate = PublicIdentity::load(&config.apps.certificate_dir).map_err(StartError::Public)?;
     let apps = addresses::bind(&config.data_dir, "apps", &config.apps.listen).await?;
     let internal = addresses::bind(&config.data_dir, "internal", &config.internal.listen).await?;
+    telemetry::metrics().keep_up(clock.clone(), &tasks);
     identity.watch(config.internal.reload_every.0, clock.clone(), &tasks);
     certificate.watch(config.internal.reload_every.0, clock.clone(), &tasks);
     let follow = Follow {
         controllers: config.controllers.clone(),
         cache: config.data_dir.join(TABLE_FILE),
+        heads: config.data_dir.join(HEADS_FILE),
     };
     let followed = follow::start(follow, identity.clone(), clock.clone(), &tasks)?;
     let parts = Parts {
@@ -97,6 +105,17 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     Ok(parts.open(config, apps, internal))
 }
 
+/// Nodes take requests of apps from routers only, and law goes by the region of a router's certificate.
+fn check_identity(identity: &Identity) -> Result<(), StartError> {
+    let id = identity.spiffe_id();
+    match id.kind {
+        SpiffeKind::Router(_) => Ok(()),
+        _ => Err(StartError::NotARouter {
+            found: id.to_string(),
+        }),
+    }
+}
+
 struct Parts {
     identity: Identity,
     certificate: PublicIdentity,
@@ -108,8 +127,21 @@ struct Parts {
 
 impl Parts {
     fn open(self, config: &Config, apps: TcpListener, internal: TcpListener) -> Running {
-        let metrics = telemetry::metrics();
         let known = self.known(config);
+        let running = Running {
+            apps: bound(&apps),
+            internal: bound(&internal),
+            advertised: Advertised {
+                apps: advertised(&config.apps.advertise, &apps),
+                internal: advertised(&config.internal.advertise, &internal),
+            },
+            known: Arc::clone(&known),
+            draining: Arc::default(),
+            drain_within: config.drain.within.0,
+            app_tasks: self.tasks.child(),
+            tasks: self.tasks,
+            _lock: self.lock,
+        };
         let door = Arc::new(Door {
             known: Arc::clone(&known),
             verifier: Verifier::new(config.tokens.cache_entries_max),
@@ -119,31 +151,19 @@ impl Parts {
             header_bytes_max: config.apps.header_max.0,
             meters: CellMeters::named(DOOR),
             faults: Faults::new(config.controllers.clone(), self.identity.clone()),
+            tasks: running.app_tasks.clone(),
         });
-        let running = Running {
-            apps: bound(&apps),
-            internal: bound(&internal),
-            known: Arc::clone(&known),
-            draining: Arc::default(),
-            drain_within: config.drain.within.0,
-            app_tasks: self.tasks.child(),
-            tasks: self.tasks,
-            _lock: self.lock,
-        };
         let inside = Arc::new(Inside {
             known,
-            metrics,
+            heads: self.followed.heads,
+            metrics: telemetry::metrics(),
+            advertised: running.advertised.clone(),
             draining: Arc::clone(&running.draining),
         });
         internal::serve(internal, self.identity, inside, &running.tasks);
-        apps::listener::serve(
-            apps,
-            self.certificate,
-            config.listener_limits(),
-            door,
-            &running.app_tasks,
-        );
-        tracing::info!(apps = %running.apps, internal = %running.internal, "the router serves");
+        let limits = config.listener_limits();
+        apps::listener::serve(apps, self.certificate, limits, door, &running.app_tasks);
+        running.announce();
         running
     }
 
@@ -154,9 +174,10 @@ impl Parts {
             clock: self.clock.clone(),
             tasks: self.tasks.clone(),
             connections_per_node: config.nodes.connections_per_node,
+            in_flight_per_cell_max: config.nodes.in_flight_per_cell_max,
             connect_timeout: config.nodes.connect_timeout.0,
         };
-        let upstreams = Arc::new(Upstreams::new(settings, config.nodes.in_flight_per_cell_max));
+        let upstreams = Arc::new(Upstreams::new(settings));
         let life_ms = u64::try_from(config.learned.life.0.as_millis()).unwrap_or(u64::MAX);
         let overrides = Overrides::new(config.learned.entries_max, life_ms);
         let known = Arc::new(Known::new(
@@ -174,7 +195,20 @@ fn bound(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("a bound listener has an address")
 }
 
+fn advertised(setting: &str, listener: &TcpListener) -> String {
+    if setting.is_empty() {
+        bound(listener).to_string()
+    } else {
+        setting.to_owned()
+    }
+}
+
 impl Running {
+    fn announce(&self) {
+        let Advertised { apps, internal } = &self.advertised;
+        tracing::info!(%apps, %internal, apps_bound = %self.apps, internal_bound = %self.internal, "the router serves");
+    }
+
     /// Ends: no new connections, then the requests under way, then everything else. `false` if some of it did not
     /// end in time and was dropped.
     pub async fn drain(self) -> bool {

@@ -9,13 +9,15 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use platform_model::{Code, Problem};
+use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_token::Verifier;
 use router_table::{Decision, Door as PathDoor, RequestHead, Route, RouteClass, decide};
 
 use crate::answer::{self, OutBody};
+use crate::apps::Activity;
 use crate::faults::Faults;
-use crate::forward::{self, ForwardLimits, Outbound};
+use crate::forward::{self, ForwardLimits, Means, Outbound};
 use crate::meters::{self, CellMeters};
 use crate::request::cors::Cors;
 use crate::request::{caller, headers};
@@ -36,6 +38,8 @@ pub struct Door {
     /// For answers that no cell gave.
     pub meters: CellMeters,
     pub faults: Faults,
+    /// Where answers that stream are watched.
+    pub tasks: TaskGroup,
 }
 
 /// What is known of one request while it is answered, for log and metrics.
@@ -49,14 +53,20 @@ struct Note {
 }
 
 impl Door {
-    /// Answers one request. `refused` ends if the framing of this request is found bad, in its head or under way.
-    pub async fn answer(&self, request: Request<Incoming>, refused: impl Future<Output = Code>) -> Answer {
+    /// Answers one request that came on the connection of `app`. `refused` ends if the framing of this request is
+    /// found bad, in its head or under way.
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        refused: impl Future<Output = Code>,
+        app: &Arc<Activity>,
+    ) -> Answer {
         let (parts, body) = request.into_parts();
         let mut note = Note::new(&self.clock, &parts);
         let outcome = tokio::select! {
             biased;
             code = refused => Err(Box::new(Problem::new(code))),
-            outcome = self.outcome(&mut note, &parts, body) => outcome,
+            outcome = self.outcome(&mut note, &parts, body, app) => outcome,
         };
         let mut response = outcome.unwrap_or_else(|problem| {
             meters::refused(problem.code);
@@ -64,10 +74,16 @@ impl Door {
         });
         self.stamp(&note, parts.headers.get(header::ORIGIN), &mut response);
         self.count(&note, &response);
-        response
+        response.map(|body| body.held_by(app))
     }
 
-    async fn outcome(&self, note: &mut Note, parts: &Parts, body: Incoming) -> Result<Answer, Refusal> {
+    async fn outcome(
+        &self,
+        note: &mut Note,
+        parts: &Parts,
+        body: Incoming,
+        app: &Arc<Activity>,
+    ) -> Result<Answer, Refusal> {
         let host = headers::check(parts, self.header_bytes_max)?;
         if let Some(answer) = self.cors.preflight(&parts.method, &parts.headers) {
             return Ok(answer);
@@ -76,8 +92,15 @@ impl Door {
         self.faults.before_routing().await?;
         let route = self.route(note, &snapshot, parts, &host)?;
         note.cell = Some(Arc::clone(&snapshot.pool(route.place.node).cell));
-        let shared = (&*self.known, &*snapshot);
-        Outbound::new(shared, (self.limits, &self.clock), parts, &host, &note.id)?
+        let means = Means {
+            known: &self.known,
+            snapshot: &snapshot,
+            limits: self.limits,
+            clock: &self.clock,
+            tasks: &self.tasks,
+            app,
+        };
+        Outbound::new(means, parts, &host, &note.id)?
             .run(body, route)
             .await
     }

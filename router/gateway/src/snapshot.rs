@@ -134,6 +134,6 @@ impl Known {
         let mut overrides = self.overrides.write();
         overrides.expire(now_ms);
         let generation = self.snapshot.load().table.generation().0;
-        meters::table(generation, self.age_ms().unwrap_or(0), overrides.len());
+        meters::table(generation, self.age_ms(), overrides.len());
     }
 }

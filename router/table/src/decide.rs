@@ -357,7 +357,7 @@ mod tests {
             .expect("forwarded")
             .place
             .shard;
-        let node = "eu-west-1/0".parse().expect("a node");
+        let node = "eu-central-2/0".parse().expect("a node");
         let moved = Moved {
             shard: table.shard(shard).clone(),
             epoch: Epoch(9),
@@ -370,7 +370,7 @@ mod tests {
                 node_of(&table, &at(999)),
                 at(999).route().expect("forwarded").learned
             ),
-            ("eu-west-1/0".into(), true)
+            ("eu-central-2/0".into(), true)
         );
         assert_eq!(node_of(&table, &at(1_000)), "eu-central-1/0");
     }

@@ -5,11 +5,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use platform_model::{Epoch, NodeId, ShardId};
+use platform_model::{Epoch, NodeId, RegionId, ShardId};
 
 use crate::decision::Place;
 use crate::hash::node_key;
-use crate::table::{ShardIndex, Table};
+use crate::table::{NodeIndex, ShardIndex, Table};
 
 /// What a node says in its `421`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,13 @@ pub enum RefusedOverride {
     OtherShard { asked: ShardId, said: ShardId },
     #[error("the table does not know node {0}")]
     UnknownNode(NodeId),
+    /// A shard stands in its home's region, and no node can say otherwise.
+    #[error("{node} stands in {found:?}, {shard} may be served in its home's region only")]
+    OutsideHome {
+        shard: ShardId,
+        node: NodeId,
+        found: Option<RegionId>,
+    },
     /// Neither a later epoch than the one held nor the node that the table names.
     #[error("{said} at {node} is not later than {held}")]
     NotLater { node: NodeId, said: Epoch, held: Epoch },
@@ -76,7 +83,8 @@ impl Overrides {
         let entry = self.entries.get(&table.shard_key(shard))?;
         let held = table.place(shard).map_or(Epoch(0), |place| place.epoch);
         let node = table.node_of_key(entry.node)?;
-        (entry.expires_ms > now_ms && entry.epoch > held).then_some(Place {
+        let is_good = entry.expires_ms > now_ms && entry.epoch > held && stands_at_home(table, shard, node);
+        is_good.then_some(Place {
             shard,
             node,
             epoch: entry.epoch,
@@ -106,6 +114,14 @@ impl Overrides {
         let Some(node) = table.node_index(&moved.node) else {
             return Err(RefusedOverride::UnknownNode(moved.node));
         };
+        if !stands_at_home(table, asked, node) {
+            let found = table.node(node).region.clone();
+            return Err(RefusedOverride::OutsideHome {
+                shard: moved.shard,
+                node: moved.node,
+                found,
+            });
+        }
         let named = table.place(asked);
         let learned = self.find(table, asked, now_ms);
         let held = learned.or(named).map_or(Epoch(0), |place| place.epoch);
@@ -159,6 +175,16 @@ impl Overrides {
     }
 }
 
+/// Whether the node's cell stands in the region of the shard's home, as placement has it for everyone.
+fn stands_at_home(table: &Table, shard: ShardIndex, node: NodeIndex) -> bool {
+    match table.shard(shard) {
+        ShardId::Root { home, .. } | ShardId::Keys { home } => {
+            table.node(node).region.as_ref() == Some(&home.region)
+        }
+        ShardId::Directory { .. } => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,12 +213,12 @@ mod tests {
             Err(RefusedOverride::UnknownNode(_))
         ));
         assert!(matches!(
-            learn(1, "eu-west-1/0"),
+            learn(1, "eu-central-2/0"),
             Err(RefusedOverride::NotLater { .. })
         ));
-        assert_eq!(learn(4, "eu-west-1/0").expect("later").epoch, Epoch(4));
+        assert_eq!(learn(4, "eu-central-2/0").expect("later").epoch, Epoch(4));
         assert!(matches!(
-            learn(4, "us-east-1/0"),
+            learn(4, "eu-central-2/0"),
             Err(RefusedOverride::NotLater { .. })
         ));
         assert_eq!(
@@ -206,9 +232,38 @@ mod tests {
     }
 
     #[test]
+    fn a_moved_out_of_the_homes_region_is_not_followed() {
+        let (table, mut overrides) = (table(), Overrides::new(8, 1_000));
+        for elsewhere in ["us-east-1/0", "eu-west-1/0"] {
+            let said = moved(&table, 0, 9, elsewhere);
+            let refused = overrides.learn(&table, ShardIndex(0), said, 0);
+            assert!(
+                matches!(refused, Err(RefusedOverride::OutsideHome { .. })),
+                "{refused:?}"
+            );
+        }
+        assert!(overrides.is_empty());
+    }
+
+    #[test]
+    fn what_was_learned_of_a_cell_that_is_elsewhere_by_now_is_not_used() {
+        let (old, mut overrides) = (table(), Overrides::new(8, 1_000));
+        let said = moved(&old, 0, 4, "eu-central-2/0");
+        overrides.learn(&old, ShardIndex(0), said, 0).expect("later");
+        let mut world = sample::world();
+        let cell = world
+            .cells
+            .get_mut(&"eu-central-2".parse().expect("a cell"))
+            .expect("known");
+        cell.region = sample::region("us-east");
+        let new = Table::compile(&world, &sample::region("eu-west"));
+        assert_eq!(overrides.find(&new, ShardIndex(0), 0), None);
+    }
+
+    #[test]
     fn a_moved_about_another_shard_is_not_followed() {
         let (table, mut overrides) = (table(), Overrides::new(8, 1_000));
-        let said = moved(&table, 1, 9, "eu-west-1/0");
+        let said = moved(&table, 1, 9, "eu-central-2/0");
         assert!(matches!(
             overrides.learn(&table, ShardIndex(0), said, 0),
             Err(RefusedOverride::OtherShard { .. })
@@ -219,7 +274,7 @@ mod tests {
     fn the_table_wins_once_it_is_as_late() {
         let (old, mut overrides) = (table(), Overrides::new(8, 1_000));
         overrides
-            .learn(&old, ShardIndex(0), moved(&old, 0, 4, "eu-west-1/0"), 0)
+            .learn(&old, ShardIndex(0), moved(&old, 0, 4, "eu-central-2/0"), 0)
             .expect("later");
         let mut world = sample::world();
         world
@@ -236,7 +291,7 @@ mod tests {
         let (table, mut overrides) = (table(), Overrides::new(3, 1_000));
         for round in 0..10u64 {
             for shard in 0..8u32 {
-                let said = moved(&table, shard, 10 + round, "eu-west-1/0");
+                let said = moved(&table, shard, 10 + round, "eu-central-2/0");
                 overrides
                     .learn(&table, ShardIndex(shard), said, round)
                     .expect("later");

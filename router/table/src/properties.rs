@@ -50,6 +50,7 @@ proptest! {
         (host, path, home) in (host(), path(), home()),
         (user, key) in (any::<u128>(), any::<Option<u64>>()),
         (now_ms, epoch, shard) in (any::<u64>(), any::<u64>(), 0..24u32),
+        node in prop_oneof![Just("us-east-1/0"), Just("eu-central-2/0"), Just("eu-west-1/0")],
     ) {
         let table = Table::compile(&sample::world(), &sample::region("eu-west"));
         let mut overrides = Overrides::new(4, 1_000);
@@ -57,7 +58,7 @@ proptest! {
         let said = Moved {
             shard: table.shard(asked).clone(),
             epoch: Epoch(epoch),
-            node: "us-east-1/0".parse().expect("a node"),
+            node: node.parse().expect("a node"),
         };
         let _ = overrides.learn(&table, asked, said, 5);
         let user = UserId::from_uuid(Uuid::from_u128(user));
@@ -71,9 +72,10 @@ proptest! {
         prop_assert_eq!(&decision, &decide(&table, &overrides, &head, now_ms));
         if let Decision::Forward(route) = decision {
             // A forwarded request is always about a shard of the home that was asked for, at an epoch not older
-            // than the table's, and nothing learned outlives its time.
+            // than the table's, at a node of the home's region, and nothing learned outlives its time.
             let named = table.place(route.place.shard).expect("placed");
             prop_assert!(route.place.epoch >= named.epoch);
+            prop_assert_eq!(&table.node(route.place.node).region, &table.node(named.node).region);
             prop_assert!(!route.learned || now_ms < 1_005);
             prop_assert!(route.learned || route.place == named);
         }

@@ -2,14 +2,14 @@
 
 use platform_model::{
     Cell, CellState, Epoch, Generation, Home, HomeId, Incarnation, Node, NodeId, RegionId, RoutingTable,
-    ShardId, ShardRoute, WorldId,
+    ShardId, ShardRoute, Start, WorldId,
 };
 
 pub fn region(name: &str) -> RegionId {
     name.parse().expect("a region")
 }
 
-/// Three homes with 8 root shards each, one node a cell, all at epoch 1.
+/// Three homes with 8 root shards each, one node a cell, all at epoch 1; and `eu-central-2`, which has no shard.
 pub fn world() -> RoutingTable {
     let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
     table.generation = Generation(1);
@@ -24,20 +24,7 @@ pub fn world() -> RoutingTable {
         let home: HomeId = home.parse().expect("a home");
         let node: NodeId = format!("{}-1/0", home.region).parse().expect("a node");
         let host = format!("{}.meridian.test", home.host_label());
-        table.cells.insert(
-            node.cell.clone(),
-            Cell {
-                region: home.region.clone(),
-                state: CellState::Open,
-            },
-        );
-        table.nodes.insert(
-            node.clone(),
-            Node {
-                address: "127.0.0.1:1".into(),
-                incarnation: Incarnation(1),
-            },
-        );
+        insert(&mut table, &node, &home.region);
         for index in 0..8 {
             let route = ShardRoute {
                 node: node.clone(),
@@ -60,5 +47,25 @@ pub fn world() -> RoutingTable {
             },
         );
     }
+    let spare = "eu-central-2/0".parse().expect("a node");
+    insert(&mut table, &spare, &region("eu-central"));
     table
+}
+
+/// A node and its cell.
+fn insert(table: &mut RoutingTable, node: &NodeId, region: &RegionId) {
+    let cell = Cell {
+        region: region.clone(),
+        state: CellState::Open,
+    };
+    table.cells.insert(node.cell.clone(), cell);
+    let entry = Node {
+        address: "127.0.0.1:1".into(),
+        start: Start {
+            incarnation: Incarnation(1),
+            copy: 7,
+            process: 8,
+        },
+    };
+    table.nodes.insert(node.clone(), entry);
 }

@@ -11,6 +11,9 @@ use crate::record::PrimaryKey;
 use crate::root_tx::RootTx;
 use crate::stored::{self, BlobManifest};
 
+/// Parts that are fetched at once.
+const READ_PARTS: usize = 16;
+
 /// What is known of a blob without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlobInfo {
@@ -109,12 +112,15 @@ async fn parts(tx: &RootTx, manifest: &BlobManifest, numbers: Range<u64>) -> Res
         .map(|number| keys::part(tx, &manifest.upload, number))
         .collect();
     let mut bytes = Vec::with_capacity(keys.len() * PART_BYTES);
-    for part in tx.get_many(LAYER, &keys).await? {
-        let (_, part) = part.ok_or(LayerError::Damaged {
-            layer: LAYER,
-            what: "a part is not there",
-        })?;
-        bytes.extend(part);
+    // A few at a time: sealed and opened, each part is in memory twice more.
+    for some in keys.chunks(READ_PARTS) {
+        for part in tx.get_many(LAYER, some).await? {
+            let (_, part) = part.ok_or(LayerError::Damaged {
+                layer: LAYER,
+                what: "a part is not there",
+            })?;
+            bytes.extend(part);
+        }
     }
     Ok(bytes)
 }

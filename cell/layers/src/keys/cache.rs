@@ -15,7 +15,18 @@ pub struct KeyCache {
     clock: Clock,
     capacity: usize,
     life: Duration,
-    opened: Mutex<HashMap<UserId, Opened>>,
+    held: Mutex<Held>,
+}
+
+/// The state of a cache at a miss. What was opened on account of it is taken only if nothing was forgotten since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Miss(u64);
+
+#[derive(Default)]
+struct Held {
+    opened: HashMap<UserId, Opened>,
+    /// Raised whenever something is forgotten on purpose.
+    generation: u64,
 }
 
 struct Opened {
@@ -31,44 +42,60 @@ impl KeyCache {
             clock,
             capacity: capacity.max(1),
             life,
-            opened: Mutex::new(HashMap::new()),
+            held: Mutex::default(),
         }
     }
 
-    pub fn get(&self, user: UserId) -> Option<UserKey> {
+    /// The person's key.
+    ///
+    /// # Errors
+    /// [`Miss`], to be shown to [`KeyCache::put`] by who then opens the key. Taken before the key shard is read.
+    pub fn get(&self, user: UserId) -> Result<UserKey, Miss> {
         let now = self.clock.monotonic();
-        let mut opened = self.opened.lock();
-        let fresh = opened
+        let mut held = self.held.lock();
+        let fresh = held
+            .opened
             .get(&user)
             .filter(|one| now < one.at + self.life)
             .map(|one| one.key.clone());
-        if fresh.is_none() {
-            opened.remove(&user);
+        if let Some(key) = fresh {
+            return Ok(key);
         }
-        fresh
+        held.opened.remove(&user);
+        Err(Miss(held.generation))
     }
 
-    pub fn put(&self, user: UserId, key: UserKey) {
+    /// Keeps a key that was opened after `miss`. Not if anything was forgotten since: it may be this one, destroyed while
+    /// it was on its way.
+    pub fn put(&self, user: UserId, key: UserKey, miss: Miss) {
         let at = self.clock.monotonic();
-        let mut opened = self.opened.lock();
-        if opened.len() >= self.capacity && !opened.contains_key(&user) {
-            make_room(&mut opened, at, self.life);
+        let mut held = self.held.lock();
+        if held.generation != miss.0 {
+            return;
         }
-        opened.insert(user, Opened { key, at });
+        if held.opened.len() >= self.capacity && !held.opened.contains_key(&user) {
+            make_room(&mut held.opened, at, self.life);
+        }
+        held.opened.insert(user, Opened { key, at });
     }
 
-    /// To be called when a key is destroyed or its shard leaves this node.
+    /// To be called when a key is destroyed, after its shard has said so.
     pub fn forget(&self, user: UserId) {
-        self.opened.lock().remove(&user);
+        let mut held = self.held.lock();
+        held.generation += 1;
+        held.opened.remove(&user);
     }
 
+    /// To be called when a key shard leaves this node.
     pub fn clear(&self) {
-        self.opened.lock().clear();
+        let mut held = self.held.lock();
+        held.generation += 1;
+        held.opened.clear();
     }
 
     /// Keys held now, expired ones included.
     pub fn len(&self) -> usize {
-        self.opened.lock().len()
+        self.held.lock().opened.len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -98,15 +125,25 @@ mod tests {
         UserId::from_uuid(Uuid::from_u128(n))
     }
 
+    fn add(cache: &KeyCache, n: u128) {
+        if let Err(miss) = cache.get(user(n)) {
+            cache.put(user(n), UserKey::generate(), miss);
+        }
+    }
+
+    fn has(cache: &KeyCache, n: u128) -> bool {
+        cache.get(user(n)).is_ok()
+    }
+
     #[test]
     fn a_key_is_forgotten_after_its_time() {
         let (clock, hand) = Clock::manual(0);
         let cache = KeyCache::new(clock, 8, Duration::from_secs(60));
-        cache.put(user(1), UserKey::generate());
+        add(&cache, 1);
         hand.advance(Duration::from_secs(59));
-        assert!(cache.get(user(1)).is_some());
+        assert!(has(&cache, 1));
         hand.advance(Duration::from_secs(1));
-        assert!(cache.get(user(1)).is_none());
+        assert!(!has(&cache, 1));
         assert!(cache.is_empty(), "an expired key stays in memory");
     }
 
@@ -115,12 +152,29 @@ mod tests {
         let (clock, hand) = Clock::manual(0);
         let cache = KeyCache::new(clock, 3, Duration::from_secs(60));
         for n in 0..10 {
-            cache.put(user(n), UserKey::generate());
+            add(&cache, n);
             hand.advance(Duration::from_millis(1));
             assert!(cache.len() <= 3);
         }
-        assert!(cache.get(user(9)).is_some() && cache.get(user(6)).is_none());
+        assert!(has(&cache, 9) && !has(&cache, 6));
         cache.forget(user(9));
-        assert!(cache.get(user(9)).is_none());
+        assert!(!has(&cache, 9));
+    }
+
+    #[test]
+    fn a_key_that_was_destroyed_while_it_was_opened_is_not_kept() {
+        let (clock, _hand) = Clock::manual(0);
+        let cache = KeyCache::new(clock, 8, Duration::from_secs(60));
+        let miss = cache.get(user(1)).expect_err("not there");
+        // Read from the key shard here; destroyed there; forgotten; and only then put.
+        cache.forget(user(1));
+        cache.put(user(1), UserKey::generate(), miss);
+        assert!(!has(&cache, 1));
+        let miss = cache.get(user(2)).expect_err("not there");
+        cache.clear();
+        cache.put(user(2), UserKey::generate(), miss);
+        assert!(cache.is_empty(), "a key outlives its shard's leave");
+        add(&cache, 2);
+        assert!(has(&cache, 2));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError, WriteError};
 use cell_store::key::Tuple;
-use platform_model::{Actor, RequestId, RootRef, UserId};
+use platform_model::{Actor, Position, RequestId, RootRef, UserId};
 use platform_runtime::random;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -23,6 +23,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// Most token keys that a home keeps: the one in use, its successor, and those still honoured.
 pub const TOKEN_KEYS_MAX: usize = 16;
 
+/// Writes by which a destroyed key leaves the log, at most: with the limits of a key shard it takes one.
+const TRIM_STEPS_MAX: usize = 128;
+
 const ROW_WRAPPED: u8 = 1;
 const ROW_DESTROYED: u8 = 2;
 
@@ -36,6 +39,8 @@ pub enum KeyError {
     Damaged,
     #[error("the home has {TOKEN_KEYS_MAX} token keys: remove one first")]
     TooManyTokenKeys,
+    #[error("the key is destroyed, but the key shard's log still holds it")]
+    StillInLog,
     #[error(transparent)]
     Tx(#[from] TxError),
     /// The shard did not take it; `Rejected` never stands here.
@@ -48,6 +53,7 @@ impl KeyError {
         match self {
             Self::Shard(error) => error.retryable(),
             Self::Tx(error) => error.retryable(),
+            Self::StillInLog => true,
             _ => false,
         }
     }
@@ -102,17 +108,31 @@ impl KeyShard {
     }
 
     /// Destroys the person's key for ever: every value that it sealed is gone, here and in each copy. Idempotent, also
-    /// for a person who never had one. Durable on return. Caches of opened keys are the caller's to clear.
+    /// for a person who never had one. Durable on return, and the shard's log has no entry any more that holds the key.
+    /// Caches of opened keys are the caller's to clear.
     ///
     /// # Errors
-    /// The shard's.
+    /// [`KeyError::StillInLog`]: the key is destroyed, but to be called again; the shard's.
     pub async fn destroy(&self, user: UserId) -> Result<(), KeyError> {
-        self.write(scope(user), |tx| async move {
+        let destroyed = self.write_destroyed(user).await?;
+        for _ in 0..TRIM_STEPS_MAX {
+            if self.shard.status().trimmed.next() >= destroyed {
+                return Ok(());
+            }
+            // What was logged before goes with later entries: this one says the same again.
+            self.write_destroyed(user).await?;
+        }
+        Err(KeyError::StillInLog)
+    }
+
+    async fn write_destroyed(&self, user: UserId) -> Result<Position, KeyError> {
+        let destroy = |tx: Tx| async move {
             tx.sync();
             tx.put(user_row(), Bytes::from_static(&[ROW_DESTROYED]))?;
             Ok(())
-        })
-        .await
+        };
+        let answer = self.shard.write(&request(scope(user)), destroy).await;
+        Ok(answer.map_err(flat)?.position.position)
     }
 
     /// Every token key of the home, ordered by id.

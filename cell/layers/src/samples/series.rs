@@ -5,11 +5,12 @@ use std::ops::Range;
 use bytes::Bytes;
 use cell_store::key::Tuple;
 use pco::data_types::Number;
+use prost::Message as _;
 
 use super::{CHANNELS_MAX, CHUNKS_MAX, Column, LAYER, VALUES_MAX, codec};
 use crate::error::LayerError;
 use crate::record::PrimaryKey;
-use crate::root_tx::RootTx;
+use crate::root_tx::{RootTx, VALUE_BYTES_MAX};
 use crate::stored::{self, ColumnKind, SampleChannel, SampleDirectory};
 
 const DIRECTORY: u64 = 0;
@@ -38,10 +39,8 @@ pub async fn write(
     stored::at_most("the values of a column", column.len(), VALUES_MAX)?;
     let place = Place::of(&series.into());
     let mut directory = place.directory(tx).await?;
-    if let Some(at) = directory.channels.iter().position(|one| one.name == channel) {
-        let before = directory.channels.remove(at);
-        place.clear_chunks(tx, &before)?;
-    }
+    let before = directory.channels.iter().position(|one| one.name == channel);
+    let before = before.map(|at| directory.channels.remove(at));
     let (kind, chunks) = match column {
         Column::I64(values) => (ColumnKind::I64, codec::encode(values)),
         Column::F64(values) => (ColumnKind::F64, codec::encode(values)),
@@ -49,16 +48,19 @@ pub async fn write(
     let chunks = chunks.map_err(damaged)?;
     let number = directory.next_channel;
     directory.next_channel += 1;
-    let starts = place.put_chunks(tx, number, &chunks)?;
-    let values = column.len() as u64;
     directory.channels.push(SampleChannel {
         name: channel.to_owned(),
         number,
         kind: kind as i32,
-        values,
-        starts,
+        values: column.len() as u64,
+        starts: starts(&chunks),
     });
-    check_bounds(&directory)?;
+    // All that can be refused comes first: a caller may go on after a refusal, and commit.
+    check_bounds(&directory, &chunks)?;
+    if let Some(before) = before {
+        place.clear_chunks(tx, &before)?;
+    }
+    place.put_chunks(tx, number, &chunks)?;
     stored::put(tx, LAYER, place.directory_key(tx), &directory)
 }
 
@@ -141,7 +143,25 @@ async fn values<T: Number + Default>(
     Ok(cut.to_vec())
 }
 
-fn check_bounds(directory: &SampleDirectory) -> Result<(), LayerError> {
+/// The index of each chunk's first value.
+fn starts(chunks: &[(usize, Vec<u8>)]) -> Vec<u64> {
+    let before = chunks.iter().scan(0, |start, (values, _)| {
+        let this = *start;
+        *start += *values as u64;
+        Some(this)
+    });
+    before.collect()
+}
+
+fn check_bounds(directory: &SampleDirectory, written: &[(usize, Vec<u8>)]) -> Result<(), LayerError> {
+    for (_, bytes) in written {
+        stored::at_most("a chunk of a column", bytes.len(), VALUE_BYTES_MAX)?;
+    }
+    stored::at_most(
+        "the directory of a series",
+        directory.encoded_len(),
+        VALUE_BYTES_MAX,
+    )?;
     stored::at_most("the channels of a series", directory.channels.len(), CHANNELS_MAX)?;
     let chunks = directory.channels.iter().map(|one| one.starts.len()).sum();
     stored::at_most("the chunks of a series", chunks, CHUNKS_MAX)
@@ -183,21 +203,10 @@ impl Place {
             .unwrap_or_default())
     }
 
-    /// Answers the index of each chunk's first value.
-    fn put_chunks(
-        &self,
-        tx: &RootTx,
-        channel: u64,
-        chunks: &[(usize, Vec<u8>)],
-    ) -> Result<Vec<u64>, LayerError> {
-        let mut starts = Vec::with_capacity(chunks.len());
-        let mut start = 0;
-        for (at, (values, bytes)) in chunks.iter().enumerate() {
-            stored::put_bytes(tx, LAYER, self.chunk_key(tx, channel, at), bytes)?;
-            starts.push(start);
-            start += *values as u64;
-        }
-        Ok(starts)
+    fn put_chunks(&self, tx: &RootTx, channel: u64, chunks: &[(usize, Vec<u8>)]) -> Result<(), LayerError> {
+        chunks.iter().enumerate().try_for_each(|(at, (_, bytes))| {
+            stored::put_bytes(tx, LAYER, self.chunk_key(tx, channel, at), bytes)
+        })
     }
 }
 

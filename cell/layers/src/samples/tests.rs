@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::codec::{decode, encode};
 use super::{CHUNK_VALUES, Column, channels, delete, read, write};
-use crate::LayerError;
 use crate::harness::Bench;
+use crate::{LayerError, RootTx};
 
 fn heart_rate(length: usize) -> Vec<Option<i64>> {
     (0..length)
@@ -90,6 +90,27 @@ async fn a_column_past_the_bound_is_refused() {
         })
         .await;
     assert!(matches!(refused, Err(LayerError::TooLarge { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_channel_too_many_that_is_caught_changes_nothing() {
+    let bench = Bench::open().await;
+    let column = || Column::from(vec![Some(1i64); 10]);
+    let fill = |tx: RootTx| async move {
+        for n in 0..super::CHANNELS_MAX {
+            write(&tx, "a", &format!("channel {n}"), &column()).await?;
+        }
+        Ok(())
+    };
+    bench.write(fill).await.expect("written");
+    let before = bench.rows_with("#samples");
+    let one_more = |tx: RootTx| async move { Ok(write(&tx, "a", "one more", &column()).await.is_err()) };
+    assert!(bench.write(one_more).await.expect("committed"), "it was refused");
+    assert_eq!(
+        bench.rows_with("#samples"),
+        before,
+        "chunks of a refused channel were committed"
+    );
 }
 
 #[test]

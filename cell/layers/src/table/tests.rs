@@ -266,6 +266,40 @@ fn a_logged_record_shows_no_personal_value() {
     assert!(Rider::FIELDS.iter().any(|field| field.name == "bikes.name"));
 }
 
+#[tokio::test]
+async fn a_unique_violation_that_is_caught_changes_nothing() {
+    let bench = Bench::open().await;
+    for (n, email) in [(1, "a@x"), (2, "b@x")] {
+        let row = rider(n, email);
+        bench
+            .write(|tx| {
+                let row = row.clone();
+                async move { RIDERS.insert(&tx, &row).await }
+            })
+            .await
+            .expect("in");
+    }
+    let before = bench.rows_with("rider");
+    let mut taken = rider(2, "a@x");
+    taken.city = Some("Nice".to_owned());
+    let mut large = rider(2, "c@x");
+    large.city = Some("x".repeat(95_000));
+    for row in [taken, large] {
+        let caught = bench
+            .write(|tx| {
+                let row = row.clone();
+                async move { Ok(RIDERS.put(&tx, &row).await.is_err()) }
+            })
+            .await;
+        assert!(caught.expect("committed"), "it was refused");
+        assert_eq!(
+            bench.rows_with("rider"),
+            before,
+            "half of a refused change was committed"
+        );
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Put(u8, u8),

@@ -92,6 +92,10 @@ impl Directory {
         };
         let kept = self.entries_kept(slot, entries.len());
         let (left, right) = entries.split_at(kept);
+        if !right.is_empty() {
+            // Before anything is written: a caller may go on after a refusal, and commit.
+            self.refuse_if_full()?;
+        }
         self.pages[slot] = PageInfo {
             number,
             first,
@@ -115,8 +119,12 @@ impl Directory {
         }
     }
 
+    fn refuse_if_full(&self) -> Result<(), LayerError> {
+        stored::at_most("the pages of a timeline", self.pages.len() + 1, PAGES_MAX)
+    }
+
     fn insert_page(&mut self, tx: &RootTx, slot: usize, entries: &[Entry]) -> Result<(), LayerError> {
-        stored::at_most("the pages of a timeline", self.pages.len() + 1, PAGES_MAX)?;
+        self.refuse_if_full()?;
         let number = self.next_page;
         self.next_page += 1;
         self.pages.insert(

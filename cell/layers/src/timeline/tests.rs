@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{Entry, Order, PAGE_ENTRIES_MAX, Timeline};
-use crate::LayerError;
+use super::{Entry, LAYER, Order, PAGE_ENTRIES_MAX, PAGES_MAX, Timeline, page};
 use crate::harness::Bench;
+use crate::stored::{self, TimelineDirectory, TimelinePageInfo};
+use crate::{LayerError, RootTx};
 
 const RIDES: Timeline = Timeline::new("rides");
 
@@ -137,6 +138,39 @@ async fn times_are_not_on_disk_and_not_in_a_cursor() {
     assert!(
         matches!(other, Err(LayerError::InvalidCursor)),
         "a cursor of another list"
+    );
+}
+
+/// A full page, and as many pages as there may be.
+fn fill_up(tx: &RootTx) -> Result<(), LayerError> {
+    let full: Vec<Entry> = (0..PAGE_ENTRIES_MAX)
+        .map(|n| entry(n as i64, n as u128))
+        .collect();
+    page::write(tx, RIDES.name, 0, &full)?;
+    let info = |number: u64| TimelinePageInfo {
+        number,
+        first_at: if number == 0 { 0 } else { 10_000 + number as i64 },
+        first_id: Uuid::nil().as_bytes().to_vec(),
+        entries: if number == 0 { PAGE_ENTRIES_MAX as u64 } else { 1 },
+    };
+    let directory = TimelineDirectory {
+        pages: (0..PAGES_MAX as u64).map(info).collect(),
+        next_page: PAGES_MAX as u64,
+    };
+    stored::put(tx, LAYER, page::directory_key(tx, RIDES.name), &directory)
+}
+
+#[tokio::test]
+async fn a_full_timeline_that_is_caught_changes_nothing() {
+    let bench = Bench::open().await;
+    bench.write(|tx| async move { fill_up(&tx) }).await.expect("full");
+    let before = bench.rows_with("#timeline");
+    let insert = |tx: RootTx| async move { Ok(RIDES.insert(&tx, 5, Uuid::from_u128(9_999)).await.is_err()) };
+    assert!(bench.write(insert).await.expect("committed"), "it was refused");
+    assert_eq!(
+        bench.rows_with("#timeline"),
+        before,
+        "half of a page was committed"
     );
 }
 

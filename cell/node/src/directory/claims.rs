@@ -70,15 +70,17 @@ impl Claims {
 }
 
 fn target(table: &Arc<RoutingTable>, me: &platform_model::NodeId, shard: ShardId) -> Result<Target, Problem> {
-    match table.primary_of(&shard) {
-        Some((route, node)) if route.node != *me => Ok(Target {
-            node: route.node.clone(),
-            address: node.address.clone(),
-            epoch: route.epoch,
-            shard,
-        }),
-        _ => Err(unavailable("the directory's shard is not served yet")),
-    }
+    let not_served = || unavailable("the directory's shard is not served yet");
+    let served = table.primary_of(&shard).filter(|(route, _)| route.node != *me);
+    let (route, node) = served.ok_or_else(not_served)?;
+    let cell = table.cells.get(&route.node.cell).ok_or_else(not_served)?;
+    Ok(Target {
+        node: route.node.clone(),
+        region: cell.region.clone(),
+        address: node.address.clone(),
+        epoch: route.epoch,
+        shard,
+    })
 }
 
 /// How an attempt failed.

@@ -1,15 +1,19 @@
 //! The directory as other nodes ask for it: gRPC, nodes only, for shards that are open here.
 
 use axum::Router;
+use axum::middleware::{self, Next};
 use cell_sdk::{ClaimDigest, ClaimEntry};
 use cell_shard::{Shard, WriteError};
-use platform_model::{Role, ShardId, WorldId};
+use platform_model::header::TRACEPARENT;
+use platform_model::{RegionId, Role, ShardId, WorldId};
 use platform_runtime::PeerIdentity;
+use platform_runtime::telemetry::TraceContext;
 use platform_wire::directory::{self as wire, Asked};
 use platform_wire::follow::Followed;
 use platform_wire::pb::directory_server::{Directory, DirectoryServer};
 use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
 use tonic::{Extensions, Request, Response, Status};
+use tracing::Instrument;
 
 use super::rows::{self, Failed, RowError};
 use crate::hosted::Hosted;
@@ -30,7 +34,20 @@ pub fn routes(world: WorldId, hosted: Hosted, followed: Followed) -> Router {
         hosted,
         followed,
     };
-    tonic::service::Routes::new(DirectoryServer::new(service)).into_axum_router()
+    tonic::service::Routes::new(DirectoryServer::new(service))
+        .into_axum_router()
+        .layer(middleware::from_fn(in_trace))
+}
+
+/// A call goes on with the trace of the request that caused it, at whichever node that came in.
+async fn in_trace(call: axum::extract::Request, next: Next) -> axum::response::Response {
+    let text = call
+        .headers()
+        .get(TRACEPARENT)
+        .and_then(|value| value.to_str().ok());
+    let trace = TraceContext::continue_or_new(text);
+    let span = tracing::info_span!("directory", trace = %trace.trace_id());
+    trace.scope(next.run(call)).instrument(span).await
 }
 
 impl Service {
@@ -63,10 +80,10 @@ impl Service {
     }
 }
 
-/// Only nodes ask for claims.
-fn admit(extensions: &Extensions) -> Result<(), Status> {
+/// Only nodes ask for claims. Where the caller stands, by its certificate.
+fn admit(extensions: &Extensions) -> Result<RegionId, Status> {
     match extensions.get::<PeerIdentity>() {
-        Some(PeerIdentity(id)) if id.role() == Role::Node => Ok(()),
+        Some(PeerIdentity(id)) if id.role() == Role::Node => Ok(id.region.clone()),
         caller => {
             metrics::counter!("celld_denied_total", "door" => "directory").increment(1);
             let who = caller.map_or_else(
@@ -83,6 +100,13 @@ fn admit(extensions: &Extensions) -> Result<(), Status> {
     }
 }
 
+/// A node claims and releases for people of its own region only.
+fn foreign(region: &RegionId) -> Status {
+    metrics::counter!("celld_denied_total", "door" => "directory").increment(1);
+    let message = format!("a node of {region} speaks for people of {region} only");
+    Refusal::new(RefusalCode::NotAuthorised, message).into()
+}
+
 fn refused(error: Failed) -> Status {
     let (code, text) = match error {
         WriteError::Rejected(RowError::Damaged) => (RefusalCode::Internal, "a row is damaged".to_owned()),
@@ -95,8 +119,11 @@ fn refused(error: Failed) -> Status {
 #[tonic::async_trait]
 impl Directory for Service {
     async fn claim(&self, request: Request<pb::ClaimRequest>) -> Result<Response<pb::ClaimReply>, Status> {
-        admit(request.extensions())?;
+        let region = admit(request.extensions())?;
         let (asked, entry) = wire::claim_of(request.into_inner(), &self.world)?;
+        if entry.home.region != region {
+            return Err(foreign(&region));
+        }
         let (shard, digest) = self.shard(&asked)?;
         let entry = ClaimEntry {
             user: entry.user,
@@ -114,9 +141,13 @@ impl Directory for Service {
         &self,
         request: Request<pb::ReleaseRequest>,
     ) -> Result<Response<pb::ReleaseReply>, Status> {
-        admit(request.extensions())?;
+        let region = admit(request.extensions())?;
         let (asked, claim_id) = wire::release_of(request.into_inner(), &self.world)?;
         let (shard, digest) = self.shard(&asked)?;
+        let held = rows::lookup(&shard, digest).await.map_err(refused)?;
+        if held.is_some_and(|held| held.claim_id == claim_id && held.home.region != region) {
+            return Err(foreign(&region));
+        }
         rows::release(&shard, digest, claim_id).await.map_err(refused)?;
         Ok(Response::new(pb::ReleaseReply {
             version: FRAME_VERSION,
@@ -134,5 +165,27 @@ impl Directory for Service {
             home: e.home,
         });
         Ok(Response::new(wire::lookup_reply(found.as_ref())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_goes_on_with_its_callers_trace() {
+        let trace = async || TraceContext::current().map_or_else(String::new, |trace| trace.trace_id());
+        let routes = Router::new()
+            .route("/", axum::routing::get(trace))
+            .layer(middleware::from_fn(in_trace));
+        let caller = TraceContext::new_root();
+        let call = http::Request::builder().header(TRACEPARENT, caller.to_header());
+        let answer = routes.oneshot(call.body(Body::empty()).expect("a call")).await;
+        let body = answer.expect("an answer").into_body();
+        let seen = axum::body::to_bytes(body, 100).await.expect("a body");
+        assert_eq!(seen, caller.trace_id().as_bytes());
     }
 }

@@ -56,7 +56,12 @@ impl Bench {
         let clock = Clock::system();
         let (_, followed) = Followed::by_hand(table(), &clock);
         let node = "eu-central-1/0".parse().expect("a node");
-        let hosted = Hosted::new(Memory::new(), node, clock.clone(), tasks.child());
+        let hosted = Hosted::new(
+            Memory::new(),
+            (node, super::hosted::start(1)),
+            clock.clone(),
+            tasks.child(),
+        );
         hosted.keep(followed.table.clone(), &tasks);
         let shard: ShardId = SHARD.parse().expect("a shard");
         let open = async {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cell_store::memory::Memory;
-use platform_model::{Epoch, RoutingTable, ShardId, ShardRoute, WorldId};
+use platform_model::{Epoch, Incarnation, Node, RoutingTable, ShardId, ShardRoute, Start, WorldId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use tokio::sync::watch;
@@ -22,6 +22,26 @@ fn table(routes: &[(&str, &str, u64)]) -> Arc<RoutingTable> {
         };
         table.shards.insert(shard.parse().expect("a shard"), route);
     }
+    Arc::new(table)
+}
+
+/// A start on this node's one copy of its data.
+pub fn start(incarnation: u64) -> Start {
+    Start {
+        incarnation: Incarnation(incarnation),
+        copy: 7,
+        process: incarnation,
+    }
+}
+
+/// The table, with what the controllers know of this node.
+fn knowing(known: Start) -> Arc<RoutingTable> {
+    let mut table = table(&[(ONE, ME, 1)]).as_ref().clone();
+    let node = Node {
+        address: "127.0.0.1:1".into(),
+        start: known,
+    };
+    table.nodes.insert(ME.parse().expect("a node"), node);
     Arc::new(table)
 }
 
@@ -46,7 +66,7 @@ async fn shards_open_move_to_later_epochs_and_close_as_the_table_says() {
     let tasks = TaskGroup::new();
     let hosted = Hosted::new(
         Memory::new(),
-        ME.parse().expect("a node"),
+        (ME.parse().expect("a node"), start(1)),
         Clock::system(),
         tasks.child(),
     );
@@ -74,7 +94,7 @@ async fn a_shard_that_another_took_is_not_served_on() {
     let store = Memory::new();
     let hosted = Hosted::new(
         store.clone(),
-        ME.parse().expect("a node"),
+        (ME.parse().expect("a node"), start(1)),
         Clock::system(),
         tasks.child(),
     );
@@ -84,7 +104,7 @@ async fn a_shard_that_another_took_is_not_served_on() {
     until("it is open", || hosted.get(&one).is_some()).await;
     let taker = Hosted::new(
         store,
-        OTHER.parse().expect("a node"),
+        (OTHER.parse().expect("a node"), start(1)),
         Clock::system(),
         tasks.child(),
     );
@@ -111,5 +131,43 @@ async fn a_shard_that_another_took_is_not_served_on() {
         );
     }
     until("the first knows", || hosted.get(&one).is_none()).await;
+    assert!(tasks.shutdown(WITHIN).await);
+}
+
+/// An empty disk under the old name, a restored image, and a process that a later one has replaced.
+#[tokio::test]
+async fn a_start_that_does_not_follow_the_known_one_serves_nothing_and_ends() {
+    let known = [
+        Start { copy: 8, ..start(1) },
+        Start {
+            process: 99,
+            ..start(2)
+        },
+        start(3),
+    ];
+    for known in known {
+        let tasks = TaskGroup::new();
+        let me = (ME.parse().expect("a node"), start(2));
+        let hosted = Hosted::new(Memory::new(), me, Clock::system(), tasks.child());
+        let (_sender, receiver) = watch::channel(knowing(known));
+        hosted.keep(receiver, &tasks);
+        tokio::time::timeout(WITHIN, hosted.superseded())
+            .await
+            .expect("it gives way");
+        assert_eq!(hosted.count(), 0, "{known}");
+        assert!(tasks.shutdown(WITHIN).await);
+    }
+}
+
+#[tokio::test]
+async fn a_later_start_serves_before_any_controller_answers() {
+    let tasks = TaskGroup::new();
+    let me = (ME.parse().expect("a node"), start(5));
+    let hosted = Hosted::new(Memory::new(), me, Clock::system(), tasks.child());
+    let (sender, receiver) = watch::channel(knowing(start(4)));
+    hosted.keep(receiver, &tasks);
+    until("it is open", || hosted.count() == 1).await;
+    sender.send_replace(knowing(start(6)));
+    until("it is closed: a later start is known", || hosted.count() == 0).await;
     assert!(tasks.shutdown(WITHIN).await);
 }

@@ -10,6 +10,7 @@ use cell_store::{
     CommitError, Fence, Key, KeyRange, Limits, Page, Snapshot, SnapshotError, Store, StoreError, Value,
     WriteBatch,
 };
+use parking_lot::Mutex;
 use platform_model::{Actor, Epoch, RequestId, RootRef, UserId};
 use platform_runtime::{Clock, TaskGroup};
 use tokio::sync::Semaphore;
@@ -99,6 +100,8 @@ pub(super) struct Faults {
     pub unavailable: u64,
     pub unknown_lost: u64,
     pub unknown_written: u64,
+    /// Unknown now, and attempted just before the next commit.
+    pub unknown_late: u64,
     /// Turns that a commit gives to other tasks before it is done.
     pub yields: usize,
 }
@@ -108,6 +111,18 @@ pub(super) struct Shaky {
     pub inner: Arc<dyn Store>,
     pub faults: Faults,
     pub state: AtomicU64,
+    late: Mutex<Vec<(WriteBatch, Vec<Fence>)>>,
+}
+
+impl Shaky {
+    pub(super) fn new(inner: Arc<dyn Store>, faults: Faults, seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            faults,
+            state: AtomicU64::new(seed),
+            late: Mutex::default(),
+        })
+    }
 }
 
 #[async_trait]
@@ -127,8 +142,14 @@ impl Store for Shaky {
             unavailable,
             unknown_lost,
             unknown_written,
+            unknown_late,
             ..
         } = self.faults;
+        let late = std::mem::take(&mut *self.late.lock());
+        for (batch, fences) in late {
+            // Nobody waits for it any more.
+            let _ = self.inner.commit(batch, fences).await;
+        }
         let seen = self.state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         match (seen ^ seen >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32 & 1023 {
             n if n < unavailable => Err(CommitError::Unavailable {
@@ -137,6 +158,10 @@ impl Store for Shaky {
             n if n < unavailable + unknown_lost => Err(unknown()),
             n if n < unavailable + unknown_lost + unknown_written => {
                 self.inner.commit(batch, fences).await.and(Err(unknown()))
+            }
+            n if n < unavailable + unknown_lost + unknown_written + unknown_late => {
+                self.late.lock().push((batch, fences));
+                Err(unknown())
             }
             _ => self.inner.commit(batch, fences).await,
         }

@@ -137,3 +137,132 @@ async fn a_page_and_a_read_set_are_bounded() {
         Err(WriteError::Rejected(TxError::Limit { .. }))
     ));
 }
+
+#[tokio::test]
+async fn a_transaction_reads_at_most_so_many_bytes() {
+    let limits = ShardLimits {
+        transaction_read_bytes_max: 1_000_000,
+        ..ShardLimits::default()
+    };
+    let shard = open_with(Memory::new(), 1, limits, Plant::none())
+        .await
+        .expect("opens");
+    for part in 0..4u8 {
+        let fill = |tx: Tx| async move { (0..5u8).try_for_each(|n| tx.put([part, n], vec![7; 80_000])) };
+        shard
+            .write::<_, TxError, _, _>(&request(), fill)
+            .await
+            .expect("written");
+    }
+    let keys: Vec<Bytes> = (0..20u8).map(|n| Bytes::from(vec![n / 5, n % 5])).collect();
+    for (rows, fits) in [(12, true), (13, false)] {
+        let keys = &keys[..rows];
+        let scan = |tx: Tx| async move {
+            tx.scan(KeyRange::new("", vec![4]), rows - 1, false)
+                .await
+                .map(drop)
+        };
+        let many = |tx: Tx| async move { tx.get_many(keys).await.map(drop) };
+        let each = |tx: Tx| async move {
+            for key in keys {
+                tx.get(key).await?;
+            }
+            Ok(())
+        };
+        for (how, answer) in [
+            ("a scan", shard.read(&request(), scan).await),
+            ("many", shard.read(&request(), many).await),
+            ("one by one", shard.read(&request(), each).await),
+        ] {
+            let refused = matches!(&answer, Err(WriteError::Rejected(TxError::Limit { what, .. }))
+                if what.contains("bytes read"));
+            assert_eq!(refused, !fits, "{how} of {rows}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded_in_bytes_too() {
+    let held = Held::new(Memory::new(), 2);
+    let limits = ShardLimits {
+        queue_bytes_max: 400_000,
+        group_transactions_max: 1,
+        ..ShardLimits::default()
+    };
+    let shard = open_with(held.clone(), 1, limits, Plant::none())
+        .await
+        .expect("opens");
+    held.next_commit().await;
+    held.next_commit().await;
+    let large = || async {
+        let write = |tx: Tx| async move { tx.put("k", vec![1; 80_000]) };
+        shard.write::<_, TxError, _, _>(&request(), write).await.map(drop)
+    };
+    let others = async {
+        held.next_commit().await;
+        // One is being committed; each takes its row twice, so two more may wait.
+        let answers = tokio::join!(large(), large(), async {
+            tokio::task::yield_now().await;
+            let answer = large().await;
+            held.passes.add_permits(10);
+            answer
+        });
+        assert_eq!(answers, (Ok(()), Ok(()), Err(WriteError::Overloaded)));
+    };
+    let (first, ()) = tokio::join!(large(), others);
+    assert_eq!(first, Ok(()));
+    assert_eq!(large().await, Ok(()), "room again");
+}
+
+#[tokio::test]
+async fn a_deadline_within_the_gate_is_unknown() {
+    let shard = open(Memory::new(), 1).await.expect("opens");
+    shard.shared.plant.hold_gate();
+    let mut request = request();
+    request.deadline = Duration::from_millis(50);
+    let write = |tx: Tx| async move { tx.put("a", "1") };
+    let answer = shard.write::<_, TxError, _, _>(&request, write).await;
+    assert_eq!(answer.map(drop), Err(WriteError::Unknown), "it is durable");
+}
+
+/// Others' writes that are not acknowledged yet speak through a refusal as they do through a value.
+#[tokio::test]
+async fn a_conflict_and_a_too_large_clear_wait_for_what_they_saw() {
+    let limits = ShardLimits {
+        attempts_max: 1,
+        ..ShardLimits::default()
+    };
+    let shard = open_with(Memory::new(), 1, limits, Plant::none())
+        .await
+        .expect("opens");
+    shard.shared.plant.hold_gate();
+    let mut short = request();
+    short.deadline = Duration::from_millis(100);
+    let unacknowledged = |tx: Tx| async move { (0..1_001u16).try_for_each(|n| tx.put(n.to_be_bytes(), "v")) };
+    let written = shard.write::<_, TxError, _, _>(&short, unacknowledged).await;
+    assert_eq!(written.map(drop), Err(WriteError::Unknown));
+    let clear = |tx: Tx| async move { tx.clear_range(KeyRange::new("", vec![0xff; 3])) };
+    let cleared = shard.write::<_, TxError, _, _>(&short, clear).await;
+    assert_eq!(
+        cleared.map(drop),
+        Err(WriteError::Timeout),
+        "it says how many there are"
+    );
+    let lose = |tx: Tx| {
+        let shard = &shard;
+        async move {
+            tx.get(b"n").await?;
+            let mut other = request();
+            other.deadline = Duration::from_millis(20);
+            let write = |tx: Tx| async move { tx.put("n", "1") };
+            let _ = shard.write::<_, TxError, _, _>(&other, write).await;
+            tx.put("m", "1")
+        }
+    };
+    let lost = shard.write::<_, TxError, _, _>(&short, lose).await;
+    assert_eq!(
+        lost.map(drop),
+        Err(WriteError::Timeout),
+        "it says that another wrote"
+    );
+}

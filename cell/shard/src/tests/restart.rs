@@ -10,7 +10,7 @@ use cell_store::{Store, WriteBatch};
 use platform_model::{Epoch, Position};
 use platform_runtime::{Clock, TaskGroup};
 
-use super::harness::{get, open, open_with, ownership, put, request};
+use super::harness::{Faults, Shaky, get, open, open_with, ownership, put, request};
 use crate::keys::ShardKeys;
 use crate::plant::Plant;
 use crate::{LogError, Mutation, OpenError, Shard, ShardLimits, Tx, TxError};
@@ -202,4 +202,128 @@ async fn closing_answers_what_waits_and_takes_nothing_more() {
         .expect("answers");
     assert_eq!(late.map(|_| ()), Err(crate::WriteError::Unavailable));
     assert_eq!(shard.status().ended, Some("closed"));
+}
+
+#[tokio::test]
+async fn closing_ends_under_load() {
+    // While a group of few is being committed, the members of the one before come again: there are always some that wait.
+    let faults = Faults {
+        yields: 100,
+        ..Faults::default()
+    };
+    let limits = ShardLimits {
+        group_transactions_max: 4,
+        ..ShardLimits::default()
+    };
+    let store = Shaky::new(Memory::new(), faults, 1);
+    let shard = open_with(store, 1, limits, Plant::none()).await.expect("opens");
+    let mut clients = tokio::task::JoinSet::new();
+    for n in 0..32 {
+        let shard = shard.clone();
+        clients.spawn(async move { while put(&shard, &format!("k{n}"), "v").await.is_ok() {} });
+    }
+    while shard.status().committed < Position(50) {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::timeout(Duration::from_secs(10), shard.close())
+        .await
+        .expect("it ends while everyone goes on writing");
+    clients.join_all().await;
+    assert_eq!(shard.status().ended, Some("closed"));
+}
+
+#[tokio::test]
+async fn a_flipped_byte_is_refused_when_the_log_is_read() {
+    let keys = ShardKeys::new(&ownership(1).shard);
+    let store = Memory::new();
+    let shard = open(store.clone(), 1).await.expect("opens");
+    for n in 0..5 {
+        put(&shard, &format!("k{n}"), "a value").await.expect("written");
+    }
+    let whole = shard.log(Position(2), 10).await.expect("readable");
+    let key = keys.log_part(Position(4), 0);
+    let snapshot = store.snapshot().await.expect("a snapshot");
+    let stored = snapshot.get(&key).await.expect("readable").expect("there");
+    // In the value, where the entry still decodes.
+    let at = stored
+        .windows(7)
+        .position(|part| part == b"a value")
+        .expect("in clear");
+    let mut bytes = stored.to_vec();
+    bytes[at] ^= 1;
+    let mut batch = WriteBatch::new();
+    batch.put(key, bytes);
+    store.commit(batch, Vec::new()).await.expect("damaged");
+    for after in [0, 1, 2, 3] {
+        let read = shard.log(Position(after), 10).await;
+        let found = matches!(read, Err(LogError::Damaged { position, .. }) if position == Position(4));
+        assert!(found, "from behind {after}: {read:?}");
+    }
+    let rest = shard.log(Position(4), 10).await;
+    assert_eq!(rest.expect("it says its chain")[..], whole[2..]);
+}
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+async fn newest_time(shard: &Shard) -> u64 {
+    let last = Position(shard.status().committed.0 - 1);
+    shard.log(last, 1).await.expect("readable")[0].time_ms
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_does_not_move_the_log_by_more_than_the_bound() {
+    const START_MS: u64 = 1_800_000_000_000;
+    let (store, tasks) = (Memory::new(), TaskGroup::new());
+    let (clock, hand) = Clock::manual(START_MS);
+    let limits = ShardLimits::default();
+    let shard = Shard::open(store.clone(), ownership(1), clock.clone(), &tasks, limits)
+        .await
+        .expect("opens");
+    shard.shared.plant.move_clock(30 * DAY_MS);
+    for n in 1..=20u64 {
+        hand.advance(Duration::from_secs(60));
+        put(&shard, "k", "v").await.expect("written");
+        let time_ms = newest_time(&shard).await;
+        assert_eq!(time_ms, START_MS + n * 60_000 + 5_000, "after {n} minutes");
+    }
+    shard.shared.plant.move_clock(0);
+    hand.advance(Duration::from_secs(60));
+    put(&shard, "k", "v").await.expect("written");
+    assert_eq!(
+        newest_time(&shard).await,
+        START_MS + 21 * 60_000,
+        "the right time is back"
+    );
+    let later = Clock::manual(START_MS + 10 * 86_400_000).0;
+    let again = Shard::open(store, ownership(1), later, &tasks, limits).await;
+    let time_ms = newest_time(&again.expect("opens")).await;
+    assert_eq!(
+        time_ms,
+        START_MS + 10 * 86_400_000,
+        "a new term believes its clock"
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_within_a_transaction_does_not_take_the_log_back() {
+    let (clock, _hand) = Clock::manual(1_800_000_000_000);
+    let limits = ShardLimits::default();
+    let shard = Shard::open(Memory::new(), ownership(1), clock, &TaskGroup::new(), limits)
+        .await
+        .expect("opens");
+    shard.shared.plant.move_clock(3_000);
+    let write = |tx: Tx| {
+        let shard = shard.clone();
+        async move {
+            let seen = tx.log_time_ms();
+            shard.shared.plant.move_clock(0);
+            tx.put("k", "v")?;
+            Ok::<_, TxError>(seen)
+        }
+    };
+    let seen = shard.write(&request(), write).await.expect("written").value;
+    assert!(
+        newest_time(&shard).await >= seen,
+        "an entry is older than what is in it"
+    );
 }

@@ -1,8 +1,10 @@
 //! Concurrent clients with random transactions on few keys, everything recorded: counters that are read and
-//! written, rows that are inserted if absent, ranges that decide what is written, clears, refusals.
+//! written, rows that are inserted if absent, ranges that decide what is written, clears, refusals; on one root and on
+//! a shared table; by clients that wait, that go away in the middle, and whose time is up.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chaos::history::{History, Operation, Outcome, Read, Recorder, Write};
@@ -12,7 +14,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::harness::request_of;
-use crate::{Answer, KeyRange, Shard, Tx, TxError, WriteError};
+use crate::{Answer, KeyRange, Request, Scope, Shard, Tx, TxError, WriteError};
 
 const COUNTERS: u64 = 4;
 const ROWS: u64 = 12;
@@ -58,6 +60,7 @@ enum Kind {
     RemoveSome { from: u64 },
     Blind { counter: u64 },
     ReadAll,
+    ReadMany,
     List { limit: usize, reverse: bool },
     Refuse { counter: u64 },
 }
@@ -78,12 +81,64 @@ fn throw(random: &mut Random) -> Kind {
         12..=13 => Kind::Remove { row },
         14 => Kind::RemoveSome { from: row },
         15 => Kind::Blind { counter },
-        16..=17 => Kind::ReadAll,
+        16 => Kind::ReadAll,
+        17 => Kind::ReadMany,
         18 => Kind::List {
             limit: 1 + row as usize / 3,
             reverse: random.below(2) == 0,
         },
         _ => Kind::Refuse { counter },
+    }
+}
+
+/// How the client waits.
+#[derive(Debug, Clone, Copy)]
+enum Patience {
+    ToTheEnd,
+    /// Goes away after so many turns of others.
+    Turns(u64),
+    /// Has a deadline that passes on the way.
+    Deadline(Duration),
+}
+
+impl Patience {
+    fn throw(random: &mut Random) -> Self {
+        match random.below(16) {
+            0 => Self::Turns(random.below(30)),
+            1 => Self::Deadline(Duration::from_micros(random.below(400))),
+            _ => Self::ToTheEnd,
+        }
+    }
+}
+
+/// Where a transaction runs: what it reads and writes in one place is never the other's.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    scope: Option<&'static str>,
+    /// In front of the place's keys in the history.
+    name: &'static str,
+}
+
+const ROOT: Place = Place {
+    scope: None,
+    name: "",
+};
+const SHARED: Place = Place {
+    scope: Some("workload"),
+    name: "shared/",
+};
+
+impl Place {
+    fn named(self, key: &[u8]) -> Vec<u8> {
+        [self.name.as_bytes(), key].concat()
+    }
+
+    fn request(self) -> Request {
+        let mut request = request_of(Uuid::new_v4(), 1);
+        if let Some(name) = self.scope {
+            request.scope = Scope::Shared(name);
+        }
+        request
     }
 }
 
@@ -98,6 +153,7 @@ struct Notes {
 struct Noted<'a> {
     tx: Tx,
     notes: &'a Mutex<Notes>,
+    place: Place,
     unique: String,
 }
 
@@ -117,10 +173,20 @@ impl Noted<'_> {
     async fn get(&self, key: &Bytes) -> Result<Option<Bytes>, TxError> {
         let value = self.tx.get(key).await?;
         self.notes.lock().reads.push(Read::Key {
-            key: key.to_vec(),
+            key: self.place.named(key),
             value: value.as_ref().map(|v| v.to_vec()),
         });
         Ok(value)
+    }
+
+    async fn get_many(&self, keys: &[Bytes]) -> Result<(), TxError> {
+        let values = self.tx.get_many(keys).await?;
+        let reads = keys.iter().zip(values).map(|(key, value)| Read::Key {
+            key: self.place.named(key),
+            value: value.map(|v| v.to_vec()),
+        });
+        self.notes.lock().reads.extend(reads);
+        Ok(())
     }
 
     async fn list(&self, limit: usize, reverse: bool) -> Result<usize, TxError> {
@@ -129,9 +195,10 @@ impl Noted<'_> {
         let rows: Vec<_> = page
             .rows
             .iter()
-            .map(|(key, value)| (key.to_vec(), value.to_vec()))
+            .map(|(key, value)| (self.place.named(key), value.to_vec()))
             .collect();
-        let (start, end, count) = (range.start.to_vec(), range.end.to_vec(), rows.len());
+        let (start, end) = (self.place.named(&range.start), self.place.named(&range.end));
+        let count = rows.len();
         self.notes.lock().reads.push(Read::Range {
             start,
             end,
@@ -146,14 +213,16 @@ impl Noted<'_> {
     fn put(&self, key: Bytes, what: &str) -> Result<(), TxError> {
         let value = format!("{what}:{}", self.unique);
         self.notes.lock().writes.push(Write::Put {
-            key: key.to_vec(),
+            key: self.place.named(&key),
             value: value.clone().into_bytes(),
         });
         self.tx.put(key, value)
     }
 
     fn clear(&self, key: Bytes) -> Result<(), TxError> {
-        self.notes.lock().writes.push(Write::Clear { key: key.to_vec() });
+        self.notes.lock().writes.push(Write::Clear {
+            key: self.place.named(&key),
+        });
         self.tx.clear(key)
     }
 
@@ -198,7 +267,7 @@ impl Noted<'_> {
             }
             Kind::RemoveSome { from } => {
                 let range = KeyRange::new(row_key(from), row_key(from + 4));
-                let (start, end) = (range.start.to_vec(), range.end.to_vec());
+                let (start, end) = (self.place.named(&range.start), self.place.named(&range.end));
                 self.notes.lock().writes.push(Write::ClearRange { start, end });
                 self.tx.clear_range(range)?;
                 self.put(row_key(from), "after clear")?;
@@ -209,6 +278,13 @@ impl Noted<'_> {
                     self.count(counter).await?;
                 }
                 self.list(50, false).await?;
+            }
+            Kind::ReadMany => {
+                let keys: Vec<Bytes> = (0..COUNTERS)
+                    .map(counter_key)
+                    .chain((0..ROWS).map(row_key))
+                    .collect();
+                self.get_many(&keys).await?;
             }
             Kind::List { limit, reverse } => drop(self.list(limit, reverse).await?),
             Kind::Refuse { counter } => {
@@ -236,15 +312,26 @@ pub(super) async fn run_on(owner: Arc<Mutex<Shard>>, load: Load) -> History {
             let mut ids = Vec::new();
             for n in 0..load.transactions {
                 let (kind, shard) = (throw(&mut random), serving(&owner).await);
-                ids.push(step(&shard, &recorder, client, format!("{client}.{n}"), kind).await);
+                let act = Act {
+                    kind,
+                    place: if random.below(3) == 0 { SHARED } else { ROOT },
+                    patience: Patience::throw(&mut random),
+                };
+                ids.push(step(&shard, &recorder, client, format!("{client}.{n}"), act).await);
             }
             ids
         });
     }
     let mut ids: HashMap<(u64, u64), RequestId> = clients.join_all().await.into_iter().flatten().collect();
     let shard = owner.lock().clone();
-    let last = step(&shard, &recorder, load.clients, "last".into(), Kind::ReadAll).await;
-    ids.extend([last]);
+    for place in [ROOT, SHARED] {
+        let act = Act {
+            kind: Kind::ReadAll,
+            place,
+            patience: Patience::ToTheEnd,
+        };
+        ids.extend([step(&shard, &recorder, load.clients, "last".into(), act).await]);
+    }
     let mut history = recorder.history();
     name_order(&shard, &ids, &mut history).await;
     history
@@ -262,29 +349,56 @@ async fn serving(owner: &Mutex<Shard>) -> Shard {
     owner.lock().clone()
 }
 
+/// One transaction to run.
+#[derive(Debug, Clone, Copy)]
+struct Act {
+    kind: Kind,
+    place: Place,
+    patience: Patience,
+}
+
 /// Runs one transaction and records it under (client, time of call).
 async fn step(
     shard: &Shard,
     recorder: &Recorder,
     client: u64,
     unique: String,
-    kind: Kind,
+    act: Act,
 ) -> ((u64, u64), RequestId) {
     let notes = Mutex::new(Notes::default());
-    let request = request_of(Uuid::new_v4(), 1);
+    let Act {
+        kind,
+        place,
+        patience,
+    } = act;
+    let mut request = place.request();
+    if let Patience::Deadline(deadline) = patience {
+        request.deadline = deadline;
+    }
     let closure = |tx: Tx| {
         *notes.lock() = Notes::default();
         let noted = Noted {
             tx,
             notes: &notes,
+            place,
             unique: unique.clone(),
         };
         async move { noted.run(kind).await }
     };
     let invoked = recorder.tick();
-    let result: Result<Answer<()>, WriteError<Refused>> = match kind {
-        Kind::ReadAll | Kind::List { .. } => shard.read(&request, closure).await,
-        _ => shard.write(&request, closure).await,
+    let run = async {
+        match kind {
+            Kind::ReadAll | Kind::ReadMany | Kind::List { .. } => shard.read(&request, closure).await,
+            _ => shard.write(&request, closure).await,
+        }
+    };
+    let result: Result<Answer<()>, WriteError<Refused>> = match patience {
+        Patience::Turns(turns) => tokio::select! {
+            result = run => result,
+            // Gone: whoever comes after must assume anything.
+            () = yields(turns) => Err(WriteError::Unknown),
+        },
+        _ => run.await,
     };
     let completed = recorder.tick();
     let Notes { reads, mut writes } = notes.into_inner();
@@ -308,6 +422,12 @@ async fn step(
         witness: None,
     });
     ((client, invoked), request.request_id)
+}
+
+async fn yields(turns: u64) {
+    for _ in 0..turns {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Gives every operation that stands in the log its place there.

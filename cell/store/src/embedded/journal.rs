@@ -3,7 +3,11 @@
 //!
 //! A journal is a sequence of batches (`Start count seqno`, items, `End checksum magic`), then preallocated zeros.
 //! Every batch of ours has a row with its position, one higher than that of the batch before, so that a hole is
-//! seen even where both its edges are whole. Never writes: see `tail` for that.
+//! seen even where both its edges are whole.
+//!
+//! A journal before the last may be torn too: on a full disk fjall can fail within a batch, still begin the next journal,
+//! and only then stop. Its torn batch is then nobody's: the next one has the position that follows the last whole one.
+//! Where none follows, the caller compares with what was durable. Never writes: see `tail` for that.
 
 use std::path::{Path, PathBuf};
 
@@ -27,6 +31,15 @@ pub(super) struct Journal {
     pub torn: usize,
     /// Position of the last whole batch.
     pub last: Option<u64>,
+    /// The first whole batch.
+    pub first: Option<First>,
+}
+
+/// The batch with which a journal begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct First {
+    pub position: u64,
+    pub seqno: u64,
 }
 
 /// All journals of a directory, oldest first. No journal at all is an empty list.
@@ -34,15 +47,11 @@ pub(super) fn scan(dir: &Path) -> Result<Vec<Journal>, OpenError> {
     let mut seen = Seen::default();
     let paths = journal_paths(dir)?;
     let mut journals = Vec::with_capacity(paths.len());
-    for (index, path) in paths.iter().enumerate() {
+    for path in &paths {
         let bytes = std::fs::read(path).map_err(OpenError::io("read", path))?;
         let journal = scan_one(path, &bytes, &mut seen)?;
-        if journal.torn > 0 && index + 1 < paths.len() {
-            return Err(damaged(
-                path,
-                journal.whole,
-                "a journal that was complete has a broken batch",
-            ));
+        if journal.torn > 0 {
+            seen.torn = Some((path.clone(), journal.whole));
         }
         journals.push(journal);
     }
@@ -74,12 +83,31 @@ fn journal_paths(dir: &Path) -> Result<Vec<PathBuf>, OpenError> {
 struct Seen {
     seqno: Option<u64>,
     position: Option<u64>,
+    /// The last file that ends torn, and where.
+    torn: Option<(PathBuf, usize)>,
+}
+
+impl Seen {
+    /// Whether a batch may follow what was torn: only as if that had never been.
+    fn refuse_if_torn_before(&mut self, position: Option<u64>) -> Result<(), OpenError> {
+        let Some((path, offset)) = self.torn.take() else {
+            return Ok(());
+        };
+        let follows = self.position.is_some_and(|before| position == Some(before + 1));
+        if follows {
+            Ok(())
+        } else {
+            let reason = "a journal that was complete has a broken batch";
+            Err(damaged(&path, offset, reason))
+        }
+    }
 }
 
 fn scan_one(path: &Path, bytes: &[u8], seen: &mut Seen) -> Result<Journal, OpenError> {
     let mut at = 0;
-    let mut last = None;
+    let (mut last, mut first) = (None, None);
     while let Some(batch) = batch_at(bytes, at) {
+        seen.refuse_if_torn_before(batch.position)?;
         if let (Some(before), Some(now)) = (seen.position, batch.position)
             && now != before + 1
         {
@@ -92,6 +120,10 @@ fn scan_one(path: &Path, bytes: &[u8], seen: &mut Seen) -> Result<Journal, OpenE
         seen.position = batch.position.or(seen.position);
         seen.seqno = Some(batch.seqno);
         last = batch.position.or(last);
+        first = first.or(batch.position.map(|position| First {
+            position,
+            seqno: batch.seqno,
+        }));
         at = batch.end;
     }
     let torn = bytes.len() - at - trailing_zeros(&bytes[at..]);
@@ -103,6 +135,7 @@ fn scan_one(path: &Path, bytes: &[u8], seen: &mut Seen) -> Result<Journal, OpenE
         whole: at,
         torn,
         last,
+        first,
     })
 }
 

@@ -4,41 +4,42 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use parking_lot::{Mutex, RwLock};
+use fjall::{AbstractTree, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use super::journal::Journal;
+use super::journal::{First, Journal};
 use super::mark::{Durable, Mark};
 use super::marker::{self, Ending};
 use super::snapshot::EmbeddedSnapshot;
 use super::writer::Writer;
-use super::{Embedded, EmbeddedOptions, OpenError, POSITION_KEY, QUEUE_COMMITS_MAX, Shared, journal, tail};
+use super::{
+    Embedded, EmbeddedOptions, OpenError, POSITION_KEY, QUEUE_COMMITS_MAX, Shared, journal, tail, watch,
+};
+
+/// The note that a journal was found missing.
+const MISSING: &str = "journal-missing";
 
 pub(super) fn open(dir: &Path, options: EmbeddedOptions) -> Result<Embedded, OpenError> {
     create_dir(dir)?;
     let engine_dir = dir.join("fjall");
+    refuse_if_found_missing(dir)?;
     let (mut mark, durable) = Mark::open(dir, !engine_dir.exists())?;
-    recover_tail(dir, &engine_dir, durable)?;
+    let first = recover_tail(dir, &engine_dir, durable)?;
     let (database, data) = open_engine(&engine_dir, &options)?;
     tail::sync_dir(dir)?;
+    refuse_if_journal_is_gone(dir, &data, first)?;
     let version = EmbeddedSnapshot::new(database.snapshot(), data.clone());
     let position = position(&version, &engine_dir)?;
     refuse_if_behind(dir, Some(position), durable)?;
+    tail::drop_evidence(dir)?;
     mark.write(position, false)
         .map_err(OpenError::io("write", &super::mark::path(dir)))?;
-    let shared = Arc::new(Shared {
-        published: RwLock::new(Arc::new(version)),
-        stopped: AtomicBool::new(false),
-        stop_reason: Mutex::default(),
-        fsyncs: AtomicU64::new(0),
-        fsync_us: AtomicU64::new(0),
-        commits: AtomicU64::new(0),
-        position: AtomicU64::new(position),
-    });
+    let shared = Arc::new(Shared::new(version, position));
     let (requests, receiver) = mpsc::channel(QUEUE_COMMITS_MAX);
     let writer = Writer {
         database,
@@ -46,8 +47,10 @@ pub(super) fn open(dir: &Path, options: EmbeddedOptions) -> Result<Embedded, Ope
         requests: receiver,
         shared: Arc::clone(&shared),
         mode: persist_mode(&options),
+        #[cfg(test)]
+        stall: Arc::clone(&options.stall),
     };
-    let threads = start(writer, mark, &shared, dir)?;
+    let threads = start(writer, mark, options.stall_max, dir)?;
     Ok(Embedded {
         shared,
         requests: Some(requests),
@@ -86,9 +89,10 @@ fn create_dir(dir: &Path) -> Result<(), OpenError> {
     })
 }
 
-/// Judges the journals, and after an unclean stop makes their tail durable anew.
-fn recover_tail(dir: &Path, engine_dir: &Path, durable: Option<Durable>) -> Result<(), OpenError> {
+/// Judges the journals, and after an unclean stop makes their tail durable anew. Answers the first batch in them.
+fn recover_tail(dir: &Path, engine_dir: &Path, durable: Option<Durable>) -> Result<Option<First>, OpenError> {
     let journals = journal::scan(engine_dir)?;
+    let first = journals.iter().find_map(|journal| journal.first);
     let last = journals.iter().rev().find_map(|journal| journal.last);
     remove_if_never_made(engine_dir, &journals, durable)?;
     // Journals without a batch say nothing: all may have moved to tables. That is judged after fjall has opened.
@@ -96,10 +100,10 @@ fn recover_tail(dir: &Path, engine_dir: &Path, durable: Option<Durable>) -> Resu
         refuse_if_behind(dir, last, durable)?;
     }
     let Some(durable) = durable.filter(|durable| !durable.clean) else {
-        return Ok(());
+        return Ok(first);
     };
     let torn: usize = journals.iter().map(|journal| journal.torn).sum();
-    let rewritten = tail::rewrite(engine_dir, &journals, durable.position)?;
+    let rewritten = tail::rewrite(dir, engine_dir, &journals, durable.position)?;
     let durable = durable.position;
     tracing::info!(
         torn,
@@ -108,7 +112,7 @@ fn recover_tail(dir: &Path, engine_dir: &Path, durable: Option<Durable>) -> Resu
         ?last,
         "the store was not closed in order: its tail is made durable anew"
     );
-    Ok(())
+    Ok(first)
 }
 
 /// A crash within the very first opening leaves a directory that fjall neither opens nor makes anew. It holds
@@ -138,9 +142,15 @@ fn refuse_if_behind(dir: &Path, found: Option<u64>, durable: Option<Durable>) ->
 /// fjall answers most damage with an error, some with a panic; both are an error here.
 fn open_engine(dir: &Path, options: &EmbeddedOptions) -> Result<(Database, Keyspace), OpenError> {
     let opened = catch_unwind(AssertUnwindSafe(|| -> fjall::Result<_> {
-        let database = Database::builder(dir)
+        let builder = Database::builder(dir).worker_threads(options.worker_threads.max(1));
+        #[cfg(test)]
+        let builder = if options.no_workers {
+            builder.worker_threads_unchecked(0)
+        } else {
+            builder
+        };
+        let database = builder
             .cache_size(options.cache_bytes)
-            .worker_threads(options.worker_threads.max(1))
             .manual_journal_persist(true)
             .journal_compression(fjall::CompressionType::None)
             .open()?;
@@ -153,6 +163,49 @@ fn open_engine(dir: &Path, options: &EmbeddedOptions) -> Result<(Database, Keysp
         Ok(Err(error)) => Err(OpenError::engine(dir, error)),
         Err(_) => Err(OpenError::engine(dir, "fjall panicked on what it found")),
     }
+}
+
+/// The tables must hold what came before the oldest journal; if they do not, a journal before it is gone. Says nothing once
+/// a worker has moved the first batch to a table, which is soon after opening: so what was found stays written down.
+fn refuse_if_journal_is_gone(dir: &Path, data: &Keyspace, first: Option<First>) -> Result<(), OpenError> {
+    let Some(first) = first else { return Ok(()) };
+    let look = || -> Result<Option<u64>, fjall::LsmError> {
+        if data.tree.get_highest_persisted_seqno() >= Some(first.seqno) {
+            return Ok(None);
+        }
+        let row = data.tree.get(POSITION_KEY, first.seqno)?;
+        let position = row.map_or(Some(0), |row| row[..].try_into().ok().map(u64::from_be_bytes));
+        Ok(position)
+    };
+    let before = catch_unwind(AssertUnwindSafe(look))
+        .unwrap_or(Ok(None))
+        .map_err(|error| OpenError::engine(dir, error))?;
+    match before {
+        Some(before) if before + 1 != first.position => {
+            let file = dir.join(MISSING);
+            let text = format!(
+                "the tables end at {before}, the journals begin at {}\n",
+                first.position
+            );
+            std::fs::write(&file, text).map_err(OpenError::io("write", &file))?;
+            tail::sync_dir(dir)?;
+            refuse_if_found_missing(dir)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses until a person has taken the note away.
+fn refuse_if_found_missing(dir: &Path) -> Result<(), OpenError> {
+    let file = dir.join(MISSING);
+    if file.exists() {
+        return Err(OpenError::Damaged {
+            file,
+            offset: 0,
+            reason: "a journal is missing before the oldest one",
+        });
+    }
+    Ok(())
 }
 
 fn position(version: &EmbeddedSnapshot, dir: &Path) -> Result<u64, OpenError> {
@@ -168,21 +221,30 @@ fn position(version: &EmbeddedSnapshot, dir: &Path) -> Result<u64, OpenError> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-/// Starts the marker and the writer; when the writer ends, the marker does, and the last mark is written.
+/// Starts the marker, the watcher and the writer; when the writer ends, they do, and the last mark is written.
 fn start(
     writer: Writer,
     mark: Mark,
-    shared: &Arc<Shared>,
+    stall_max: Duration,
     dir: &Path,
 ) -> Result<Vec<JoinHandle<()>>, OpenError> {
     let spawn_error = || OpenError::io("start the threads of", dir);
-    let ending = Arc::new(Ending::default());
-    let (shared_of_marker, ending_of_marker) = (Arc::clone(shared), Arc::clone(&ending));
+    let (shared, ending) = (Arc::clone(&writer.shared), Arc::new(Ending::default()));
+    let (shared_of_marker, ending_of_marker) = (Arc::clone(&shared), Arc::clone(&ending));
+    let database = writer.database.clone();
     let marking = std::thread::Builder::new()
         .name("store-mark".into())
-        .spawn(move || marker::run(mark, &shared_of_marker, &ending_of_marker))
+        .spawn(move || {
+            // The database is closed before the mark is given back: then the store is.
+            let database = database;
+            marker::run(mark, &database, &shared_of_marker, &ending_of_marker)
+        })
         .map_err(spawn_error())?;
-    let shared = Arc::clone(shared);
+    let (shared_of_watcher, ending_of_watcher) = (Arc::clone(&shared), Arc::clone(&ending));
+    let watching = std::thread::Builder::new()
+        .name("store-watch".into())
+        .spawn(move || watch::run(&shared_of_watcher, &ending_of_watcher, stall_max))
+        .map_err(spawn_error())?;
     let writing = std::thread::Builder::new()
         .name("store-write".into())
         .spawn(move || {
@@ -191,6 +253,7 @@ fn start(
                 Vec::new()
             });
             ending.end();
+            drop(watching.join());
             if let Ok(mark) = marking.join() {
                 close(mark, &shared, closers);
             }

@@ -41,6 +41,24 @@ impl EmbeddedSnapshot {
         rows.map(|row| row.key().map(|key| Bytes::copy_from_slice(&key)))
     }
 
+    /// Seals the memtable, as fjall does when it is full; a worker flushes it.
+    #[cfg(test)]
+    pub fn rotate(&self) -> fjall::Result<bool> {
+        self.data.rotate_memtable()
+    }
+
+    /// Whether the engine has the key now, published or not.
+    #[cfg(test)]
+    pub fn has_now(&self, key: &str) -> bool {
+        self.data.contains_key(key).unwrap()
+    }
+
+    /// Memtables that wait for a flush.
+    #[cfg(test)]
+    pub fn sealed(&self) -> usize {
+        self.data.sealed_memtable_count()
+    }
+
     fn get_one(&self, key: &[u8]) -> Result<Option<Value>, SnapshotError> {
         if !Limits::PORTABLE.is_possible_key(key) {
             return Ok(None);

@@ -5,6 +5,7 @@ mod differential;
 mod disk;
 mod factory;
 mod growth;
+mod stall;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,17 +1,28 @@
 //! The one thread that writes. It forms a group of all waiting commits, makes it durable with one fsync, publishes
-//! the new version and answers. It ends when the engine is closed, or at the first failure to write.
+//! the new version and answers. It ends when the engine is closed.
+//!
+//! Write and fsync are one call, under one hold of fjall's lock on its journal: fjall's own threads sync the same file,
+//! and the kernel tells a failed fsync once, so an fsync of ours that came after one of theirs would prove nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use fjall::{Database, Keyspace, PersistMode};
+use fjall::{AbstractTree, Database, Keyspace, PersistMode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::group::{Group, Overlay};
+use super::marker::stop_if_poisoned;
 use super::snapshot::EmbeddedSnapshot;
 use super::{GROUP_BYTES_MAX, GROUP_COMMITS_MAX, POSITION_KEY, Shared};
 use crate::{CommitError, Fence, Limits, WriteBatch};
+
+/// Sealed memtables, and runs of tables in level 0, from which on nothing is written. fjall halts a write at 4 and 30,
+/// with no end if what it waits for has failed.
+const SEALED_MEMTABLES_MAX: usize = 3;
+const LEVEL_0_RUNS_MAX: usize = 26;
+/// How often the writer looks whether there is room again.
+const ROOM_LOOK: Duration = Duration::from_millis(5);
 
 type Answer = oneshot::Sender<Result<(), CommitError>>;
 
@@ -47,6 +58,9 @@ pub(super) struct Writer {
     pub requests: mpsc::Receiver<Request>,
     pub shared: Arc<Shared>,
     pub mode: PersistMode,
+    /// The planted stall of the tests.
+    #[cfg(test)]
+    pub stall: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Writer {
@@ -57,7 +71,15 @@ impl Writer {
         while let Some(first) = self.requests.blocking_recv() {
             metrics::gauge!("cell_store_queue_commits").set((self.requests.len() + 1) as f64);
             self.gather(first, &mut waiting, &mut closers);
-            self.serve(&mut waiting);
+            if waiting.is_empty() {
+                continue;
+            }
+            self.shared.begin();
+            match self.wait_for_room() {
+                Ok(()) => self.serve(&mut waiting),
+                Err(error) => refuse(&mut waiting, &error),
+            }
+            self.shared.end();
         }
         closers
     }
@@ -111,6 +133,27 @@ impl Writer {
         }
     }
 
+    /// Waits, not for ever, until fjall takes a batch without a wait of its own.
+    fn wait_for_room(&self) -> Result<(), CommitError> {
+        let began = now();
+        while self.data.sealed_memtable_count() >= SEALED_MEMTABLES_MAX
+            || self.data.tree.l0_run_count() >= LEVEL_0_RUNS_MAX
+        {
+            stop_if_poisoned(&self.database, &self.shared);
+            if self.shared.is_stopped() {
+                return Err(self.shared.unavailable());
+            }
+            if now().duration_since(began) > Duration::from_millis(Limits::PORTABLE.commit_ms_max) {
+                metrics::counter!("cell_store_no_room_total").increment(1);
+                return Err(CommitError::Unavailable {
+                    reason: "the disk does not keep up".into(),
+                });
+            }
+            std::thread::sleep(ROOM_LOOK);
+        }
+        Ok(())
+    }
+
     fn check_age(&self, since: Instant) -> Result<(), CommitError> {
         if self.shared.is_stopped() {
             return Err(self.shared.unavailable());
@@ -123,7 +166,7 @@ impl Writer {
         Ok(())
     }
 
-    /// One batch, one fsync, then the new version. A group without writes is durable as it is.
+    /// One batch with its fsync, then the new version. A group without writes is durable as it is.
     fn write(&self, overlay: Overlay) -> fjall::Result<()> {
         if overlay.is_empty() {
             return Ok(());
@@ -137,17 +180,21 @@ impl Writer {
             }
         }
         batch.insert(&self.data, POSITION_KEY, position.to_be_bytes());
-        batch.commit()?;
-        self.persist()?;
+        #[cfg(test)]
+        while self.stall.load(Ordering::Acquire) {
+            std::thread::sleep(ROOM_LOOK);
+        }
+        self.commit(batch)?;
         let version = EmbeddedSnapshot::new(self.database.snapshot(), self.data.clone());
         self.shared.position.store(position, Ordering::Release);
         *self.shared.published.write() = Arc::new(version);
         Ok(())
     }
 
-    fn persist(&self) -> fjall::Result<()> {
+    /// Writes and syncs in one.
+    fn commit(&self, batch: fjall::OwnedWriteBatch) -> fjall::Result<()> {
         let started = now();
-        self.database.persist(self.mode)?;
+        batch.durability(Some(self.mode)).commit()?;
         let took = now().duration_since(started);
         self.shared.fsyncs.fetch_add(1, Ordering::Relaxed);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -186,6 +233,15 @@ impl Writer {
     }
 }
 
+/// Answers all that wait: nothing of them was written.
+fn refuse(waiting: &mut Vec<Request>, error: &CommitError) {
+    for request in waiting.drain(..) {
+        if let Request::Commit { answer, .. } = request {
+            drop(answer.send(Err(error.clone())));
+        }
+    }
+}
+
 /// Planted bug of failpoint builds: answers before anything is written, and holds the batch in memory meanwhile.
 #[cfg(feature = "failpoints")]
 fn acknowledge_early(admitted: Vec<Answer>) -> Vec<Answer> {
@@ -206,8 +262,8 @@ fn acknowledge_early(admitted: Vec<Answer>) -> Vec<Answer> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "only measures: how long a commit has waited, how long an fsync took"
+    reason = "only measures: how long a commit has waited, how long a write took"
 )]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }

@@ -1,6 +1,7 @@
 //! The HTTP routes of training, below `/v1/activities`. Handlers translate; rules are in [`crate::import`] and
 //! [`crate::storage`].
 
+mod body;
 mod query;
 mod read;
 mod remove;

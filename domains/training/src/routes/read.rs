@@ -1,14 +1,15 @@
 //! `GET`: the list, one activity, its streams, its file.
 
-use axum::Json;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use cell_layers::RootTx;
 use cell_sdk::{Ctx, ProblemResponse};
 use http::{HeaderMap, HeaderValue, header};
 
-use super::id_of;
 use super::query::{ListQuery, Raw, StreamQuery, cursor_text};
+use super::{body, id_of};
+use crate::gate::Gate;
 use crate::model::Format;
 use crate::storage::{self, DOMAIN};
 use crate::stored::{Activity, Original};
@@ -69,11 +70,19 @@ pub async fn streams(ctx: Ctx, Path(id): Path<String>, query: Raw) -> Result<Res
 }
 
 /// The very bytes that came.
-pub async fn original(ctx: Ctx, Path(id): Path<String>) -> Result<Response, ProblemResponse> {
+pub async fn original(
+    ctx: Ctx,
+    Path(id): Path<String>,
+    Extension(gate): Extension<Gate>,
+) -> Result<Response, ProblemResponse> {
     let id = id_of(&id)?;
+    let size = |tx: RootTx| async move { storage::original_bytes(&tx, id).await };
+    let room = gate.room(ctx.read(DOMAIN, size).await?.value)?;
     let read = |tx: RootTx| async move { storage::original(&tx, id).await };
     let (activity, bytes) = ctx.read(DOMAIN, read).await?.value;
-    Ok((file_headers(&activity), bytes).into_response())
+    let mut headers = file_headers(&activity);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    Ok((headers, body::leaving(bytes, room)).into_response())
 }
 
 fn file_headers(activity: &Activity) -> HeaderMap {

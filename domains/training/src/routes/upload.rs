@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use cell_layers::blob::BlobWriter;
 use cell_layers::{RootTx, idempotency};
-use cell_sdk::{Command, Ctx, DomainError, Mode, Outcome, ProblemResponse, RootCtx};
+use cell_sdk::{Command, CommandHead, Ctx, DomainError, Mode, Outcome, ProblemResponse, RootCtx};
 use http::StatusCode;
 use platform_model::{Code, Problem};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::body;
 use crate::gate::Gate;
 use crate::import::import;
 use crate::numbers::compute;
@@ -29,10 +31,17 @@ const STAGE_ATTEMPTS_MAX: usize = 3;
 pub async fn upload(
     ctx: Ctx,
     Extension(gate): Extension<Gate>,
-    command: Command,
+    request: Request,
 ) -> Result<Response, ProblemResponse> {
-    let bytes = command.body.clone();
-    let sha256: [u8; 32] = gate.run(move || Sha256::digest(&bytes).into()).await?;
+    let head = CommandHead::of(&request)?;
+    // Keeps its room in memory until the answer.
+    let file = body::read(&gate, request).await?;
+    let bytes = file.bytes.clone();
+    let hash = move || {
+        let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+        (sha256, head.with_body(bytes))
+    };
+    let (sha256, command) = gate.run(hash).await?;
     let id = activity_id(&ctx, &sha256);
     if is_answered_or_known(&ctx, &command, id).await? {
         return Ok(answer_known(&ctx, &command, id).await?);

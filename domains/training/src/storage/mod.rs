@@ -12,7 +12,7 @@ use cell_layers::timeline::Timeline;
 
 use crate::stored::{Activity, LapPage, PendingUpload};
 
-pub use read::{Listed, get, laps, list, original, points};
+pub use read::{Listed, get, laps, list, original, original_bytes, points};
 pub use remove::remove;
 pub use write::{Commit, Parts, commit, stage};
 

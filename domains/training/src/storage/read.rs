@@ -64,6 +64,15 @@ pub async fn laps(tx: &RootTx, activity: &Activity) -> Result<Vec<Lap>, DomainEr
     Ok(laps)
 }
 
+/// Size of the file.
+///
+/// # Errors
+/// `not-found`.
+pub async fn original_bytes(tx: &RootTx, id: Uuid) -> Result<usize, DomainError> {
+    let about = blob::info(tx, id).await?.ok_or(Code::NotFound)?;
+    usize::try_from(about.size_bytes).map_err(|_| damaged("a file is longer than memory"))
+}
+
 /// The file, as it came.
 ///
 /// # Errors

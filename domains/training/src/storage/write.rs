@@ -96,7 +96,7 @@ async fn stage_columns(tx: &RootTx, parts: &Parts, range: std::ops::Range<usize>
     Ok(())
 }
 
-/// Removes what uploads of an earlier day left behind, a bounded part of it.
+/// Removes what one upload of an earlier day left behind: the rows of several are more than a transaction may write.
 async fn sweep(tx: &RootTx) -> Result<(), LayerError> {
     blob::sweep(tx).await?;
     let now = tx.log_time_ms();
@@ -108,6 +108,7 @@ async fn sweep(tx: &RootTx) -> Result<(), LayerError> {
             samples::delete(tx, &row.id).await?;
         }
         PENDING.delete(tx, &row.id).await?;
+        break;
     }
     Ok(())
 }

@@ -20,8 +20,9 @@ use crate::clock::Clock;
 use crate::tasks::TaskGroup;
 use crate::tls::{self, PeerIdentity};
 
-/// Stream resets that a client may cause before its connection is closed (rapid reset, CVE-2023-44487).
-const RESETS_MAX: usize = 64;
+/// Stream resets that a client may cause before its connection is closed (rapid reset, CVE-2023-44487). As many as it
+/// may have streams: a router passes on the resets of all its apps, each of which has its own small bound at the door.
+const RESETS_MAX: usize = 1_024;
 /// HTTP/2 pings: a peer that does not answer in this time is gone.
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// What running requests have left once the client's certificate has ended.
@@ -38,7 +39,7 @@ pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
     let address = stream.get_ref().0.peer_addr().ok().map(PeerAddress);
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let clock = Clock::system();
-    let certificate_left = peer.as_ref().and_then(|_| certificate_left(&stream, &clock));
+    let certificate_left = tls::peer_certificate_left(stream.get_ref().1, &clock);
     let certificate_ends = certificate_left.map(|left| clock.monotonic() + left);
     let activity = Arc::new(Activity::default());
     let begun = Arc::clone(&activity);
@@ -112,13 +113,6 @@ async fn reason_to_end(
         () = certificate_end => End::Certificate,
         end = activity.idle(limits) => end,
     }
-}
-
-/// How long the client's certificate is still good.
-fn certificate_left(stream: &TlsStream<TcpStream>, clock: &Clock) -> Option<Duration> {
-    let certificate = stream.get_ref().1.peer_certificates()?.first()?;
-    let ends_s = tls::certificate_ends_s(certificate)?;
-    Some(Duration::from_secs(ends_s.saturating_sub(clock.unix_s())))
 }
 
 /// Requests of one connection: begun ever, and answered ever.

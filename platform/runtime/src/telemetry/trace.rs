@@ -1,11 +1,17 @@
 //! W3C trace context, level 1: the `traceparent` header, read, continued and written.
 //!
-//! Only the ids; exporting spans is not done here.
+//! Only the ids; exporting spans is not done here. What a request makes other processes do belongs to its trace:
+//! whoever handles it runs in [`TraceContext::scope`], and whoever calls on asks [`TraceContext::current`].
 
 use std::fmt;
+use std::future::Future;
 use std::str::FromStr;
 
 use crate::random;
+
+tokio::task_local! {
+    static CURRENT: TraceContext;
+}
 
 /// Where a request stands in a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +51,16 @@ impl TraceContext {
             parent: random::u64().max(1),
             ..self
         }
+    }
+
+    /// Runs `f` as a part of this trace. What `f` spawns is not in it.
+    pub async fn scope<F: Future>(self, f: F) -> F::Output {
+        CURRENT.scope(self, f).await
+    }
+
+    /// The trace that the calling task works for, if it runs in [`Self::scope`].
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(|current| *current).ok()
     }
 
     /// 32 hex digits: the same in every process that the request passes.
@@ -127,6 +143,15 @@ mod tests {
             TraceContext::continue_or_new(Some(GOOD)).trace_id(),
             here.trace_id()
         );
+    }
+
+    #[tokio::test]
+    async fn a_task_knows_the_trace_that_it_works_for() {
+        let here: TraceContext = GOOD.parse().expect("good");
+        assert_eq!(TraceContext::current(), None);
+        let inside = here.scope(async { TraceContext::current() }).await;
+        assert_eq!(inside, Some(here));
+        assert_eq!(TraceContext::current(), None);
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! The matrix of bad certificates, over real sockets, in both versions of TLS: each fails for its own reason at the
-//! end that must notice, and the good one passes.
+//! Certificates over real sockets, in both versions of TLS: good and bad ones, renewed ones, ones that do not fit.
 
 use std::path::PathBuf;
 
@@ -10,6 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::authority::{Authority, Leaf, lifetime};
 use super::*;
 use crate::serve::{self, ServeError};
+
+mod matrix;
 
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -35,8 +36,12 @@ impl World {
     }
 
     fn uri(&self, path: &str) -> String {
+        self.uri_in("eu-central", path)
+    }
+
+    fn uri_in(&self, region: &str, path: &str) -> String {
         format!(
-            "spiffe://{}/region/eu-central/{path}",
+            "spiffe://{}/region/{region}/{path}",
             self.authority.world().trust_domain()
         )
     }
@@ -55,8 +60,12 @@ impl World {
     }
 
     fn leaf(&self, path: &str) -> Leaf {
+        self.leaf_in("eu-central", path)
+    }
+
+    fn leaf_in(&self, region: &str, path: &str) -> Leaf {
         Leaf {
-            uris: vec![self.uri(path)],
+            uris: vec![self.uri_in(region, path)],
             client: true,
             server: true,
             ..lifetime(7)
@@ -170,115 +179,6 @@ async fn server_shows(
             .cloned()
             .unwrap_or_else(|| panic!("not refused: {error}"))
     })
-}
-
-/// A certificate that is wrong in one way, and the word for it.
-fn bad_leaves(world: &World, other: &World, path: &str) -> Vec<(&'static str, Arc<Shown>)> {
-    let good = world.leaf(path);
-    let now_s = crate::Clock::system().unix_s();
-    let changed = |change: &dyn Fn(&mut Leaf)| {
-        let mut leaf = good.clone();
-        change(&mut leaf);
-        world.key(&leaf)
-    };
-    let of_other_world = other.uri(path);
-    let unknown = world.uri("database/d1");
-    vec![
-        // The right id, signed by the root of another world.
-        ("unknown-issuer", other.key(&good)),
-        (
-            "expired",
-            changed(&|leaf| (leaf.not_before_s, leaf.not_after_s) = (now_s - 7_200, now_s - 3_600)),
-        ),
-        (
-            "not-yet-valid",
-            changed(&|leaf| leaf.not_before_s = now_s + 3_600),
-        ),
-        ("unknown-kind", changed(&|leaf| leaf.uris = vec![unknown.clone()])),
-        (
-            "wrong-trust-domain",
-            changed(&|leaf| leaf.uris = vec![of_other_world.clone()]),
-        ),
-        ("no-spiffe-id", changed(&|leaf| leaf.uris.clear())),
-        (
-            "no-spiffe-id",
-            changed(&|leaf| leaf.uris = vec!["https://example.org/".into()]),
-        ),
-        (
-            "no-spiffe-id",
-            changed(&|leaf| leaf.uris.push(good.uris[0].clone() + "1")),
-        ),
-        (
-            "no-spiffe-id",
-            changed(&|leaf| (leaf.uris, leaf.dns) = (vec![], vec!["localhost".into()])),
-        ),
-    ]
-}
-
-#[tokio::test]
-async fn a_server_refuses_each_bad_client() {
-    let (world, other) = (World::new(), World::new());
-    let node = world.node();
-    let good = world.leaf("router/r1");
-    let mut matrix = bad_leaves(&world, &other, "router/r1");
-    matrix.push(("no-certificate", Arc::new(Shown(None))));
-    matrix.push((
-        "wrong-purpose",
-        world.key(&Leaf {
-            client: false,
-            ..good.clone()
-        }),
-    ));
-    for version in VERSIONS {
-        for (reason, shown) in &matrix {
-            let refused = client_shows(&node, shown, version).await.expect_err(reason);
-            assert_eq!(refused.reason(), *reason, "{version:?} {refused}");
-        }
-        let peer = client_shows(&node, &world.key(&good), version)
-            .await
-            .expect("good");
-        assert_eq!(peer.0, world.id("router/r1"));
-    }
-}
-
-#[tokio::test]
-async fn a_client_refuses_each_bad_server() {
-    let (world, other) = (World::new(), World::new());
-    let router = world.identity("router/r1");
-    let meant = Expect::Node("eu-central-1/0".parse().expect("a node"));
-    let path = "cell/eu-central-1/node/0";
-    let mut matrix = bad_leaves(&world, &other, path);
-    matrix.push(("wrong-peer", world.key(&world.leaf("cell/eu-central-1/node/1"))));
-    matrix.push(("wrong-peer", world.key(&world.leaf("cell/eu-central-2/node/0"))));
-    matrix.push(("wrong-peer", world.key(&world.leaf("controller/c1"))));
-    matrix.push((
-        "wrong-purpose",
-        world.key(&Leaf {
-            server: false,
-            ..world.leaf(path)
-        }),
-    ));
-    for version in VERSIONS {
-        for (reason, shown) in &matrix {
-            let refused = server_shows(&router, meant.clone(), shown, version)
-                .await
-                .expect_err(reason);
-            assert_eq!(refused.reason(), *reason, "{version:?} {refused}");
-        }
-        let good = world.key(&world.leaf(path));
-        server_shows(&router, meant.clone(), &good, version)
-            .await
-            .expect("good");
-        server_shows(&router, Expect::AnyNode, &good, version)
-            .await
-            .expect("any node");
-        for expect in [Expect::Controller, Expect::Router] {
-            let refused = server_shows(&router, expect, &good, version)
-                .await
-                .expect_err("a node");
-            assert_eq!(refused.reason(), "wrong-peer");
-        }
-    }
 }
 
 #[tokio::test]

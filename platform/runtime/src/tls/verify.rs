@@ -5,26 +5,31 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use platform_model::{NodeId, WorldId};
+use platform_model::{NodeId, RegionId, WorldId};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
+use rustls::{CommonState, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::error::{Refused, TlsError};
 use super::spiffe::{SpiffeId, SpiffeKind};
+use crate::clock::Clock;
 
 /// Whom a client means to reach.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Expect {
-    /// This node and no other.
-    Node(NodeId),
+    /// This node and no other, in this region: a name alone says nothing about where the process stands.
+    Node {
+        node: NodeId,
+        region: RegionId,
+    },
     AnyNode,
     Controller,
     Router,
@@ -35,7 +40,7 @@ impl Expect {
     /// [`Refused::WrongPeer`] when `id` is someone else.
     pub fn check(&self, id: &SpiffeId) -> Result<(), Refused> {
         let meant = match (self, &id.kind) {
-            (Self::Node(node), SpiffeKind::Node(found)) => node == found,
+            (Self::Node { node, region }, SpiffeKind::Node(found)) => node == found && *region == id.region,
             (Self::AnyNode, SpiffeKind::Node(_))
             | (Self::Controller, SpiffeKind::Controller(_))
             | (Self::Router, SpiffeKind::Router(_)) => true,
@@ -52,7 +57,7 @@ impl Expect {
 impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Node(node) => write!(f, "node {node}"),
+            Self::Node { node, region } => write!(f, "node {node} in {region}"),
             Self::AnyNode => f.write_str("a node"),
             Self::Controller => f.write_str("a controller"),
             Self::Router => f.write_str("a router"),
@@ -102,6 +107,14 @@ pub(super) fn spiffe_id(certificate: &[u8], world: &WorldId) -> Result<SpiffeId,
 pub(crate) fn ends_s(certificate: &[u8]) -> Option<u64> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     u64::try_from(parsed.validity().not_after.timestamp()).ok()
+}
+
+/// How long the certificate that the other end of a connection showed is still good; `None` if it showed none.
+pub fn peer_certificate_left(tls: &CommonState, clock: &Clock) -> Option<Duration> {
+    let certificate = tls.peer_certificates()?.first()?;
+    Some(Duration::from_secs(
+        ends_s(certificate)?.saturating_sub(clock.unix_s()),
+    ))
 }
 
 /// Checks clients of a listener: any member of the world may connect, what it may do is asked later, by role.

@@ -39,6 +39,11 @@ const NOT_FORWARDED: [&str; 15] = [
     "x-request-id",
 ];
 
+/// What HTTP/2 counts for each field beside its name and value (RFC 9113, 6.5.2).
+const FIELD_BYTES: usize = 32;
+/// The four fields that method, scheme, target and host become, but for their values.
+const PSEUDO_BYTES: usize = ":method:scheme:path:authority".len() + "https".len() + 4 * FIELD_BYTES;
+
 type Refusal = Box<Problem>;
 
 /// Checks the headers of a request and finds the host name that it was sent to.
@@ -46,12 +51,7 @@ type Refusal = Box<Problem>;
 /// # Errors
 /// `header-too-large`, `duplicate-header`, or `bad-request` for a host that is missing or contradicts itself.
 pub fn check(parts: &Parts, bytes_max: u64) -> Result<String, Refusal> {
-    let bytes: usize = parts
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
-    if bytes as u64 > bytes_max {
+    if list_bytes(parts) as u64 > bytes_max {
         return Err(Box::new(
             Problem::new(Code::HeaderTooLarge).with("limit_bytes", bytes_max),
         ));
@@ -67,6 +67,21 @@ pub fn check(parts: &Parts, bytes_max: u64) -> Result<String, Refusal> {
         ));
     }
     host(parts)
+}
+
+/// The size of a head as a node will count it: what passes here passes there.
+fn list_bytes(parts: &Parts) -> usize {
+    let field = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + FIELD_BYTES;
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    let authority = parts
+        .uri
+        .authority()
+        .map_or(0, |authority| authority.as_str().len());
+    let fields: usize = parts.headers.iter().map(field).sum();
+    fields + PSEUDO_BYTES + parts.method.as_str().len() + target + authority
 }
 
 /// `:authority` or the target's authority, and `host`: where both stand they agree.
@@ -146,7 +161,9 @@ mod tests {
     }
 
     fn code(uri: &str, headers: &[(&str, &str)]) -> Option<Code> {
-        check(&parts(uri, headers), 200).err().map(|problem| problem.code)
+        check(&parts(uri, headers), 1_000)
+            .err()
+            .map(|problem| problem.code)
     }
 
     #[test]
@@ -169,9 +186,22 @@ mod tests {
             None
         );
         assert_eq!(
-            code("/", &[("host", "a"), ("x", &"y".repeat(300))]),
+            code("/", &[("host", "a"), ("x", &"y".repeat(1_000))]),
             Some(Code::HeaderTooLarge)
         );
+    }
+
+    #[test]
+    fn the_target_and_the_number_of_headers_count_too() {
+        let long = format!("/{}", "y".repeat(1_000));
+        assert_eq!(code(&long, &[("host", "a")]), Some(Code::HeaderTooLarge));
+        let many = [("x", "y"); 30];
+        let host = [("host", "a")];
+        assert_eq!(
+            code("/", &[&host[..], &many].concat()),
+            Some(Code::HeaderTooLarge)
+        );
+        assert_eq!(code("/", &[&host[..], &many[..20]].concat()), None);
     }
 
     #[test]
@@ -179,7 +209,7 @@ mod tests {
         assert_eq!(code("/", &[]), Some(Code::BadRequest));
         assert_eq!(code("https://a/", &[("host", "b")]), Some(Code::BadRequest));
         assert_eq!(
-            check(&parts("https://a/", &[("host", "A")]), 200).expect("one"),
+            check(&parts("https://a/", &[("host", "A")]), 1_000).expect("one"),
             "a"
         );
     }

@@ -11,7 +11,7 @@ use super::stand_in::{Body, full};
 use super::world::{Answer, COMMON, SHORT, SOON, World, until};
 
 /// Writes `text` on a fresh connection and reads until the router closes it.
-async fn raw(world: &World, text: &[u8]) -> String {
+pub async fn raw(world: &World, text: &[u8]) -> String {
     let mut stream = world.connect("http/1.1").await;
     stream.write_all(text).await.expect("written");
     let mut answer = Vec::new();
@@ -24,7 +24,7 @@ async fn raw(world: &World, text: &[u8]) -> String {
 }
 
 /// A node that answers once it has the whole body.
-async fn whole_first(request: Request<Incoming>) -> Response<Body> {
+pub async fn whole_first(request: Request<Incoming>) -> Response<Body> {
     let read = request.into_body().collect().await.map(|body| body.to_bytes());
     Response::new(full(read.unwrap_or_default()))
 }
@@ -85,6 +85,70 @@ async fn headers_past_the_limit_are_refused() {
             "{version:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_head_that_nodes_would_refuse_is_refused_here_with_a_word() {
+    let world = World::new().await;
+    for version in [http::Version::HTTP_11, http::Version::HTTP_2] {
+        let send = async |path: String, headers: usize, length: usize| {
+            let mut request = world.request("eu/eu-central", "GET", &path).version(version);
+            if version == http::Version::HTTP_2 {
+                request = request.uri(format!("https://{COMMON}{path}"));
+            }
+            for n in 0..headers {
+                request = request.header(format!("x-{n}"), "y".repeat(length));
+            }
+            Answer::read(world.send(request.body(full("")).expect("a request")).await).await
+        };
+        let refused = send("/v1/profile".into(), 90, 320).await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (431, "header-too-large"),
+            "{version:?}: 29 KiB of text and 32 bytes for each header"
+        );
+        let fits = send("/v1/profile".into(), 90, 300).await;
+        assert_eq!(fits.status, 200, "{version:?}");
+    }
+    let long = format!("https://{COMMON}/v1/{}", "y".repeat(40 * 1024));
+    let request = world
+        .request("eu/eu-central", "GET", &long)
+        .version(http::Version::HTTP_2);
+    let answer = Answer::read(world.send(request.body(full("")).expect("a request")).await).await;
+    assert_eq!((answer.status, answer.code().as_str()), (431, "header-too-large"));
+    assert_eq!(world.central.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_stranger_sends_no_long_body() {
+    let world = World::new().await;
+    let head = format!(
+        "POST /v1/homes/eu~eu-central/login HTTP/1.1\r\nhost: {COMMON}\r\ncontent-length: 70000\r\n\r\n"
+    );
+    let answer = raw(&world, head.as_bytes()).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 413") && answer.contains("body-too-large"),
+        "{answer}"
+    );
+    assert_eq!(world.central.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_holds_no_place() {
+    let world = World::with(|config| config.nodes.in_flight_per_cell_max = 1).await;
+    let mut trickles = world.connect("http/1.1").await;
+    let head = format!(
+        "POST /v1/homes/eu~eu-central/login HTTP/1.1\r\nhost: {COMMON}\r\ncontent-length: 10\r\n\r\nabc"
+    );
+    trickles.write_all(head.as_bytes()).await.expect("written");
+    trickles.flush().await.expect("sent");
+    for _ in 0..20 {
+        assert_eq!(world.get("eu/eu-central", "/v1/profile").await.status, 200);
+    }
+    trickles.write_all(b"defghij").await.expect("written");
+    let mut answer = [0; 12];
+    trickles.read_exact(&mut answer).await.expect("answered");
+    assert_eq!(&answer, b"HTTP/1.1 200");
 }
 
 #[tokio::test]
@@ -167,16 +231,6 @@ async fn a_dead_node_is_told_of_at_once_and_found_again() {
     });
     found.await.expect("found again, without a new table");
     assert!(revived.requests() > 0);
-}
-
-#[tokio::test]
-async fn another_node_at_a_nodes_address_is_sent_nothing() {
-    let world = World::new().await;
-    world.central.tasks.shutdown(Duration::from_millis(50)).await;
-    let impostor = world.impostor(&world.central, "us-east-1/0").await;
-    let answer = world.get("eu/eu-central", "/v1/profile").await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
-    assert_eq!(impostor.requests(), 0);
 }
 
 #[tokio::test]

@@ -1,14 +1,13 @@
 //! What a node is sent, what an app gets back, and what happens when a shard has moved.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{Request, Response, Version};
 use http_body_util::BodyExt;
 use platform_runtime::telemetry::TraceContext;
 
-use super::stand_in::{Body, echo, full, moved};
-use super::world::{Answer, COMMON, World, until};
+use super::pieces::Pieces;
+use super::stand_in::{full, moved};
+use super::world::{Answer, COMMON, World};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -65,10 +64,10 @@ async fn a_request_reaches_its_shard_with_what_only_the_router_may_say() {
 #[tokio::test]
 async fn a_moved_shard_is_followed_once_and_remembered() {
     let world = World::new().await;
-    let east = world.east.id.clone();
+    let spare = world.spare.id.clone();
     world
         .central
-        .once(move |request| std::future::ready(moved(&request, 4, &east)));
+        .once(move |request| std::future::ready(moved(&request, 4, &spare)));
     let post = || {
         let request = world
             .request("eu/eu-central", "POST", "/v1/activities")
@@ -78,30 +77,48 @@ async fn a_moved_shard_is_followed_once_and_remembered() {
     };
     let answer = Answer::read(post().await).await;
     assert_eq!((answer.status, &answer.body[..]), (200, &b"once"[..]));
-    assert_eq!(world.east.seen.lock()[0].headers["meridian-epoch"], "4");
+    assert_eq!(world.spare.seen.lock()[0].headers["meridian-epoch"], "4");
     assert_eq!(Answer::read(post().await).await.status, 200);
     assert_eq!(
-        (world.central.requests(), world.east.requests()),
+        (world.central.requests(), world.spare.requests()),
         (1, 2),
         "the second goes there at once"
     );
 }
 
 #[tokio::test]
-async fn a_shard_that_nobody_has_is_moving() {
+async fn a_moved_out_of_the_homes_region_is_not_followed() {
     let world = World::new().await;
-    let (east, central) = (world.east.id.clone(), world.central.id.clone());
+    let east = world.east.id.clone();
     world
         .central
-        .always(move |request| std::future::ready(moved(&request, 4, &east)));
+        .always(move |request| std::future::ready(moved(&request, 9, &east)));
+    for _ in 0..2 {
+        let answer = world.get("eu/eu-central", "/v1/profile").await;
+        assert_eq!((answer.status, answer.code().as_str()), (503, "moving"));
+    }
+    assert_eq!(
+        (world.central.requests(), world.east.requests()),
+        (2, 0),
+        "not once, and not remembered"
+    );
+}
+
+#[tokio::test]
+async fn a_shard_that_nobody_has_is_moving() {
+    let world = World::new().await;
+    let (spare, central) = (world.spare.id.clone(), world.central.id.clone());
     world
-        .east
+        .central
+        .always(move |request| std::future::ready(moved(&request, 4, &spare)));
+    world
+        .spare
         .always(move |request| std::future::ready(moved(&request, 5, &central)));
     let answer = world.get("eu/eu-central", "/v1/profile").await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "moving"));
     assert!(answer.headers.contains_key("retry-after"));
     assert_eq!(
-        (world.central.requests(), world.east.requests()),
+        (world.central.requests(), world.spare.requests()),
         (1, 1),
         "replayed once, not for ever"
     );
@@ -133,10 +150,10 @@ async fn a_moved_to_a_stranger_is_not_followed() {
 #[tokio::test]
 async fn a_body_that_streams_is_not_sent_twice() {
     let world = World::new().await;
-    let east = world.east.id.clone();
+    let spare = world.spare.id.clone();
     world
         .central
-        .once(move |request| std::future::ready(moved(&request, 4, &east)));
+        .once(move |request| std::future::ready(moved(&request, 4, &spare)));
     let body = full(vec![7u8; 200_000]);
     let request = world
         .request("eu/eu-central", "POST", "/v1/activities")
@@ -144,23 +161,7 @@ async fn a_body_that_streams_is_not_sent_twice() {
         .expect("a request");
     let answer = Answer::read(world.send(request).await).await;
     assert_eq!(answer.code(), "moving");
-    assert_eq!(world.east.requests(), 0);
-}
-
-/// A body that a test writes piece by piece.
-struct Pieces(tokio::sync::mpsc::Receiver<Bytes>);
-
-impl hyper::body::Body for Pieces {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
-        self.0
-            .poll_recv(cx)
-            .map(|piece| piece.map(|bytes| Ok(hyper::body::Frame::data(bytes))))
-    }
+    assert_eq!(world.spare.requests(), 0);
 }
 
 #[tokio::test]
@@ -198,44 +199,6 @@ async fn bodies_stream_both_ways_at_once() {
         );
         drop(pieces);
         assert_eq!(answer.collect().await.expect("ends well").to_bytes().len(), 0);
-    }
-}
-
-#[tokio::test]
-async fn a_lost_connection_is_made_anew_and_only_what_may_be_repeated_is_repeated() {
-    let world = World::new().await;
-    assert_eq!(world.get("eu/eu-central", "/v1/profile").await.status, 200);
-    // The node dies under a request: a GET is sent again to the node that came back, a POST without a key is not.
-    for (method, key, expected) in [
-        ("GET", None, 200),
-        ("POST", None, 503),
-        ("POST", Some(uuid::Uuid::now_v7()), 200),
-    ] {
-        let world = World::new().await;
-        let dying = Arc::clone(&world.central);
-        let tasks = dying.tasks.clone();
-        world.central.once(move |_| {
-            let tasks = tasks.clone();
-            async move {
-                // The answer never comes: the test stops this node below.
-                tasks.cancelled().await;
-                std::future::pending::<Response<Body>>().await
-            }
-        });
-        let mut request = world.request("eu/eu-central", method, "/v1/activities");
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key.to_string());
-        }
-        let sent = world.send_apart(request.body(full("x")).expect("a request"));
-        until("the request", || dying.requests() == 1).await;
-        dying.tasks.shutdown(std::time::Duration::from_millis(50)).await;
-        let revived = world.revive(&dying).await;
-        revived.always(echo);
-        let answer = Answer::read(sent.await.expect("an answer")).await;
-        assert_eq!(answer.status, expected, "{method} {key:?}: {answer:?}");
-        if expected == 503 {
-            assert_eq!(answer.code(), "outcome-unknown");
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::world::{Answer, World, until};
 
 /// Asks the router's internal listener, as a node of the world would.
 async fn inside(world: &World, path: &str) -> (u16, String) {
-    let dir = world.dir.path().join("eu-central");
+    let dir = world.dir.path().join("eu-central-1");
     let identity = Identity::load(&dir, &world.table.world).expect("loads");
     let address = world.running().internal.to_string();
     let stream = connect_mtls(&address, identity.client_config(Expect::Router))
@@ -47,7 +47,9 @@ async fn it_says_how_it_is_without_naming_anyone() {
         200
     );
     assert_eq!(inside(&world, "/healthz").await.0, 200);
-    assert_eq!(inside(&world, "/readyz").await, (200, "table g5\n".into()));
+    let (apps, internal) = (world.running().apps, world.running().internal);
+    let ready = format!("table g5\napps {apps}\ninternal {internal}\n");
+    assert_eq!(inside(&world, "/readyz").await, (200, ready));
     assert_eq!(inside(&world, "/v1/profile").await.0, 404);
     let (_, metrics) = inside(&world, "/metrics").await;
     let counted = metrics.lines().any(|line| {
@@ -58,6 +60,31 @@ async fn it_says_how_it_is_without_naming_anyone() {
     });
     assert!(counted, "{metrics}");
     assert!(!metrics.contains("secret"));
+}
+
+#[tokio::test]
+async fn it_says_where_others_reach_it() {
+    let world = World::with(|config| {
+        config.apps.advertise = "meridian.test:443".into();
+        config.internal.advertise = "router-1.internal:9000".into();
+    })
+    .await;
+    let (_, ready) = inside(&world, "/readyz").await;
+    assert_eq!(
+        ready,
+        "table g5\napps meridian.test:443\ninternal router-1.internal:9000\n"
+    );
+    assert_ne!(world.running().apps.port(), 443, "bound elsewhere");
+}
+
+#[tokio::test]
+async fn it_does_not_start_on_the_certificate_of_another_process() {
+    let mut world = World::new().await;
+    world.router.take().expect("runs").drain().await;
+    world.config.internal.identity_dir = world.dir.path().join("eu-central-1");
+    let error = crate::start(&world.config, platform_runtime::clock::Clock::system()).await;
+    let error = error.err().expect("the certificate of a node");
+    assert!(matches!(error, crate::StartError::NotARouter { .. }), "{error}");
 }
 
 #[tokio::test]
@@ -144,9 +171,10 @@ async fn a_new_table_is_taken_into_use_and_a_node_that_stays_keeps_its_connectio
         clock: clock.clone(),
         tasks: tasks.clone(),
         connections_per_node: 1,
+        in_flight_per_cell_max: 4,
         connect_timeout: Duration::from_secs(1),
     };
-    let upstreams = Arc::new(Upstreams::new(settings, 4));
+    let upstreams = Arc::new(Upstreams::new(settings));
     let (sender, receiver) = tokio::sync::watch::channel(Arc::new(world.table.clone()));
     let source = Source {
         table: receiver,

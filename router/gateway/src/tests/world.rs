@@ -1,4 +1,4 @@
-//! A small world for tests: certificates, two cells of one node each, a router that starts from the table on disk.
+//! A small world for tests: certificates, three cells of one node each, a router that starts from the table on disk.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,14 +9,11 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use platform_model::{
-    Cell, CellState, Epoch, Generation, Home, HomeId, Incarnation, Node, NodeId, Problem, RoutingTable,
-    ShardId, ShardRoute, UserId,
-};
+use platform_model::{NodeId, Problem, RoutingTable, UserId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_runtime::config::HumanDuration;
-use platform_runtime::tls::authority::Authority;
+use platform_runtime::tls::authority::{Authority, Leaf, lifetime};
 use platform_runtime::tls::{Identity, SpiffeId, SpiffeKind, install_ring};
 use platform_token::{Claims, SigningKey};
 use platform_wire::follow::copy::{self, TableCopy};
@@ -27,6 +24,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::stand_in::{Body, StandIn, full};
+use super::table::{name, region_of, table};
 use crate::{Config, Running, start};
 
 /// The name where apps begin.
@@ -35,14 +33,17 @@ pub const COMMON: &str = "meridian.test";
 pub const SOON: Duration = Duration::from_secs(20);
 /// Short limit for what is meant to run out.
 pub const SHORT: HumanDuration = HumanDuration(Duration::from_millis(300));
-const SHARDS: u16 = 4;
 
 /// Everything that a test needs.
 pub struct World {
     pub dir: TempDir,
     authority: Authority,
     pub router: Option<Running>,
+    /// Serves `eu/eu-central`.
     pub central: Arc<StandIn>,
+    /// In the same region, with no shard yet.
+    pub spare: Arc<StandIn>,
+    /// Serves `us/us-east`.
     pub east: Arc<StandIn>,
     pub key: SigningKey,
     pub table: RoutingTable,
@@ -60,9 +61,11 @@ impl World {
         let dir = tempfile::tempdir().expect("a folder");
         let authority = Authority::create(&dir.path().join("ca")).expect("made");
         let central = node(&authority, &dir, "eu-central-1/0", "127.0.0.1:0").await;
+        let spare = node(&authority, &dir, "eu-central-2/0", "127.0.0.1:0").await;
         let east = node(&authority, &dir, "us-east-1/0", "127.0.0.1:0").await;
         let key = SigningKey::generate();
-        let table = table(&authority, &key, &[&central, &east]);
+        let mut table = table(authority.world(), &key, &[&central, &east]);
+        name(&mut table, &spare);
         let mut config = Config {
             world: authority.world().to_string(),
             ..Config::default()
@@ -90,6 +93,7 @@ impl World {
             authority,
             router: None,
             central,
+            spare,
             east,
             key,
             table,
@@ -132,6 +136,36 @@ impl World {
     /// A process at `node`'s address that shows the certificate of another node of the world.
     pub async fn impostor(&self, node: &StandIn, shows: &str) -> Arc<StandIn> {
         self::node(&self.authority, &self.dir, shows, &node.address.to_string()).await
+    }
+
+    /// `node` again at its old address, with a certificate that says `change`d things.
+    pub async fn disguised(&self, node: &StandIn, change: impl FnOnce(&mut Leaf)) -> Arc<StandIn> {
+        let kind = SpiffeKind::Node(node.id.clone());
+        let mut leaf = Leaf {
+            uris: vec![spiffe(&self.authority, &region_of(&node.id), kind).to_string()],
+            client: true,
+            server: true,
+            ..lifetime(1)
+        };
+        change(&mut leaf);
+        let into = self.dir.path().join("disguised");
+        self.authority.issue_into(&into, &leaf).expect("issued");
+        let identity = Identity::load(&into, &self.authority.world()).expect("loads");
+        StandIn::start(&node.id, &node.address.to_string(), identity).await
+    }
+
+    /// The cell of a node, as the router sees it.
+    pub fn cell(&self, node: &StandIn) -> Arc<crate::upstream::Cell> {
+        let snapshot = self.running().known.snapshot.load_full();
+        let index = snapshot.table.node_index(&node.id).expect("known");
+        Arc::clone(&snapshot.pool(index).cell)
+    }
+
+    /// Whether a cell has all of its `places` free.
+    pub fn is_free(&self, node: &StandIn, places: usize) -> bool {
+        let cell = self.cell(node);
+        let taken: Vec<_> = (0..places).map_while(|_| cell.admit()).collect();
+        taken.len() == places
     }
 
     pub fn claims(&self, home: &str, user: UserId) -> Claims {
@@ -297,20 +331,16 @@ pub async fn until(what: &str, done: impl Fn() -> bool) {
     waited.await.unwrap_or_else(|_| panic!("{what} did not come"));
 }
 
+/// A node with the certificate that is its due.
 async fn node(authority: &Authority, dir: &TempDir, id: &str, address: &str) -> Arc<StandIn> {
     let id: NodeId = id.parse().expect("a node");
-    let region = id.cell.as_str().trim_end_matches("-1").to_owned();
-    let into = dir.path().join(&region);
-    let spiffe = spiffe(authority, &region, SpiffeKind::Node(id.clone()));
+    let spiffe = spiffe(authority, &region_of(&id), SpiffeKind::Node(id.clone()));
+    let into = dir.path().join(id.cell.as_str());
     authority
         .issue(&spiffe, &["localhost".into()], 1, &into)
         .expect("issued");
-    StandIn::start(
-        &id,
-        address,
-        Identity::load(&into, &authority.world()).expect("loads"),
-    )
-    .await
+    let identity = Identity::load(&into, &authority.world()).expect("loads");
+    StandIn::start(&id, address, identity).await
 }
 
 fn spiffe(authority: &Authority, region: &str, kind: SpiffeKind) -> SpiffeId {
@@ -320,53 +350,4 @@ fn spiffe(authority: &Authority, region: &str, kind: SpiffeKind) -> SpiffeId {
         region: region.parse().expect("a region"),
         kind,
     }
-}
-
-/// `eu/eu-central` and `us/us-east`, all at epoch 3, both under one key.
-fn table(authority: &Authority, key: &SigningKey, nodes: &[&Arc<StandIn>]) -> RoutingTable {
-    let mut table = RoutingTable::empty(authority.world());
-    table.generation = Generation(5);
-    table.common_host = COMMON.into();
-    table
-        .countries
-        .insert("DE".parse().expect("a country"), "eu".parse().expect("a place"));
-    table
-        .countries
-        .insert("US".parse().expect("a country"), "us".parse().expect("a place"));
-    for (node, home) in nodes.iter().zip(["eu/eu-central", "us/us-east"]) {
-        let home: HomeId = home.parse().expect("a home");
-        let host = format!("{}.{COMMON}", home.host_label());
-        let cell = Cell {
-            region: home.region.clone(),
-            state: CellState::Open,
-        };
-        table.cells.insert(node.id.cell.clone(), cell);
-        let entry = Node {
-            address: node.address.to_string(),
-            incarnation: Incarnation(1),
-        };
-        table.nodes.insert(node.id.clone(), entry);
-        for index in 0..SHARDS {
-            let route = ShardRoute {
-                node: node.id.clone(),
-                epoch: Epoch(3),
-            };
-            table.shards.insert(
-                ShardId::Root {
-                    home: home.clone(),
-                    index,
-                },
-                route,
-            );
-        }
-        table.homes.insert(
-            home,
-            Home {
-                shard_count: SHARDS,
-                host,
-                token_keys: vec![key.public()],
-            },
-        );
-    }
-    table
 }

@@ -9,8 +9,9 @@ pub mod cell;
 pub mod pool;
 pub mod registry;
 pub mod response;
+pub mod slot;
 
 pub use cell::{Cell, Permit};
 pub use pool::{NodePool, Unreachable};
 pub use registry::Upstreams;
-pub use response::NodeBody;
+pub use response::{AnswerBroken, NodeBody};

@@ -1,7 +1,7 @@
 //! The connections to one node: a few, HTTP/2 over mTLS, made when needed and made anew when lost.
 //!
 //! Connecting is done by one request at a time for each slot; the others of that slot wait for it within their
-//! deadline. A request that was never put on a connection comes back whole.
+//! deadline. A request that was never put on a connection comes back whole. What a connection is stands in `slot.rs`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::http2::{self, SendRequest};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use platform_model::NodeId;
+use platform_model::{NodeId, RegionId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_runtime::serve::{ServeError, connect_mtls};
@@ -20,16 +18,9 @@ use platform_runtime::tls::{Expect, Identity};
 
 use super::breaker::Breaker;
 use super::cell::Cell;
-use crate::request::body::RequestBody;
-use crate::spawner::Spawner;
-
-/// HTTP/2 pings on connections to nodes: a node that does not answer one in this time is gone.
-const PING_EVERY: Duration = Duration::from_secs(5);
-/// Flow-control windows: what one slow app can make the router hold for it, and for all on a connection.
-const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
-/// Bytes of request bodies waiting to be written, for one connection's stream.
-const SEND_BUFFER_BYTES: usize = 256 * 1024;
+use super::response::AnswerBroken;
+use super::slot::{self, Ready, Sender, Slot};
+use crate::request::body::{FaultCell, RequestBody};
 
 /// What all pools share.
 #[derive(Clone)]
@@ -38,6 +29,7 @@ pub struct PoolSettings {
     pub clock: Clock,
     pub tasks: TaskGroup,
     pub connections_per_node: usize,
+    pub in_flight_per_cell_max: usize,
     pub connect_timeout: Duration,
 }
 
@@ -60,6 +52,8 @@ pub enum Unreachable {
     },
     #[error("node {0} could not be connected to in time")]
     TooLate(NodeId),
+    #[error("the table does not say in which region node {0} stands")]
+    Nowhere(NodeId),
 }
 
 /// How a request failed once a node was chosen.
@@ -68,15 +62,15 @@ pub enum SendError {
     /// Nothing was sent: the request comes back, body untouched.
     NotSent(Box<Request<RequestBody>>, Option<Unreachable>),
     /// It may have been executed.
-    Broken(hyper::Error),
+    Broken(AnswerBroken),
 }
-
-type Sender = SendRequest<RequestBody>;
 
 /// One node's connections.
 pub struct NodePool {
     pub node: NodeId,
     pub address: String,
+    /// Where the table says that it stands: its certificate must say the same.
+    pub region: Option<RegionId>,
     pub cell: Arc<Cell>,
     settings: PoolSettings,
     slots: Box<[Slot]>,
@@ -84,20 +78,21 @@ pub struct NodePool {
     breaker: Mutex<Breaker>,
 }
 
-#[derive(Default)]
-struct Slot {
-    ready: Mutex<Option<Sender>>,
-    connecting: tokio::sync::Mutex<()>,
-}
-
 impl NodePool {
-    pub fn new(node: NodeId, address: String, cell: Arc<Cell>, settings: PoolSettings) -> Self {
+    pub fn new(
+        node: NodeId,
+        address: String,
+        region: Option<RegionId>,
+        cell: Arc<Cell>,
+        settings: PoolSettings,
+    ) -> Self {
         let slots = (0..settings.connections_per_node.max(1))
             .map(|_| Slot::default())
             .collect();
         Self {
             node,
             address,
+            region,
             cell,
             settings,
             slots,
@@ -106,11 +101,16 @@ impl NodePool {
         }
     }
 
-    /// Sends a request and waits for the head of the answer. Cancel-safe: the stream is reset.
+    /// Sends a request and waits for the head of the answer. Cancel-safe: the stream is reset. `fault` is where the
+    /// request's body says that its app broke it off, which is not the node's fault.
     ///
     /// # Errors
     /// [`SendError`]; the breaker has been told.
-    pub async fn send(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, SendError> {
+    pub async fn send(
+        &self,
+        request: Request<RequestBody>,
+        fault: &FaultCell,
+    ) -> Result<Response<Incoming>, SendError> {
         if !self.admit() {
             let why = Unreachable::BreakerOpen(self.node.clone());
             return Err(SendError::NotSent(Box::new(request), Some(why)));
@@ -131,14 +131,17 @@ impl NodePool {
                 // The connection went away before it took the request: that says nothing about the node yet.
                 Some(request) => Err(SendError::NotSent(Box::new(request), None)),
                 None => {
-                    let error = error.into_error();
-                    // A body that the app broke off is not the node's fault.
-                    if !error.is_user() {
-                        self.failed();
-                    }
-                    Err(SendError::Broken(error))
+                    self.broke_off(fault);
+                    Err(SendError::Broken(AnswerBroken::Broken(error.into_error())))
                 }
             },
+        }
+    }
+
+    /// Told of an exchange that broke off: the node's failure, unless the app broke off its body.
+    pub fn broke_off(&self, fault: &FaultCell) {
+        if fault.get().is_none() {
+            self.failed();
         }
     }
 
@@ -166,63 +169,29 @@ impl NodePool {
     }
 
     async fn sender(&self) -> Result<Sender, Unreachable> {
+        let clock = &self.settings.clock;
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        if let Some(sender) = slot.open() {
+        if let Some(sender) = slot.open(clock) {
             return Ok(sender);
         }
         let _connecting = slot.connecting.lock().await;
-        if let Some(sender) = slot.open() {
+        if let Some(sender) = slot.open(clock) {
             return Ok(sender);
         }
         let connected = tokio::time::timeout(self.settings.connect_timeout, self.connect()).await;
-        let sender = connected.map_err(|_| Unreachable::TooLate(self.node.clone()))??;
-        *slot.ready.lock() = Some(sender.clone());
-        Ok(sender)
+        let ready = connected.map_err(|_| Unreachable::TooLate(self.node.clone()))??;
+        Ok(slot.put(ready))
     }
 
-    async fn connect(&self) -> Result<Sender, Unreachable> {
-        let tls = self
-            .settings
-            .identity
-            .client_config(Expect::Node(self.node.clone()));
-        let stream = connect_mtls(&self.address, tls)
+    async fn connect(&self) -> Result<Ready, Unreachable> {
+        let node = || self.node.clone();
+        let region = self.region.clone().ok_or_else(|| Unreachable::Nowhere(node()))?;
+        let expect = Expect::Node { node: node(), region };
+        let tls = self.settings.identity.client_config(expect);
+        let stream = connect_mtls(&self.address, tls).await;
+        let stream = stream.map_err(|source| Unreachable::Connect { node: node(), source })?;
+        slot::begin(stream, &self.node, &self.settings)
             .await
-            .map_err(|source| Unreachable::Connect {
-                node: self.node.clone(),
-                source,
-            })?;
-        let (sender, connection) = http2::Builder::new(Spawner(self.settings.tasks.clone()))
-            .timer(TokioTimer::new())
-            .keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_EVERY)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .max_send_buf_size(SEND_BUFFER_BYTES)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|source| Unreachable::Handshake {
-                node: self.node.clone(),
-                source,
-            })?;
-        let (node, token) = (self.node.clone(), self.settings.tasks.token());
-        self.settings.tasks.spawn("node-connection", async move {
-            tokio::select! {
-                ended = connection => if let Err(error) = ended {
-                    tracing::debug!(%node, %error, "a connection to a node ended");
-                },
-                () = token.cancelled() => {}
-            }
-        });
-        Ok(sender)
-    }
-}
-
-impl Slot {
-    fn open(&self) -> Option<Sender> {
-        self.ready
-            .lock()
-            .as_ref()
-            .filter(|sender| !sender.is_closed())
-            .cloned()
+            .map_err(|source| Unreachable::Handshake { node: node(), source })
     }
 }

@@ -13,7 +13,6 @@ use super::pool::{NodePool, PoolSettings};
 /// All cells and nodes that the table names. Those it no longer names are let go of; their requests end first.
 pub struct Upstreams {
     settings: PoolSettings,
-    in_flight_per_cell_max: usize,
     known: Mutex<Known>,
 }
 
@@ -24,10 +23,9 @@ struct Known {
 }
 
 impl Upstreams {
-    pub fn new(settings: PoolSettings, in_flight_per_cell_max: usize) -> Self {
+    pub fn new(settings: PoolSettings) -> Self {
         Self {
             settings,
-            in_flight_per_cell_max,
             known: Mutex::default(),
         }
     }
@@ -40,15 +38,20 @@ impl Upstreams {
         for (_, entry) in table.nodes() {
             let id = &entry.id;
             let cell = next.cells.entry(id.cell.clone()).or_insert_with(|| {
-                let new = || Arc::new(Cell::new(id.cell.clone(), self.in_flight_per_cell_max));
+                let new = || Arc::new(Cell::new(id.cell.clone(), self.settings.in_flight_per_cell_max));
                 known.cells.get(&id.cell).cloned().unwrap_or_else(new)
             });
             let pool = match known.nodes.get(id) {
-                Some(pool) if pool.address == entry.address => Arc::clone(pool),
-                _ => {
-                    let (address, cell) = (entry.address.clone(), Arc::clone(cell));
-                    Arc::new(NodePool::new(id.clone(), address, cell, self.settings.clone()))
+                Some(pool) if (&pool.address, &pool.region) == (&entry.address, &entry.region) => {
+                    Arc::clone(pool)
                 }
+                _ => Arc::new(NodePool::new(
+                    id.clone(),
+                    entry.address.clone(),
+                    entry.region.clone(),
+                    Arc::clone(cell),
+                    self.settings.clone(),
+                )),
             };
             next.nodes.insert(id.clone(), Arc::clone(&pool));
             pools.push(pool);

@@ -80,3 +80,25 @@ async fn two_nodes_that_start_at_once_sign_with_one_key() {
     assert_eq!(held.len(), TOKEN_KEYS_MAX - 1);
     assert!(held.iter().all(|row| row.secret.starts_with(b"canary")));
 }
+
+#[tokio::test]
+async fn a_destroyed_key_is_in_no_log_entry() {
+    let (bench, keys) = open().await;
+    keys.create(user(2)).await.expect("made");
+    keys.create(user(1)).await.expect("made");
+    let name = Uuid::from_u128(1).into_bytes();
+    let wrapped: Vec<_> = bench
+        .store
+        .rows()
+        .into_iter()
+        .filter(|(key, row)| {
+            row.first() == Some(&super::ROW_WRAPPED) && key.windows(16).any(|part| part == name)
+        })
+        .map(|(_, row)| row.slice(1..))
+        .collect();
+    assert_eq!(wrapped.len(), 1, "the row of the person");
+    assert!(bench.holds(&wrapped[0]), "the search itself works");
+    keys.destroy(user(1)).await.expect("destroyed");
+    assert!(!bench.holds(&wrapped[0]), "the log still holds the wrapped key");
+    assert!(keys.get(user(2)).await.expect("read").is_some());
+}

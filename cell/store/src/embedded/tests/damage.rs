@@ -220,3 +220,92 @@ async fn a_crash_within_the_first_opening_is_made_good() {
     );
     assert!(engine.join("keyspaces").exists());
 }
+
+/// A full disk breaks a batch, fjall begins the next journal all the same, and only then stops.
+#[tokio::test]
+async fn a_disk_that_is_full_at_a_rotation_opens_again() {
+    for follow in [false, true] {
+        let (dir, journal) = killed().await;
+        let bytes = std::fs::read(&journal).unwrap();
+        let end = whole(dir.path()) as usize;
+        let length = end / COMMITS as usize;
+        let next = journal.with_file_name("99.jnl");
+        // The 31st batch broke off; what stands in the next journal is what was written at that position afterwards.
+        let cut = 30 * length;
+        let mut first = bytes[..cut].to_vec();
+        first.extend_from_slice(&bytes[cut..cut + length / 2]);
+        std::fs::write(&journal, first).unwrap();
+        std::fs::write(&next, if follow { &bytes[cut..] } else { &[0; 4_096][..] }).unwrap();
+        let expected = if follow { COMMITS } else { 30 };
+        let store = open(dir.path()).unwrap();
+        assert_eq!(rows(&store).await, expected, "followed: {follow}");
+        store.commit(batch(&[("after", "x")]), Vec::new()).await.unwrap();
+        drop(store);
+        assert_eq!(rows(&open(dir.path()).unwrap()).await, expected + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_batch_that_was_acknowledged_is_damage_also_at_the_end_of_a_journal() {
+    let (dir, journal) = killed().await;
+    let bytes = std::fs::read(&journal).unwrap();
+    let length = whole(dir.path()) as usize / COMMITS as usize;
+    let cut = 30 * length;
+    std::fs::write(&journal, [&bytes[..cut - 5], &[0xee; 5]].concat()).unwrap();
+    std::fs::write(journal.with_file_name("99.jnl"), &bytes[cut..]).unwrap();
+    let refused = open(dir.path()).err();
+    assert!(matches!(refused, Some(OpenError::Damaged { .. })), "{refused:?}");
+    // Nothing whole before it: whether it was the first batch or the hundredth nobody can tell.
+    std::fs::write(&journal, [0xee; 50]).unwrap();
+    let refused = open(dir.path()).err();
+    assert!(
+        matches!(refused, Some(OpenError::Damaged { offset: 0, .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_is_behind_keeps_its_torn_bytes() {
+    let (dir, journal) = killed().await;
+    let unclean = std::fs::read(dir.path().join("durable")).unwrap();
+    drop(open(dir.path()).unwrap());
+    // The mark of position 40 lives on, unclean; the journal has nothing whole any more, and its bytes are torn.
+    let mut mark = crate::embedded::mark::Mark::open(dir.path(), false).unwrap().0;
+    mark.write(u64::from(COMMITS), false).unwrap();
+    drop(mark);
+    let torn = b"all that is left".repeat(10);
+    std::fs::write(&journal, &torn).unwrap();
+    let refused = open(dir.path()).err();
+    assert!(matches!(refused, Some(OpenError::Behind { .. })), "{refused:?}");
+    let evidence = dir.path().join("0.torn");
+    assert_eq!(std::fs::read(&evidence).unwrap(), torn);
+    std::fs::write(dir.path().join("durable"), unclean).unwrap();
+    drop(open(dir.path()).unwrap());
+    assert!(!evidence.exists(), "a store that opens keeps nothing torn");
+}
+
+#[tokio::test]
+async fn a_journal_that_is_gone_is_damage() {
+    let (dir, journal) = killed().await;
+    let bytes = std::fs::read(&journal).unwrap();
+    let cut = 30 * (whole(dir.path()) as usize / COMMITS as usize);
+    let next = journal.with_file_name("99.jnl");
+    std::fs::write(&next, &bytes[cut..]).unwrap();
+    let gone = dir.path().join("gone");
+    std::fs::rename(&journal, &gone).unwrap();
+    let refused = open(dir.path()).err();
+    assert!(matches!(refused, Some(OpenError::Damaged { .. })), "{refused:?}");
+    std::fs::write(&journal, &bytes[..cut]).unwrap();
+    assert!(open(dir.path()).is_err(), "a person has yet to look");
+    std::fs::remove_file(dir.path().join("journal-missing")).unwrap();
+    let store = open(dir.path()).unwrap();
+    assert_eq!(rows(&store).await, COMMITS, "with both it is whole");
+    // What has moved to tables needs no journal.
+    store.shared.published.read().rotate().unwrap();
+    while store.shared.published.read().sealed() > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    store.commit(batch(&[("after", "x")]), Vec::new()).await.unwrap();
+    drop(store);
+    assert_eq!(rows(&open(dir.path()).unwrap()).await, COMMITS + 1);
+}

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::open;
+use crate::embedded::Embedded;
 use crate::memory::Memory;
 use crate::{Fence, KeyRange, Mutation, Snapshot, Store, WriteBatch};
 
@@ -21,6 +22,8 @@ enum Step {
         limit: usize,
         reverse: bool,
     },
+    /// What was committed moves to tables.
+    Flush,
     Restart,
 }
 
@@ -65,13 +68,14 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Hold),
         4 => (0usize..4, any_range(), 0usize..6, any::<bool>())
             .prop_map(|(held, range, limit, reverse)| Step::Read { held, range, limit, reverse }),
+        1 => Just(Step::Flush),
         1 => Just(Step::Restart),
     ]
 }
 
 struct Both {
     dir: tempfile::TempDir,
-    engine: Option<Arc<dyn Store>>,
+    engine: Option<Arc<Embedded>>,
     model: Arc<Memory>,
     held: Vec<(Arc<dyn Snapshot>, Arc<dyn Snapshot>)>,
 }
@@ -82,7 +86,7 @@ impl Both {
         let dir = tempfile::tempdir_in("/dev/shm")
             .or_else(|_| tempfile::tempdir())
             .unwrap();
-        let engine: Arc<dyn Store> = open(dir.path()).unwrap();
+        let engine = open(dir.path()).unwrap();
         Self {
             dir,
             engine: Some(engine),
@@ -91,7 +95,7 @@ impl Both {
         }
     }
 
-    fn engine(&self) -> &Arc<dyn Store> {
+    fn engine(&self) -> &Arc<Embedded> {
         self.engine.as_ref().unwrap()
     }
 
@@ -111,6 +115,11 @@ impl Both {
                 limit,
                 reverse,
             } => self.read(held, &range, limit, reverse).await,
+            Step::Flush => {
+                let engine = self.engine();
+                engine.shared.published.read().rotate().unwrap();
+                Ok(())
+            }
             Step::Restart => {
                 self.held.clear();
                 drop(self.engine.take());
@@ -132,7 +141,8 @@ impl Both {
             futures::future::join_all(commits)
         };
         let model: Arc<dyn Store> = self.model.clone();
-        prop_assert_eq!(of(self.engine()).await, of(&model).await);
+        let engine: Arc<dyn Store> = Arc::<Embedded>::clone(self.engine());
+        prop_assert_eq!(of(&engine).await, of(&model).await);
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! Disks that fail, for root: a small tmpfs that runs full, and an ext4 in a file that loses power.
+//! Disks that fail, for root: a small tmpfs that runs full, an ext4 in a file that loses power, and a file system that has
+//! room while the disk below it has none, so that writes succeed and their fsync fails.
 //!
 //! The file of the ext4 holds exactly what its kernel has sent to the "disk": pages that were written but not synced
 //! are in the page cache of the mounted file system only. So a copy of the file is what a power cut leaves.
@@ -14,6 +15,8 @@ const COPIES_MAX: usize = 20;
 pub(super) struct Disk {
     dir: TempDir,
     mounted: PathBuf,
+    /// The disk that holds the image, where that is one of its own.
+    below: Option<Box<Disk>>,
 }
 
 impl Disk {
@@ -40,6 +43,62 @@ impl Disk {
         Ok(disk)
     }
 
+    /// A file system on an image that lies on a disk of its own, which [`Disk::leave_room`] makes too small for it.
+    /// Without a journal, so that the fsync after a failed one succeeds.
+    pub fn ext2_on_a_disk() -> Result<Self, String> {
+        let below = Self::tmpfs(200)?;
+        let mut disk = Self::unmounted()?;
+        disk.below = Some(Box::new(below));
+        let image = std::fs::File::create(disk.image()).map_err(|error| error.to_string())?;
+        image
+            .set_len(192 * 1024 * 1024)
+            .map_err(|error| error.to_string())?;
+        run("mkfs.ext4", &["-q", "-F", "-O", "^has_journal"], &disk.image())?;
+        disk.mount_image()?;
+        disk.write_by_pages()?;
+        Ok(disk)
+    }
+
+    /// Linux takes a write to a loop device that was cut short for a whole one; one of a single page cannot be cut.
+    fn write_by_pages(&self) -> Result<(), String> {
+        let image = self.image();
+        let listed = Command::new("losetup").arg("-j").arg(&image).output();
+        let listed = listed.map_err(|error| format!("needs losetup: {error}"))?.stdout;
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        let device = listed
+            .split(':')
+            .next()
+            .and_then(|path| path.strip_prefix("/dev/"));
+        let device = device.ok_or("the image has no loop device")?;
+        let limit = format!("/sys/block/{device}/queue/max_sectors_kb");
+        std::fs::write(&limit, "4").map_err(|error| format!("needs root: {limit}: {error}"))
+    }
+
+    /// Leaves `size` MiB on the disk below, and gives it back every block that is zero. From then on a write to such a block
+    /// goes to the page cache and fails as its fsync does; blocks that were written before can be overwritten.
+    pub fn leave_room(&self, size: u64) -> Result<(), String> {
+        use std::os::unix::fs::MetadataExt;
+        let below = self.below.as_ref().ok_or("no disk below")?;
+        run("sync", &["-f"], &self.mounted)?;
+        run("fallocate", &["-d"], &self.image())?;
+        let image = std::fs::metadata(self.image()).map_err(|error| error.to_string())?;
+        let used = image.blocks() * 512;
+        let size = (used + size * 1024 * 1024).div_ceil(1024 * 1024);
+        below.grow(u32::try_from(size).map_err(|error| error.to_string())?)
+    }
+
+    /// The disk below made larger, and the file system mounted anew, without what only the page cache held.
+    pub fn remounted_with_room(&self) -> Result<Self, String> {
+        let below = self.below.as_ref().ok_or("no disk below")?;
+        run("umount", &[], &self.mounted)?;
+        below.grow(300)?;
+        let mut left = Self::unmounted()?;
+        left.below = Some(Box::new(Self::unmounted()?));
+        std::fs::copy(self.image(), left.image()).map_err(|error| error.to_string())?;
+        left.mount_image()?;
+        Ok(left)
+    }
+
     /// The same disk, mounted again after all that was not synced is lost.
     pub fn after_power_cut(&self) -> Result<Self, String> {
         let left = Self::unmounted()?;
@@ -61,7 +120,7 @@ impl Disk {
             .map_err(|error| error.to_string())
     }
 
-    /// Makes a tmpfs larger.
+    /// Makes a tmpfs larger, or smaller.
     pub fn grow(&self, size: u32) -> Result<(), String> {
         run("mount", &["-o", &format!("remount,size={size}m")], &self.mounted)
     }
@@ -74,11 +133,18 @@ impl Disk {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         let mounted = dir.path().join("mounted");
         std::fs::create_dir(&mounted).map_err(|error| error.to_string())?;
-        Ok(Self { dir, mounted })
+        Ok(Self {
+            dir,
+            mounted,
+            below: None,
+        })
     }
 
     fn image(&self) -> PathBuf {
-        self.dir.path().join("image")
+        match &self.below {
+            Some(below) => below.mounted.join("image"),
+            None => self.dir.path().join("image"),
+        }
     }
 
     fn mount_image(&self) -> Result<(), String> {

@@ -3,8 +3,9 @@
 use http::StatusCode;
 use serde_json::Value;
 
-use super::bench_of_routes::{Bench, bytes, json, key, request};
+use super::bench_of_routes::{Bench, NOW_MS, bytes, json, key, request};
 use crate::fixtures;
+use crate::import::FILE_BYTES_MAX;
 
 fn code(body: &Value) -> &str {
     body["code"].as_str().expect("a code")
@@ -131,4 +132,50 @@ async fn what_is_not_there_or_not_ours_is_told() {
         code(&json(bench.send(anonymous).await).await.1),
         "unauthenticated"
     );
+}
+
+#[tokio::test]
+async fn a_key_of_the_day_after_tomorrow_is_idempotency_key_invalid() {
+    let bench = Bench::new().await;
+    let ahead = platform_runtime::random::uuid_v7_at(NOW_MS + 2 * 24 * 60 * 60 * 1_000);
+    let file = fixtures::get("Activity.fit").to_vec();
+    for (method, path, body) in [
+        ("POST", "/v1/activities", file),
+        (
+            "DELETE",
+            "/v1/activities/00000000-0000-0000-0000-000000000001",
+            Vec::new(),
+        ),
+    ] {
+        let response = bench.send(request(1, method, path, Some(ahead), body)).await;
+        let (status, body) = json(response).await;
+        assert_eq!(
+            (status, code(&body)),
+            (StatusCode::BAD_REQUEST, "idempotency-key-invalid"),
+            "{method}: {body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_file_past_the_bound_is_refused_and_so_is_a_removal_with_a_large_body() {
+    let bench = Bench::new().await;
+    for (method, path, bytes) in [
+        ("POST", "/v1/activities", FILE_BYTES_MAX + 1),
+        (
+            "DELETE",
+            "/v1/activities/00000000-0000-0000-0000-000000000001",
+            1 << 20,
+        ),
+    ] {
+        let response = bench
+            .send(request(1, method, path, Some(key()), vec![0; bytes]))
+            .await;
+        let (status, body) = json(response).await;
+        assert_eq!(
+            (status, code(&body)),
+            (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large"),
+            "{method}"
+        );
+    }
 }

@@ -1,0 +1,205 @@
+//! From a decision to a node's answer: bounds, attempts, replay after `moved`, deadline.
+//!
+//! A request takes a place in its cell only once there is something to send: a body that is kept has arrived whole by
+//! then. It gives it back as soon as its answer is here. What happens in between is in [`attempts`].
+
+mod attempts;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::HeaderMap;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, Uri, Version};
+use hyper::body::{Body, Incoming};
+use platform_model::{Code, Problem, header};
+use platform_runtime::clock::Clock;
+use platform_runtime::telemetry::TraceContext;
+use platform_runtime::{TaskGroup, random};
+use router_table::{Place, Route, RouteClass};
+
+use self::attempts::Attempts;
+use crate::answer::OutBody;
+use crate::apps::Activity;
+use crate::request::body::{BodyFault, BodyLimits, FaultCell, RequestBody};
+use crate::request::headers;
+use crate::snapshot::{Known, Snapshot};
+
+/// Seconds after which an app should try again when a cell is at its bound or a node is away.
+const RETRY_AFTER_S: u32 = 1;
+/// Largest body of a person whom no token names: nothing that is sent without one is longer, and it never streams.
+const STRANGERS_BODY_MAX: usize = 64 * 1024;
+
+/// Times and bounds of forwarding.
+#[derive(Debug, Clone, Copy)]
+pub struct ForwardLimits {
+    pub body: BodyLimits,
+    /// From the whole request to the head of its answer, when the request was kept; also for a kept body to arrive.
+    pub request_deadline: Duration,
+    /// The same for a body that streams.
+    pub upload_deadline: Duration,
+    /// Longest pause inside a node's answer, and for an app to read on.
+    pub answer_idle: Duration,
+}
+
+impl ForwardLimits {
+    fn body_of(&self, class: RouteClass) -> BodyLimits {
+        if class.needs_access_token() {
+            return self.body;
+        }
+        let body_max = self.body.body_max.min(STRANGERS_BODY_MAX as u64);
+        BodyLimits {
+            body_max,
+            replay_max: STRANGERS_BODY_MAX,
+            ..self.body
+        }
+    }
+}
+
+/// What a request is forwarded with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    pub known: &'a Known,
+    pub snapshot: &'a Snapshot,
+    pub limits: ForwardLimits,
+    pub clock: &'a Clock,
+    /// Where answers that stream are watched.
+    pub tasks: &'a TaskGroup,
+    /// The connection that the request came on.
+    pub app: &'a Arc<Activity>,
+}
+
+/// One request on its way.
+pub struct Outbound<'a> {
+    means: Means<'a>,
+    head: Head,
+    /// May be executed twice without harm: a safe method or a command with a key that the node sees.
+    repeatable: bool,
+    safe: bool,
+}
+
+/// What every attempt sends alike.
+struct Head {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+type Refusal = Box<Problem>;
+type Answer = Response<OutBody>;
+
+impl<'a> Outbound<'a> {
+    /// Prepares a request: what the node will see of it.
+    ///
+    /// # Errors
+    /// `bad-request` when host and path do not make a URI.
+    pub fn new(
+        means: Means<'a>,
+        parts: &Parts,
+        host: &str,
+        request_id: &HeaderValue,
+    ) -> Result<Self, Refusal> {
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
+        let uri = Uri::builder()
+            .scheme("https")
+            .authority(host)
+            .path_and_query(target)
+            .build();
+        let uri = uri.map_err(|_| Box::new(Problem::new(Code::BadRequest).detail("the host is no name")))?;
+        let trace = parts
+            .headers
+            .get(header::TRACEPARENT)
+            .and_then(|value| value.to_str().ok());
+        let trace = TraceContext::continue_or_new(trace).child().to_header();
+        let mut headers = headers::for_node(&parts.headers);
+        headers.insert(header::REQUEST_ID, request_id.clone());
+        headers.insert(
+            header::TRACEPARENT,
+            HeaderValue::try_from(trace).expect("hex digits and hyphens"),
+        );
+        let safe = parts.method.is_safe();
+        let repeatable = safe || headers.contains_key(header::IDEMPOTENCY_KEY);
+        let head = Head {
+            method: parts.method.clone(),
+            uri,
+            headers,
+        };
+        Ok(Self {
+            means,
+            head,
+            repeatable,
+            safe,
+        })
+    }
+
+    /// Sends the request where `route` says, within the bounds of that node's cell.
+    ///
+    /// # Errors
+    /// The problem that the app is told.
+    pub async fn run(&self, body: Incoming, route: Route) -> Result<Answer, Refusal> {
+        let (limits, fault) = (self.means.limits, FaultCell::default());
+        let body = self.take(body, limits.body_of(route.class), &fault).await?;
+        let streams = matches!(body, RequestBody::Streaming(_));
+        let deadline = if streams {
+            limits.upload_deadline
+        } else {
+            limits.request_deadline
+        };
+        let mut attempts = Attempts::begin(self, route.place, streams, &fault)?;
+        match tokio::time::timeout(deadline, attempts.run(body)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                attempts.out_of_time();
+                Err(Box::new(Problem::new(Code::Timeout).retry_after_s(RETRY_AFTER_S)))
+            }
+        }
+    }
+
+    /// Reads as much of a body as is kept.
+    async fn take(
+        &self,
+        body: Incoming,
+        limits: BodyLimits,
+        fault: &FaultCell,
+    ) -> Result<RequestBody, Refusal> {
+        let taken = async {
+            let _turn = match body.is_end_stream() {
+                true => None,
+                false => Some(self.means.app.body_turn().await),
+            };
+            RequestBody::take(body, limits, fault).await
+        };
+        match tokio::time::timeout(self.means.limits.request_deadline, taken).await {
+            Ok(body) => body.map_err(|fault| body_refused(fault, limits)),
+            Err(_) => Err(Box::new(Problem::new(Code::RequestTimeout))),
+        }
+    }
+
+    fn request(&self, body: RequestBody, place: Place) -> Request<RequestBody> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.head.method.clone();
+        *request.uri_mut() = self.head.uri.clone();
+        *request.version_mut() = Version::HTTP_2;
+        *request.headers_mut() = self.head.headers.clone();
+        let shard = self.means.snapshot.shard_header(place.shard);
+        request.headers_mut().insert(header::SHARD, shard);
+        request.headers_mut().insert(header::EPOCH, place.epoch.0.into());
+        request
+    }
+}
+
+fn body_refused(fault: BodyFault, limits: BodyLimits) -> Refusal {
+    let problem = Problem::new(fault.code()).detail(fault.to_string());
+    match fault {
+        BodyFault::TooLarge => Box::new(problem.with("limit_bytes", limits.body_max)),
+        _ => Box::new(problem),
+    }
+}
+
+/// A fresh request id as a header value.
+pub fn request_id() -> HeaderValue {
+    HeaderValue::try_from(random::uuid_v7().to_string()).expect("a UUID is ASCII")
+}
