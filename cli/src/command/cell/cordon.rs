@@ -1,0 +1,35 @@
+//! `cell cordon`: a cell takes nothing new.
+
+use anyhow::Result;
+use clap::Args;
+use platform_model::{CellId, CellState};
+
+use super::set_state;
+use crate::command::{Change, WorldFolder};
+use crate::exit::Ended;
+use crate::printer::Printer;
+
+/// Lets a cell take nothing new: no people, no shards. What it holds it serves on.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cellctl cell cordon eu-west-1 --reason 'new disks on Tuesday'")]
+pub struct Cordon {
+    /// The cell, such as `eu-west-1`.
+    cell: CellId,
+    #[command(flatten)]
+    change: Change,
+    #[command(flatten)]
+    pub(super) world: WorldFolder,
+}
+
+impl Cordon {
+    pub async fn run(&self, printer: &Printer) -> Result<Ended> {
+        set_state::set(
+            &self.world.dir,
+            &self.cell,
+            CellState::Cordoned,
+            &self.change,
+            printer,
+        )
+        .await
+    }
+}

@@ -1,0 +1,144 @@
+//! Every command of `cellctl`: what it takes and what it does, one file each.
+
+mod cell;
+mod completions;
+mod demo;
+mod dev;
+mod member;
+mod shard;
+mod world;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::Ended;
+use crate::printer::{Format, Printer};
+
+/// Drives a Meridian world: its controllers, cells and router.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cellctl",
+    version,
+    max_term_width = 100,
+    after_help = "Example: cellctl demo\n\nExit codes: 0 ok, 1 failed, 2 usage, 3 not converged or differs, 4 not authorised, 130 interrupted"
+)]
+pub struct Cli {
+    /// How data is written to stdout; everything else goes to stderr.
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    output: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    #[command(subcommand)]
+    Dev(dev::Dev),
+    #[command(subcommand)]
+    World(world::World),
+    #[command(subcommand)]
+    Cell(cell::Cell),
+    #[command(subcommand)]
+    Shard(shard::Shard),
+    #[command(subcommand)]
+    Member(member::Member),
+    Completions(completions::Completions),
+}
+
+impl Cli {
+    /// What names the world of this command in another one: nothing where it is in the usual folder.
+    pub fn flag(&self) -> String {
+        let folder = match &self.command {
+            Command::Demo(_) | Command::Completions(_) => None,
+            Command::Dev(command) => Some(command.folder()),
+            Command::World(command) => Some(command.folder()),
+            Command::Cell(command) => Some(command.folder()),
+            Command::Shard(command) => Some(command.folder()),
+            Command::Member(command) => Some(command.folder()),
+        };
+        folder.map(WorldFolder::flag).unwrap_or_default()
+    }
+}
+
+/// Which world a command is about.
+#[derive(Debug, Clone, Args)]
+pub struct WorldFolder {
+    /// The folder of the world.
+    #[arg(
+        long,
+        env = "MERIDIAN_DIR",
+        hide_env_values = true,
+        default_value = USUAL_DIR,
+        value_name = "DIR"
+    )]
+    pub dir: PathBuf,
+}
+
+/// Where a world lies unless one says otherwise.
+const USUAL_DIR: &str = ".meridian/dev";
+
+impl WorldFolder {
+    /// `--dir DIR`, or nothing for the usual folder.
+    fn flag(&self) -> String {
+        if self.dir.as_os_str() == USUAL_DIR {
+            String::new()
+        } else {
+            format!("--dir {}", self.dir.display())
+        }
+    }
+
+    /// A command about this very world.
+    pub fn named(&self, command: &str) -> String {
+        format!("{command} {}", self.flag()).trim_end().to_owned()
+    }
+}
+
+/// Why something is changed, and whether it really is.
+#[derive(Debug, Clone, Args)]
+pub struct Change {
+    /// Why; stands in the record of the decision.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Shows what would be changed, and changes nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// Whatever was in its way, with hints.
+pub async fn run(cli: Cli) -> Result<Ended> {
+    let printer = Printer::new(cli.output);
+    match cli.command {
+        // It cleans up after itself.
+        Command::Demo(command) => command.run(&printer).await,
+        command => tokio::select! {
+            outcome = other(command, &printer) => outcome,
+            () = interrupted() => Ok(Ended::Interrupted),
+        },
+    }
+}
+
+async fn other(command: Command, printer: &Printer) -> Result<Ended> {
+    match command {
+        Command::Demo(command) => command.run(printer).await,
+        Command::Dev(command) => command.run(printer).await,
+        Command::World(command) => command.run(printer).await,
+        Command::Cell(command) => command.run(printer).await,
+        Command::Shard(command) => command.run(printer).await,
+        Command::Member(command) => command.run(printer).await,
+        Command::Completions(command) => Ok(command.run(printer)),
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub async fn interrupted() {
+    platform_runtime::shutdown::signal().await;
+}
+
+#[cfg(test)]
+mod tests;

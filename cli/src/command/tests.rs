@@ -1,0 +1,89 @@
+//! What the commands say of themselves, and which command lines they refuse.
+
+use clap::{CommandFactory, Parser};
+
+use super::Cli;
+
+fn help(path: &[&str]) -> String {
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    let mut found = &mut command;
+    for name in path {
+        found = found.find_subcommand_mut(name).expect("a command");
+    }
+    found.render_long_help().to_string()
+}
+
+/// Paths of all commands, groups included.
+fn paths(command: &clap::Command, above: &[String]) -> Vec<Vec<String>> {
+    let mut all = vec![above.to_vec()];
+    for below in command
+        .get_subcommands()
+        .filter(|below| below.get_name() != "help")
+    {
+        let path: Vec<String> = above
+            .iter()
+            .cloned()
+            .chain([below.get_name().to_owned()])
+            .collect();
+        all.extend(paths(below, &path));
+    }
+    all
+}
+
+#[test]
+fn every_help_page_is_pinned() {
+    for path in paths(&Cli::command(), &[]) {
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        let name = format!("help_cellctl_{}", names.join("_"));
+        insta::assert_snapshot!(name.trim_end_matches('_'), help(&names));
+    }
+}
+
+#[test]
+fn every_command_has_an_example() {
+    for path in paths(&Cli::command(), &[]) {
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        assert!(
+            help(&names).contains("Example"),
+            "cellctl {} has no example",
+            names.join(" ")
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_is_a_usage_error() {
+    for line in [
+        "cellctl",
+        "cellctl demo --sabotage everything",
+        "cellctl cell cordon",
+        "cellctl cell cordon eu-west-1",
+        "cellctl cell cordon EU_WEST --reason x",
+        "cellctl shard place eu/eu-central --cell eu-west-1 --reason x",
+        "cellctl member remove zero --confirm zero",
+        "cellctl member add 0 127.0.0.1:1",
+        "cellctl dev up --port 0",
+        "cellctl world status -o xml",
+    ] {
+        let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn what_a_wrong_word_is_told_names_the_rule() {
+    let error =
+        Cli::try_parse_from(["cellctl", "cell", "cordon", "EU", "--reason", "x"]).expect_err("no cell");
+    assert!(
+        error
+            .to_string()
+            .contains("lower-case letters, digits and hyphens"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}

@@ -1,0 +1,31 @@
+//! `world`: the whole deployment.
+
+mod status;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::command::WorldFolder;
+use crate::exit::Ended;
+use crate::printer::Printer;
+
+/// The whole deployment, as its controllers know it.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Example: cellctl world status")]
+pub enum World {
+    Status(status::Status),
+}
+
+impl World {
+    pub fn folder(&self) -> &WorldFolder {
+        match self {
+            Self::Status(command) => &command.world,
+        }
+    }
+
+    pub async fn run(&self, printer: &Printer) -> Result<Ended> {
+        match self {
+            Self::Status(command) => command.run(printer).await,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What does not exist yet, by name. A line leaves this list when the thing is there, and never before.
+
+use serde_json::json;
+
+use super::story::{Row, Story};
+
+/// Name and what is missing with it.
+const ABSENT: [(&str, &str); 13] = [
+    (
+        "events between roots",
+        "nothing travels from one root to another; the change log has no reader",
+    ),
+    (
+        "replication",
+        "each shard has one copy, on one node: a lost disk is lost data",
+    ),
+    (
+        "failover and moves",
+        "a shard whose node is gone waits for it; no shard and no person changes place",
+    ),
+    (
+        "residency law",
+        "countries map to jurisdictions and cells to regions; there is no policy, no matrix, no approval",
+    ),
+    (
+        "decision ledger",
+        "decisions have a number and a reason, but no hash chain, witnesses or audit commands",
+    ),
+    ("community", "domain"),
+    ("commerce", "domain"),
+    ("equipment", "domain"),
+    ("personalization", "domain"),
+    ("regional", "domain"),
+    ("localization", "domain"),
+    ("FoundationDB and TiKV", "cells store on the embedded engine only"),
+    ("web client, GraphQL", "apps speak REST"),
+];
+
+pub fn show(story: &mut Story<'_>) {
+    let rows = ABSENT.iter().map(|(name, what)| Row {
+        text: vec![(*name).to_owned(), (*what).to_owned()],
+        json: json!({ "name": name, "missing": what }),
+    });
+    story.table(
+        "absent",
+        "What does not exist yet",
+        &["name", "what is missing"],
+        rows.collect(),
+    );
+}

@@ -1,0 +1,67 @@
+//! Faults that can be planted in binaries of the cargo feature `failpoints`, to show that the demo notices.
+
+use clap::ValueEnum;
+
+/// Where the library `fail` reads which faults are on.
+const VARIABLE: &str = "FAILPOINTS";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sabotage {
+    /// A cell acknowledges what it has not written yet.
+    AckBeforeWrite,
+    /// The router sends newcomers to a home of another jurisdiction.
+    WrongHome,
+    /// Training acknowledges an upload and forgets it.
+    DropUpload,
+    /// The router asks a controller before each request.
+    ControllerOnPath,
+}
+
+impl Sabotage {
+    /// The environment of every process while this fault is on.
+    pub fn environment(self) -> Vec<(String, String)> {
+        vec![(VARIABLE.to_owned(), format!("{}=return", self.name()))]
+    }
+
+    /// The environment in which the world starts. A cell that acknowledges early is planted only before one is
+    /// killed: its every write is held back, and without a kill nothing would be lost by it.
+    pub fn at_the_start(self) -> Vec<(String, String)> {
+        if self == Self::AckBeforeWrite {
+            Vec::new()
+        } else {
+            self.environment()
+        }
+    }
+
+    fn name(self) -> String {
+        let value = self.to_possible_value().expect("no fault is hidden");
+        value.get_name().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_is_switched_on_by_its_name() {
+        let names = [
+            Sabotage::AckBeforeWrite,
+            Sabotage::WrongHome,
+            Sabotage::DropUpload,
+            Sabotage::ControllerOnPath,
+        ];
+        let set: Vec<String> = names
+            .iter()
+            .map(|fault| fault.environment()[0].1.clone())
+            .collect();
+        let expected = [
+            "ack-before-write=return",
+            "wrong-home=return",
+            "drop-upload=return",
+            "controller-on-path=return",
+        ];
+        assert_eq!(set, expected);
+        assert!(Sabotage::AckBeforeWrite.at_the_start().is_empty());
+    }
+}

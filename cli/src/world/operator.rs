@@ -1,0 +1,130 @@
+//! The operator's end of a world: a client of the controllers under the operator's certificate, and what their
+//! refusals mean for whoever typed the command.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use platform_model::WorldId;
+use platform_runtime::clock::Clock;
+use platform_runtime::tls::Identity;
+use platform_wire::admin::AdminClient;
+use platform_wire::{CallError, RefusalCode};
+
+use super::folder::Folder;
+use super::layout::Layout;
+use super::ports::Ports;
+use crate::exit::{self, Hinted};
+
+/// A client of all controllers of the world in `dir`. Does no I/O on the network.
+///
+/// # Errors
+/// When there is no whole world in the folder.
+pub fn connect(dir: &Path) -> Result<AdminClient> {
+    let layout = Layout::new(dir);
+    let world = Folder::look(&layout)?.world(&layout)?;
+    client(&layout, &world, Ports::load(&layout)?.controllers())
+}
+
+/// A client of certain controllers.
+///
+/// # Errors
+/// When the operator's certificate cannot be used.
+pub fn client(layout: &Layout, world: &WorldId, controllers: Vec<String>) -> Result<AdminClient> {
+    let identity =
+        Identity::load(&layout.operator(), world).context("the operator's certificate cannot be used")?;
+    Ok(AdminClient::connect(controllers, identity, Clock::system())?)
+}
+
+/// What a call's failure means, with the command that helps.
+pub fn explain(error: CallError) -> anyhow::Error {
+    let hinted = match &error {
+        CallError::Refused(refusal) => refused(refusal),
+        CallError::Unreachable { .. } => Hinted::new(
+            "no controller answers",
+            &[
+                "cellctl dev status   shows which processes run",
+                "cellctl dev up   starts those that do not",
+            ],
+        ),
+        CallError::Unknown { .. } => Hinted::new(
+            "the command was sent, and its answer was lost: it may or may not have come into effect",
+            &["cellctl world status   shows what is so"],
+        ),
+        CallError::InvalidAnswer { .. } => Hinted::new(
+            "cellctl and the controllers do not understand each other",
+            &["cellctl --version   must be that of the servers"],
+        ),
+    };
+    anyhow::Error::new(error).context(hinted)
+}
+
+fn refused(refusal: &platform_wire::Refusal) -> Hinted {
+    let (message, own): (&str, &[&str]) = match refusal.code {
+        RefusalCode::NotAuthorised => ("you may not do this", &[]),
+        RefusalCode::GenerationMismatch => (
+            "someone else changed the record meanwhile: nothing was done",
+            &["repeat the command"],
+        ),
+        RefusalCode::Placement => (
+            "a rule forbids it: nothing was done",
+            &["cellctl shard list", "cellctl cell list"],
+        ),
+        RefusalCode::Unknown => (
+            "there is no such record: nothing was done",
+            &["cellctl world status"],
+        ),
+        RefusalCode::OutcomeUnknown => (
+            "the command may or may not have come into effect",
+            &["cellctl world status"],
+        ),
+        RefusalCode::NoLeader | RefusalCode::NotInitialized | RefusalCode::Unavailable => (
+            "the controllers cannot do this now: nothing was done",
+            &["cellctl member list", "repeat the command in a moment"],
+        ),
+        _ => ("refused: nothing was done", &[]),
+    };
+    let mut hinted = Hinted::new(message, own);
+    if !refusal.hint.is_empty() && !hinted.hints.contains(&refusal.hint) {
+        hinted.hints.push(refusal.hint.clone());
+    }
+    match refusal.code {
+        RefusalCode::NotAuthorised => hinted.exit(exit::NOT_AUTHORISED),
+        _ => hinted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use platform_wire::Refusal;
+
+    use super::*;
+
+    #[test]
+    fn what_is_refused_says_why_and_what_helps() {
+        let refusal = Refusal::new(
+            RefusalCode::Placement,
+            "shard us/us-east/000 belongs in region us-east",
+        );
+        let not_authorised = Refusal::new(RefusalCode::NotAuthorised, "viewer may not `place-shard`")
+            .hint("takes the role sre");
+        let unreachable = CallError::Unreachable {
+            addresses: "127.0.0.1:1".into(),
+            last: "refused".into(),
+        };
+        let lost = CallError::Unknown {
+            address: "127.0.0.1:1".into(),
+            cause: "stream reset".into(),
+        };
+        let shown: String = [refusal.into(), not_authorised.into(), unreachable, lost]
+            .into_iter()
+            .map(|error| exit::text(&explain(error), "") + "\n")
+            .collect();
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn who_may_not_gets_exit_code_4() {
+        let refusal = Refusal::new(RefusalCode::NotAuthorised, "no");
+        assert_eq!(exit::number(&Err(explain(refusal.into()))), 4);
+    }
+}
