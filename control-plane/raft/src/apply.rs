@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use crate::machine::Machine;
+use crate::machine::{Journal, Logged, Machine};
 use crate::snapshot::SnapshotStore;
 use crate::types::{LogId, Proposal, Reply, Snapshot, SnapshotMeta, StoredMembership, Types};
 
@@ -72,9 +72,13 @@ impl<M: Machine> StateMachine<M> {
                 "entry {index} holds a command that this build does not know: {e}"
             ))
         })?;
+        let logged = Logged {
+            index,
+            text: &proposal.0,
+        };
         Ok(self
             .machine
-            .apply(Arc::make_mut(&mut self.state), index, &command))
+            .apply(Arc::make_mut(&mut self.state), &command, logged))
     }
 
     fn publish(&self) {
@@ -112,6 +116,7 @@ impl<M: Machine> RaftStateMachine<Types> for StateMachine<M> {
                 replies.push((responder, reply(outcome)?));
             }
         }
+        self.machine.wrote()?;
         // Published first: whoever has its answer finds its effect in the state.
         self.publish();
         for (responder, reply) in replies {
@@ -129,17 +134,21 @@ impl<M: Machine> RaftStateMachine<Types> for StateMachine<M> {
             state: Arc::clone(&self.state),
             meta,
             snapshots: Arc::clone(&self.snapshots),
+            journal: self.machine.journal(),
         }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: Bytes) -> io::Result<()> {
         let (snapshots, stored) = (Arc::clone(&self.snapshots), meta.clone());
+        let journal = self.machine.journal();
         let state = blocking(move || {
             let state = decode::<M>(&data)?;
+            journal.sync()?;
             snapshots.save(&stored, &data)?;
             Ok(state)
         });
         self.state = Arc::new(state.await?);
+        self.machine.replaced(&self.state)?;
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.publish();
@@ -158,6 +167,7 @@ pub struct Builder<M: Machine> {
     state: Arc<M::State>,
     meta: SnapshotMeta,
     snapshots: Arc<SnapshotStore>,
+    journal: Arc<dyn Journal>,
 }
 
 impl<M: Machine> RaftSnapshotBuilder<Types> for Builder<M> {
@@ -165,8 +175,9 @@ impl<M: Machine> RaftSnapshotBuilder<Types> for Builder<M> {
 
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
         let (state, meta) = (Arc::clone(&self.state), self.meta.clone());
-        let snapshots = Arc::clone(&self.snapshots);
+        let (snapshots, journal) = (Arc::clone(&self.snapshots), Arc::clone(&self.journal));
         blocking(move || {
+            journal.sync()?;
             let stored = StoredRef {
                 version: M::STATE_VERSION,
                 state: &*state,
@@ -182,14 +193,12 @@ impl<M: Machine> RaftSnapshotBuilder<Types> for Builder<M> {
 fn decode<M: Machine>(data: &[u8]) -> io::Result<M::State> {
     let parse = |e: serde_json::Error| invalid(format!("a state that does not parse: {e}"));
     let StoredVersion { version } = serde_json::from_slice(data).map_err(parse)?;
-    if version != M::STATE_VERSION {
-        let reads = M::STATE_VERSION;
-        return Err(invalid(format!(
-            "a state of version {version}, this build reads version {reads}"
-        )));
+    if version == M::STATE_VERSION {
+        let stored: Stored<M::State> = serde_json::from_slice(data).map_err(parse)?;
+        return Ok(stored.state);
     }
-    let stored: Stored<M::State> = serde_json::from_slice(data).map_err(parse)?;
-    Ok(stored.state)
+    let stored: Stored<serde_json::Value> = serde_json::from_slice(data).map_err(parse)?;
+    M::upgrade(version, stored.state).map_err(invalid)
 }
 
 fn reply<O: Serialize + Debug>(outcome: Option<O>) -> io::Result<Reply> {
@@ -210,18 +219,20 @@ fn invalid(what: String) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use openraft::LogId;
     use openraft::testing::log_id;
 
     use super::*;
-    use crate::tests::{Register, Sum};
+    use crate::tests::{Add, Register, Sum};
     use crate::types::Entry;
 
     fn machine(dir: &std::path::Path) -> (StateMachine<Register>, watch::Receiver<Arc<Sum>>) {
         StateMachine::new(Register, Arc::new(SnapshotStore::open(dir.to_owned()).unwrap()))
     }
 
-    async fn apply(machine: &mut StateMachine<Register>, index: u64, command: &str) -> io::Result<()> {
+    async fn apply<M: Machine>(machine: &mut StateMachine<M>, index: u64, command: &str) -> io::Result<()> {
         let payload = EntryPayload::Normal(Proposal(command.to_owned()));
         let entry = Entry {
             log_id: log_id::<Types>(1, 1, index),
@@ -263,5 +274,67 @@ mod tests {
             .unwrap_err();
         assert!(error.to_string().contains("version 2"), "{error}");
         assert_eq!(*copy.borrow(), *state.borrow());
+    }
+
+    /// A register that writes beside its state, on a disk that may be full.
+    #[derive(Debug, Default)]
+    struct Writing {
+        full: Arc<AtomicBool>,
+    }
+
+    impl Writing {
+        fn look(&self) -> io::Result<()> {
+            if self.full.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Ok(())
+        }
+    }
+
+    impl Journal for Writing {
+        fn sync(&self) -> io::Result<()> {
+            self.look()
+        }
+    }
+
+    impl Machine for Writing {
+        type Command = Add;
+        type Outcome = u64;
+        type State = Sum;
+        const STATE_VERSION: u16 = 1;
+
+        fn initial(&self) -> Sum {
+            Sum::default()
+        }
+
+        fn apply(&mut self, state: &mut Sum, command: &Add, logged: Logged<'_>) -> u64 {
+            Register.apply(state, command, logged)
+        }
+
+        fn wrote(&mut self) -> io::Result<()> {
+            self.look()
+        }
+
+        fn journal(&self) -> Arc<dyn Journal> {
+            let full = Arc::clone(&self.full);
+            Arc::new(Self { full })
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_beside_the_state_is_not_told_and_no_snapshot_replaces_its_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let snapshots = Arc::new(SnapshotStore::open(dir.path().to_owned()).unwrap());
+        let writing = Writing::default();
+        let full = Arc::clone(&writing.full);
+        let (mut machine, state) = StateMachine::new(writing, Arc::clone(&snapshots));
+        apply(&mut machine, 1, r#"{"id":1,"by":5}"#).await.unwrap();
+        full.store(true, Ordering::Relaxed);
+        let error = apply(&mut machine, 2, r#"{"id":2,"by":5}"#).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(state.borrow().total, 5, "nobody sees what is not written");
+        let refused = machine.get_snapshot_builder().await.build_snapshot().await;
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(snapshots.meta(), None);
     }
 }

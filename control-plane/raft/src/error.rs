@@ -181,9 +181,8 @@ impl MembershipError {
                     reason: other.to_string(),
                 },
             },
-            RaftError::APIError(ClientWriteError::PreconditionFailed(why)) => Self::Refused {
-                reason: why.to_string(),
-            },
+            // Others changed the members between the look at them and the change.
+            RaftError::APIError(ClientWriteError::PreconditionFailed(_)) => Self::InProgress,
             RaftError::APIError(ClientWriteError::LogEntryDiscarded(_)) | RaftError::Fatal(_) => {
                 Self::Unknown
             }

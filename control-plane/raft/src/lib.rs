@@ -22,9 +22,9 @@ mod tests;
 mod types;
 
 pub use config::{Compaction, RaftConfig, Timeouts};
-pub use control_plane::{ControlPlane, RaftNode};
+pub use control_plane::{ControlPlane, RaftNode, Recorder};
 pub use error::{InitializeError, MembershipError, Peer, ProposeError, ReadError, StartError};
 pub use log::LogStats;
-pub use machine::Machine;
+pub use machine::{Journal, Logged, Machine};
 pub use node::Node;
 pub use status::{NodeStatus, Part};

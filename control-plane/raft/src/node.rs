@@ -217,6 +217,16 @@ impl<M: Machine> Node<M> {
         self.status().leader
     }
 
+    /// Whether this node leads with a majority behind it, or has just heard a leader. Who last led says nothing: an
+    /// election that nobody can win leaves that as it was.
+    pub async fn hears_leader(&self) -> bool {
+        match self.status().part {
+            Part::Stopped => false,
+            Part::Leader => self.read_linearizable().await.is_ok(),
+            _ => self.inner.service.heard_within(self.inner.timeouts.election_max),
+        }
+    }
+
     pub fn is_leader(&self) -> bool {
         self.status().part == Part::Leader
     }
@@ -262,13 +272,26 @@ impl<M: Machine> Node<M> {
             .await
     }
 
-    /// Makes exactly these the voters, through a joint majority of old and new. Who is not among them leaves; add
-    /// newcomers as learners first. A leader that is removed hands over.
+    /// Gives a learner a vote, whoever else votes by then: two changes at once do not undo each other.
     ///
     /// # Errors
     /// See [`MembershipError`].
-    pub async fn change_membership(&self, voters: BTreeSet<u64>) -> Result<(), MembershipError> {
-        let changed = self.inner.raft.change_membership(voters, false);
+    pub async fn add_voter(&self, node_id: u64) -> Result<(), MembershipError> {
+        self.change_voters(ChangeMembers::AddVoterIds(BTreeSet::from([node_id])))
+            .await
+    }
+
+    /// Takes a vote away; who has none leaves. A leader that is removed hands over.
+    ///
+    /// # Errors
+    /// See [`MembershipError`].
+    pub async fn remove_voter(&self, node_id: u64) -> Result<(), MembershipError> {
+        self.change_voters(ChangeMembers::RemoveVoters(BTreeSet::from([node_id])))
+            .await
+    }
+
+    async fn change_voters(&self, change: ChangeMembers<u64, BasicNode>) -> Result<(), MembershipError> {
+        let changed = self.inner.raft.change_membership(change, false);
         self.within_snapshot_time(async { changed.await.map(drop).map_err(MembershipError::from_write) })
             .await
     }

@@ -26,6 +26,7 @@ pub enum Verb {
     RemoveMember,
     ForwardPropose,
     ForwardHeartbeat,
+    ReadLedger,
 }
 
 const EVERYONE: &[Role] = &[
@@ -38,7 +39,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -55,6 +56,7 @@ impl Verb {
         Self::RemoveMember,
         Self::ForwardPropose,
         Self::ForwardHeartbeat,
+        Self::ReadLedger,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -75,6 +77,7 @@ impl Verb {
             Self::RemoveMember => "remove-member",
             Self::ForwardPropose => "forward-propose",
             Self::ForwardHeartbeat => "forward-heartbeat",
+            Self::ReadLedger => "read-ledger",
         }
     }
 
@@ -94,44 +97,54 @@ impl Verb {
             | Self::AddMember
             | Self::RemoveMember => &[Role::Sre],
             Self::ForwardPropose | Self::ForwardHeartbeat => &[Role::Controller],
+            // Controllers fetch from each other what they lack.
+            Self::ReadLedger => &[Role::Viewer, Role::Sre, Role::Compliance, Role::Controller],
         }
     }
+}
+
+/// A caller who may not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{who} may not `{}`", verb.as_str())]
+pub struct Denied {
+    pub verb: Verb,
+    pub who: String,
 }
 
 /// The caller, if his role may use `verb`.
 ///
 /// # Errors
-/// `not-authorised`, which names the roles that may.
-pub fn caller(extensions: &Extensions, verb: Verb) -> Result<SpiffeId, Status> {
-    let Some(PeerIdentity(id)) = extensions.get::<PeerIdentity>() else {
-        return Err(denied(verb, "a caller without a certificate"));
-    };
-    if verb.roles().contains(&id.role()) {
-        Ok(id.clone())
-    } else {
-        Err(denied(verb, &id.to_string()))
+/// Becomes `not-authorised`, which names the roles that may.
+pub fn caller(extensions: &Extensions, verb: Verb) -> Result<SpiffeId, Denied> {
+    let denied = |who: String| Denied { verb, who };
+    match extensions.get::<PeerIdentity>() {
+        Some(PeerIdentity(id)) if verb.roles().contains(&id.role()) => Ok(id.clone()),
+        Some(PeerIdentity(id)) => Err(denied(id.to_string())),
+        None => Err(denied("a caller without a certificate".to_owned())),
     }
 }
 
 /// Whether the caller is that very node.
 ///
 /// # Errors
-/// `not-authorised`.
-pub fn same_node(caller: &SpiffeId, node: &platform_model::NodeId, verb: Verb) -> Result<(), Status> {
+/// As [`caller`].
+pub fn same_node(caller: &SpiffeId, node: &platform_model::NodeId, verb: Verb) -> Result<(), Denied> {
     match &caller.kind {
         SpiffeKind::Node(me) if me == node => Ok(()),
-        _ => Err(denied(verb, &format!("{caller}, which is not {node},"))),
+        _ => Err(Denied {
+            verb,
+            who: format!("{caller}, which is not {node},"),
+        }),
     }
 }
 
-fn denied(verb: Verb, who: &str) -> Status {
-    metrics::counter!("controld_denied_total", "verb" => verb.as_str()).increment(1);
-    tracing::warn!(verb = verb.as_str(), who, "denied");
-    let roles: Vec<&str> = verb.roles().iter().map(|role| role.as_str()).collect();
-    let message = format!("{who} may not `{}`", verb.as_str());
-    Refusal::new(RefusalCode::NotAuthorised, message)
-        .hint(format!("takes the role {}", roles.join(" or ")))
-        .into()
+impl From<Denied> for Status {
+    fn from(denied: Denied) -> Self {
+        let roles: Vec<&str> = denied.verb.roles().iter().map(|role| role.as_str()).collect();
+        Refusal::new(RefusalCode::NotAuthorised, denied.to_string())
+            .hint(format!("takes the role {}", roles.join(" or ")))
+            .into()
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +169,7 @@ add-member         sre
 remove-member      sre
 forward-propose    controller
 forward-heartbeat  controller
+read-ledger        viewer sre compliance controller
 ";
 
     #[test]

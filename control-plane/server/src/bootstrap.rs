@@ -13,6 +13,8 @@ use crate::refuse;
 
 /// How long an answer waits for the first election.
 const LEADER_WITHIN: Duration = Duration::from_secs(8);
+/// How long a single first member listens for a leader of a world that runs: some heartbeats.
+const LISTEN_FOR: Duration = Duration::from_millis(1_500);
 /// Pause between attempts of [`keep_trying`].
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -42,12 +44,27 @@ pub async fn ensure(
             );
         }
     }
+    if peers.len() == 1 {
+        alone(raft).await?;
+    }
     match raft.initialize(peers.clone()).await {
         Ok(()) => tracing::info!(members = peers.len(), "Raft starts"),
         Err(InitializeError::AlreadyInitialized) => {}
         Err(error) => return Err(refuse::initialize(&error)),
     }
     Ok(())
+}
+
+/// With nobody to ask, the only sign of a world that runs is its leader, who goes on calling this controller by the
+/// copy of its data that it had before.
+async fn alone(raft: &RaftNode) -> Result<(), Refusal> {
+    tokio::time::sleep(LISTEN_FOR).await;
+    if raft.calls_refused() == 0 {
+        return Ok(());
+    }
+    let message = "a running world calls this controller by data that it has no more";
+    Err(Refusal::new(RefusalCode::Unavailable, message)
+        .hint("bring its data back, or remove it from the world and add it anew under another id"))
 }
 
 /// Waits until someone leads.

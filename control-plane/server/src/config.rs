@@ -11,6 +11,9 @@ use platform_runtime::config::HumanDuration;
 use platform_runtime::telemetry::LogFormat;
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::Archive;
+use crate::siem::Siem;
+
 /// As it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +36,8 @@ pub struct Config {
     pub bootstrap: bool,
     pub raft: Raft,
     pub limits: Limits,
+    pub ledger: Ledger,
+    pub siem: Siem,
     pub log: Log,
 }
 
@@ -52,6 +57,16 @@ pub struct Limits {
     pub connections: usize,
     /// Watchers of the table at once.
     pub watchers: usize,
+}
+
+/// The record of decisions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ledger {
+    /// Folder to which sealed segments are copied; empty: none. Several controllers may share one.
+    pub archive_dir: PathBuf,
+    /// Sealed segments, of about a megabyte each, that stay in the data directory; older ones go once archived.
+    pub segments_kept: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +128,8 @@ impl Default for Config {
             bootstrap: false,
             raft: Raft::default(),
             limits: Limits::default(),
+            ledger: Ledger::default(),
+            siem: Siem::default(),
             log: Log::default(),
         }
     }
@@ -134,6 +151,15 @@ impl Default for Limits {
         Self {
             connections: 4_096,
             watchers: 2_048,
+        }
+    }
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            archive_dir: PathBuf::new(),
+            segments_kept: 1_024,
         }
     }
 }
@@ -190,6 +216,18 @@ impl Settings {
         raft.timeouts.election_min = times.election_min.0;
         raft.timeouts.election_max = times.election_max.0;
         raft
+    }
+
+    /// Where sealed segments of the ledger go.
+    pub fn archive(&self) -> Option<Archive> {
+        let Ledger {
+            archive_dir,
+            segments_kept,
+        } = &self.config.ledger;
+        (!archive_dir.as_os_str().is_empty()).then(|| Archive {
+            dir: archive_dir.clone(),
+            kept: *segments_kept,
+        })
     }
 }
 

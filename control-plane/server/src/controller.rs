@@ -1,5 +1,6 @@
 //! One controller from its start to its end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,18 @@ use platform_runtime::{TaskGroup, addresses, telemetry};
 use crate::config::Settings;
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
+use crate::ledger::{Keeper, LedgerStore};
 use crate::proposer::Proposer;
+use crate::security_log::SecurityLog;
 use crate::services::{self, Parts};
-use crate::{bootstrap, health};
+use crate::{bootstrap, health, siem};
 
 /// Name of the listener in the data directory's address file.
 pub const LISTENER: &str = "controld";
+/// Folder of the ledger's segments in the data directory.
+pub const LEDGER_DIR: &str = "ledger";
+/// Callers refused for who they are, in the data directory.
+pub const SECURITY_LOG: &str = "security.log";
 /// How long running calls and tasks have to end.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -41,6 +48,14 @@ pub enum StartError {
     NotAController { found: String },
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error("the ledger in {dir} cannot be opened")]
+    Ledger {
+        dir: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("a sink of `siem` cannot be used")]
+    Siem(#[from] siem::ConnectError),
     #[error(transparent)]
     Raft(#[from] RaftError),
 }
@@ -61,6 +76,7 @@ impl Controller {
             });
         }
         identity.watch(RELOAD_EVERY, clock.clone(), tasks);
+        telemetry::metrics().keep_up(clock.clone(), tasks);
         let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
         let bound = listener
             .local_addr()
@@ -71,7 +87,9 @@ impl Controller {
         } else {
             config.advertise.clone()
         };
-        let raft = RaftNode::start(settings.raft(), identity.clone(), clock.clone(), tasks).await?;
+        let ledger = open_ledger(&settings).await?;
+        let recorder = Arc::new(ledger.clone());
+        let raft = RaftNode::start(settings.raft(), recorder, identity.clone(), clock.clone(), tasks).await?;
         let (id, peers) = (config.id, settings.peers.clone());
         let proposer = Proposer::new(raft.clone(), identity.clone(), clock.clone(), id, peers.clone());
         let hub = Hub::new(
@@ -83,6 +101,22 @@ impl Controller {
         if config.bootstrap {
             bootstrap::keep_trying(&raft, &proposer, id, &peers, tasks);
         }
+        let keeper = Keeper {
+            store: ledger.clone(),
+            raft: raft.clone(),
+            proposer: proposer.clone(),
+            identity: identity.clone(),
+            clock: clock.clone(),
+            id,
+        };
+        keeper.start(tasks);
+        let sender = siem::Sender {
+            world: settings.world.clone(),
+            controller: name.clone(),
+        };
+        siem::start(&config.siem, &config.data_dir, &ledger, &sender, &clock, tasks)?;
+        let security = config.data_dir.join(SECURITY_LOG);
+        let security = SecurityLog::start(security, clock.clone(), tasks);
         let beats = Arc::new(Heartbeats::new(clock));
         let world = settings.world.clone();
         let parts = Parts {
@@ -94,6 +128,8 @@ impl Controller {
             proposer,
             hub,
             beats,
+            ledger,
+            security,
         };
         let limits = serve::Limits {
             connections: config.limits.connections,
@@ -118,11 +154,32 @@ impl Controller {
         &self.raft
     }
 
+    /// Returns, with the reason, when Raft has failed for good: only a restart helps then.
+    pub async fn failed(&self) -> String {
+        let mut status = self.raft.status_changes();
+        let failed = status.wait_for(|status| status.failure.is_some()).await;
+        let reason = failed.ok().and_then(|status| status.failure.clone());
+        match reason {
+            Some(reason) => reason,
+            // The status ends with the process's own end.
+            None => std::future::pending().await,
+        }
+    }
+
     /// Hands leadership over, lets running calls end, closes the files. `false` when some did not end in time.
     pub async fn shutdown(self) -> bool {
         self.raft.shutdown().await;
         self.tasks.shutdown(SHUTDOWN_WITHIN).await
     }
+}
+
+/// Opening reads all segments: not on a thread that serves.
+async fn open_ledger(settings: &Settings) -> Result<LedgerStore, StartError> {
+    let dir = settings.config.data_dir.join(LEDGER_DIR);
+    let (world, archive, into) = (settings.world.clone(), settings.archive(), dir.clone());
+    let opened = tokio::task::spawn_blocking(move || LedgerStore::open(&into, &world, archive)).await;
+    let opened = opened.expect("opening the ledger does not panic, and nothing cancels it");
+    opened.map_err(|source| StartError::Ledger { dir, source })
 }
 
 /// Everything that the one listener serves.

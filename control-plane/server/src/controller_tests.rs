@@ -1,6 +1,8 @@
 //! Controllers as their clients see them.
 
-use platform_model::{CellState, Epoch, Generation, Incarnation, NodeId, Role, TokenKey};
+use std::time::Duration;
+
+use platform_model::{CellState, Epoch, Generation, Incarnation, NodeId, Role, Start, TokenKey};
 use platform_runtime::tls::{Expect, SpiffeKind};
 use platform_wire::admin::{Member, WorldSpec};
 use platform_wire::pb::forward_client::ForwardClient;
@@ -21,6 +23,14 @@ fn code<T: std::fmt::Debug>(result: Result<T, CallError>) -> RefusalCode {
         .refusal()
         .unwrap_or_else(|| panic!("no refusal: {error}"))
         .code
+}
+
+fn start(incarnation: u64) -> Start {
+    Start {
+        incarnation: Incarnation(incarnation),
+        copy: 7,
+        process: incarnation,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,7 +62,7 @@ async fn a_world_is_made_once_and_nodes_bring_its_shards_to_life() {
     let first = node("eu-central-1/0");
     let reports = world.reports(&first, "eu-central", vec![other.clone()]);
     reports
-        .register_node(&first, "127.0.0.1:9", Incarnation(1))
+        .register_node(&first, "127.0.0.1:9", start(1))
         .await
         .expect("registered");
     let shard = "eu/eu-central/007".parse().expect("a shard");
@@ -106,12 +116,21 @@ async fn nobody_does_what_his_certificate_does_not_allow() {
     }
     let first = node("eu-central-1/0");
     let foreign = world.reports(&node("us-east-1/0"), "us-east", world.addresses());
-    let refused = foreign.register_node(&first, "127.0.0.1:9", Incarnation(1)).await;
+    let last = world.running[&1].raft().status().last_log;
+    let refused = foreign.register_node(&first, "127.0.0.1:9", start(1)).await;
     assert_eq!(code(refused), RefusalCode::NotAuthorised);
-    let elsewhere = world.reports(&first, "us-east", world.addresses());
-    let refused = elsewhere
-        .register_node(&first, "127.0.0.1:9", Incarnation(1))
+    let nowhere = world.reports(&node("mars-1/0"), "us-east", world.addresses());
+    let refused = nowhere
+        .register_node(&node("mars-1/0"), "127.0.0.1:9", start(1))
         .await;
+    assert_eq!(code(refused), RefusalCode::Unknown);
+    let now = world.running[&1].raft().status().last_log;
+    assert_eq!(
+        now, last,
+        "what is refused for who asks writes nothing into the log"
+    );
+    let elsewhere = world.reports(&first, "us-east", world.addresses());
+    let refused = elsewhere.register_node(&first, "127.0.0.1:9", start(1)).await;
     assert_eq!(code(refused), RefusalCode::NotAuthorised);
     let beat = Heartbeat {
         node: first,
@@ -146,7 +165,7 @@ async fn the_world_goes_on_without_its_leader_and_the_table_without_any_controll
     let first = node("eu-west-1/0");
     let reports = world.reports(&first, "eu-west", world.addresses());
     within("a registration", async {
-        while let Err(error) = reports.register_node(&first, "127.0.0.1:9", Incarnation(1)).await {
+        while let Err(error) = reports.register_node(&first, "127.0.0.1:9", start(1)).await {
             assert!(error.retryable(), "{error}");
         }
     })
@@ -311,4 +330,84 @@ async fn what_belongs_elsewhere_does_not_start_here() {
         .err()
         .expect("it runs already");
     assert!(matches!(error, StartError::DataDir(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_another_replaced_is_told_to_end() {
+    let world = World::made(1).await;
+    let me = node("eu-west-1/0");
+    let reports = world.reports(&me, "eu-west", world.addresses());
+    let registered = async |start: Start| reports.register_node(&me, "127.0.0.1:9", start).await;
+    registered(start(5)).await.expect("the first");
+    registered(start(5)).await.expect("asked again");
+    registered(start(6)).await.expect("a later start");
+    assert_eq!(code(registered(start(5)).await), RefusalCode::OldIncarnation);
+    let image = Start {
+        process: 99,
+        ..start(6)
+    };
+    assert_eq!(code(registered(image).await), RefusalCode::OldIncarnation);
+    let empty = Start { copy: 8, ..start(7) };
+    assert_eq!(code(registered(empty).await), RefusalCode::OtherData);
+    let beat = Heartbeat {
+        node: me.clone(),
+        incarnation: Incarnation(5),
+        table_generation: Generation(1),
+        shards_open: 0,
+    };
+    assert_eq!(code(reports.heartbeat(&beat).await), RefusalCode::OldIncarnation);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_survivor_without_a_quorum_confirms_nothing() {
+    let mut world = World::made(3).await;
+    let router = world.follow("r1");
+    assert!(router.ready(WITHIN).await);
+    let leader = world.leader().await;
+    let other = (1..=3).find(|id| *id != leader).expect("there are three");
+    world.stop(leader).await;
+    world.stop(other).await;
+    let left = world.running.values().next().expect("one runs").raft().clone();
+    eventually("silence", async || (!left.hears_leader().await).then_some(())).await;
+    let age = router.age_ms();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert!(
+        router.age_ms() >= age + 2_000,
+        "nobody confirms the table: {age} ms, {} ms",
+        router.age_ms()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_controller_without_its_disk_starts_no_second_world() {
+    let mut world = World::alone(3).await;
+    let admin = world.admin(Role::Sre);
+    admin
+        .init_world(&WorldSpec::dev("meridian.test"))
+        .await
+        .expect("made");
+    for id in [2, 3] {
+        world.start(id).await;
+        let address = world.addresses()[usize::try_from(id - 1).expect("small")].clone();
+        let member = Member { id, address };
+        within("a new voter", async {
+            while let Err(error) = admin.add_member(&member).await {
+                assert!(error.retryable(), "{error}");
+            }
+        })
+        .await;
+    }
+    world.stop(1).await;
+    world.leader().await;
+    let mut settings = world.settings(1);
+    std::fs::remove_dir_all(&settings.config.data_dir).expect("the disk is lost");
+    settings.peers.retain(|id, _| *id == 1);
+    settings.config.bootstrap = true;
+    let amnesiac = world.try_start(settings).await.expect("starts");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(
+        !amnesiac.raft().initialized().await,
+        "it must not begin a world of its own"
+    );
+    assert!(amnesiac.shutdown().await);
 }

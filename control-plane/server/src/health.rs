@@ -35,7 +35,13 @@ async fn healthz(State(health): State<Health>) -> (StatusCode, String) {
 /// Ready while someone leads: commands and reports are taken.
 async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
     match health.raft.leader() {
-        Some((id, _)) => (StatusCode::OK, format!("controller {id} leads\n")),
+        Some((id, _)) if health.raft.hears_leader().await => {
+            (StatusCode::OK, format!("controller {id} leads\n"))
+        }
+        Some((id, _)) => {
+            let text = format!("controller {id} led, and is not heard\n");
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
         None if health.raft.initialized().await => (StatusCode::SERVICE_UNAVAILABLE, "no leader\n".into()),
         None => (
             StatusCode::SERVICE_UNAVAILABLE,

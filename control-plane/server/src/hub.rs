@@ -42,6 +42,9 @@ struct Sent {
     snapshot: Option<Arc<pb::WatchFrame>>,
     /// Whether the leader was heard of late.
     heard: bool,
+    /// Where the ledger ends: told with every frame, so that whoever watches is a witness. Nothing until something
+    /// was applied.
+    ledger: Option<pb::LedgerHead>,
 }
 
 /// One watcher.
@@ -59,6 +62,7 @@ impl Hub {
             table: Arc::new(table),
             snapshot: None,
             heard: false,
+            ledger: None,
         };
         let shared = Shared {
             sent: Mutex::new(sent),
@@ -88,7 +92,7 @@ impl Hub {
             let mut tick = tokio::time::interval(CURRENT_EVERY);
             loop {
                 tokio::select! { () = hub.shared.ended.cancelled() => break, _ = tick.tick() => {} }
-                hub.attest(hears_leader(&raft).await);
+                hub.attest(raft.hears_leader().await);
             }
         });
     }
@@ -96,12 +100,13 @@ impl Hub {
     /// Tells every watcher what is new in `state`.
     pub fn publish(&self, state: &State) {
         let mut sent = self.shared.sent.lock();
+        sent.ledger = ledger_head(state);
         if state.table_generation <= sent.table.generation {
             return;
         }
         let table = state.table();
         let delta = sent.table.delta_to(&table);
-        let frame = frame(&table, Body::Delta((&delta).into()));
+        let frame = frame(&table, &sent.ledger, Body::Delta((&delta).into()));
         metrics::gauge!("controld_table_generation").set(table.generation.0 as f64);
         sent.table = Arc::new(table);
         sent.snapshot = None;
@@ -114,10 +119,7 @@ impl Hub {
         let mut sent = self.shared.sent.lock();
         sent.heard = heard;
         if heard {
-            let _ = self
-                .shared
-                .frames
-                .send(Arc::new(frame(&sent.table, Body::Current(pb::Current {}))));
+            let _ = self.shared.frames.send(Arc::new(sent.current()));
         }
         metrics::gauge!("controld_watchers").set(self.shared.frames.receiver_count() as f64);
     }
@@ -169,7 +171,7 @@ impl Hub {
             ready.push_back(sent.snapshot());
         }
         if sent.heard {
-            ready.push_back(Arc::new(frame(&sent.table, Body::Current(pb::Current {}))));
+            ready.push_back(Arc::new(sent.current()));
         }
         // Under the lock, so that no frame falls between the snapshot and the queue.
         Ok((ready, self.shared.frames.subscribe()))
@@ -178,9 +180,13 @@ impl Hub {
 
 impl Sent {
     fn snapshot(&mut self) -> Arc<pb::WatchFrame> {
-        let table = &self.table;
-        let made = || Arc::new(frame(table, Body::Snapshot(table.as_ref().into())));
+        let (table, ledger) = (&self.table, &self.ledger);
+        let made = || Arc::new(frame(table, ledger, Body::Snapshot(table.as_ref().into())));
         Arc::clone(self.snapshot.get_or_insert_with(made))
+    }
+
+    fn current(&self) -> pb::WatchFrame {
+        frame(&self.table, &self.ledger, Body::Current(pb::Current {}))
     }
 }
 
@@ -208,21 +214,23 @@ impl Watcher {
     }
 }
 
-/// A leader asks a majority; a follower has heard the leader or knows of none.
-async fn hears_leader(raft: &RaftNode) -> bool {
-    if raft.is_leader() {
-        raft.read_linearizable().await.is_ok()
-    } else {
-        raft.leader().is_some()
-    }
+/// The end of the ledger, once it has an entry.
+fn ledger_head(state: &State) -> Option<pb::LedgerHead> {
+    let head = state.ledger.head();
+    let told = pb::LedgerHead {
+        sequence: head.sequence,
+        hash: head.hash.as_bytes().to_vec(),
+    };
+    (head.sequence > 0).then_some(told)
 }
 
-fn frame(table: &RoutingTable, body: Body) -> pb::WatchFrame {
+fn frame(table: &RoutingTable, ledger: &Option<pb::LedgerHead>, body: Body) -> pb::WatchFrame {
     pb::WatchFrame {
         version: FRAME_VERSION,
         world: table.world.to_string(),
         generation: table.generation.0,
         body: Some(body),
+        ledger: ledger.clone(),
     }
 }
 

@@ -12,10 +12,13 @@ pub mod controller;
 pub mod health;
 pub mod heartbeats;
 pub mod hub;
+pub mod ledger;
 pub mod members;
 pub mod proposer;
 pub mod refuse;
+pub mod security_log;
 pub mod services;
+pub mod siem;
 pub mod translate;
 
 #[cfg(test)]

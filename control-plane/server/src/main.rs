@@ -66,7 +66,13 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let settings = config.check()?;
     let tasks = TaskGroup::new();
     let controller = Controller::start(settings, Clock::system(), &tasks).await?;
-    shutdown::signal().await;
+    let failed = tokio::select! {
+        () = shutdown::signal() => None,
+        reason = controller.failed() => Some(reason),
+    };
+    if let Some(reason) = failed {
+        bail!("Raft has stopped: {reason}");
+    }
     if !controller.shutdown().await {
         bail!("some tasks did not end in time");
     }

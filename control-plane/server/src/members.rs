@@ -1,5 +1,5 @@
-//! Changes of the controllers themselves. Only the leader makes them; each names the wanted members, so asking again
-//! is safe.
+//! Changes of the controllers themselves. Only the leader makes them; each names the one member that it is about, so
+//! asking again is safe and two changes at once do not undo each other.
 
 use std::collections::BTreeSet;
 
@@ -14,17 +14,13 @@ use crate::refuse;
 /// `not-leader`; else why it did not come to its end.
 pub async fn add(raft: &RaftNode, id: u64, address: String) -> Result<(), Refusal> {
     leads(raft)?;
-    let mut voters = voters(raft);
-    if voters.contains(&id) {
+    if voters(raft).contains(&id) {
         return Ok(());
     }
     raft.add_learner(id, address)
         .await
         .map_err(|error| refused(&error))?;
-    voters.insert(id);
-    raft.change_membership(voters)
-        .await
-        .map_err(|error| refused(&error))
+    raft.add_voter(id).await.map_err(|error| refused(&error))
 }
 
 /// Takes a controller's vote away.
@@ -33,16 +29,14 @@ pub async fn add(raft: &RaftNode, id: u64, address: String) -> Result<(), Refusa
 /// As [`add`]; `invalid` for the last voter.
 pub async fn remove(raft: &RaftNode, id: u64) -> Result<(), Refusal> {
     leads(raft)?;
-    let mut voters = voters(raft);
-    if !voters.remove(&id) {
+    let voters = voters(raft);
+    if !voters.contains(&id) {
         return Ok(());
     }
-    if voters.is_empty() {
+    if voters.len() == 1 {
         return Err(Refusal::invalid(format!("controller {id} is the last one")));
     }
-    raft.change_membership(voters)
-        .await
-        .map_err(|error| refused(&error))
+    raft.remove_voter(id).await.map_err(|error| refused(&error))
 }
 
 fn leads(raft: &RaftNode) -> Result<(), Refusal> {

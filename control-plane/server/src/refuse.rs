@@ -10,15 +10,21 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::NoWorld => (RefusalCode::NoWorld, "cellctl world init"),
         Rule::WorldExists => (RefusalCode::WorldExists, "cellctl world status"),
         Rule::NotYours { .. } => (RefusalCode::NotAuthorised, ""),
-        Rule::Length { .. } | Rule::NoShards(_) => (RefusalCode::Invalid, ""),
+        Rule::Length { .. } | Rule::NoShards(_) | Rule::NotAHost(_) => (RefusalCode::Invalid, ""),
         Rule::UnknownCell(_) | Rule::UnknownHome(_) | Rule::UnknownShard(_) => {
             (RefusalCode::Unknown, "cellctl world status")
         }
-        Rule::CellExists(_) | Rule::HomeExists(_) | Rule::AuthorityExists(_) => (RefusalCode::Exists, ""),
+        Rule::CellExists(_) | Rule::HomeExists(_) | Rule::AuthorityExists(_) | Rule::HostTaken(_) => {
+            (RefusalCode::Exists, "")
+        }
         Rule::GenerationMismatch { .. } => (RefusalCode::GenerationMismatch, "read the record again"),
         Rule::OldIncarnation { .. } => (
             RefusalCode::OldIncarnation,
             "another process runs, or ran later, under this name",
+        ),
+        Rule::OtherData { .. } => (
+            RefusalCode::OtherData,
+            "bring the node's data directory back; a node cannot take another's place yet",
         ),
         Rule::WrongRegion { .. } => (
             RefusalCode::NotAuthorised,

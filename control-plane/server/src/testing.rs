@@ -1,5 +1,7 @@
 //! A world of controllers inside the test's process: real TLS, real Raft, real files.
 
+pub mod small;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -15,6 +17,7 @@ use platform_runtime::tls::authority::Authority;
 use platform_runtime::tls::{Expect, Identity, SpiffeId, SpiffeKind, install_ring};
 use platform_wire::admin::{AdminClient, WorldSpec};
 use platform_wire::follow::{self, Follow, Followed};
+use platform_wire::ledger::LedgerClient;
 use platform_wire::report::ReportClient;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,7 +108,7 @@ impl World {
         let mut config = Config {
             world: self.id().to_string(),
             id,
-            data_dir: self.dir.path().join(format!("controller-{id}")),
+            data_dir: self.data_dir(id),
             identity_dir,
             peers: self.peers.clone(),
             ..Config::default()
@@ -140,6 +143,23 @@ impl World {
         for id in ids {
             self.stop(id).await;
         }
+    }
+
+    /// Everything of one controller that survives a restart.
+    pub fn data_dir(&self, id: u64) -> PathBuf {
+        self.dir.path().join(format!("controller-{id}"))
+    }
+
+    /// The ledger as one controller holds it, read by someone of this role.
+    pub fn ledger(&self, role: Role, id: u64) -> LedgerClient {
+        let name = "o-1".into();
+        let identity = self.identity(SpiffeKind::Operator { role, name }, "eu-central");
+        LedgerClient::of_one(self.address(id), identity, Clock::system()).expect("an address")
+    }
+
+    pub fn address(&self, id: u64) -> String {
+        let peer = self.peers.iter().find(|peer| peer.id == id);
+        peer.expect("a peer").address.clone()
     }
 
     pub fn identity_dir(&self, kind: SpiffeKind, region: &str) -> PathBuf {
@@ -190,6 +210,7 @@ impl World {
         let identity = self.identity(SpiffeKind::Router(name.into()), "eu-central");
         let follow = Follow {
             controllers: self.addresses(),
+            heads: cache.with_file_name("ledger-heads"),
             cache,
         };
         follow::start(follow, identity, Clock::system(), &self.tasks).expect("addresses")

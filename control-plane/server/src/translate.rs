@@ -2,7 +2,7 @@
 
 use control_plane_state::command::{AuthoritySpec, CellSpec, HomeSpec, WorldSpec};
 use control_plane_state::{Author, Command};
-use platform_model::{Generation, Incarnation};
+use platform_model::Generation;
 use platform_runtime::tls::{SpiffeId, SpiffeKind};
 use platform_wire::convert::read_cell_state;
 use platform_wire::{Refusal, pb, spec};
@@ -86,7 +86,7 @@ pub fn register_node(wire: pb::RegisterNodeRequest) -> Result<Command, Refusal> 
     Ok(Command::RegisterNode {
         node,
         address: wire.address,
-        incarnation: Incarnation(wire.incarnation),
+        start: platform_wire::convert::read_start(wire.start),
     })
 }
 

@@ -1,11 +1,12 @@
 //! The one function that changes the state. A command is checked wholly before it changes anything; what each one
 //! must obey stands in `rules`.
 
+use control_plane_ledger::{Digest, Entry, Record, Verdict};
 use platform_model::TableDelta;
 
 use crate::changes::Changes;
 use crate::command::{Command, Envelope};
-use crate::decision::Decision;
+use crate::inputs;
 use crate::limits::TEXT_BYTES_MAX;
 use crate::outcome::Outcome;
 use crate::refusal::{Refusal, Text};
@@ -16,68 +17,106 @@ use crate::state::State;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effects {
     pub outcome: Outcome,
-    /// For the record of decisions; none if nothing changed and nothing was refused.
-    pub decision: Option<Decision>,
+    /// What is on record now, in order: repetitions whose minute was over, then this decision or refusal. Empty if
+    /// nothing changed and nothing was refused, or if it was and is counted.
+    pub entries: Vec<Entry>,
     /// What routers and nodes are told; none if they see no change.
     pub delta: Option<TableDelta>,
 }
 
-/// Applies one command. Deterministic: the same state and envelope give the same state and effects, everywhere.
-///
-/// A refused command changes nothing but the end of the record of decisions and the time.
+/// [`apply_logged`] for a command in its own stored form.
 pub fn apply(state: &mut State, envelope: &Envelope) -> Effects {
+    let logged = serde_json::to_vec(envelope).expect("ids, numbers and texts always write");
+    apply_logged(state, envelope, &logged)
+}
+
+/// Applies one command, which stands in the log as `logged`. Deterministic: the same state and log give the same state
+/// and effects, everywhere, whichever build wrote the command.
+///
+/// A refused command changes nothing but the ledger and the time.
+pub fn apply_logged(state: &mut State, envelope: &Envelope, logged: &[u8]) -> Effects {
     state.time_ms = state.time_ms.max(envelope.time_ms);
-    match change(state, envelope) {
-        Ok(changes) if !changes.any() => {
-            let outcome = Outcome::Unchanged {
-                generation: state.table_generation,
-            };
-            Effects {
-                outcome,
-                decision: None,
-                delta: None,
-            }
+    let settled = state.ledger.settle(state.time_ms);
+    let asked = Asked {
+        envelope,
+        command: Digest::of("meridian command", logged),
+        inputs: inputs::digest(state, &envelope.command),
+    };
+    let mut effects = match change(state, envelope) {
+        Ok(changes) if !changes.any() => unchanged(state),
+        Ok(changes) => accept(state, &asked, changes),
+        Err(refusal) => refuse(state, &asked, refusal),
+    };
+    effects.entries.splice(0..0, settled);
+    effects
+}
+
+/// A command with the digests that stand in the ledger.
+struct Asked<'a> {
+    envelope: &'a Envelope,
+    command: Digest,
+    inputs: Digest,
+}
+
+impl Asked<'_> {
+    fn record(&self, state: &State, verdict: Verdict) -> Record {
+        let Envelope { author, command, .. } = self.envelope;
+        Record {
+            time_ms: state.time_ms,
+            actor: author.spiffe_id(&state.world),
+            command: command.name().to_owned(),
+            subject: command.subject(),
+            command_digest: self.command,
+            inputs_digest: self.inputs,
+            verdict,
+            reason: self.envelope.reason.clone(),
+            count: 1,
+            repeats: 0,
         }
-        Ok(changes) => accept(state, envelope, changes),
-        Err(refusal) => refuse(state, envelope, refusal),
     }
 }
 
-fn accept(state: &mut State, envelope: &Envelope, changes: Changes) -> Effects {
+fn unchanged(state: &State) -> Effects {
+    let outcome = Outcome::Unchanged {
+        generation: state.table_generation,
+    };
+    Effects {
+        outcome,
+        entries: Vec::new(),
+        delta: None,
+    }
+}
+
+fn accept(state: &mut State, asked: &Asked<'_>, changes: Changes) -> Effects {
     let from = state.table_generation;
     let delta = changes.of_table().then(|| {
         state.table_generation = from.next();
         changes.delta(from, state)
     });
-    let decision = decide(state, envelope, None);
+    let generation = state.table_generation;
+    let record = asked.record(state, Verdict::Accepted { table: generation.0 });
+    let entry = state.ledger.accept(record);
     let outcome = Outcome::Accepted {
-        sequence: decision.sequence,
-        generation: state.table_generation,
+        sequence: entry.sequence,
+        generation,
     };
     Effects {
         outcome,
-        decision: Some(decision),
+        entries: vec![entry],
         delta,
     }
 }
 
-fn refuse(state: &mut State, envelope: &Envelope, refusal: Refusal) -> Effects {
-    let decision = decide(state, envelope, Some(refusal.clone()));
-    let outcome = Outcome::Refused {
-        sequence: decision.sequence,
-        refusal,
-    };
+fn refuse(state: &mut State, asked: &Asked<'_>, refusal: Refusal) -> Effects {
+    let (code, detail) = refusal.on_record();
+    let record = asked.record(state, Verdict::Refused { code, detail });
+    let (sequence, entries) = state.ledger.refuse(record);
+    let outcome = Outcome::Refused { sequence, refusal };
     Effects {
         outcome,
-        decision: Some(decision),
+        entries,
         delta: None,
     }
-}
-
-fn decide(state: &mut State, envelope: &Envelope, refusal: Option<Refusal>) -> Decision {
-    let decision = Decision::after(&state.decisions, state.time_ms, envelope, refusal);
-    state.decisions = decision.head();
-    decision
 }
 
 fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
@@ -106,18 +145,22 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
             cell,
             expected,
         } => rules::placement::place(state, shard, cell, *expected),
-        Command::RegisterNode {
-            node,
-            address,
-            incarnation,
-        } => rules::node::register(state, author, node, address, *incarnation),
+        Command::RegisterNode { node, address, start } => {
+            rules::node::register(state, author, node, address, *start)
+        }
         Command::PublishTokenKey { home, key } => rules::token_key::publish(state, author, home, key),
+        // What is due was put on record before this.
+        Command::SettleRefusals => Ok(Changes::default()),
     }
 }
 
 #[cfg(test)]
 #[path = "apply_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod ledger_tests;
 
 #[cfg(test)]
 #[path = "replay_tests.rs"]

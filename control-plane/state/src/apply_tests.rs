@@ -1,6 +1,6 @@
 //! Tests of [`super`]: one per rule.
 
-use platform_model::{CellState, Generation, Incarnation, NodeId, Role, ShardId, TokenKey, WorldId};
+use platform_model::{CellState, Generation, Incarnation, NodeId, Role, ShardId, Start, TokenKey, WorldId};
 
 use super::*;
 use crate::command::{Author, AuthoritySpec, CellSpec, HomeSpec, WorldSpec};
@@ -29,7 +29,7 @@ pub(super) fn spec() -> WorldSpec {
             .map(|(id, cell)| HomeSpec {
                 id: id.parse().expect("a home"),
                 shard_count: 2,
-                host: "h.example.test".into(),
+                host: format!("{}.example.test", id.replace('/', "-")),
                 cell: cell.parse().expect("a cell"),
             })
             .into(),
@@ -78,12 +78,21 @@ fn made() -> State {
     state
 }
 
+/// A start on the node's one copy of its data.
+fn start(incarnation: u64) -> Start {
+    Start {
+        incarnation: Incarnation(incarnation),
+        copy: 7,
+        process: incarnation,
+    }
+}
+
 fn register(state: &mut State, node: &str, incarnation: u64, address: &str) -> Outcome {
     let node: NodeId = node.parse().expect("a node");
     let command = Command::RegisterNode {
         node: node.clone(),
         address: address.into(),
-        incarnation: Incarnation(incarnation),
+        start: start(incarnation),
     };
     give(state, author(node), command).outcome
 }
@@ -180,7 +189,7 @@ fn a_node_speaks_for_itself_alone_and_a_person_for_no_node() {
     let register = Command::RegisterNode {
         node,
         address: "a:1".into(),
-        incarnation: Incarnation(1),
+        start: start(1),
     };
     let other = author("us-east-1/0".parse().expect("a node"));
     for author in [other.clone(), operator()] {
@@ -198,7 +207,7 @@ fn a_node_stands_in_the_region_of_its_certificate() {
     let command = Command::RegisterNode {
         node: node.clone(),
         address: "a:1".into(),
-        incarnation: Incarnation(1),
+        start: start(1),
     };
     let author = Author::Node {
         id: node,
@@ -291,7 +300,7 @@ fn time_never_goes_back() {
     let mut state = made();
     let early = Envelope::new(operator(), 5, "", Command::InitWorld(spec()));
     let effects = apply(&mut state, &early);
-    assert_eq!(effects.decision.map(|d| d.time_ms), Some(1_000));
+    assert_eq!(effects.entries[0].record.time_ms, 1_000);
 }
 
 /// What lies in snapshots on disk. A change here needs a new `STATE_VERSION` and a way from the one before.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use platform_model::{
-    CellId, CellState, CountryCode, Generation, HomeId, Incarnation, Jurisdiction, NodeId, RegionId, Role,
-    ShardId, TokenKey,
+    CellId, CellState, CountryCode, Generation, HomeId, Jurisdiction, NodeId, RegionId, Role, ShardId, Start,
+    TokenKey, WorldId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,8 @@ pub enum Author {
     Node { id: NodeId, region: RegionId },
     /// Someone with an operator's certificate: his SPIFFE id.
     Operator { role: Role, id: String },
+    /// The controller that leads: its SPIFFE id. Gives what is due and nothing else.
+    Controller { id: String },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,12 +62,14 @@ pub enum Command {
     RegisterNode {
         node: NodeId,
         address: String,
-        incarnation: Incarnation,
+        start: Start,
     },
     PublishTokenKey {
         home: HomeId,
         key: TokenKey,
     },
+    /// Puts repeated refusals on record whose minute is over. Changes nothing else.
+    SettleRefusals,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +121,20 @@ impl fmt::Display for Author {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Node { id, .. } => write!(f, "node {id}"),
-            Self::Operator { id, .. } => f.write_str(id),
+            Self::Operator { id, .. } | Self::Controller { id } => f.write_str(id),
+        }
+    }
+}
+
+impl Author {
+    /// His SPIFFE id, as the ledger names him.
+    pub fn spiffe_id(&self, world: &WorldId) -> String {
+        match self {
+            Self::Node { id, region } => {
+                let (domain, cell, ordinal) = (world.trust_domain(), &id.cell, id.ordinal);
+                format!("spiffe://{domain}/region/{region}/cell/{cell}/node/{ordinal}")
+            }
+            Self::Operator { id, .. } | Self::Controller { id } => id.clone(),
         }
     }
 }
@@ -135,6 +152,23 @@ impl Command {
             Self::PlaceShard { .. } => "place-shard",
             Self::RegisterNode { .. } => "register-node",
             Self::PublishTokenKey { .. } => "publish-token-key",
+            Self::SettleRefusals => "settle-refusals",
+        }
+    }
+
+    /// What it is about, as the ledger says it. Ids only.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::InitWorld(_) => "world".to_owned(),
+            Self::CreateCell(spec) => format!("cell/{}", spec.id),
+            Self::CreateHome(spec) => format!("home/{}", spec.id),
+            Self::CreateAuthority(spec) => format!("authority/{}", spec.jurisdiction),
+            Self::SetCountry { country, .. } => format!("country/{country}"),
+            Self::SetCellState { cell, .. } => format!("cell/{cell}"),
+            Self::PlaceShard { shard, .. } => format!("shard/{shard}"),
+            Self::RegisterNode { node, .. } => format!("node/{node}"),
+            Self::PublishTokenKey { home, .. } => format!("home/{home}"),
+            Self::SettleRefusals => "ledger".to_owned(),
         }
     }
 }
@@ -183,10 +217,12 @@ impl TryFrom<StoredEnvelope> for Envelope {
 
 #[cfg(test)]
 mod tests {
+    use platform_model::Incarnation;
+
     use super::*;
 
     fn stored() -> &'static str {
-        r#"{"version":1,"author":{"node":{"id":"eu-central-1/0","region":"eu-central"}},"time_ms":5,"reason":"","command":{"register-node":{"node":"eu-central-1/0","address":"127.0.0.1:1","incarnation":3}}}"#
+        r#"{"version":1,"author":{"node":{"id":"eu-central-1/0","region":"eu-central"}},"time_ms":5,"reason":"","command":{"register-node":{"node":"eu-central-1/0","address":"127.0.0.1:1","start":{"incarnation":3,"copy":7,"process":8}}}}"#
     }
 
     /// What stands in logs on disk: a change of it would make them unreadable.
@@ -196,7 +232,11 @@ mod tests {
         let command = Command::RegisterNode {
             node: node.clone(),
             address: "127.0.0.1:1".into(),
-            incarnation: Incarnation(3),
+            start: Start {
+                incarnation: Incarnation(3),
+                copy: 7,
+                process: 8,
+            },
         };
         let author = Author::Node {
             id: node,

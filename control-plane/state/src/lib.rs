@@ -8,22 +8,24 @@
 //! enforced yet.
 //!
 //! Start with [`command`] for what may be asked, [`state`] for what is known, [`apply`] for how one becomes the
-//! other, [`refusal`] for why not.
+//! other, [`refusal`] for why not, [`ledger`] for what is on record about it.
 
 pub mod apply;
 pub mod command;
-pub mod decision;
+pub mod ledger;
 pub mod limits;
 pub mod outcome;
 pub mod refusal;
 pub mod state;
+pub mod stored;
 
 mod changes;
+mod inputs;
 mod rules;
 
-pub use apply::{Effects, apply};
+pub use apply::{Effects, apply, apply_logged};
 pub use command::{Author, Command, Envelope};
-pub use decision::Decision;
+pub use ledger::Ledger;
 pub use outcome::Outcome;
 pub use refusal::Refusal;
 pub use state::State;

@@ -4,6 +4,8 @@
 pub const CELLS_MAX: usize = 1_000;
 /// Nodes of one cell; also bounds their ordinals.
 pub const NODES_PER_CELL_MAX: u16 = 256;
+/// Nodes of a world.
+pub const NODES_MAX: usize = 4_096;
 /// Homes of a world.
 pub const HOMES_MAX: usize = 1_000;
 /// Countries: ISO 3166-1 has fewer than 250.

@@ -26,6 +26,10 @@ pub enum Refusal {
     CellExists(CellId),
     #[error("home {0} exists")]
     HomeExists(HomeId),
+    #[error("host name `{0}` is another home's, or the world's own")]
+    HostTaken(String),
+    #[error("`{0}` is no host name")]
+    NotAHost(String),
     #[error("the authority of {0} exists")]
     AuthorityExists(Jurisdiction),
     #[error("{0} must have at least one shard")]
@@ -42,6 +46,8 @@ pub enum Refusal {
         have: Incarnation,
         given: Incarnation,
     },
+    #[error("node {node} has registered with other data: what it held is not on this disk")]
+    OtherData { node: NodeId },
     #[error("the certificate of {node} is for region {certified}; its cell is in region {wanted}")]
     WrongRegion {
         node: NodeId,
@@ -78,6 +84,20 @@ pub enum Refusal {
     Limit { what: Counted, max: usize },
 }
 
+impl Refusal {
+    /// Its name, and what it names as JSON, as they stand in the ledger: taken from the stored form, which does not
+    /// change with the words for people.
+    pub fn on_record(&self) -> (String, String) {
+        let text = serde_json::to_string(self).expect("ids, numbers and texts always write");
+        // Names of variants hold no character that JSON escapes: `"no-world"` or `{"unknown-cell":...}`.
+        let named = text.strip_prefix("{\"").and_then(|rest| rest.strip_suffix('}'));
+        match named.and_then(|rest| rest.split_once("\":")) {
+            Some((code, detail)) => (code.to_owned(), detail.to_owned()),
+            None => (text.trim_matches('"').to_owned(), String::new()),
+        }
+    }
+}
+
 /// A text with a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -94,6 +114,7 @@ pub enum Text {
 pub enum Counted {
     Cells,
     NodesPerCell,
+    Nodes,
     Homes,
     Countries,
     Shards,
@@ -115,9 +136,35 @@ impl std::fmt::Display for Counted {
         f.write_str(match self {
             Self::Cells => "cells",
             Self::NodesPerCell => "nodes in a cell",
+            Self::Nodes => "nodes",
             Self::Homes => "homes",
             Self::Countries => "countries",
             Self::Shards => "shards",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_on_record_by_its_stored_name() {
+        assert_eq!(Refusal::NoWorld.on_record(), ("no-world".into(), String::new()));
+        let cell: CellId = "us-east-1".parse().expect("a cell");
+        let (code, detail) = Refusal::UnknownCell(cell).on_record();
+        assert_eq!(
+            (code.as_str(), detail.as_str()),
+            ("unknown-cell", r#""us-east-1""#)
+        );
+        let record = r#"cell "x": y}"#.to_owned();
+        let refusal = Refusal::GenerationMismatch {
+            record,
+            have: Generation(3),
+            expected: Generation(1),
+        };
+        let (code, detail) = refusal.on_record();
+        assert_eq!(code, "generation-mismatch");
+        assert_eq!(detail, r#"{"record":"cell \"x\": y}","have":3,"expected":1}"#);
     }
 }

@@ -1,12 +1,12 @@
 //! Random commands, good and bad: what holds after every one of them.
 
-use platform_model::{CellState, Generation, Incarnation, NodeId, Role, TokenKey};
+use control_plane_ledger::Head;
+use platform_model::{CellState, Generation, Incarnation, NodeId, Role, Start, TokenKey};
 use proptest::prelude::*;
 
 use super::tests::{author, empty, spec};
 use super::*;
 use crate::command::{Author, CellSpec, HomeSpec};
-use crate::decision::Head;
 
 const CELLS: [&str; 5] = ["eu-central-1", "eu-central-2", "us-east-1", "eu-west-1", "mars-1"];
 const HOMES: [&str; 3] = ["eu/eu-central", "us/us-east", "eu/eu-west"];
@@ -39,7 +39,7 @@ fn command() -> impl Strategy<Value = Command> {
         })),
         1 => (one_of(&HOMES), one_of(&CELLS), 0..3u16).prop_map(|(home, cell, shard_count)| {
             let (id, cell) = (home.parse().expect("a home"), cell.parse().expect("a cell"));
-            Command::CreateHome(HomeSpec { id, shard_count, host: "h.test".into(), cell })
+            Command::CreateHome(HomeSpec { id, shard_count, host: format!("{}.test", home.replace('/', "-")), cell })
         }),
         1 => (one_of(&["DE", "US", "FR"]), one_of(&["eu", "us", "mars"])).prop_map(|(country, to)| {
             let (country, jurisdiction) = (country.parse().expect("a country"), to.parse().expect("one"));
@@ -54,7 +54,7 @@ fn command() -> impl Strategy<Value = Command> {
             Command::PlaceShard { shard, cell, expected: Generation(expected) }
         }),
         4 => (node(), 0..4u64, one_of(&["a:1", "a:2"])).prop_map(|(node, incarnation, address)| {
-            Command::RegisterNode { node, address: address.into(), incarnation: Incarnation(incarnation) }
+            Command::RegisterNode { node, address: address.into(), start: Start { incarnation: Incarnation(incarnation), copy: 7, process: incarnation } }
         }),
         2 => (one_of(&HOMES), 0..6u8).prop_map(|(home, n)| {
             let key = TokenKey { kid: format!("k{n}"), public: [n; 32] };
@@ -102,7 +102,7 @@ proptest! {
         let mut state = empty();
         let mut replica = empty();
         let mut table = state.table();
-        let mut head = Head::default();
+        let mut head = state.ledger.head();
         for envelope in &commands {
             let before = state.clone();
             let effects = apply(&mut state, envelope);
@@ -114,11 +114,11 @@ proptest! {
                 table.apply(delta).expect("begins where the last one ended");
             }
             prop_assert_eq!(&table, &state.table());
-            if let Some(decision) = &effects.decision {
-                prop_assert_eq!((decision.sequence, decision.previous), (head.sequence + 1, head.hash));
-                head = decision.head();
+            for entry in &effects.entries {
+                prop_assert_eq!((entry.sequence, entry.previous), (head.sequence + 1, head.hash));
+                head = Head { sequence: entry.sequence, hash: entry.hash() };
             }
-            prop_assert_eq!(&head, &state.decisions);
+            prop_assert_eq!(head, state.ledger.head());
             check_step(&before, &state, &effects)?;
         }
     }
@@ -132,7 +132,7 @@ fn check_step(before: &State, after: &State, effects: &Effects) -> Result<(), Te
     if !matches!(effects.outcome, Outcome::Accepted { .. }) {
         let same = State {
             time_ms: before.time_ms,
-            decisions: before.decisions.clone(),
+            ledger: before.ledger.clone(),
             ..after.clone()
         };
         prop_assert_eq!(before, &same, "a refusal changes nothing");
@@ -176,7 +176,7 @@ fn check_step(before: &State, after: &State, effects: &Effects) -> Result<(), Te
         prop_assert_eq!(record.epochs.last().map(|e| &e.node), record.primary.as_ref());
     }
     for (id, old) in &before.nodes {
-        prop_assert!(after.nodes[id].incarnation >= old.incarnation);
+        prop_assert!(after.nodes[id].start.incarnation >= old.start.incarnation);
     }
     Ok(())
 }

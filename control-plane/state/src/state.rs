@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use platform_model::{
-    Cell, CellId, CellState, CountryCode, Epoch, Generation, Home, HomeId, Incarnation, Jurisdiction, Node,
-    NodeId, RegionId, RoutingTable, ShardId, ShardRoute, TokenKey, WorldId,
+    Cell, CellId, CellState, CountryCode, Epoch, Generation, Home, HomeId, Jurisdiction, Node, NodeId,
+    RegionId, RoutingTable, ShardId, ShardRoute, Start, TokenKey, WorldId,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::decision::Head;
+use crate::ledger::Ledger;
 
-/// Version of the stored form of [`State`].
-pub const STATE_VERSION: u16 = 1;
+/// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
+pub const STATE_VERSION: u16 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -28,8 +28,8 @@ pub struct State {
     pub nodes: BTreeMap<NodeId, NodeRecord>,
     pub authorities: BTreeMap<Jurisdiction, AuthorityRecord>,
     pub shards: BTreeMap<ShardId, ShardRecord>,
-    /// End of the record of decisions.
-    pub decisions: Head,
+    /// End of the record of decisions and refusals.
+    pub ledger: Ledger,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ pub struct CellRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
     pub address: String,
-    pub incarnation: Incarnation,
+    pub start: Start,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +90,7 @@ impl State {
     /// What is known before the first command.
     pub fn new(world: WorldId) -> Self {
         Self {
+            ledger: Ledger::new(&world),
             world,
             made: None,
             time_ms: 0,
@@ -100,7 +101,6 @@ impl State {
             nodes: BTreeMap::new(),
             authorities: BTreeMap::new(),
             shards: BTreeMap::new(),
-            decisions: Head::default(),
         }
     }
 
@@ -152,7 +152,7 @@ impl NodeRecord {
     pub(crate) fn route(&self) -> Node {
         Node {
             address: self.address.clone(),
-            incarnation: self.incarnation,
+            start: self.start,
         }
     }
 }

@@ -1,7 +1,12 @@
 //! Frames as this version writes them. A build that cannot read them cannot run beside this one: a change here is a
 //! change of the protocol.
 
-use std::fmt::Write;
+mod admin;
+mod directory;
+mod raft;
+mod report;
+
+use std::fmt::{Debug, Write};
 
 use platform_model::{RoutingTable, TableDelta};
 use prost::Message;
@@ -13,15 +18,18 @@ use crate::refusal::{Refusal, RefusalCode};
 /// A delta that registers a node and gives it a shard.
 const DELTA: &str = "\
     080112403031323334353637383961626364656630313233343536373839616263646566303132333435363738396162\
-    636465663031323334353637383961626364656618022a500801100222482a1f0a0e65752d63656e7472616c2d312f30\
-    120b3132372e302e302e313a37180332250a1165752f65752d63656e7472616c2f303037120e65752d63656e7472616c\
-    2d312f3018012a00";
+    636465663031323334353637383961626364656618022a5608011002224e2a250a0e65752d63656e7472616c2d312f30\
+    120b3132372e302e302e313a371a0608031007180832250a1165752f65752d63656e7472616c2f303037120e65752d63\
+    656e7472616c2d312f3018012a00";
 /// A table with one country.
 const SNAPSHOT: &str = "\
     080112403031323334353637383961626364656630313233343536373839616263646566303132333435363738396162\
     6364656630313233343536373839616263646566180122500a4030313233343536373839616263646566303132333435\
     3637383961626364656630313233343536373839616263646566303132333435363738396162636465661001220a0a08\
     0a02444512026575";
+/// That a watcher has all, with the end of the ledger.
+const CURRENT: &str = "\
+    PIN";
 /// `moved`, with node and epoch.
 const MOVED: &str =
     "080112056d6f7665641a1073657276656420656c73657768657265320e65752d63656e7472616c2d312f303804";
@@ -40,12 +48,16 @@ fn tables() -> (RoutingTable, RoutingTable) {
     let mut new = old.clone();
     new.generation = old.generation.next();
     let id: platform_model::NodeId = "eu-central-1/0".parse().expect("a node");
-    let incarnation = platform_model::Incarnation(3);
+    let start = platform_model::Start {
+        incarnation: platform_model::Incarnation(3),
+        copy: 7,
+        process: 8,
+    };
     new.nodes.insert(
         id.clone(),
         platform_model::Node {
             address: "127.0.0.1:7".into(),
-            incarnation,
+            start,
         },
     );
     let route = platform_model::ShardRoute {
@@ -63,6 +75,7 @@ fn frame(generation: u64, body: Body) -> pb::WatchFrame {
         world: world(),
         generation,
         body: Some(body),
+        ledger: None,
     }
 }
 
@@ -78,6 +91,28 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len()).step_by(2).map(pair).collect()
 }
 
+/// The head of every request: its version and its world.
+const HEAD: &str = "\
+    080112403031323334353637383961626364656630313233343536373839616263646566303132333435363738396162\
+    6364656630313233343536373839616263646566";
+
+/// A message is written as captured, and what was captured is read as this message.
+fn capture<M: Message + Default + PartialEq + Debug>(message: &M, captured: &str) {
+    assert_eq!(hex(&message.encode_to_vec()), captured);
+    let read = M::decode(bytes(captured).as_slice());
+    assert_eq!(read.as_ref(), Ok(message));
+}
+
+/// A request; `captured` is what follows its head.
+fn request<M: Message + Default + PartialEq + Debug>(message: &M, captured: &str) {
+    capture(message, &format!("{HEAD}{captured}"));
+}
+
+/// An answer; `captured` is what follows its version.
+fn reply<M: Message + Default + PartialEq + Debug>(message: &M, captured: &str) {
+    capture(message, &format!("0801{captured}"));
+}
+
 #[test]
 fn captured_frames_are_read_and_written_the_same() {
     let (old, new) = tables();
@@ -90,6 +125,24 @@ fn captured_frames_are_read_and_written_the_same() {
         panic!("no delta: {read:?}")
     };
     assert_eq!(TableDelta::try_from(read), Ok(old.delta_to(&new)));
+}
+
+/// What a controller sends that keeps a ledger; one that kept none sent no such field, and is still read.
+#[test]
+fn captured_frames_carry_the_end_of_the_ledger() {
+    let ledger = pb::LedgerHead {
+        sequence: 7,
+        hash: vec![0xab; 32],
+    };
+    let current = pb::WatchFrame {
+        ledger: Some(ledger.clone()),
+        ..frame(3, Body::Current(pb::Current {}))
+    };
+    assert_eq!(hex(&current.encode_to_vec()), CURRENT);
+    let read = pb::WatchFrame::decode(bytes(CURRENT).as_slice()).expect("decodes");
+    assert_eq!(read.ledger, Some(ledger));
+    let before = pb::WatchFrame::decode(bytes(DELTA).as_slice()).expect("decodes");
+    assert_eq!(before.ledger, None);
 }
 
 #[test]

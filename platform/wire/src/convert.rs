@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use platform_model::{
-    Cell, CellState, Epoch, Generation, Home, Incarnation, InvalidId, Node, RoutingTable, ShardRoute,
+    Cell, CellState, Epoch, Generation, Home, Incarnation, InvalidId, Node, RoutingTable, ShardRoute, Start,
     TableDelta, TokenKey,
 };
 
@@ -217,7 +217,7 @@ fn node((id, node): (&platform_model::NodeId, &Node)) -> pb::Node {
     pb::Node {
         id: id.to_string(),
         address: node.address.clone(),
-        incarnation: node.incarnation.0,
+        start: Some((&node.start).into()),
     }
 }
 
@@ -273,9 +273,29 @@ fn read_node(w: pb::Node) -> Read<platform_model::NodeId, Node> {
         w.id.parse()?,
         Node {
             address: w.address,
-            incarnation: Incarnation(w.incarnation),
+            start: read_start(w.start),
         },
     ))
+}
+
+impl From<&Start> for pb::Start {
+    fn from(start: &Start) -> Self {
+        Self {
+            incarnation: start.incarnation.0,
+            copy: start.copy,
+            process: start.process,
+        }
+    }
+}
+
+/// A missing one reads as zeros, which no start has.
+pub fn read_start(start: Option<pb::Start>) -> Start {
+    let start = start.unwrap_or_default();
+    Start {
+        incarnation: Incarnation(start.incarnation),
+        copy: start.copy,
+        process: start.process,
+    }
 }
 
 fn read_shard(w: pb::ShardRoute) -> Read<platform_model::ShardId, ShardRoute> {

@@ -4,6 +4,14 @@ use platform_model::WorldId;
 
 use super::*;
 
+fn start(incarnation: u64) -> platform_model::Start {
+    platform_model::Start {
+        incarnation: Incarnation(incarnation),
+        copy: 7,
+        process: 8,
+    }
+}
+
 fn table() -> RoutingTable {
     let world = WorldId::new(&"a".repeat(64)).expect("an id");
     let mut table = RoutingTable {
@@ -33,7 +41,7 @@ fn table() -> RoutingTable {
     table.cells.insert("eu-central-1".parse().expect("a cell"), cell);
     let node = Node {
         address: "127.0.0.1:1".into(),
-        incarnation: Incarnation(2),
+        start: start(2),
     };
     table
         .nodes
@@ -58,9 +66,7 @@ fn a_delta_comes_in_as_it_went_out() {
     let mut next = table();
     next.generation = Generation(4);
     next.countries.clear();
-    next.nodes
-        .values_mut()
-        .for_each(|n| n.incarnation = Incarnation(3));
+    next.nodes.values_mut().for_each(|n| n.start = start(3));
     for (from, to) in [
         (table(), next.clone()),
         (RoutingTable::empty(next.world.clone()), next),

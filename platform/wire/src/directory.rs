@@ -5,8 +5,10 @@
 
 mod client;
 mod parse;
+mod traced;
 
-use platform_model::{Epoch, HomeId, NodeId, ShardId, UserId};
+use platform_model::{Epoch, HomeId, NodeId, RegionId, ShardId, UserId};
+use platform_runtime::tls::Expect;
 use uuid::Uuid;
 
 pub use client::DirectoryClient;
@@ -19,10 +21,22 @@ pub const DIGEST_BYTES_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     pub node: NodeId,
+    /// Where the node's cell stands: its certificate must say the same.
+    pub region: RegionId,
     /// `host:port`.
     pub address: String,
     pub shard: ShardId,
     pub epoch: Epoch,
+}
+
+impl Target {
+    /// Whom a connection to the target must reach.
+    pub fn expect(&self) -> Expect {
+        Expect::Node {
+            node: self.node.clone(),
+            region: self.region.clone(),
+        }
+    }
 }
 
 /// Who holds a claim.
@@ -32,3 +46,6 @@ pub struct ClaimEntry {
     pub claim_id: Uuid,
     pub home: HomeId,
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,9 @@
 //! Every message carries the version of its frame and the id of its world; both are checked before anything else is
 //! read. No business here: who may call what, and what then happens, is for the servers to say.
 //!
-//! Start with [`follow`] for the routing table, [`report`] and [`admin`] for the controllers, [`directory`] for
-//! what nodes ask of each other, [`refusal`] for how a call is refused.
+//! Start with [`follow`] for the routing table, [`report`] and [`admin`] for the controllers, [`ledger`] and [`heads`]
+//! for what they decided and who has seen it, [`directory`] for what nodes ask of each other, [`refusal`] for how a
+//! call is refused.
 
 pub mod admin;
 pub mod channel;
@@ -13,6 +14,8 @@ pub mod convert;
 pub mod directory;
 pub mod follow;
 pub mod frame;
+pub mod heads;
+pub mod ledger;
 pub mod pb;
 pub mod raft;
 pub mod refusal;

@@ -56,6 +56,8 @@ codes![
     (GenerationMismatch, "generation-mismatch", Aborted, false),
     /// The report comes from an earlier start of the process, or from another process under its name.
     (OldIncarnation, "old-incarnation", FailedPrecondition, false),
+    /// The node's data is not the data under which it registered: its disk was lost or changed.
+    (OtherData, "other-data", FailedPrecondition, false),
     /// A rule of placement forbids it.
     (Placement, "placement", FailedPrecondition, false),
     /// A bound of the state is reached.

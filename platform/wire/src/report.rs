@@ -1,6 +1,6 @@
 //! What a node tells the controllers. Every call is idempotent and goes to whichever controller takes it.
 
-use platform_model::{Generation, HomeId, Incarnation, NodeId, TokenKey};
+use platform_model::{Generation, HomeId, Incarnation, NodeId, Start, TokenKey};
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::Identity;
 
@@ -46,14 +46,14 @@ impl ReportClient {
         &self,
         node: &NodeId,
         address: &str,
-        incarnation: Incarnation,
+        start: Start,
     ) -> Result<Generation, CallError> {
         let request = pb::RegisterNodeRequest {
             version: FRAME_VERSION,
             world: self.controllers.world().to_string(),
             node: node.to_string(),
             address: address.to_owned(),
-            incarnation: incarnation.0,
+            start: Some((&start).into()),
         };
         let send = |channel| {
             let request = request.clone();

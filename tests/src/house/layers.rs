@@ -54,7 +54,23 @@ pub const LAYERS: &[Layer] = &[
         2,
         &["control-plane-ledger", "platform-model"],
     ),
+    layer("control-plane-residency", 2, &["platform-model"]).in_tests(&["platform-runtime"]),
     layer("cell-store", 2, &[]),
+    // The protocols, pure, and the simulators that try to break them.
+    layer("cell-replica", 2, &["platform-model"]),
+    layer("cell-relay", 2, &["platform-model"]),
+    layer(
+        "chaos-sim",
+        3,
+        &[
+            "cell-relay",
+            "cell-replica",
+            "chaos",
+            "control-plane-state",
+            "platform-model",
+            "platform-report",
+        ],
+    ),
     // A cell, from the store up.
     layer(
         "cell-shard",
@@ -132,6 +148,7 @@ pub const LAYERS: &[Layer] = &[
         "control-plane-raft",
         6,
         &[
+            "control-plane-ledger",
             "control-plane-state",
             "platform-model",
             "platform-runtime",

@@ -19,7 +19,7 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("openraft", &[("control-plane-raft", CODE)]),
     ("redb", &[("control-plane-raft", CODE)]),
     ("kube", &[]),
-    ("cedar-policy", &[]),
+    ("cedar-policy", &[("control-plane-residency", CODE)]),
     // Secrets and identities.
     ("jsonwebtoken", &[("platform-token", CODE)]),
     ("ed25519-dalek", &[("platform-token", CODE)]),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use openraft::Raft;
-use openraft::raft::VoteRequest;
+use openraft::raft::{AppendEntriesResponse, VoteRequest};
 use platform_model::{Role, WorldId};
 use platform_runtime::{Clock, PeerIdentity};
 use platform_wire::raft::raft_server::{Raft as RaftRpc, RaftServer};
@@ -52,9 +52,14 @@ pub struct PeerService<M: Machine> {
     quiet: Quiet,
     copies: Arc<Copies>,
     refused: Arc<AtomicU64>,
+    heard: Arc<Heard>,
     /// Held while a snapshot comes in: one at a time, because it is held in memory.
     receiving: Arc<Mutex<()>>,
 }
+
+/// When a leader was last heard whose term is not behind ours.
+#[derive(Debug, Default)]
+struct Heard(parking_lot::Mutex<Option<Duration>>);
 
 impl<M: Machine> Clone for PeerService<M> {
     fn clone(&self) -> Self {
@@ -65,6 +70,7 @@ impl<M: Machine> Clone for PeerService<M> {
             quiet: self.quiet.clone(),
             copies: Arc::clone(&self.copies),
             refused: Arc::clone(&self.refused),
+            heard: Arc::clone(&self.heard),
             receiving: Arc::clone(&self.receiving),
         }
     }
@@ -85,6 +91,7 @@ impl<M: Machine> PeerService<M> {
             quiet,
             copies,
             refused: Arc::default(),
+            heard: Arc::default(),
             receiving: Arc::default(),
         }
     }
@@ -92,6 +99,12 @@ impl<M: Machine> PeerService<M> {
     /// Calls that were refused for who called, or for whom.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Whether a leader was heard within this time.
+    pub fn heard_within(&self, time: Duration) -> bool {
+        let heard = *self.heard.0.lock();
+        heard.is_some_and(|at| self.quiet.clock.monotonic().saturating_sub(at) <= time)
     }
 
     /// Routes to merge into the controller's mTLS listener, which puts the [`PeerIdentity`] into each request.
@@ -164,7 +177,11 @@ impl<M: Machine> PeerService<M> {
         match call.verb() {
             RaftVerb::Append => {
                 let request = self.open(caller, call)?;
-                self.reply(self.raft.append_entries(request).await.map_err(stopped)?)
+                let answer = self.raft.append_entries(request).await.map_err(stopped)?;
+                if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
+                    *self.heard.0.lock() = Some(self.quiet.clock.monotonic());
+                }
+                self.reply(answer)
             }
             RaftVerb::Vote => {
                 let request = self.open(caller, call)?;

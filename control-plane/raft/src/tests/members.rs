@@ -23,7 +23,7 @@ async fn a_late_member_is_sent_a_snapshot_votes_and_comes_back_from_it() {
     }
     until(world.node(1), |s| s.purged.is_some_and(|index| index >= 20)).await;
 
-    let unknown = world.node(1).change_membership(BTreeSet::from([1, 2])).await;
+    let unknown = world.node(1).add_voter(2).await;
     assert_eq!(unknown, Err(MembershipError::UnknownLearner { node_id: 2 }));
     world.start(2).await;
     assert!(!world.node(2).initialized().await);
@@ -34,11 +34,7 @@ async fn a_late_member_is_sent_a_snapshot_votes_and_comes_back_from_it() {
     assert!(joined.snapshot >= Some(20) && joined.purged >= joined.snapshot.map(|index| index.min(20)));
     assert!(world.node(2).initialized().await);
 
-    world
-        .node(1)
-        .change_membership(BTreeSet::from([1, 2]))
-        .await
-        .unwrap();
+    world.node(1).add_voter(2).await.unwrap();
     assert_eq!(world.node(1).members(), world.addresses);
     until(world.node(2), |s| s.voters.len() == 2 && s.part == Part::Follower).await;
     world.kill(2).await;
@@ -52,10 +48,29 @@ async fn a_removed_leader_leaves_the_others_to_go_on() {
     world.add(1).await;
     let removed = world.leader().await;
     let stay: BTreeSet<u64> = (1..=3).filter(|id| *id != removed).collect();
-    world.node(removed).change_membership(stay.clone()).await.unwrap();
+    world.node(removed).remove_voter(removed).await.unwrap();
     for id in &stay {
         let others = |s: &crate::NodeStatus| s.leader.as_ref().is_some_and(|(l, _)| *l != removed);
         let status = until(world.node(*id), others).await;
         assert_eq!(status.voters.keys().copied().collect::<BTreeSet<_>>(), stay);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_members_added_at_once_both_vote() {
+    let mut world = World::of(1).await;
+    for id in [2, 3] {
+        world.start(id).await;
+    }
+    let add = async |id: u64| {
+        let address = &world.addresses[&id];
+        while let Err(error) = world.node(1).add_learner(id, address.clone()).await {
+            assert!(error.retryable(), "{error}");
+        }
+        while let Err(error) = world.node(1).add_voter(id).await {
+            assert!(error.retryable(), "{error}");
+        }
+    };
+    tokio::join!(add(2), add(3));
+    until(world.node(1), |s| s.voters.len() == 3).await;
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::Machine;
+use crate::machine::{Logged, Machine};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Register;
@@ -32,7 +32,7 @@ impl Machine for Register {
         Sum::default()
     }
 
-    fn apply(&mut self, state: &mut Sum, _index: u64, command: &Add) -> u64 {
+    fn apply(&mut self, state: &mut Sum, command: &Add, _logged: Logged<'_>) -> u64 {
         state.total += command.by;
         *state.times.entry(command.id).or_default() += 1;
         state.total

@@ -3,6 +3,7 @@
 
 mod admin;
 mod forward;
+mod ledger;
 mod report;
 mod status;
 mod topology;
@@ -18,15 +19,20 @@ use platform_runtime::tls::SpiffeId;
 use platform_wire::frame;
 use platform_wire::pb::admin_server::AdminServer;
 use platform_wire::pb::forward_server::ForwardServer;
+use platform_wire::pb::ledger_server::LedgerServer;
 use platform_wire::pb::report_server::ReportServer;
 use platform_wire::pb::topology_server::TopologyServer;
 use tonic::{Request, Status};
 
-use crate::authorise::{self, Verb};
+use crate::authorise::{self, Denied, Verb};
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
+use crate::ledger::LedgerStore;
 use crate::proposer::Proposer;
+use crate::security_log::SecurityLog;
 use crate::translate;
+
+pub use ledger::head;
 
 /// What all services work with. Clone: a shared handle.
 #[derive(Clone)]
@@ -41,6 +47,8 @@ pub struct Parts {
     pub proposer: Proposer,
     pub hub: Hub,
     pub beats: Arc<Heartbeats>,
+    pub ledger: LedgerStore,
+    pub security: SecurityLog,
 }
 
 /// The services as one router.
@@ -49,6 +57,7 @@ pub fn routes(parts: &Parts) -> Router {
         .add_service(ReportServer::new(report::Service(parts.clone())))
         .add_service(AdminServer::new(admin::Service(parts.clone())))
         .add_service(ForwardServer::new(forward::Service(parts.clone())))
+        .add_service(LedgerServer::new(ledger::Service(parts.clone())))
         .into_axum_router()
 }
 
@@ -61,9 +70,16 @@ impl Parts {
         version: u32,
         world: &str,
     ) -> Result<SpiffeId, Status> {
-        let caller = authorise::caller(request.extensions(), verb)?;
+        let caller = authorise::caller(request.extensions(), verb).map_err(|denied| self.deny(denied))?;
         frame::check(version, world, &self.world)?;
         Ok(caller)
+    }
+
+    /// The answer to a caller who may not, who is noted.
+    fn deny(&self, denied: Denied) -> Status {
+        tracing::warn!(%denied, "refused for who it is");
+        self.security.denied(&denied);
+        denied.into()
     }
 
     /// As [`Self::admit`], for verbs that become commands.

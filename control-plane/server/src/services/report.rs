@@ -7,8 +7,10 @@ use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
 use tonic::{Request, Response, Status};
 
 use super::Parts;
+use control_plane_state::Refusal as Rule;
+
 use crate::authorise::{self, Verb};
-use crate::translate;
+use crate::{refuse, translate};
 
 pub(super) struct Service(pub(super) Parts);
 
@@ -22,6 +24,12 @@ impl Report for Service {
         let author = self
             .0
             .author(&request, Verb::RegisterNode, wire.version, &wire.world)?;
+        let node: NodeId = wire.node.parse().map_err(Refusal::invalid)?;
+        let caller = self
+            .0
+            .admit(&request, Verb::RegisterNode, wire.version, &wire.world)?;
+        authorise::same_node(&caller, &node, Verb::RegisterNode).map_err(|denied| self.0.deny(denied))?;
+        self.0.may_register(&node)?;
         let command = translate::register_node(request.into_inner())?;
         self.command(author, command).await
     }
@@ -47,7 +55,7 @@ impl Report for Service {
             .0
             .admit(&request, Verb::Heartbeat, wire.version, &wire.world)?;
         let beat = heartbeat(wire)?;
-        authorise::same_node(&caller, &beat.node, Verb::Heartbeat)?;
+        authorise::same_node(&caller, &beat.node, Verb::Heartbeat).map_err(|denied| self.0.deny(denied))?;
         if self.0.raft.is_leader() {
             self.0.take(beat)?;
         } else {
@@ -74,11 +82,38 @@ impl Service {
 }
 
 impl Parts {
+    /// What this controller's state refuses already: answered here, so that a node that asks every second for what
+    /// cannot be writes nothing into the log.
+    fn may_register(&self, node: &NodeId) -> Result<(), Refusal> {
+        let state = self.raft.state();
+        let state = state.borrow();
+        if state.made.is_none() {
+            return Err(refuse::rule(&Rule::NoWorld));
+        }
+        if !state.cells.contains_key(&node.cell) {
+            return Err(refuse::rule(&Rule::UnknownCell(node.cell.clone())));
+        }
+        Ok(())
+    }
+
     /// Keeps the report of a node that has registered.
     pub(super) fn take(&self, beat: Heartbeat) -> Result<(), Refusal> {
-        if !self.raft.state().borrow().nodes.contains_key(&beat.node) {
+        let state = self.raft.state();
+        let Some(known) = state
+            .borrow()
+            .nodes
+            .get(&beat.node)
+            .map(|record| record.start.incarnation)
+        else {
             let message = format!("node {} has not registered", beat.node);
             return Err(Refusal::new(RefusalCode::Unknown, message).hint("register first"));
+        };
+        if beat.incarnation < known {
+            return Err(refuse::rule(&Rule::OldIncarnation {
+                node: beat.node,
+                have: known,
+                given: beat.incarnation,
+            }));
         }
         self.beats.take(beat);
         Ok(())

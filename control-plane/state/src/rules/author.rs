@@ -9,7 +9,11 @@ pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
         (Author::Node { id, .. }, Command::RegisterNode { node, .. }) => id == node,
         (Author::Node { .. }, Command::PublishTokenKey { .. }) => true,
         (Author::Node { .. }, _) => false,
-        (Author::Operator { .. }, Command::RegisterNode { .. } | Command::PublishTokenKey { .. }) => false,
+        (Author::Controller { .. }, command) => matches!(command, Command::SettleRefusals),
+        (
+            Author::Operator { .. },
+            Command::RegisterNode { .. } | Command::PublishTokenKey { .. } | Command::SettleRefusals,
+        ) => false,
         (Author::Operator { .. }, _) => true,
     };
     if allowed {

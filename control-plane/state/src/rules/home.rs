@@ -14,6 +14,7 @@ pub(crate) fn create(state: &mut State, spec: &HomeSpec) -> Result<Changes, Refu
         return Err(Refusal::HomeExists(spec.id.clone()));
     }
     text(Text::Host, &spec.host, 1, HOST_BYTES_MAX)?;
+    free_host(state, &spec.host)?;
     count(Counted::Homes, state.homes.len() + 1, HOMES_MAX)?;
     let shards = shards_of(&spec.id, spec.shard_count)?;
     placement::may_hold(
@@ -36,6 +37,26 @@ pub(crate) fn create(state: &mut State, spec: &HomeSpec) -> Result<Changes, Refu
     };
     changes.add(placement::add(state, shards, &spec.cell));
     Ok(changes)
+}
+
+/// A home's name tells it from every other, so no two have one, and none has the common one.
+fn free_host(state: &State, host: &str) -> Result<(), Refusal> {
+    let label = |label: &str| {
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if !host.split('.').all(label) {
+        return Err(Refusal::NotAHost(host.to_owned()));
+    }
+    let common = state.made.as_ref().is_some_and(|made| made.common_host == host);
+    if common || state.homes.values().any(|home| home.host == host) {
+        return Err(Refusal::HostTaken(host.to_owned()));
+    }
+    Ok(())
 }
 
 fn shards_of(home: &HomeId, count: u16) -> Result<Vec<ShardId>, Refusal> {

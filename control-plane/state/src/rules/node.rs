@@ -1,13 +1,14 @@
-//! Nodes: a process says where it listens and how often it has started. A start that is not later than the one
-//! known is refused, so that of two processes under one name only one is believed.
+//! Nodes: a process says where it listens and which start it is. A start that is not later than the one known is
+//! refused, so that of two processes under one name only one is believed; one on other data is refused, so that an
+//! empty disk under an old name serves nothing.
 
-use platform_model::{Incarnation, NodeId};
+use platform_model::{NodeId, Start};
 
 use crate::changes::Changes;
 use crate::command::Author;
-use crate::limits::{ADDRESS_BYTES_MAX, NODES_PER_CELL_MAX};
+use crate::limits::{ADDRESS_BYTES_MAX, NODES_MAX, NODES_PER_CELL_MAX};
 use crate::refusal::{Counted, Refusal, Text};
-use crate::rules::{placement, text};
+use crate::rules::{count, placement, text};
 use crate::state::{NodeRecord, State};
 
 pub(crate) fn register(
@@ -15,7 +16,7 @@ pub(crate) fn register(
     author: &Author,
     node: &NodeId,
     address: &str,
-    incarnation: Incarnation,
+    start: Start,
 ) -> Result<Changes, Refusal> {
     text(Text::Address, address, 1, ADDRESS_BYTES_MAX)?;
     attested(state, author, node)?;
@@ -26,23 +27,28 @@ pub(crate) fn register(
         });
     }
     if let Some(known) = state.nodes.get(node) {
-        if known.incarnation == incarnation && known.address == address {
+        if known.start == start && known.address == address {
             return Ok(Changes::default());
         }
-        if incarnation <= known.incarnation {
-            let have = known.incarnation;
+        if known.start.copy != start.copy {
+            return Err(Refusal::OtherData { node: node.clone() });
+        }
+        if start == known.start || !start.may_follow(&known.start) {
             return Err(Refusal::OldIncarnation {
                 node: node.clone(),
-                have,
-                given: incarnation,
+                have: known.start.incarnation,
+                given: start.incarnation,
             });
         }
+    }
+    if !state.nodes.contains_key(node) {
+        count(Counted::Nodes, state.nodes.len() + 1, NODES_MAX)?;
     }
     state.nodes.insert(
         node.clone(),
         NodeRecord {
             address: address.to_owned(),
-            incarnation,
+            start,
         },
     );
     let mut changes = Changes {

@@ -52,7 +52,7 @@ fn serves_keys(state: &State, author: &Author, home: &HomeId) -> Result<(), Refu
             node: id.clone(),
             shard,
         }),
-        Author::Operator { .. } => Err(Refusal::NotYours {
+        Author::Operator { .. } | Author::Controller { .. } => Err(Refusal::NotYours {
             author: author.to_string(),
             subject: format!("home {home}"),
         }),

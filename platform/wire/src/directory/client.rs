@@ -11,6 +11,7 @@ use tonic::transport::Channel;
 use tonic::{Response, Status};
 use uuid::Uuid;
 
+use super::traced::traced;
 use super::{ClaimEntry, Target, parse};
 use crate::channel::{self, describe, never_sent};
 use crate::controllers::CallError;
@@ -29,7 +30,14 @@ const CONNECTIONS_MAX: usize = 1_024;
 pub struct DirectoryClient {
     identity: Identity,
     world: WorldId,
-    connections: Arc<Mutex<BTreeMap<NodeId, (String, Channel)>>>,
+    connections: Arc<Mutex<BTreeMap<NodeId, Connection>>>,
+}
+
+/// A connection and what it was made for: a node that comes to stand elsewhere is connected to anew.
+struct Connection {
+    address: String,
+    expect: Expect,
+    channel: Channel,
 }
 
 impl DirectoryClient {
@@ -55,7 +63,7 @@ impl DirectoryClient {
             entry: Some(entry.into()),
         };
         let mut client = self.client(target)?;
-        let reply = answer(target, client.claim(request)).await?;
+        let reply = answer(target, client.claim(traced(request))).await?;
         understood(target, reply.version)?;
         Ok(reply.held)
     }
@@ -73,7 +81,7 @@ impl DirectoryClient {
             claim_id: claim_id.as_bytes().to_vec(),
         };
         let mut client = self.client(target)?;
-        let reply = answer(target, client.release(request)).await?;
+        let reply = answer(target, client.release(traced(request))).await?;
         understood(target, reply.version)
     }
 
@@ -89,7 +97,7 @@ impl DirectoryClient {
             digest: digest.to_vec(),
         };
         let mut client = self.client(target)?;
-        let reply = answer(target, client.lookup(request)).await?;
+        let reply = answer(target, client.lookup(traced(request))).await?;
         understood(target, reply.version)?;
         let entry = reply.entry.map(parse::entry).transpose();
         entry.map_err(|refusal| CallError::InvalidAnswer {
@@ -99,18 +107,24 @@ impl DirectoryClient {
     }
 
     fn client(&self, target: &Target) -> Result<Client<Channel>, CallError> {
+        let (address, expect) = (target.address.clone(), target.expect());
         let mut connections = self.connections.lock();
-        if let Some((address, channel)) = connections.get(&target.node)
-            && *address == target.address
+        if let Some(held) = connections.get(&target.node)
+            && (&held.address, &held.expect) == (&address, &expect)
         {
-            return Ok(Client::new(channel.clone()));
+            return Ok(Client::new(held.channel.clone()));
         }
-        let channel = channel::connect(&target.address, &self.identity, Expect::Node(target.node.clone()))
+        let channel = channel::connect(&address, &self.identity, expect.clone())
             .map_err(|e| unreachable(target, e.to_string()))?;
         if connections.len() >= CONNECTIONS_MAX {
             connections.pop_first();
         }
-        connections.insert(target.node.clone(), (target.address.clone(), channel.clone()));
+        let connection = Connection {
+            address,
+            expect,
+            channel: channel.clone(),
+        };
+        connections.insert(target.node.clone(), connection);
         Ok(Client::new(channel))
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::age::Age;
 use crate::frame;
+use crate::ledger::LedgerHead;
 use crate::pb;
 use crate::pb::watch_frame::Body;
 
@@ -14,6 +15,8 @@ pub(super) struct Held {
     world: WorldId,
     table: watch::Sender<Arc<RoutingTable>>,
     age: Arc<Age>,
+    /// The newest end of the ledger that any frame told.
+    ledger: watch::Sender<Option<LedgerHead>>,
 }
 
 /// A frame that must not be taken: whoever sent it is left.
@@ -28,8 +31,18 @@ pub(super) enum Unusable {
 }
 
 impl Held {
-    pub(super) fn new(world: WorldId, table: watch::Sender<Arc<RoutingTable>>, age: Arc<Age>) -> Self {
-        Self { world, table, age }
+    pub(super) fn new(
+        world: WorldId,
+        table: watch::Sender<Arc<RoutingTable>>,
+        age: Arc<Age>,
+        ledger: watch::Sender<Option<LedgerHead>>,
+    ) -> Self {
+        Self {
+            world,
+            table,
+            age,
+            ledger,
+        }
     }
 
     pub(super) fn world(&self) -> &WorldId {
@@ -47,6 +60,7 @@ impl Held {
     pub(super) fn take(&self, frame: pb::WatchFrame) -> Result<(), Unusable> {
         frame::check(frame.version, &frame.world, &self.world)
             .map_err(|status| Unusable::Frame(status.message().to_owned()))?;
+        self.tell_ledger(frame.ledger)?;
         let (offered, held) = (Generation(frame.generation), self.generation());
         if offered < held {
             return Err(Unusable::Older { offered, held });
@@ -61,6 +75,14 @@ impl Held {
             Some(Body::Current(_)) => Err(Unusable::Gap(format!("{offered} was never sent"))),
             None => Err(Unusable::Frame("a frame without a body".into())),
         }
+    }
+
+    fn tell_ledger(&self, told: Option<pb::LedgerHead>) -> Result<(), Unusable> {
+        let Some(told) = told else { return Ok(()) };
+        let head = LedgerHead::try_from(told).map_err(unusable)?;
+        self.ledger
+            .send_if_modified(|held| held.replace(head) != Some(head));
+        Ok(())
     }
 
     /// Only `current` confirms: what else comes may come from a controller that is catching up.

@@ -15,7 +15,8 @@ fn table(generation: u64) -> RoutingTable {
 fn holding(generation: u64) -> (Held, watch::Receiver<Arc<RoutingTable>>) {
     let (sender, receiver) = watch::channel(Arc::new(table(generation)));
     let age = Arc::new(Age::new(Clock::manual(0).0));
-    (Held::new(table(0).world, sender, age), receiver)
+    let told = watch::Sender::new(None);
+    (Held::new(table(0).world, sender, age, told), receiver)
 }
 
 fn frame(generation: u64, body: Body) -> pb::WatchFrame {
@@ -24,6 +25,7 @@ fn frame(generation: u64, body: Body) -> pb::WatchFrame {
         world: "a".repeat(64),
         generation,
         body: Some(body),
+        ledger: None,
     }
 }
 
@@ -107,4 +109,41 @@ fn nothing_else_moves_the_table() {
         assert!(held.take(frame).is_err(), "{text}");
         assert_eq!(*receiver.borrow().as_ref(), table(5), "{text}");
     }
+}
+
+fn head(sequence: u64, hash: Vec<u8>) -> Option<pb::LedgerHead> {
+    Some(pb::LedgerHead { sequence, hash })
+}
+
+#[test]
+fn the_end_of_the_ledger_is_told_whatever_else_a_frame_says() {
+    let (held, _receiver) = holding(5);
+    let mut told = held.ledger.subscribe();
+    let with = |sequence, frame| pb::WatchFrame {
+        ledger: head(sequence, vec![7; 32]),
+        ..frame
+    };
+    held.take(with(3, frame(5, Body::Current(pb::Current {}))))
+        .expect("the same");
+    assert_eq!(told.borrow_and_update().map(|head| head.sequence), Some(3));
+    // The sender lags behind with its table; what it says of the ledger is evidence all the same.
+    held.take(with(2, snapshot(4))).expect_err("older");
+    assert_eq!(told.borrow_and_update().map(|head| head.sequence), Some(2));
+    let foreign = pb::WatchFrame {
+        world: "b".repeat(64),
+        ..with(9, snapshot(6))
+    };
+    held.take(foreign).expect_err("another world");
+    assert!(!told.has_changed().expect("open"));
+}
+
+#[test]
+fn an_end_of_the_ledger_that_is_none_ends_the_watch() {
+    let (held, receiver) = holding(5);
+    let short = pb::WatchFrame {
+        ledger: head(1, vec![7; 31]),
+        ..snapshot(6)
+    };
+    assert!(matches!(held.take(short), Err(Unusable::Frame(_))));
+    assert_eq!(*receiver.borrow().as_ref(), table(5));
 }

@@ -21,6 +21,7 @@ use platform_runtime::tls::Identity;
 use tokio::sync::watch as tokio_watch;
 
 use crate::channel::InvalidAddress;
+use crate::heads::Heads;
 use age::Age;
 use held::Held;
 
@@ -31,6 +32,8 @@ pub struct Follow {
     pub controllers: Vec<String>,
     /// The file of the copy on disk. Its folder is made.
     pub cache: PathBuf,
+    /// The file of the last ends of the ledger, [`crate::heads`].
+    pub heads: PathBuf,
 }
 
 /// Why following did not begin. A missing or damaged copy is no reason: it is logged and the table begins empty.
@@ -48,9 +51,11 @@ pub struct Followed {
     /// The newest table; generation 0 until one is known.
     pub table: tokio_watch::Receiver<Arc<RoutingTable>>,
     age: Arc<Age>,
+    /// What was told of the ledger.
+    pub heads: Heads,
 }
 
-/// Starts two tasks in `tasks`: one watches, one writes the copy.
+/// Starts three tasks in `tasks`: one watches, one writes the copy, one keeps what is told of the ledger.
 ///
 /// # Errors
 /// Only for a list of controllers that cannot be used.
@@ -77,17 +82,27 @@ pub fn start(
         }
     };
     let (sender, receiver) = tokio_watch::channel(Arc::new(table));
-    let held = Held::new(world, sender, Arc::clone(&age));
+    let heads = Heads::open(&follow.heads, &world);
+    let (tell, told) = tokio_watch::channel(None);
+    let held = Held::new(world, sender, Arc::clone(&age), tell);
     let watcher = watch::Watcher::new(follow.controllers, identity, held)?;
     let token = tasks.token();
     tasks.spawn("table-watch", async move {
         tokio::select! { () = token.cancelled() => {}, () = watcher.run() => {} }
     });
+    let (token, keeping) = (tasks.token(), heads.clone().keep(told, clock.clone()));
+    tasks.spawn("ledger-heads", async move {
+        tokio::select! { () = token.cancelled() => {}, () = keeping => {} }
+    });
     let (token, kept) = (tasks.token(), receiver.clone());
     tasks.spawn("table-copy", async move {
         tokio::select! { () = token.cancelled() => {}, () = copy::keep(follow.cache, kept, clock) => {} }
     });
-    Ok(Followed { table: receiver, age })
+    Ok(Followed {
+        table: receiver,
+        age,
+        heads,
+    })
 }
 
 impl Followed {
@@ -112,7 +127,8 @@ impl Followed {
     pub fn by_hand(table: RoutingTable, clock: &Clock) -> (tokio_watch::Sender<Arc<RoutingTable>>, Self) {
         let age = Arc::new(Age::new(clock.clone()));
         age.confirmed();
+        let heads = Heads::in_memory(&table.world);
         let (sender, table) = tokio_watch::channel(Arc::new(table));
-        (sender, Self { table, age })
+        (sender, Self { table, age, heads })
     }
 }

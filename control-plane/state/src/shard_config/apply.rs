@@ -1,0 +1,360 @@
+//! One command, applied to the configuration of one shard.
+
+use platform_model::{Epoch, Generation, NodeId, ReplicaId};
+
+use super::command::{Candidate, Certificate, ConfigCommand, Proof, ProposedChange};
+use super::record::{ConfigPhase, CopyState, Forced, ShardConfig, ShardCopy};
+use super::refusal::ConfigRefusal;
+
+/// Standbys of one shard.
+const STANDBYS_MAX: usize = 8;
+
+/// Where the law lets a copy lie.
+pub trait Law {
+    fn may_hold(&self, node: &NodeId) -> bool;
+}
+
+/// Bugs that are put in on purpose, to show that the checkers see them. Off unless a simulation says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConfigPlants {
+    /// A promotion can be given up, and leaves everything as it was.
+    pub abandoned_prepare: bool,
+    /// The shortest log wins, in-sync or not.
+    pub promote_the_shorter_log: bool,
+    /// Copies are placed wherever somebody asks.
+    pub law_not_asked: bool,
+}
+
+/// What a command is judged by.
+pub struct ConfigRules<'a> {
+    pub law: &'a dyn Law,
+    pub plants: ConfigPlants,
+}
+
+/// Applies one command at log index `index`, if the configuration is at `expected`.
+///
+/// Deterministic. A refused command changes nothing.
+///
+/// # Errors
+/// The rule that it would break.
+pub fn apply(
+    config: &mut ShardConfig,
+    rules: &ConfigRules<'_>,
+    expected: Generation,
+    index: u64,
+    command: &ConfigCommand,
+) -> Result<(), ConfigRefusal> {
+    if config.generation != expected {
+        let have = config.generation;
+        return Err(ConfigRefusal::GenerationMismatch { have, expected });
+    }
+    match command {
+        ConfigCommand::Propose { by, epoch, change } => propose(config, *by, *epoch, *change)?,
+        ConfigCommand::AddCopy { node, replica } => add_copy(config, rules, node, *replica)?,
+        ConfigCommand::RemoveCopy { replica } => remove_copy(config, *replica)?,
+        ConfigCommand::ReplaceCopy { replica, by } => replace_copy(config, rules, *replica, *by)?,
+        ConfigCommand::BeginPromote => begin_promote(config, index, None)?,
+        ConfigCommand::BeginForce {
+            target,
+            proof,
+            loss_entries_max,
+        } => begin_force(config, index, *target, proof, *loss_entries_max)?,
+        ConfigCommand::FinishPromote { answers } => finish_promote(config, rules.plants, answers)?,
+        ConfigCommand::BeginHandover {
+            target,
+            certificate,
+            needs_certificate,
+        } => {
+            let certificate = certificate.as_ref().filter(|_| *needs_certificate);
+            certified(config, *target, certificate, *needs_certificate)?;
+            begin_handover(config, index, *target)?;
+        }
+        ConfigCommand::FinishHandover { target } => finish_handover(config, *target)?,
+        ConfigCommand::CancelHandover => match config.phase {
+            ConfigPhase::Handover { .. } => config.phase = ConfigPhase::Steady,
+            _ => return Err(ConfigRefusal::NotUnderWay),
+        },
+        ConfigCommand::EraseCopy { replica } => {
+            if config.names(*replica) {
+                return Err(ConfigRefusal::StillNamed(*replica));
+            }
+            config.erased.insert(*replica);
+        }
+        ConfigCommand::AbandonPromote => match config.phase {
+            ConfigPhase::Promoting { .. } if rules.plants.abandoned_prepare => {
+                config.phase = ConfigPhase::Steady;
+            }
+            _ => return Err(ConfigRefusal::NotUnderWay),
+        },
+    }
+    config.generation = config.generation.next();
+    Ok(())
+}
+
+fn steady(config: &ShardConfig) -> Result<(), ConfigRefusal> {
+    match config.phase {
+        ConfigPhase::Steady => Ok(()),
+        _ => Err(ConfigRefusal::UnderWay),
+    }
+}
+
+fn propose(
+    config: &mut ShardConfig,
+    by: ReplicaId,
+    epoch: Epoch,
+    change: ProposedChange,
+) -> Result<(), ConfigRefusal> {
+    if by != config.primary.replica || epoch != config.epoch {
+        return Err(ConfigRefusal::NotPrimary { by, epoch });
+    }
+    steady(config)?;
+    match change {
+        ProposedChange::Born if !config.unborn => Err(ConfigRefusal::Born),
+        ProposedChange::Born => {
+            config.unborn = false;
+            Ok(())
+        }
+        ProposedChange::Complete(replica) => set_state(config, replica, |state| {
+            (state == CopyState::Copying).then_some(CopyState::CatchingUp)
+        }),
+        ProposedChange::Add(replica) => set_state(config, replica, |state| {
+            (state == CopyState::CatchingUp).then_some(CopyState::InSync)
+        }),
+        // One that is out stays out: the answer tells the primary so.
+        ProposedChange::Drop(replica) => {
+            set_state(config, replica, |state| Some(state.min(CopyState::CatchingUp)))
+        }
+    }
+}
+
+fn set_state(
+    config: &mut ShardConfig,
+    replica: ReplicaId,
+    next: impl Fn(CopyState) -> Option<CopyState>,
+) -> Result<(), ConfigRefusal> {
+    let standby = config.standbys.iter_mut().find(|copy| copy.replica == replica);
+    let copy = standby.ok_or(ConfigRefusal::UnknownCopy(replica))?;
+    copy.state = next(copy.state).ok_or(ConfigRefusal::NotWhole(replica))?;
+    Ok(())
+}
+
+fn name_is_free(config: &ShardConfig, replica: ReplicaId) -> Result<(), ConfigRefusal> {
+    if config.names(replica) || config.erased.contains(&replica) {
+        return Err(ConfigRefusal::NameTaken(replica));
+    }
+    Ok(())
+}
+
+fn lawful(rules: &ConfigRules<'_>, node: &NodeId) -> Result<(), ConfigRefusal> {
+    if rules.law.may_hold(node) || rules.plants.law_not_asked {
+        return Ok(());
+    }
+    Err(ConfigRefusal::ResidencyDenied(node.clone()))
+}
+
+fn add_copy(
+    config: &mut ShardConfig,
+    rules: &ConfigRules<'_>,
+    node: &NodeId,
+    replica: ReplicaId,
+) -> Result<(), ConfigRefusal> {
+    steady(config)?;
+    lawful(rules, node)?;
+    name_is_free(config, replica)?;
+    if config.unborn {
+        return Err(ConfigRefusal::Unborn);
+    }
+    if config.copies().any(|copy| copy.node == *node) {
+        return Err(ConfigRefusal::NodeTaken(node.clone()));
+    }
+    if config.standbys.len() >= STANDBYS_MAX {
+        return Err(ConfigRefusal::TooManyStandbys { max: STANDBYS_MAX });
+    }
+    config.standbys.push(ShardCopy {
+        node: node.clone(),
+        replica,
+        state: CopyState::Copying,
+    });
+    Ok(())
+}
+
+/// A standby that its primary does not count on.
+fn outsider(config: &ShardConfig, replica: ReplicaId) -> Result<usize, ConfigRefusal> {
+    let index = config.standbys.iter().position(|copy| copy.replica == replica);
+    let index = index.ok_or(ConfigRefusal::UnknownCopy(replica))?;
+    if config.standbys[index].state == CopyState::InSync {
+        return Err(ConfigRefusal::InSync(replica));
+    }
+    Ok(index)
+}
+
+fn remove_copy(config: &mut ShardConfig, replica: ReplicaId) -> Result<(), ConfigRefusal> {
+    steady(config)?;
+    let index = outsider(config, replica)?;
+    config.standbys.remove(index);
+    Ok(())
+}
+
+fn replace_copy(
+    config: &mut ShardConfig,
+    rules: &ConfigRules<'_>,
+    replica: ReplicaId,
+    by: ReplicaId,
+) -> Result<(), ConfigRefusal> {
+    steady(config)?;
+    let index = outsider(config, replica)?;
+    lawful(rules, &config.standbys[index].node)?;
+    name_is_free(config, by)?;
+    config.standbys[index].replica = by;
+    config.standbys[index].state = CopyState::Copying;
+    Ok(())
+}
+
+fn begin_promote(config: &mut ShardConfig, index: u64, forced: Option<Forced>) -> Result<(), ConfigRefusal> {
+    if matches!(config.phase, ConfigPhase::Promoting { .. }) {
+        return Err(ConfigRefusal::UnderWay);
+    }
+    if config.unborn {
+        return Err(ConfigRefusal::Unborn);
+    }
+    config.epoch_max = config.epoch_max.next();
+    config.phase = ConfigPhase::Promoting {
+        epoch: config.epoch_max,
+        index,
+        forced,
+    };
+    Ok(())
+}
+
+fn begin_force(
+    config: &mut ShardConfig,
+    index: u64,
+    target: ReplicaId,
+    proof: &Proof,
+    loss_entries_max: u64,
+) -> Result<(), ConfigRefusal> {
+    let copy = config.standby(target).ok_or(ConfigRefusal::UnknownCopy(target))?;
+    match copy.state {
+        CopyState::Copying => return Err(ConfigRefusal::NotWhole(target)),
+        CopyState::InSync => return Err(ConfigRefusal::NeedsNoForce(target)),
+        CopyState::CatchingUp => {}
+    }
+    let proved = match proof {
+        Proof::Released { replica, epoch } => *replica == config.primary.replica && *epoch == config.epoch,
+        Proof::ProviderGone { replica } => *replica == config.primary.replica,
+        Proof::Person { reason } => !reason.trim().is_empty(),
+    };
+    if !proved {
+        return Err(ConfigRefusal::NoProof);
+    }
+    let forced = Forced {
+        target,
+        loss_entries_max,
+    };
+    if let ConfigPhase::Promoting { .. } = config.phase {
+        // One that found no candidate becomes a forced one, of a new epoch.
+        config.phase = ConfigPhase::Steady;
+    }
+    begin_promote(config, index, Some(forced))
+}
+
+fn finish_promote(
+    config: &mut ShardConfig,
+    plants: ConfigPlants,
+    answers: &[Candidate],
+) -> Result<(), ConfigRefusal> {
+    let ConfigPhase::Promoting { epoch, forced, .. } = &config.phase else {
+        return Err(ConfigRefusal::NotUnderWay);
+    };
+    let epoch = *epoch;
+    for answer in answers {
+        let may = match forced {
+            Some(forced) => forced.target == answer.replica,
+            None if plants.promote_the_shorter_log => config.names(answer.replica),
+            None => config.is_candidate(answer.replica),
+        };
+        if !may {
+            return Err(ConfigRefusal::NotInSync(answer.replica));
+        }
+    }
+    let longest = |answer: &&Candidate| {
+        (
+            answer.epoch,
+            answer.position,
+            answer.replica == config.primary.replica,
+        )
+    };
+    let chosen = if plants.promote_the_shorter_log {
+        answers.iter().min_by_key(longest)
+    } else {
+        answers.iter().max_by_key(longest)
+    };
+    let chosen = chosen.ok_or(ConfigRefusal::NoAnswer)?.replica;
+    let answered = |replica: ReplicaId| answers.iter().any(|answer| answer.replica == replica);
+    lead(config, chosen, epoch, |copy| {
+        if answered(copy.replica) {
+            CopyState::InSync
+        } else {
+            copy.state.min(CopyState::CatchingUp)
+        }
+    })
+}
+
+fn certified(
+    config: &ShardConfig,
+    target: ReplicaId,
+    certificate: Option<&Certificate>,
+    needed: bool,
+) -> Result<(), ConfigRefusal> {
+    let fits = |certificate: &Certificate| certificate.replica == target && certificate.epoch == config.epoch;
+    if needed && !certificate.is_some_and(fits) {
+        return Err(ConfigRefusal::NoCertificate(target));
+    }
+    Ok(())
+}
+
+fn begin_handover(config: &mut ShardConfig, index: u64, target: ReplicaId) -> Result<(), ConfigRefusal> {
+    steady(config)?;
+    let copy = config.standby(target).ok_or(ConfigRefusal::UnknownCopy(target))?;
+    if copy.state != CopyState::InSync {
+        return Err(ConfigRefusal::NotInSync(target));
+    }
+    config.epoch_max = config.epoch_max.next();
+    config.phase = ConfigPhase::Handover {
+        target,
+        epoch: config.epoch_max,
+        index,
+    };
+    Ok(())
+}
+
+fn finish_handover(config: &mut ShardConfig, by: ReplicaId) -> Result<(), ConfigRefusal> {
+    match config.phase {
+        ConfigPhase::Handover { target, epoch, .. } if target == by => {
+            // The old primary has everything: it gave it.
+            lead(config, by, epoch, |copy| copy.state)
+        }
+        _ => Err(ConfigRefusal::NotUnderWay),
+    }
+}
+
+/// Makes `chosen` the primary of `epoch`; every other copy is a standby in the state that `state` says.
+fn lead(
+    config: &mut ShardConfig,
+    chosen: ReplicaId,
+    epoch: Epoch,
+    state: impl Fn(&ShardCopy) -> CopyState,
+) -> Result<(), ConfigRefusal> {
+    let mut copies: Vec<ShardCopy> = config.copies().cloned().collect();
+    let index = copies.iter().position(|copy| copy.replica == chosen);
+    let mut primary = copies.remove(index.ok_or(ConfigRefusal::UnknownCopy(chosen))?);
+    primary.state = CopyState::InSync;
+    for copy in &mut copies {
+        copy.state = state(copy);
+    }
+    config.primary = primary;
+    config.standbys = copies;
+    config.epoch = epoch;
+    config.phase = ConfigPhase::Steady;
+    Ok(())
+}

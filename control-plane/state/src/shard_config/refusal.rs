@@ -1,0 +1,48 @@
+//! Why a command changes no configuration.
+
+use platform_model::{Epoch, Generation, NodeId, ReplicaId};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfigRefusal {
+    #[error("the configuration is at {have}, the command expects {expected}")]
+    GenerationMismatch { have: Generation, expected: Generation },
+    #[error("{by} does not lead {epoch}: it may propose nothing")]
+    NotPrimary { by: ReplicaId, epoch: Epoch },
+    #[error("a change of primary is under way")]
+    UnderWay,
+    #[error("no such change is under way")]
+    NotUnderWay,
+    #[error("{0} is no copy of this shard")]
+    UnknownCopy(ReplicaId),
+    #[error("{0} is or was a copy of this shard already")]
+    NameTaken(ReplicaId),
+    #[error("{0} holds a copy of this shard already")]
+    NodeTaken(NodeId),
+    #[error("{0} could be promoted: its primary must drop it first")]
+    InSync(ReplicaId),
+    #[error("{0} is not in-sync: only a forced promotion could take it")]
+    NotInSync(ReplicaId),
+    #[error("{0} is no consistent prefix: nothing promotes it")]
+    NotWhole(ReplicaId),
+    #[error("{0} is in-sync: an ordinary promotion takes it without loss")]
+    NeedsNoForce(ReplicaId),
+    #[error("that does not prove that the old primary is stopped")]
+    NoProof,
+    #[error("a move needs a certificate for {0}, of this epoch")]
+    NoCertificate(ReplicaId),
+    #[error("nobody answered")]
+    NoAnswer,
+    #[error("the first primary has not formed yet")]
+    Unborn,
+    #[error("the shard was formed already")]
+    Born,
+    #[error("{0} stands in the configuration and is not erased")]
+    StillNamed(ReplicaId),
+    #[error("the law permits no copy on {0}")]
+    ResidencyDenied(NodeId),
+    #[error("a shard has at most {max} standbys")]
+    TooManyStandbys { max: usize },
+}

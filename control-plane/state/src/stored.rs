@@ -1,0 +1,109 @@
+//! Stored states of builds before this one: how each version becomes the next.
+
+use control_plane_ledger::{Digest, Head};
+use platform_model::WorldId;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::ledger::Ledger;
+use crate::state::{STATE_VERSION, State};
+
+/// A stored state that this build cannot read.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableState {
+    #[error("a state of version {found}, this build reads up to version {STATE_VERSION}")]
+    Version { found: u16 },
+    #[error("a state of version {version} that does not parse")]
+    Parse {
+        version: u16,
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Reads a state that was stored in any version up to [`STATE_VERSION`].
+///
+/// # Errors
+/// When it is of a newer build, or not what its version says.
+pub fn read(version: u16, stored: Value) -> Result<State, UnreadableState> {
+    let parse = |source| UnreadableState::Parse { version, source };
+    let stored = match version {
+        1 => with_ledger(stored).map_err(parse)?,
+        STATE_VERSION => stored,
+        found => return Err(UnreadableState::Version { found }),
+    };
+    serde_json::from_value(stored).map_err(parse)
+}
+
+/// Version 1 kept the end of its decisions and no ledger.
+#[derive(Deserialize)]
+struct Decisions {
+    sequence: u64,
+    hash: [u8; 32],
+}
+
+/// 1 -> 2: the ledger begins behind the last decision, of which nothing but its hash is known.
+fn with_ledger(mut stored: Value) -> Result<Value, serde_json::Error> {
+    let world: WorldId = serde_json::from_value(stored["world"].clone())?;
+    let decisions: Decisions = serde_json::from_value(stored["decisions"].take())?;
+    let ledger = match decisions {
+        Decisions { sequence: 0, .. } => Ledger::new(&world),
+        Decisions { sequence, hash } => Ledger::after(Head {
+            sequence,
+            hash: Digest::from_bytes(hash),
+        }),
+    };
+    if let Some(fields) = stored.as_object_mut() {
+        fields.remove("decisions");
+        fields.insert("ledger".to_owned(), serde_json::to_value(ledger)?);
+    }
+    Ok(stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERSION_1: &str = include_str!("stored_state_v1.json");
+
+    #[test]
+    fn a_state_of_version_1_goes_on_behind_its_last_decision() {
+        let stored: Value = serde_json::from_str(VERSION_1).expect("JSON");
+        let state = read(1, stored.clone()).expect("reads");
+        let chain = state.ledger.chain();
+        assert_eq!(chain.begins().sequence, 2);
+        assert_eq!(chain.begins(), chain.head());
+        let hash = stored["decisions"]["hash"].as_array().expect("bytes").clone();
+        let hash: Vec<u64> = hash.iter().filter_map(Value::as_u64).collect();
+        let held: Vec<u64> = chain
+            .head()
+            .hash
+            .as_bytes()
+            .iter()
+            .map(|byte| u64::from(*byte))
+            .collect();
+        assert_eq!(held, hash);
+        assert_eq!(state.shards.len(), 7);
+    }
+
+    #[test]
+    fn a_state_without_decisions_begins_its_ledger_anew() {
+        let mut stored: Value = serde_json::from_str(VERSION_1).expect("JSON");
+        stored["decisions"]["sequence"] = 0.into();
+        let state = read(1, stored).expect("reads");
+        assert_eq!(state.ledger, Ledger::new(&state.world));
+    }
+
+    #[test]
+    fn a_state_of_a_newer_build_is_refused_by_name() {
+        let stored =
+            serde_json::to_value(State::new("a".repeat(64).parse().expect("an id"))).expect("writes");
+        assert!(read(STATE_VERSION, stored.clone()).is_ok());
+        let newer = STATE_VERSION + 1;
+        let error = read(newer, stored).expect_err("newer");
+        assert!(
+            matches!(error, UnreadableState::Version { found } if found == newer),
+            "{error}"
+        );
+    }
+}
