@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod limits;
 pub mod outcome;
 pub mod refusal;
+pub mod shard_config;
 pub mod state;
 pub mod stored;
 

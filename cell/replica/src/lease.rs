@@ -1,0 +1,47 @@
+//! Promises. A standby promises with every answer not to become primary for `d`; the primary serves only while it
+//! holds unexpired promises of the whole effective set. One withheld promise stops it, so who is promoted waits for
+//! its own promise only.
+//!
+//! The primary counts d(1-r) from its own *send*, the standby d(1+r) from its answer, r = 1 %, both by a clock that
+//! counts suspend.
+
+use crate::entry::Content;
+use crate::frame::{Ask, Promise};
+use crate::moment::{Moment, counted, kept};
+use crate::plant::Plant;
+use crate::replica::{Replica, Role};
+
+impl<C: Content> Replica<C> {
+    /// Promises, as a standby. Never for longer than what is durably known to have been promised.
+    pub(crate) fn promise(&mut self, now: Moment, ask: Ask) -> Promise {
+        let micros = ask.lease_micros.min(self.meta.lease_micros_max);
+        self.own_promise = self.own_promise.max(now.plus(kept(micros)));
+        Promise {
+            echo: ask.sent,
+            micros,
+        }
+    }
+
+    /// Until when a promise counts for the primary that asked.
+    pub(crate) fn counts_until(promise: Promise) -> Moment {
+        promise.echo.plus(counted(promise.micros))
+    }
+
+    /// Whether the primary holds what it needs to serve at `now`: every promise, or nobody who could be promoted.
+    pub(crate) fn leased(&self, now: Moment) -> bool {
+        let Role::Primary(primary) = &self.role else {
+            return false;
+        };
+        if self.plants.has(Plant::ServeWithoutLease) {
+            return true;
+        }
+        if self.meta.promised > primary.term.epoch || (now < self.own_promise && !primary.released_to_me) {
+            return false;
+        }
+        self.meta.effective.iter().all(|member| {
+            primary
+                .peer(*member)
+                .is_some_and(|peer| now < peer.promised_until)
+        })
+    }
+}

@@ -1,0 +1,286 @@
+//! Takeover in a shared store: a cell whose nodes share one store moves a shard without a copy.
+//!
+//! Only the control plane gives epochs. The taker sets the fence to exactly (epoch, node); from then on the commits of
+//! the one before fail. The holder may read until d(1-r) after it *sent* its last successful fenced commit (an idle
+//! one renews by an empty one); the taker waits d(1+r) after its fence commit *returned*: whatever the holder sent
+//! successfully it sent before that. No lease record, no clock in the store.
+
+use platform_model::Epoch;
+
+use crate::limits::KEEP_ALIVES_PER_LEASE;
+use crate::moment::{Moment, counted, kept};
+
+/// How a commit of the store ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreAnswer {
+    Done,
+    /// The fence is not the own one: nothing was written.
+    Fenced,
+    /// It may have been written.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SharedEvent {
+    /// The control plane gave this node the epoch.
+    Assigned {
+        epoch: Epoch,
+    },
+    /// The commit that sets the fence returned.
+    FenceReturned {
+        epoch: Epoch,
+        answer: StoreAnswer,
+    },
+    /// A fenced commit that was sent at `sent` returned.
+    CommitReturned {
+        epoch: Epoch,
+        sent: Moment,
+        answer: StoreAnswer,
+    },
+    Tick,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SharedAction {
+    /// Set the fence to (epoch, this node) if it is of a lower epoch, or this node's already.
+    SetFence {
+        epoch: Epoch,
+    },
+    /// Commit nothing, under the fence.
+    Renew {
+        epoch: Epoch,
+    },
+    Serving {
+        epoch: Epoch,
+    },
+    Ended {
+        epoch: Epoch,
+    },
+}
+
+/// Why an event of a shared store changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum SharedRefusal {
+    #[error("{given} was given out before {held}")]
+    OldEpoch { given: Epoch, held: Epoch },
+    #[error("nothing of {epoch} is under way")]
+    NotAwaited { epoch: Epoch },
+}
+
+/// Planted bugs of the takeover.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct SharedPlants {
+    /// The taker does not wait.
+    pub no_wait: bool,
+    /// The lease counts from the answer of a commit instead of from its start.
+    pub counts_from_answer: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum SharedRole {
+    Idle,
+    Fencing { asked: Moment },
+    Waiting { until: Moment },
+    Holding,
+}
+
+/// One node's part in one shard of a shared store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SharedHolder {
+    epoch: Epoch,
+    lease_micros: u64,
+    role: SharedRole,
+    /// When the last successful fenced commit was sent.
+    proved: Moment,
+    renewed: Moment,
+    plants: SharedPlants,
+}
+
+impl SharedHolder {
+    pub fn new(lease_micros: u64, plants: SharedPlants) -> Self {
+        Self {
+            epoch: Epoch(0),
+            lease_micros,
+            role: SharedRole::Idle,
+            proved: Moment::default(),
+            renewed: Moment::default(),
+            plants,
+        }
+    }
+
+    /// Whether a read whose snapshot was opened before may be answered.
+    pub fn may_read(&self, now: Moment) -> bool {
+        self.role == SharedRole::Holding && now < self.proved.plus(counted(self.lease_micros))
+    }
+
+    /// Whether transactions may be committed: the fence decides in the end.
+    pub fn may_write(&self) -> bool {
+        self.role == SharedRole::Holding
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// # Errors
+    /// A refused event has changed nothing.
+    pub fn step(&mut self, now: Moment, event: SharedEvent) -> Result<Vec<SharedAction>, SharedRefusal> {
+        match event {
+            SharedEvent::Assigned { epoch } => self.assigned(now, epoch),
+            SharedEvent::FenceReturned { epoch, answer } => self.fence_returned(now, epoch, answer),
+            SharedEvent::CommitReturned { epoch, sent, answer } => {
+                self.commit_returned(now, epoch, sent, answer)
+            }
+            SharedEvent::Tick => Ok(self.tick(now)),
+        }
+    }
+
+    fn assigned(&mut self, now: Moment, epoch: Epoch) -> Result<Vec<SharedAction>, SharedRefusal> {
+        if epoch <= self.epoch {
+            return Err(SharedRefusal::OldEpoch {
+                given: epoch,
+                held: self.epoch,
+            });
+        }
+        let mut actions = self.end();
+        self.epoch = epoch;
+        self.role = SharedRole::Fencing { asked: now };
+        actions.push(SharedAction::SetFence { epoch });
+        Ok(actions)
+    }
+
+    fn fence_returned(
+        &mut self,
+        now: Moment,
+        epoch: Epoch,
+        answer: StoreAnswer,
+    ) -> Result<Vec<SharedAction>, SharedRefusal> {
+        let fencing = matches!(self.role, SharedRole::Fencing { .. });
+        if epoch != self.epoch || !fencing {
+            return Err(SharedRefusal::NotAwaited { epoch });
+        }
+        match answer {
+            StoreAnswer::Done => {
+                let wait = if self.plants.no_wait {
+                    0
+                } else {
+                    kept(self.lease_micros)
+                };
+                self.role = SharedRole::Waiting {
+                    until: now.plus(wait),
+                };
+                Ok(self.tick(now))
+            }
+            StoreAnswer::Fenced => Ok(self.end()),
+            // It is set again on a tick: setting it twice is setting it once.
+            StoreAnswer::Unknown => Ok(Vec::new()),
+        }
+    }
+
+    fn commit_returned(
+        &mut self,
+        now: Moment,
+        epoch: Epoch,
+        sent: Moment,
+        answer: StoreAnswer,
+    ) -> Result<Vec<SharedAction>, SharedRefusal> {
+        if epoch != self.epoch || self.role != SharedRole::Holding {
+            return Err(SharedRefusal::NotAwaited { epoch });
+        }
+        match answer {
+            StoreAnswer::Done => {
+                let from = if self.plants.counts_from_answer { now } else { sent };
+                self.proved = self.proved.max(from);
+                Ok(Vec::new())
+            }
+            StoreAnswer::Fenced => Ok(self.end()),
+            StoreAnswer::Unknown => Ok(Vec::new()),
+        }
+    }
+
+    fn tick(&mut self, now: Moment) -> Vec<SharedAction> {
+        let epoch = self.epoch;
+        let pace = self.lease_micros / KEEP_ALIVES_PER_LEASE;
+        match self.role {
+            SharedRole::Fencing { asked } if now.since(asked) >= pace => {
+                self.role = SharedRole::Fencing { asked: now };
+                vec![SharedAction::SetFence { epoch }]
+            }
+            SharedRole::Waiting { until } if now >= until => {
+                self.role = SharedRole::Holding;
+                self.proved = Moment::default();
+                self.renewed = now;
+                vec![SharedAction::Serving { epoch }, SharedAction::Renew { epoch }]
+            }
+            SharedRole::Holding if now.since(self.renewed) >= pace => {
+                self.renewed = now;
+                vec![SharedAction::Renew { epoch }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn end(&mut self) -> Vec<SharedAction> {
+        let held = matches!(self.role, SharedRole::Holding);
+        self.role = SharedRole::Idle;
+        let epoch = self.epoch;
+        if held {
+            vec![SharedAction::Ended { epoch }]
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: u64 = 400_000;
+
+    #[test]
+    fn a_taker_waits_longer_than_the_holder_may_read() {
+        let mut holder = SharedHolder::new(LEASE, SharedPlants::default());
+        assert_eq!(
+            holder.step(Moment(0), SharedEvent::Assigned { epoch: Epoch(1) }),
+            Ok(vec![SharedAction::SetFence { epoch: Epoch(1) }])
+        );
+        let done = SharedEvent::FenceReturned {
+            epoch: Epoch(1),
+            answer: StoreAnswer::Done,
+        };
+        assert_eq!(holder.step(Moment(10), done), Ok(Vec::new()));
+        assert!(!holder.may_read(Moment(10)));
+        let until = Moment(10).plus(kept(LEASE));
+        let begun = holder.step(until, SharedEvent::Tick).expect("time passes");
+        assert_eq!(begun.len(), 2);
+        assert!(!holder.may_read(until), "nothing has proved the fence yet");
+        let proof = SharedEvent::CommitReturned {
+            epoch: Epoch(1),
+            sent: until,
+            answer: StoreAnswer::Done,
+        };
+        assert_eq!(holder.step(until.plus(5_000), proof), Ok(Vec::new()));
+        assert!(holder.may_read(until.plus(counted(LEASE) - 1)));
+        assert!(
+            !holder.may_read(until.plus(counted(LEASE))),
+            "counted from when it was sent"
+        );
+    }
+
+    #[test]
+    fn a_late_assignment_is_refused() {
+        let mut holder = SharedHolder::new(LEASE, SharedPlants::default());
+        let assigned = |epoch| SharedEvent::Assigned { epoch: Epoch(epoch) };
+        assert!(holder.step(Moment(0), assigned(3)).is_ok());
+        let before = holder;
+        assert_eq!(
+            holder.step(Moment(1), assigned(2)),
+            Err(SharedRefusal::OldEpoch {
+                given: Epoch(2),
+                held: Epoch(3)
+            })
+        );
+        assert_eq!(holder, before);
+    }
+}

@@ -1,0 +1,47 @@
+//! Every planted bug that a simulation of the replication can have, by name.
+
+use cell_replica::Plant;
+
+/// A bug that is put in on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SimPlant {
+    /// In the protocol.
+    Replica(Plant),
+    /// In the control plane: a promotion is given up and forgotten.
+    AbandonedPrepare,
+    PromoteTheShorterLog,
+    LawNotAsked,
+    /// In the host: a flush is reported and never done.
+    SkipAnFsync,
+    /// In the host: the lease is counted by a clock that stops in suspend.
+    LeaseByAClockThatStops,
+}
+
+impl SimPlant {
+    pub fn all() -> Vec<Self> {
+        let mut all: Vec<Self> = Plant::ALL.into_iter().map(Self::Replica).collect();
+        all.extend([
+            Self::AbandonedPrepare,
+            Self::PromoteTheShorterLog,
+            Self::LawNotAsked,
+            Self::SkipAnFsync,
+            Self::LeaseByAClockThatStops,
+        ]);
+        all
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Replica(plant) => plant.name(),
+            Self::AbandonedPrepare => "abandoned-prepare",
+            Self::PromoteTheShorterLog => "promote-the-shorter-log",
+            Self::LawNotAsked => "law-not-asked",
+            Self::SkipAnFsync => "skip-an-fsync",
+            Self::LeaseByAClockThatStops => "lease-by-a-clock-that-stops-in-suspend",
+        }
+    }
+
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|plant| plant.name() == name)
+    }
+}
