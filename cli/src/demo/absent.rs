@@ -12,7 +12,7 @@ const ABSENT: [(&str, &str); 13] = [
     ),
     (
         "replication",
-        "each shard has one copy, on one node: a lost disk is lost data",
+        "each shard has one copy, on one node: a lost disk is lost data; the protocol exists in simulation only",
     ),
     (
         "failover and moves",
@@ -20,7 +20,7 @@ const ABSENT: [(&str, &str); 13] = [
     ),
     (
         "residency law",
-        "countries map to jurisdictions and cells to regions; there is no policy, no matrix, no approval",
+        "a law can be written, checked and compiled, but nothing enforces it and nobody approves it yet",
     ),
     (
         "decision ledger",

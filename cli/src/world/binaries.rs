@@ -1,5 +1,6 @@
 //! The server binaries: built by cargo where they are missing or old, then copied into the world.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ impl Binaries {
     /// # Errors
     /// Fails with cargo's own message when the build does.
     pub async fn install(self, layout: &Layout, printer: &Printer) -> Result<()> {
-        let target = profile_folder()?;
+        let target = self.folder()?;
         if self == Self::AsTheyAre || !source_tree().join("Cargo.toml").exists() {
             return copy(&target, layout);
         }
@@ -49,6 +50,15 @@ impl Binaries {
         copied
     }
 
+    /// Where the servers are built. Planted faults do not compile in a release build: theirs is the dev profile's.
+    fn folder(self) -> Result<PathBuf> {
+        let own = profile_folder()?;
+        match self {
+            Self::Failpoints => Ok(own.with_file_name("debug")),
+            Self::Normal | Self::AsTheyAre => Ok(own),
+        }
+    }
+
     async fn build(self, target: &Path, printer: &Printer) -> Result<()> {
         printer
             .progress("building controld, celld and routerd (about ten minutes when nothing is built yet)");
@@ -58,6 +68,12 @@ impl Binaries {
             .arg("build")
             .arg("--workspace")
             .kill_on_drop(true);
+        for name in std::env::vars_os()
+            .map(|(name, _)| name)
+            .filter(|name| is_of_this_package(name))
+        {
+            cargo.env_remove(name);
+        }
         for name in SERVERS {
             cargo.args(["--bin", name]);
         }
@@ -81,6 +97,15 @@ impl Binaries {
             bail!("cargo could not build the servers: see its message above")
         }
     }
+}
+
+/// What `cargo run` tells a program of its own package. Build scripts (ring's) take a change of it for a reason to
+/// build everything above them anew.
+fn is_of_this_package(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 fn copy(target: &Path, layout: &Layout) -> Result<()> {
@@ -178,6 +203,21 @@ mod tests {
         drop(aside);
         assert_eq!(fs::read_to_string(&celld).expect("back"), "without");
         assert!(!dir.path().join("routerd").exists(), "there was none before");
+    }
+
+    #[test]
+    fn the_inner_build_is_told_nothing_of_this_package_and_everything_else() {
+        let kept = |name: &str| !is_of_this_package(OsStr::new(name));
+        assert!(
+            ["CARGO_HOME", "CARGO_INCREMENTAL", "CARGO_TARGET_DIR", "PATH"]
+                .into_iter()
+                .all(kept)
+        );
+        assert!(
+            !["CARGO_PKG_VERSION", "CARGO_MANIFEST_DIR", "CARGO_CRATE_NAME"]
+                .into_iter()
+                .any(kept)
+        );
     }
 
     #[test]
