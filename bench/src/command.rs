@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use platform_report::{Document, Verdict};
 
 use crate::output::{self, Format};
-use crate::{commit, route};
+use crate::{commit, law, replica, route};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,6 +15,8 @@ Examples:
   bench commit --quick -o json     the same in about 10 s, for CI: more noise, same goals
   bench commit --dir /mnt/disk     with the data on another disk
   bench route                      look-ups in the routing table, about 15 s
+  bench replica                    the replication protocol as a pure machine, about 10 s
+  bench law                        a law of 40 jurisdictions and 60 regions, about 5 s
   bench all --save                 every suite, and keep the results in bench/results
 
 Exit code: 0 every goal met, 3 a goal missed, 1 the run failed, 2 usage.";
@@ -42,6 +44,10 @@ enum Suite {
     Commit(Disk),
     /// Look-ups in the routing table at 12,800 shards, from 10 cells to 1,000
     Route,
+    /// What one replicated entry costs in the pure protocol
+    Replica,
+    /// The law: how long its matrix takes to build, how large it is, what one question costs
+    Law,
     /// Every suite, as one document
     All(Disk),
 }
@@ -61,7 +67,14 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
     let documents = match &cli.suite {
         Suite::Commit(disk) => vec![run_commit(cli, disk)?],
         Suite::Route => vec![run_route(cli)?],
-        Suite::All(disk) => vec![run_commit(cli, disk)?, run_route(cli)?],
+        Suite::Replica => vec![run_replica(cli)?],
+        Suite::Law => vec![run_law(cli)?],
+        Suite::All(disk) => vec![
+            run_commit(cli, disk)?,
+            run_route(cli)?,
+            run_replica(cli)?,
+            run_law(cli)?,
+        ],
     };
     if cli.save {
         for document in &documents {
@@ -102,6 +115,28 @@ fn run_route(cli: &Cli) -> Result<Document> {
     };
     let mut document = route::run(&plan)?;
     document.command = command_line("route", cli.quick);
+    Ok(document)
+}
+
+fn run_replica(cli: &Cli) -> Result<Document> {
+    let plan = if cli.quick {
+        replica::Plan::quick()
+    } else {
+        replica::Plan::full()
+    };
+    let mut document = replica::run(plan)?;
+    document.command = command_line("replica", cli.quick);
+    Ok(document)
+}
+
+fn run_law(cli: &Cli) -> Result<Document> {
+    let plan = if cli.quick {
+        law::Plan::quick()
+    } else {
+        law::Plan::full()
+    };
+    let mut document = law::run(plan)?;
+    document.command = command_line("law", cli.quick);
     Ok(document)
 }
 

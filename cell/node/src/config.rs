@@ -265,7 +265,8 @@ mod tests {
     #[test]
     fn what_is_missing_or_cannot_be_is_named() {
         assert!(good().check().is_ok());
-        let broken: [(fn(&mut Config), &str); 7] = [
+        type Row = (fn(&mut Config), &'static str);
+        let broken: [Row; 7] = [
             (|c| c.world = "x".into(), "`world`"),
             (|c| c.node = "eu-central-1".into(), "`node`"),
             (|c| c.region = String::new(), "`region`"),

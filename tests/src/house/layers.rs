@@ -185,6 +185,8 @@ pub const LAYERS: &[Layer] = &[
             "cell-layers",
             "cell-shard",
             "cell-store",
+            "chaos-sim",
+            "control-plane-residency",
             "platform-model",
             "platform-report",
             "platform-runtime",

@@ -165,10 +165,11 @@ impl Directory for Claims {
         claim_id: Uuid,
     ) -> Result<(), Problem> {
         let attempt = || async {
-            Ok(match self.place(authority, digest)? {
+            match self.place(authority, digest)? {
                 Place::Here(shard) => rows::release(&shard, digest, claim_id).await?,
                 Place::There(target) => self.client.release(&target, &digest.0, claim_id).await?,
-            })
+            }
+            Ok(())
         };
         self.tried(attempt).await
     }

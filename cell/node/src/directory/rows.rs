@@ -53,7 +53,7 @@ pub(super) async fn release(shard: &Shard, digest: ClaimDigest, claim_id: Uuid) 
             _ => Ok(()),
         }
     };
-    Ok(shard.write(&request(), remove).await?.value)
+    shard.write(&request(), remove).await.map(|_| ())
 }
 
 /// Who holds the value.
