@@ -47,6 +47,7 @@ pub(super) fn open(dir: &Path, options: EmbeddedOptions) -> Result<Embedded, Ope
         requests: receiver,
         shared: Arc::clone(&shared),
         mode: persist_mode(&options),
+        usual: 1,
         #[cfg(test)]
         stall: Arc::clone(&options.stall),
     };

@@ -21,6 +21,10 @@ use crate::{CommitError, Fence, Limits, WriteBatch};
 /// with no end if what it waits for has failed.
 const SEALED_MEMTABLES_MAX: usize = 3;
 const LEVEL_0_RUNS_MAX: usize = 26;
+/// How long a group that is smaller than the last ones waits for those who wrote then: on a fast disk an fsync ends
+/// before they have prepared their next batch, and each would pay for one of its own. A lone writer never waits.
+const LINGER_MAX: Duration = Duration::from_micros(250);
+const LINGER_LOOK: Duration = Duration::from_micros(40);
 /// How often the writer looks whether there is room again.
 const ROOM_LOOK: Duration = Duration::from_millis(5);
 
@@ -58,6 +62,8 @@ pub(super) struct Writer {
     pub requests: mpsc::Receiver<Request>,
     pub shared: Arc<Shared>,
     pub mode: PersistMode,
+    /// Commits of the groups lately; falls by one with each smaller group.
+    pub usual: usize,
     /// The planted stall of the tests.
     #[cfg(test)]
     pub stall: Arc<std::sync::atomic::AtomicBool>,
@@ -71,6 +77,7 @@ impl Writer {
         while let Some(first) = self.requests.blocking_recv() {
             metrics::gauge!("cell_store_queue_commits").set((self.requests.len() + 1) as f64);
             self.gather(first, &mut waiting, &mut closers);
+            self.linger(&mut waiting, &mut closers);
             if waiting.is_empty() {
                 continue;
             }
@@ -102,6 +109,18 @@ impl Writer {
             let full = waiting.len() >= GROUP_COMMITS_MAX || bytes >= GROUP_BYTES_MAX;
             next = if full { None } else { self.requests.try_recv().ok() };
         }
+    }
+
+    /// Waits a moment for as many as wrote lately.
+    fn linger(&mut self, waiting: &mut Vec<Request>, closers: &mut Vec<oneshot::Sender<()>>) {
+        let until = now() + LINGER_MAX;
+        while waiting.len() < self.usual && closers.is_empty() && now() < until {
+            std::thread::sleep(LINGER_LOOK);
+            if let Ok(request) = self.requests.try_recv() {
+                self.gather(request, waiting, closers);
+            }
+        }
+        self.usual = waiting.len().max(self.usual.saturating_sub(1));
     }
 
     fn serve(&mut self, waiting: &mut Vec<Request>) {
