@@ -13,7 +13,7 @@ use cell_store::embedded::Embedded;
 use platform_model::Generation;
 use platform_runtime::telemetry::MetricsHandle;
 use platform_wire::follow::Followed;
-use platform_wire::heads;
+use platform_wire::heads::{self, Heads};
 
 use crate::hosted::Hosted;
 
@@ -30,8 +30,15 @@ pub fn routes(health: Health) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(rendered))
+        .with_state(health.clone())
+        .merge(witness(health.followed.heads))
+}
+
+/// The node as a witness of the ledger.
+fn witness(heads: Heads) -> Router {
+    Router::new()
         .route(heads::PATH, get(ledger_heads))
-        .with_state(health)
+        .with_state(heads)
 }
 
 /// Well unless the store has failed for good: only a restart helps then.
@@ -64,13 +71,12 @@ async fn readyz(State(health): State<Health>) -> (StatusCode, String) {
     }
 }
 
-/// The node as a witness of the ledger.
-async fn ledger_heads(State(health): State<Health>, request: Request) -> Response {
+async fn ledger_heads(State(heads): State<Heads>, request: Request) -> Response {
     if !heads::may_read(request.extensions().get()) {
         return (StatusCode::FORBIDDEN, "takes the certificate of an operator\n").into_response();
     }
     let json = [(CONTENT_TYPE, "application/json")];
-    (json, health.followed.heads.json()).into_response()
+    (json, heads.json()).into_response()
 }
 
 async fn rendered(State(health): State<Health>) -> String {
@@ -87,4 +93,48 @@ fn store_meters(store: &Embedded) {
     metrics::gauge!("celld_store_fsyncs").set(stats.fsyncs as f64);
     metrics::gauge!("celld_store_fsync_seconds").set(stats.fsync_time.as_secs_f64());
     metrics::gauge!("celld_store_commits").set(stats.commits as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http_body_util::BodyExt;
+    use platform_model::WorldId;
+    use platform_runtime::PeerIdentity;
+    use platform_wire::ledger::LedgerHead;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn ask(heads: &Heads, peer: Option<&str>) -> (StatusCode, String) {
+        let mut request = Request::get(heads::PATH).body(Body::empty()).expect("a request");
+        if let Some(kind) = peer {
+            let id = format!("spiffe://{}/region/eu-central/{kind}", "a".repeat(16));
+            let id = PeerIdentity(id.parse().expect("an id"));
+            request.extensions_mut().insert(id);
+        }
+        let response = witness(heads.clone()).oneshot(request).await.expect("answers");
+        let status = response.status();
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    #[tokio::test]
+    async fn operators_read_what_the_node_has_seen_of_the_ledger() {
+        let heads = Heads::in_memory(&WorldId::new(&"a".repeat(64)).expect("an id"));
+        heads.take(
+            LedgerHead {
+                sequence: 7,
+                hash: [1; 32],
+            },
+            5,
+        );
+        let (status, body) = ask(&heads, Some("operator/viewer/o1")).await;
+        assert_eq!((status, body), (StatusCode::OK, heads.json()));
+        for peer in [None, Some("router/r1"), Some("cell/eu-central-1/node/1")] {
+            let (status, body) = ask(&heads, peer).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{peer:?}");
+            assert!(!body.contains("sequence"), "{body}");
+        }
+    }
 }

@@ -54,7 +54,7 @@ mod sound {
         }
         /// How long the store is kept from a group that was answered already, so that a kill finds it unwritten.
         pub(crate) fn write_delay(&self) -> std::time::Duration {
-            std::time::Duration::from_millis(if cfg!(feature = "failpoints") { 300 } else { 0 })
+            std::time::Duration::from_millis(if cfg!(feature = "failpoints") { 150 } else { 0 })
         }
         pub(crate) fn dirty(&self, _key: &Bytes) -> Option<Option<Bytes>> {
             None

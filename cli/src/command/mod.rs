@@ -1,5 +1,6 @@
 //! Every command of `cellctl`: what it takes and what it does, one file each.
 
+mod audit;
 mod cell;
 mod completions;
 mod demo;
@@ -45,6 +46,8 @@ enum Command {
     Shard(shard::Shard),
     #[command(subcommand)]
     Member(member::Member),
+    #[command(subcommand)]
+    Audit(audit::Audit),
     Completions(completions::Completions),
 }
 
@@ -58,6 +61,7 @@ impl Cli {
             Command::Cell(command) => Some(command.folder()),
             Command::Shard(command) => Some(command.folder()),
             Command::Member(command) => Some(command.folder()),
+            Command::Audit(command) => Some(command.folder()),
         };
         folder.map(WorldFolder::flag).unwrap_or_default()
     }
@@ -131,6 +135,7 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
         Command::Cell(command) => command.run(printer).await,
         Command::Shard(command) => command.run(printer).await,
         Command::Member(command) => command.run(printer).await,
+        Command::Audit(command) => command.run(printer).await,
         Command::Completions(command) => Ok(command.run(printer)),
     }
 }

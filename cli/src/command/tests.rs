@@ -65,6 +65,8 @@ fn what_cannot_be_is_a_usage_error() {
         "cellctl member add 0 127.0.0.1:1",
         "cellctl dev up --port 0",
         "cellctl world status -o xml",
+        "cellctl audit show 0",
+        "cellctl audit list --last many",
     ] {
         let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}");

@@ -10,6 +10,7 @@ pub mod door;
 pub mod down;
 pub mod folder;
 pub mod layout;
+pub mod ledgers;
 pub mod make;
 pub mod operator;
 pub mod ports;

@@ -124,7 +124,9 @@ fn told(detail: &str) -> String {
     match serde_json::from_str(detail) {
         Ok(serde_json::Value::Object(fields)) => {
             let fields = fields.iter();
-            let mut told: Vec<String> = fields.map(|(name, value)| format!("{name} {}", plain(value))).collect();
+            let mut told: Vec<String> = fields
+                .map(|(name, value)| format!("{name} {}", plain(value)))
+                .collect();
             told.sort();
             told.join(", ")
         }

@@ -14,6 +14,7 @@ pub mod encoding;
 pub mod entry;
 pub mod ocsf;
 pub mod segment;
+pub mod time;
 pub mod verify;
 
 pub use chain::{Chain, Head, OpenSegment, Sealed};

@@ -9,10 +9,11 @@ use platform_model::RoutingTable;
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
 use platform_runtime::serve::{self, ServeError};
-use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind, TlsError};
+use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeId, SpiffeKind, TlsError};
 use platform_runtime::{TaskGroup, addresses, telemetry};
+use tokio::net::TcpListener;
 
-use crate::config::Settings;
+use crate::config::{Config, Settings};
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
 use crate::ledger::{Keeper, LedgerStore};
@@ -78,15 +79,7 @@ impl Controller {
         identity.watch(RELOAD_EVERY, clock.clone(), tasks);
         telemetry::metrics().keep_up(clock.clone(), tasks);
         let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
-        let bound = listener
-            .local_addr()
-            .map(|a| a.to_string())
-            .unwrap_or_else(|_| config.listen.clone());
-        let address = if config.advertise.is_empty() {
-            bound
-        } else {
-            config.advertise.clone()
-        };
+        let address = advertised(config, &listener);
         let ledger = open_ledger(&settings).await?;
         let recorder = Arc::new(ledger.clone());
         let raft = RaftNode::start(settings.raft(), recorder, identity.clone(), clock.clone(), tasks).await?;
@@ -110,13 +103,7 @@ impl Controller {
             id,
         };
         keeper.start(tasks);
-        let sender = siem::Sender {
-            world: settings.world.clone(),
-            controller: name.clone(),
-        };
-        siem::start(&config.siem, &config.data_dir, &ledger, &sender, &clock, tasks)?;
-        let security = config.data_dir.join(SECURITY_LOG);
-        let security = SecurityLog::start(security, clock.clone(), tasks);
+        let security = record(&settings, &name, &ledger, &clock, tasks)?;
         let beats = Arc::new(Heartbeats::new(clock));
         let world = settings.world.clone();
         let parts = Parts {
@@ -180,6 +167,37 @@ async fn open_ledger(settings: &Settings) -> Result<LedgerStore, StartError> {
     let opened = tokio::task::spawn_blocking(move || LedgerStore::open(&into, &world, archive)).await;
     let opened = opened.expect("opening the ledger does not panic, and nothing cancels it");
     opened.map_err(|source| StartError::Ledger { dir, source })
+}
+
+/// Where others reach the controller: as the settings say, else what was bound.
+fn advertised(config: &Config, listener: &TcpListener) -> String {
+    if config.advertise.is_empty() {
+        let bound = listener.local_addr().map(|address| address.to_string());
+        bound.unwrap_or_else(|_| config.listen.clone())
+    } else {
+        config.advertise.clone()
+    }
+}
+
+/// Starts what carries decisions to the SIEM, and the log of callers refused for who they are.
+fn record(
+    settings: &Settings,
+    name: &SpiffeId,
+    ledger: &LedgerStore,
+    clock: &Clock,
+    tasks: &TaskGroup,
+) -> Result<SecurityLog, StartError> {
+    let config = &settings.config;
+    let sender = siem::Sender {
+        world: settings.world.clone(),
+        controller: name.clone(),
+    };
+    siem::start(&config.siem, &config.data_dir, ledger, &sender, clock, tasks)?;
+    Ok(SecurityLog::start(
+        config.data_dir.join(SECURITY_LOG),
+        clock.clone(),
+        tasks,
+    ))
 }
 
 /// Everything that the one listener serves.

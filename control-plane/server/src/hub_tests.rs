@@ -131,3 +131,41 @@ async fn a_watch_ends_with_the_controller() {
     ended.cancel();
     assert!(watch.next().await.is_none());
 }
+
+#[tokio::test]
+async fn every_frame_says_where_the_ledger_ends_also_when_the_table_stays() {
+    let mut state = made();
+    let hub = hub(&state);
+    let mut watch = pin!(hub.watch(Generation(0)).expect("a seat"));
+    let told = |frame: Option<Result<pb::WatchFrame, Status>>| {
+        let frame = frame.expect("a frame").expect("a frame");
+        frame.ledger.map(|head| (head.sequence, head.hash))
+    };
+    let end = |state: &State| {
+        let head = state.ledger.head();
+        Some((head.sequence, head.hash.as_bytes().to_vec()))
+    };
+    assert_eq!(told(watch.next().await), end(&state), "a snapshot");
+    grow(&mut state, 1);
+    hub.publish(&state);
+    assert_eq!(told(watch.next().await), end(&state), "a delta");
+    let author = Author::Operator {
+        role: Role::Sre,
+        id: "o".into(),
+    };
+    let again = Command::CreateCell(CellSpec {
+        id: "eu-central-1".parse().expect("a cell"),
+        region: "eu-central".parse().expect("a region"),
+    });
+    let before = state.table_generation;
+    assert!(
+        apply(&mut state, &Envelope::new(author, 1, "", again))
+            .outcome
+            .refusal()
+            .is_some()
+    );
+    assert_eq!(state.table_generation, before);
+    hub.publish(&state);
+    hub.attest(true);
+    assert_eq!(told(watch.next().await), end(&state), "that all is current");
+}

@@ -184,7 +184,15 @@ pub fn done(outcome: Outcome) -> Result<Done, Refusal> {
             sequence: 0,
             generation,
         }),
-        Outcome::Refused { refusal, .. } => Err(refuse::rule(&refusal)),
+        Outcome::Refused { sequence, refusal } => Err(on_record(refuse::rule(&refusal), sequence)),
+    }
+}
+
+/// A refusal without advice of its own names the entry that stands for it.
+fn on_record(refusal: Refusal, sequence: u64) -> Refusal {
+    match refusal.hint.as_str() {
+        "" => refusal.hint(format!("cellctl audit show {sequence}")),
+        _ => refusal,
     }
 }
 

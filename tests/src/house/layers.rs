@@ -172,6 +172,7 @@ pub const LAYERS: &[Layer] = &[
         "cellctl",
         8,
         &[
+            "control-plane-ledger",
             "platform-model",
             "platform-report",
             "platform-runtime",

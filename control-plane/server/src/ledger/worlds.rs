@@ -78,7 +78,7 @@ async fn verified(world: &World, id: u64) -> Verified {
         sequence: head.sequence,
         hash: digest(head.hash),
     };
-    let sealed: Vec<_> = overview.sealed.iter().map(|sealed| control_plane_ledger::Sealed {
+    let sealed = overview.sealed.iter().map(|sealed| control_plane_ledger::Sealed {
         first: sealed.first,
         last: sealed.last,
         previous: digest(sealed.previous),

@@ -37,7 +37,8 @@ pub enum SinkError {
     Refused { what: String },
 }
 
-/// One of them.
+/// One of them. A process has three at most, so their size does not matter.
+#[expect(clippy::large_enum_variant, reason = "a handful live as long as the process")]
 pub enum Sink {
     File(FileSink),
     Syslog(SyslogSink),

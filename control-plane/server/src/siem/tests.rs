@@ -239,8 +239,10 @@ async fn syslog_sends_again_what_a_broken_connection_may_have_lost() {
     let mut ledger = Ledger::new();
     let dir = ledger.dir.path().to_owned();
     let receiving = Receiving::new(&dir).await;
-    let mut siem = Siem::default();
-    siem.syslog = receiving.receiver(&dir);
+    let siem = Siem {
+        syslog: receiving.receiver(&dir),
+        ..Siem::default()
+    };
     ledger.decide(700);
     ledger.start(&siem);
     let got: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -286,10 +288,12 @@ async fn nothing_goes_to_a_receiver_that_is_not_the_one() {
     let mut ledger = Ledger::new();
     let dir = ledger.dir.path().to_owned();
     let receiving = Receiving::new(&dir).await;
-    let mut siem = Siem::default();
-    siem.syslog = Receiver {
-        server_name: "other.test".into(),
-        ..receiving.receiver(&dir)
+    let siem = Siem {
+        syslog: Receiver {
+            server_name: "other.test".into(),
+            ..receiving.receiver(&dir)
+        },
+        ..Siem::default()
     };
     ledger.decide(1);
     ledger.start(&siem);
@@ -346,8 +350,10 @@ async fn otlp_counts_as_delivered_what_the_collector_took() {
     let mut ledger = Ledger::new();
     let dir = ledger.dir.path().to_owned();
     let receiving = Receiving::new(&dir).await;
-    let mut siem = Siem::default();
-    siem.otlp = receiving.receiver(&dir);
+    let siem = Siem {
+        otlp: receiving.receiver(&dir),
+        ..Siem::default()
+    };
     ledger.decide(3);
     ledger.start(&siem);
     let rejected = r#"{"partialSuccess":{"rejectedLogRecords":"1"}}"#;

@@ -183,13 +183,9 @@ impl Matrix {
         let bits = index
             .and_then(|index| self.envelopes.get(usize::from(index.0)).copied())
             .unwrap_or(0);
-        let inside = move |(index, _): &(usize, &RegionId)| bits & (1 << index) != 0;
-        self.regions
-            .all()
-            .iter()
-            .enumerate()
-            .filter(inside)
-            .map(|(_, region)| region)
+        let rest = std::iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)));
+        let indexes = rest.take_while(|bits| *bits != 0).map(u128::trailing_zeros);
+        indexes.map(|index| &self.regions.all()[index as usize])
     }
 
     fn cross(

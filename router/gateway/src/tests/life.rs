@@ -215,3 +215,47 @@ async fn a_new_table_is_taken_into_use_and_a_node_that_stays_keeps_its_connectio
     );
     assert!(tasks.shutdown(Duration::from_secs(5)).await);
 }
+
+#[tokio::test]
+async fn operators_read_what_the_router_has_seen_of_the_ledger_and_processes_do_not() {
+    use platform_model::Role;
+    use platform_runtime::tls::{SpiffeId, SpiffeKind};
+    use platform_wire::heads::{self, FetchError, Heads};
+    use platform_wire::ledger::LedgerHead;
+
+    use crate::Config;
+
+    let head = LedgerHead {
+        sequence: 7,
+        hash: [1; 32],
+    };
+    // As a watch before this start has left it.
+    let seen_before = |config: &mut Config| {
+        let world = config.world.parse().expect("an id");
+        Heads::open(&config.data_dir.join("ledger-heads"), &world).take(head, 5);
+    };
+    let world = World::with(seen_before).await;
+    assert_eq!(inside(&world, heads::PATH).await.0, 403, "a node");
+    let address = world.running().internal.to_string();
+    let trust_domain = world.table.world.trust_domain().to_owned();
+    for role in [Role::Viewer, Role::Sre, Role::Compliance] {
+        let name = "o1".to_owned();
+        let id = SpiffeId {
+            trust_domain: trust_domain.clone(),
+            region: "eu-central".parse().expect("a region"),
+            kind: SpiffeKind::Operator { role, name },
+        };
+        let dir = world.dir.path().join(format!("operator-{role}"));
+        world.issue(&id, &dir);
+        let operator = Identity::load(&dir, &world.table.world).expect("loads");
+        let seen = heads::fetch(&address, &operator, Expect::Router)
+            .await
+            .expect("answered");
+        assert_eq!(seen.iter().map(|seen| seen.head).collect::<Vec<_>>(), [head]);
+        let elsewhere = heads::fetch(&address, &operator, Expect::AnyNode).await;
+        assert!(
+            matches!(elsewhere, Err(FetchError::Connect(_))),
+            "whoever answers must be the one"
+        );
+    }
+}

@@ -118,6 +118,11 @@ impl World {
         self.router = Some(start(&self.config, Clock::system()).await.expect("starts"));
     }
 
+    /// A certificate for anyone of this world.
+    pub fn issue(&self, id: &SpiffeId, into: &std::path::Path) {
+        self.authority.issue(id, &[], 1, into).expect("issued");
+    }
+
     pub fn running(&self) -> &Running {
         self.router.as_ref().expect("runs")
     }

@@ -1,0 +1,44 @@
+//! `audit`: what was decided and refused, and the proof that nothing of it was changed.
+
+mod entry;
+mod export;
+mod list;
+mod show;
+mod verify;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::command::WorldFolder;
+use crate::exit::Ended;
+use crate::printer::Printer;
+
+/// The ledger of decisions: list, show, verify, export.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Example: cellctl audit verify")]
+pub enum Audit {
+    List(list::List),
+    Show(show::Show),
+    Verify(verify::Verify),
+    Export(export::Export),
+}
+
+impl Audit {
+    pub fn folder(&self) -> &WorldFolder {
+        match self {
+            Self::List(command) => &command.world,
+            Self::Show(command) => &command.world,
+            Self::Verify(command) => &command.world,
+            Self::Export(command) => &command.world,
+        }
+    }
+
+    pub async fn run(&self, printer: &Printer) -> Result<Ended> {
+        match self {
+            Self::List(command) => command.run(printer).await,
+            Self::Show(command) => command.run(printer).await,
+            Self::Verify(command) => command.run(printer).await,
+            Self::Export(command) => command.run(printer).await,
+        }
+    }
+}
