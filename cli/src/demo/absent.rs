@@ -5,7 +5,7 @@ use serde_json::json;
 use super::story::{Row, Story};
 
 /// Name and what is missing with it.
-const ABSENT: [(&str, &str); 13] = [
+const ABSENT: [(&str, &str); 12] = [
     (
         "events between roots",
         "nothing travels from one root to another; the change log has no reader",
@@ -21,10 +21,6 @@ const ABSENT: [(&str, &str); 13] = [
     (
         "residency law",
         "a law can be written, checked and compiled, but nothing enforces it and nobody approves it yet",
-    ),
-    (
-        "decision ledger",
-        "decisions have a number and a reason, but no hash chain, witnesses or audit commands",
     ),
     ("community", "domain"),
     ("commerce", "domain"),
