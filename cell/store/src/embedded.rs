@@ -181,6 +181,19 @@ impl Embedded {
     }
 }
 
+impl Embedded {
+    /// The newest version, after the one that was published has expired.
+    async fn renewed(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+        let (done, refreshed) = oneshot::channel();
+        let requests = self.requests.as_ref().expect("only drop takes it");
+        if requests.send(Request::Refresh { done }).await.is_ok() {
+            // Dropped, not sent: either way it is over.
+            drop(refreshed.await);
+        }
+        Ok(Arc::<EmbeddedSnapshot>::clone(&self.shared.published.read()))
+    }
+}
+
 impl Drop for Embedded {
     fn drop(&mut self) {
         drop(self.requests.take());
@@ -273,7 +286,11 @@ impl Store for Embedded {
                 reason: self.shared.stop_reason.lock().clone(),
             });
         }
-        Ok(Arc::<EmbeddedSnapshot>::clone(&self.shared.published.read()))
+        let published = Arc::<EmbeddedSnapshot>::clone(&self.shared.published.read());
+        if published.is_expired() {
+            return self.renewed().await;
+        }
+        Ok(published)
     }
 
     async fn commit(&self, batch: WriteBatch, fences: Vec<Fence>) -> Result<(), CommitError> {

@@ -13,14 +13,6 @@ pub const LONG_FILES: &[(&str, &str)] = &[
         "control-plane/server/src/controller_tests.rs",
         "controllers of one world, one after the other",
     ),
-    (
-        "control-plane/server/src/ledger/tests.rs",
-        "the ledger of one world, one after the other",
-    ),
-    (
-        "control-plane/server/src/siem/tests.rs",
-        "three receivers that fail in the same ways",
-    ),
 ];
 
 /// A text file of the repository.

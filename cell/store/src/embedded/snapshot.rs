@@ -1,5 +1,12 @@
 //! Reads of one durable version. They block for as long as a table block takes to read: measured against a hop to a
 //! blocking thread, that is the lesser cost while the working set is in memory.
+//!
+//! fjall may drop what a version needs while flushes pass under it, and panics when that version is read then
+//! (`should always find a SuperVersion`, lsm-tree 3.1.10). Here such a version has expired: whoever reads opens
+//! another, and the store gives out no expired one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,6 +19,7 @@ use crate::{Key, KeyRange, Limits, Page, Snapshot, SnapshotError, Value};
 pub(super) struct EmbeddedSnapshot {
     version: fjall::Snapshot,
     data: Keyspace,
+    expired: AtomicBool,
 }
 
 impl std::fmt::Debug for EmbeddedSnapshot {
@@ -24,7 +32,39 @@ impl std::fmt::Debug for EmbeddedSnapshot {
 
 impl EmbeddedSnapshot {
     pub fn new(version: fjall::Snapshot, data: Keyspace) -> Self {
-        Self { version, data }
+        let expired = AtomicBool::new(false);
+        Self {
+            version,
+            data,
+            expired,
+        }
+    }
+
+    /// Whether a read found that the version is gone.
+    pub fn is_expired(&self) -> bool {
+        self.expired.load(Ordering::Relaxed)
+    }
+
+    /// Looks whether the version can still be read.
+    pub fn probe(&self) -> bool {
+        let probed = self.guarded(|| self.read(super::POSITION_KEY).map(drop).map_err(damaged));
+        probed != Err(SnapshotError::Expired)
+    }
+
+    #[cfg(test)]
+    pub fn expire(&self) {
+        self.expired.store(true, Ordering::Relaxed);
+    }
+
+    fn guarded<T>(&self, read: impl FnOnce() -> Result<T, SnapshotError>) -> Result<T, SnapshotError> {
+        if self.is_expired() {
+            return Err(SnapshotError::Expired);
+        }
+        catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+            metrics::counter!("cell_store_snapshots_expired_total").increment(1);
+            self.expired.store(true, Ordering::Relaxed);
+            Err(SnapshotError::Expired)
+        })
     }
 
     /// The value of any key, the engine's own too.
@@ -70,12 +110,12 @@ impl EmbeddedSnapshot {
 #[async_trait]
 impl Snapshot for EmbeddedSnapshot {
     async fn get(&self, key: &[u8]) -> Result<Option<Value>, SnapshotError> {
-        self.get_one(key)
+        self.guarded(|| self.get_one(key))
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, SnapshotError> {
         Limits::PORTABLE.check_get_many(keys)?;
-        keys.iter().map(|key| self.get_one(key)).collect()
+        self.guarded(|| keys.iter().map(|key| self.get_one(key)).collect())
     }
 
     async fn scan(&self, range: &KeyRange, limit: usize, reverse: bool) -> Result<Page, SnapshotError> {
@@ -83,12 +123,14 @@ impl Snapshot for EmbeddedSnapshot {
         if range.is_empty() {
             return Ok(Page::default());
         }
-        let rows = self.version.range::<&[u8], _>(&self.data, range.bounds());
-        if reverse {
-            fill(rows.rev().map(row), limit, &Limits::PORTABLE)
-        } else {
-            fill(rows.map(row), limit, &Limits::PORTABLE)
-        }
+        self.guarded(|| {
+            let rows = self.version.range::<&[u8], _>(&self.data, range.bounds());
+            if reverse {
+                fill(rows.rev().map(row), limit, &Limits::PORTABLE)
+            } else {
+                fill(rows.map(row), limit, &Limits::PORTABLE)
+            }
+        })
     }
 }
 

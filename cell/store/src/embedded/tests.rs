@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::{Embedded, EmbeddedOptions, OpenError};
 use crate::conformance::{self, Outcome};
-use crate::{CommitError, Fence, Store, WriteBatch};
+use crate::{CommitError, Fence, KeyRange, SnapshotError, Store, WriteBatch};
 use factory::EmbeddedFactory;
 
 fn open(dir: &Path) -> Result<Arc<Embedded>, OpenError> {
@@ -160,4 +160,48 @@ async fn a_failed_write_stops_the_engine_until_it_is_opened_again() {
             .is_some()
     );
     again.commit(batch(&[("later", "x")]), Vec::new()).await.unwrap();
+}
+
+/// The engine's own version of an empty tree must be older than the first snapshot of it.
+#[tokio::test]
+async fn a_store_without_a_commit_opens_again_and_reads() {
+    let dir = tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap();
+    for _ in 0..40 {
+        let engine = open(dir.path()).unwrap();
+        for _ in 0..3 {
+            let snapshot = engine.snapshot().await.unwrap();
+            let page = snapshot.scan(&KeyRange::new("a", "z"), 4, false).await.unwrap();
+            assert!(page.rows.is_empty());
+            assert_eq!(snapshot.get(b"a").await.unwrap(), None);
+        }
+        drop(engine);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_version_is_given_out_to_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path()).unwrap();
+    engine.commit(batch(&[("a", "1")]), Vec::new()).await.unwrap();
+    engine.shared.published.read().expire();
+    let held = engine.snapshot().await.unwrap();
+    assert_eq!(held.get(b"a").await.unwrap().as_deref(), Some(b"1".as_slice()));
+    engine.shared.published.read().expire();
+    assert_eq!(held.get(b"a").await, Err(SnapshotError::Expired));
+    engine
+        .commit(batch(&[("b", "2")]), vec![Fence::equals("a", "1")])
+        .await
+        .unwrap();
+    assert!(
+        engine
+            .snapshot()
+            .await
+            .unwrap()
+            .get(b"b")
+            .await
+            .unwrap()
+            .is_some()
+    );
 }

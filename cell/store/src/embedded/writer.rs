@@ -40,6 +40,8 @@ pub(super) enum Request {
         answer: Answer,
         since: Instant,
     },
+    /// Publish the newest version anew: the one that is published has expired. `done` is dropped then.
+    Refresh { done: oneshot::Sender<()> },
     /// End in order; `done` is dropped when all is closed.
     Close { done: oneshot::Sender<()> },
 }
@@ -97,6 +99,10 @@ impl Writer {
         let mut next = Some(first);
         while let Some(request) = next {
             match request {
+                Request::Refresh { done } => {
+                    self.refresh();
+                    drop(done);
+                }
                 Request::Close { done } => {
                     self.requests.close();
                     closers.push(done);
@@ -108,6 +114,16 @@ impl Writer {
             }
             let full = waiting.len() >= GROUP_COMMITS_MAX || bytes >= GROUP_BYTES_MAX;
             next = if full { None } else { self.requests.try_recv().ok() };
+        }
+    }
+
+    /// What is published can be read when this returns. Only this thread writes, and a write is in a version once it is
+    /// durable, so the newest version is what the one that expired was.
+    fn refresh(&self) {
+        let published = Arc::clone(&self.shared.published.read());
+        if published.is_expired() || !published.probe() {
+            let newest = EmbeddedSnapshot::new(self.database.snapshot(), self.data.clone());
+            *self.shared.published.write() = Arc::new(newest);
         }
     }
 
@@ -124,6 +140,7 @@ impl Writer {
     }
 
     fn serve(&mut self, waiting: &mut Vec<Request>) {
+        self.refresh();
         let base = Arc::clone(&self.shared.published.read());
         let mut group = Group::new(&base);
         let mut admitted = Vec::with_capacity(waiting.len());

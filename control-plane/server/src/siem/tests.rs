@@ -1,6 +1,7 @@
 //! Each sink on the receiving end: what comes, what is sent again, and what a failing receiver holds up.
 
-use std::net::SocketAddr;
+mod receiving;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,17 +9,12 @@ use std::time::Duration;
 use control_plane_ledger::{Chain, Digest, Entry, Head, Record, Verdict};
 use control_plane_raft::Recorder;
 use parking_lot::Mutex;
-use platform_runtime::tls::authority::Authority;
 use platform_runtime::tls::install_ring;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+
+use receiving::Receiving;
 
 use super::*;
 use crate::testing::eventually;
@@ -166,55 +162,6 @@ async fn a_full_file_holds_events_up_and_loses_none() {
     }
     all.sort_unstable();
     assert_eq!(all, (1..=2_000).collect::<Vec<_>>());
-}
-
-/// A receiver with a certificate of its own, and what the sinks are told of it.
-struct Receiving {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    address: SocketAddr,
-}
-
-impl Receiving {
-    async fn new(dir: &Path) -> Self {
-        let authority = Authority::create(&dir.join("siem-authority")).expect("a root");
-        let id = format!(
-            "spiffe://{}/region/eu-central/router/siem",
-            authority.world().trust_domain()
-        );
-        let id = id.parse().expect("an id");
-        authority
-            .issue(&id, &["siem.test".to_owned()], 1, &dir.join("siem"))
-            .expect("issued");
-        let chain = CertificateDer::pem_file_iter(dir.join("siem/cert.pem")).expect("there");
-        let chain = chain.collect::<Result<_, _>>().expect("certificates");
-        let key = PrivateKeyDer::from_pem_file(dir.join("siem/key.pem")).expect("a key");
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("usable");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("bound");
-        Self {
-            listener,
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            address,
-        }
-    }
-
-    fn receiver(&self, dir: &Path) -> Receiver {
-        Receiver {
-            address: self.address.to_string(),
-            server_name: "siem.test".into(),
-            ca_file: dir.join("siem/ca.pem"),
-            certificate_dir: PathBuf::new(),
-        }
-    }
-
-    async fn accept(&self) -> Option<TlsStream<TcpStream>> {
-        let (stream, _) = self.listener.accept().await.expect("accepts");
-        self.acceptor.accept(stream).await.ok()
-    }
 }
 
 /// Messages of a stream in octet counting, and what is not whole yet.

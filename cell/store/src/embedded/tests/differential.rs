@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::open;
 use crate::embedded::Embedded;
 use crate::memory::Memory;
-use crate::{Fence, KeyRange, Mutation, Snapshot, Store, WriteBatch};
+use crate::{Fence, KeyRange, Mutation, Snapshot, SnapshotError, Store, WriteBatch};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -158,6 +158,11 @@ impl Both {
             self.model.snapshot().await.unwrap(),
         );
         let (engine, model) = self.held.get(held).unwrap_or(&fresh);
+        // A version that was held over flushes may end; one that was just given out may not.
+        let ended = engine.scan(range, limit, reverse).await == Err(SnapshotError::Expired);
+        if ended && held < self.held.len() {
+            return Ok(());
+        }
         prop_assert_eq!(
             engine.scan(range, limit, reverse).await,
             model.scan(range, limit, reverse).await
