@@ -252,6 +252,56 @@ async fn a_controller_with_a_full_disk_acknowledges_nothing_and_the_others_go_on
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_with_a_full_disk_says_no_outcome_and_loses_none_that_it_said() {
+    let mut world = World::alone(1).await;
+    world.stop(1).await;
+    let small = match Small::mount(&world.data_dir(1).join(LEDGER_DIR), 64) {
+        Ok(small) => small,
+        Err(why) => {
+            println!("skipped: {why}");
+            return;
+        }
+    };
+    world.start(1).await;
+    let admin = world.admin(Role::Sre);
+    admin
+        .init_world(&WorldSpec::dev("meridian.test"))
+        .await
+        .expect("made");
+    let raft = world.running[&1].raft().clone();
+    let mut told = 0;
+    let refused = loop {
+        match raft.propose(misplace(told)).await {
+            Ok(Outcome::Refused { sequence, .. }) => told = sequence,
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+        assert!(told < 2_000, "64 KiB hold no 2,000 entries");
+    };
+    assert!(matches!(refused, ProposeError::Stopped { .. }), "{refused}");
+    let why = within("the end", world.running[&1].failed()).await;
+    assert!(why.to_lowercase().contains("space"), "{why}");
+    world.stop(1).await;
+    small.grow(4_096);
+    world.start(1).await;
+    eventually("a leader", async || {
+        world.running[&1].raft().is_leader().then_some(())
+    })
+    .await;
+    let held = eventually("the log applied again", async || {
+        let verified = verified(&world, 1).await;
+        (verified.head.sequence > told).then_some(verified.head.sequence)
+    })
+    .await;
+    assert_eq!(
+        held,
+        told + 1,
+        "what was told, and the one that the log has and nobody was told of"
+    );
+    world.stop(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_read_reads_and_whoever_is_refused_is_noted_and_never_on_record() {
     let world = World::made(1).await;
     for role in [Role::Viewer, Role::Sre, Role::Compliance] {
