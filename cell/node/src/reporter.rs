@@ -50,6 +50,7 @@ impl Reporter {
                 incarnation: self.hosted.start().incarnation,
                 table_generation: self.followed.current().generation,
                 shards_open: u32::try_from(self.hosted.count()).unwrap_or(u32::MAX),
+                copies: Vec::new(),
             };
             if let Err(error) = self.reports.heartbeat(&beat).await {
                 metrics::counter!("celld_heartbeats_lost_total").increment(1);

@@ -29,6 +29,11 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    /// SHA-256 of `bytes` alone, as any other tool computes it: of a text or a file that people compare.
+    pub fn plain(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     pub const fn from_bytes(bytes: [u8; DIGEST_BYTES]) -> Self {
         Self(bytes)
     }

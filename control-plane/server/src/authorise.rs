@@ -27,6 +27,12 @@ pub enum Verb {
     ForwardPropose,
     ForwardHeartbeat,
     ReadLedger,
+    ProposeLaw,
+    ApproveLaw,
+    WithdrawLaw,
+    SetMatrixAgeMax,
+    ReadLaw,
+    Residency,
 }
 
 const EVERYONE: &[Role] = &[
@@ -39,7 +45,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 23] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -57,6 +63,12 @@ impl Verb {
         Self::ForwardPropose,
         Self::ForwardHeartbeat,
         Self::ReadLedger,
+        Self::ProposeLaw,
+        Self::ApproveLaw,
+        Self::WithdrawLaw,
+        Self::SetMatrixAgeMax,
+        Self::ReadLaw,
+        Self::Residency,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -78,6 +90,12 @@ impl Verb {
             Self::ForwardPropose => "forward-propose",
             Self::ForwardHeartbeat => "forward-heartbeat",
             Self::ReadLedger => "read-ledger",
+            Self::ProposeLaw => "propose-law",
+            Self::ApproveLaw => "approve-law",
+            Self::WithdrawLaw => "withdraw-law",
+            Self::SetMatrixAgeMax => "set-matrix-age-max",
+            Self::ReadLaw => "read-law",
+            Self::Residency => "residency",
         }
     }
 
@@ -87,7 +105,14 @@ impl Verb {
             Self::Watch | Self::Status => EVERYONE,
             Self::RegisterNode | Self::PublishTokenKey | Self::Heartbeat => &[Role::Node],
             // Where residents of a country belong is a matter of law.
-            Self::SetCountry => &[Role::Compliance],
+            Self::SetCountry
+            | Self::ProposeLaw
+            | Self::ApproveLaw
+            | Self::WithdrawLaw
+            | Self::SetMatrixAgeMax => &[Role::Compliance],
+            Self::ReadLaw => &[Role::Viewer, Role::Sre, Role::Compliance],
+            // Forwarded to the leader, who hears the nodes.
+            Self::Residency => &[Role::Viewer, Role::Sre, Role::Compliance, Role::Controller],
             Self::InitWorld
             | Self::CreateHome
             | Self::CreateCell
@@ -170,6 +195,12 @@ remove-member      sre
 forward-propose    controller
 forward-heartbeat  controller
 read-ledger        viewer sre compliance controller
+propose-law        compliance
+approve-law        compliance
+withdraw-law       compliance
+set-matrix-age-max compliance
+read-law           viewer sre compliance
+residency          viewer sre compliance controller
 ";
 
     #[test]

@@ -104,11 +104,13 @@ impl Controller {
         };
         keeper.start(tasks);
         let security = record(&settings, &name, &ledger, &clock, tasks)?;
-        let beats = Arc::new(Heartbeats::new(clock));
+        let beats = Arc::new(Heartbeats::new(clock.clone()));
         let world = settings.world.clone();
         let parts = Parts {
             world,
             name,
+            identity: identity.clone(),
+            clock: clock.clone(),
             id,
             peers,
             raft: raft.clone(),

@@ -94,6 +94,7 @@ async fn a_world_is_made_once_and_nodes_bring_its_shards_to_life() {
         incarnation: Incarnation(1),
         table_generation: Generation(2),
         shards_open: 9,
+        copies: Vec::new(),
     };
     reports.heartbeat(&beat).await.expect("forwarded to the leader");
     let status = world
@@ -137,6 +138,7 @@ async fn nobody_does_what_his_certificate_does_not_allow() {
         incarnation: Incarnation(1),
         table_generation: Generation(1),
         shards_open: 0,
+        copies: Vec::new(),
     };
     assert_eq!(code(foreign.heartbeat(&beat).await), RefusalCode::NotAuthorised);
     let far = "us-east-1".parse().expect("a cell");
@@ -354,6 +356,7 @@ async fn a_process_that_another_replaced_is_told_to_end() {
         incarnation: Incarnation(5),
         table_generation: Generation(1),
         shards_open: 0,
+        copies: Vec::new(),
     };
     assert_eq!(code(reports.heartbeat(&beat).await), RefusalCode::OldIncarnation);
 }

@@ -61,6 +61,7 @@ mod tests {
             incarnation: Incarnation(incarnation),
             table_generation: Generation(1),
             shards_open,
+            copies: Vec::new(),
         };
         beats.take(beat(2, 5));
         hands.advance(Duration::from_millis(40));

@@ -145,6 +145,19 @@ impl Proposer {
         .await
     }
 
+    /// Where every copy is, as the leader at `address` tells it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn residency_of(&self, address: &str) -> Result<pb::ResidencyReply, Refusal> {
+        let request = pb::ResidencyRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+        };
+        let client = AdminClient::new(self.channel(address)?).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        within(address, async move { client.clone().residency(request).await }).await
+    }
+
     /// Where the leader is, if it is another controller.
     pub fn leader_address(&self) -> Option<String> {
         let (id, known) = self.shared.raft.leader()?;

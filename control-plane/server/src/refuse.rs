@@ -41,6 +41,23 @@ pub fn rule(rule: &Rule) -> Refusal {
         ),
         Rule::KeyIdReused { .. } => (RefusalCode::Exists, ""),
         Rule::Limit { .. } => (RefusalCode::Limit, ""),
+        Rule::Duration { .. } => (RefusalCode::Invalid, ""),
+        Rule::LawForbids { .. } => (RefusalCode::LawForbids, "cellctl policy why-not"),
+        Rule::LawSaysCountry { .. } => (RefusalCode::LawForbids, "cellctl policy show"),
+        Rule::LawSamePerson { .. } => (
+            RefusalCode::Law,
+            "another person of the role compliance approves it",
+        ),
+        Rule::LawOtherDigest { .. } => (
+            RefusalCode::Law,
+            "cellctl policy show --proposed, then approve what it says",
+        ),
+        Rule::LawNotProposed { .. } | Rule::LawBeforeItsDay { .. } => {
+            (RefusalCode::Law, "cellctl policy history")
+        }
+        Rule::LawVersionOld { .. } => (RefusalCode::Law, "give the law a higher `version` in law.toml"),
+        Rule::LawUnreadable { .. } => (RefusalCode::Law, "cellctl policy lint"),
+        Rule::LawStrands { .. } => (RefusalCode::Law, "cellctl policy plan"),
     };
     Refusal::new(code, rule.to_string()).hint(hint)
 }

@@ -151,12 +151,25 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
         Command::PublishTokenKey { home, key } => rules::token_key::publish(state, author, home, key),
         // What is due was put on record before this.
         Command::SettleRefusals => Ok(Changes::default()),
+        Command::ProposeLaw { proposal, expected } => rules::law::propose(state, author, proposal, *expected),
+        Command::ApproveLaw {
+            version,
+            digest,
+            approval,
+        } => rules::law::approve(state, author, *version, *digest, approval),
+        Command::WithdrawLaw { version } => rules::law::withdraw(state, *version),
+        Command::ActivateLaw => rules::law::activate(state),
+        Command::SetMatrixAgeMax { matrix_age_max_ms } => rules::law::set_age_max(state, *matrix_age_max_ms),
     }
 }
 
 #[cfg(test)]
 #[path = "apply_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "law_tests.rs"]
+pub(crate) mod law_tests;
 
 #[cfg(test)]
 #[path = "ledger_tests.rs"]

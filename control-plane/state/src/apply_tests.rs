@@ -65,7 +65,7 @@ fn give(state: &mut State, author: Author, command: Command) -> Effects {
     apply(state, &Envelope::new(author, 1_000, "a test", command))
 }
 
-fn made() -> State {
+pub(super) fn made() -> State {
     let mut state = empty();
     let effects = give(&mut state, operator(), Command::InitWorld(spec()));
     assert!(matches!(
@@ -78,6 +78,14 @@ fn made() -> State {
     state
 }
 
+/// With a law under which everything stays in its own regions.
+pub(super) fn lawful() -> State {
+    let mut state = made();
+    let law = law_tests::proposal(1, "2000-01-01", &law_tests::areas());
+    law_tests::enact(&mut state, law_tests::NOW_MS, &law);
+    state
+}
+
 /// A start on the node's one copy of its data.
 fn start(incarnation: u64) -> Start {
     Start {
@@ -87,7 +95,7 @@ fn start(incarnation: u64) -> Start {
     }
 }
 
-fn register(state: &mut State, node: &str, incarnation: u64, address: &str) -> Outcome {
+pub(super) fn register(state: &mut State, node: &str, incarnation: u64, address: &str) -> Outcome {
     let node: NodeId = node.parse().expect("a node");
     let command = Command::RegisterNode {
         node: node.clone(),
@@ -97,7 +105,7 @@ fn register(state: &mut State, node: &str, incarnation: u64, address: &str) -> O
     give(state, author(node), command).outcome
 }
 
-fn place(state: &mut State, shard: &str, cell: &str, expected: u64) -> Outcome {
+pub(super) fn place(state: &mut State, shard: &str, cell: &str, expected: u64) -> Outcome {
     let command = Command::PlaceShard {
         shard: shard.parse().expect("a shard"),
         cell: cell.parse().expect("a cell"),
@@ -106,7 +114,7 @@ fn place(state: &mut State, shard: &str, cell: &str, expected: u64) -> Outcome {
     give(state, operator(), command).outcome
 }
 
-fn refusal(outcome: Outcome) -> Refusal {
+pub(super) fn refusal(outcome: Outcome) -> Refusal {
     outcome
         .refusal()
         .cloned()
@@ -140,7 +148,7 @@ fn a_spec_with_one_bad_part_makes_nothing() {
 
 #[test]
 fn shards_get_their_primary_when_the_first_node_of_their_cell_registers() {
-    let mut state = made();
+    let mut state = lawful();
     assert!(state.table().shards.is_empty());
     register(&mut state, "eu-central-1/1", 1, "a:2");
     assert!(state.table().shards.is_empty(), "a second node takes nothing");
@@ -224,6 +232,7 @@ fn a_shard_is_placed_in_the_region_of_its_home_on_an_open_cell() {
     assert!(matches!(far, Refusal::OutsideHomeRegion { .. }));
     let far = refusal(place(&mut state, "directory/eu/000", "us-east-1", 1));
     assert!(matches!(far, Refusal::OutsideJurisdiction { .. }));
+    let mut state = lawful();
     let unknown = refusal(place(&mut state, "eu/eu-central/000", "mars-1", 1));
     assert!(matches!(unknown, Refusal::UnknownCell(_)));
     let unknown = refusal(place(&mut state, "eu/eu-central/007", "eu-central-1", 1));
@@ -243,7 +252,7 @@ fn a_shard_is_placed_in_the_region_of_its_home_on_an_open_cell() {
 
 #[test]
 fn a_cordoned_cell_takes_nothing_until_it_is_open_again() {
-    let mut state = made();
+    let mut state = lawful();
     let set = |to, expected| Command::SetCellState {
         cell: "eu-central-1".parse().expect("a cell"),
         state: to,
@@ -260,7 +269,7 @@ fn a_cordoned_cell_takes_nothing_until_it_is_open_again() {
 
 #[test]
 fn token_keys_come_from_the_primary_of_the_key_shard_and_are_bounded() {
-    let mut state = made();
+    let mut state = lawful();
     let publish = |state: &mut State, node: &str, kid: &str, byte: u8| {
         let home = "eu/eu-central".parse().expect("a home");
         let key = TokenKey {
@@ -306,7 +315,7 @@ fn time_never_goes_back() {
 /// What lies in snapshots on disk. A change here needs a new `STATE_VERSION` and a way from the one before.
 #[test]
 fn the_stored_form_of_the_state_does_not_change() {
-    let mut state = made();
+    let mut state = lawful();
     register(&mut state, "eu-central-1/0", 1, "127.0.0.1:9");
     let stored = serde_json::to_string_pretty(&state).expect("writes") + "\n";
     if std::env::var_os("BLESS").is_some() {

@@ -17,6 +17,8 @@ pub(crate) struct Changes {
     pub cells: BTreeSet<CellId>,
     pub nodes: BTreeSet<NodeId>,
     pub shards: BTreeSet<ShardId>,
+    /// Another law is in force.
+    pub law: bool,
     /// A record has changed that the table does not show.
     pub hidden: bool,
 }
@@ -26,6 +28,7 @@ impl Changes {
     pub fn add(&mut self, other: Self) {
         self.common_host |= other.common_host;
         self.hidden |= other.hidden;
+        self.law |= other.law;
         self.countries.extend(other.countries);
         self.homes.extend(other.homes);
         self.authorities.extend(other.authorities);
@@ -42,6 +45,7 @@ impl Changes {
     /// Whether the table did.
     pub fn of_table(&self) -> bool {
         self.common_host
+            || self.law
             || !(self.countries.is_empty()
                 && self.homes.is_empty()
                 && self.authorities.is_empty()
@@ -65,6 +69,7 @@ impl Changes {
             cells: pick(self.cells, |id| state.cells.get(id).map(|r| r.route())),
             nodes: pick(self.nodes, |id| state.nodes.get(id).map(|r| r.route())),
             shards: pick(self.shards, |id| state.shards.get(id).and_then(|r| r.route())),
+            law: state.law.route().filter(|_| self.law),
         }
     }
 }

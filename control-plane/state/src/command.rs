@@ -4,11 +4,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use control_plane_ledger::Digest;
+use platform_model::matrix::LawVersion;
 use platform_model::{
     CellId, CellState, CountryCode, Generation, HomeId, Jurisdiction, NodeId, RegionId, Role, ShardId, Start,
     TokenKey, WorldId,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::law::Approval;
 
 /// Version of the envelopes that this build writes, and the highest that it reads.
 pub const COMMAND_VERSION: u16 = 1;
@@ -70,6 +74,36 @@ pub enum Command {
     },
     /// Puts repeated refusals on record whose minute is over. Changes nothing else.
     SettleRefusals,
+    /// Puts a law up for approval.
+    ProposeLaw {
+        proposal: Proposal,
+        expected: Generation,
+    },
+    /// Approves what is up, by the digest of what the approver compiled himself.
+    ApproveLaw {
+        version: LawVersion,
+        digest: Digest,
+        approval: Approval,
+    },
+    /// Takes a law back that does not hold yet.
+    WithdrawLaw {
+        version: LawVersion,
+    },
+    /// The approved law holds wholly, if its day has come.
+    ActivateLaw,
+    /// How old a table may be under which something new is kept or crosses.
+    SetMatrixAgeMax {
+        matrix_age_max_ms: u64,
+    },
+}
+
+/// A law with what its author compiled from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// The canonical text.
+    pub text: String,
+    /// The matrix, in its canonical bytes.
+    pub matrix: Vec<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +187,11 @@ impl Command {
             Self::RegisterNode { .. } => "register-node",
             Self::PublishTokenKey { .. } => "publish-token-key",
             Self::SettleRefusals => "settle-refusals",
+            Self::ProposeLaw { .. } => "propose-law",
+            Self::ApproveLaw { .. } => "approve-law",
+            Self::WithdrawLaw { .. } => "withdraw-law",
+            Self::ActivateLaw => "activate-law",
+            Self::SetMatrixAgeMax { .. } => "set-matrix-age-max",
         }
     }
 
@@ -169,6 +208,8 @@ impl Command {
             Self::RegisterNode { node, .. } => format!("node/{node}"),
             Self::PublishTokenKey { home, .. } => format!("home/{home}"),
             Self::SettleRefusals => "ledger".to_owned(),
+            Self::ApproveLaw { version, .. } | Self::WithdrawLaw { version } => format!("law/{version}"),
+            Self::ProposeLaw { .. } | Self::ActivateLaw | Self::SetMatrixAgeMax { .. } => "law".to_owned(),
         }
     }
 }

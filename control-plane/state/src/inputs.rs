@@ -22,6 +22,9 @@ pub(crate) fn digest(state: &State, command: &Command) -> Digest {
 /// Name and generation of each record; `None` if there is none; another number where a record has no generation.
 fn read_by(state: &State, command: &Command) -> Vec<(String, Option<u64>)> {
     let table = ("table".to_owned(), Some(state.table_generation.0));
+    // A world without a law reads as it did before there were laws.
+    let law = Some(state.law.generation.0).filter(|generation| *generation > 0);
+    let law = law.map(|generation| ("law".to_owned(), Some(generation)));
     let own = match command {
         Command::InitWorld(_) => vec![("world".to_owned(), state.made.as_ref().map(|made| made.time_ms))],
         Command::CreateCell(spec) => vec![cell(state, &spec.id)],
@@ -46,8 +49,13 @@ fn read_by(state: &State, command: &Command) -> Vec<(String, Option<u64>)> {
             vec![home(state, id), shard(state, &ShardId::Keys { home: id.clone() })]
         }
         Command::SettleRefusals => Vec::new(),
+        Command::ProposeLaw { .. }
+        | Command::ApproveLaw { .. }
+        | Command::WithdrawLaw { .. }
+        | Command::ActivateLaw
+        | Command::SetMatrixAgeMax { .. } => Vec::new(),
     };
-    [table].into_iter().chain(own).collect()
+    [table].into_iter().chain(law).chain(own).collect()
 }
 
 fn cell(state: &State, id: &CellId) -> (String, Option<u64>) {

@@ -22,5 +22,15 @@ pub const HOST_BYTES_MAX: usize = 253;
 pub const ADDRESS_BYTES_MAX: usize = 260;
 /// Longest key id, in bytes.
 pub const KID_BYTES_MAX: usize = 64;
+/// Longest text of a law, in bytes.
+pub const LAW_TEXT_BYTES_MAX: usize = 1 << 20;
+/// Longest matrix of a law, in bytes.
+pub const LAW_MATRIX_BYTES_MAX: usize = 2 << 20;
+/// Versions of the law that are remembered; the newest stay.
+pub const LAW_HISTORY_MAX: usize = 64;
+/// Shortest and longest that a table may be old under which something new is kept, in milliseconds.
+pub const MATRIX_AGE_RANGE_MS: std::ops::RangeInclusive<u64> = 1_000..=86_400_000;
+/// Homes that one refusal names.
+pub const STRANDED_NAMED_MAX: usize = 16;
 /// Longest reason and longest author, in bytes.
 pub const TEXT_BYTES_MAX: usize = 500;

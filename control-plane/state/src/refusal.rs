@@ -1,9 +1,13 @@
 //! Why a command changes nothing. Refusals are data: they travel to the caller and stand in the record of decisions.
 
+use control_plane_ledger::Digest;
+use platform_model::matrix::{Denied, LawVersion};
 use platform_model::{
     CellId, CountryCode, Generation, HomeId, Incarnation, Jurisdiction, NodeId, RegionId, ShardId,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::law::LawBook;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
@@ -82,9 +86,81 @@ pub enum Refusal {
     },
     #[error("the world may have {max} {what}")]
     Limit { what: Counted, max: usize },
+    /// The matrix in force says no.
+    #[error("the law ({version}) forbids shard {shard} in cell {cell}, region {region}: {why}")]
+    LawForbids {
+        shard: ShardId,
+        cell: CellId,
+        region: RegionId,
+        version: LawVersion,
+        /// Empty: no rule permits it.
+        rule: String,
+        article: String,
+        why: String,
+    },
+    #[error("law {version} is neither proposed nor waiting for its day")]
+    LawNotProposed { version: LawVersion },
+    #[error("who proposed law {version} may not approve it")]
+    LawSamePerson { version: LawVersion },
+    #[error("law {version} was proposed with digest {proposed}; you approve {approved}")]
+    LawOtherDigest {
+        version: LawVersion,
+        proposed: Digest,
+        approved: Digest,
+    },
+    #[error("law {have} was approved already; {given} is no later version")]
+    LawVersionOld { have: LawVersion, given: LawVersion },
+    #[error("the law cannot be read: {why}")]
+    LawUnreadable { why: String },
+    #[error("under this law the data of {} could be nowhere", names(.homes))]
+    LawStrands { homes: Vec<HomeId> },
+    #[error("law {version} holds wholly from {holds_from_ms} ms since 1970 on")]
+    LawBeforeItsDay { version: LawVersion, holds_from_ms: u64 },
+    #[error("the law in force says to whom {country} belongs: {by_law}", by_law = .by_law.as_ref().map_or_else(|| "to nobody".to_owned(), ToString::to_string))]
+    LawSaysCountry {
+        country: CountryCode,
+        by_law: Option<Jurisdiction>,
+    },
+    #[error("{given} ms is not between {min} and {max} ms")]
+    Duration { given: u64, min: u64, max: u64 },
+}
+
+fn names(homes: &[HomeId]) -> String {
+    homes
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Refusal {
+    /// What the matrix in force says of a copy.
+    pub(crate) fn law_forbids(
+        book: &LawBook,
+        shard: &ShardId,
+        cell: &CellId,
+        region: &RegionId,
+        denied: &Denied,
+    ) -> Self {
+        let rule = match denied {
+            Denied::Point { rule, .. } => rule.clone(),
+            Denied::NeedsConsent { rule, .. } => Some(rule.clone()),
+            Denied::UnknownSink(_) | Denied::NoHome(_) => None,
+        };
+        let (rule, article) = rule.map_or_else(Default::default, |rule| (rule.id, rule.article));
+        Self::LawForbids {
+            shard: shard.clone(),
+            cell: cell.clone(),
+            region: region.clone(),
+            version: book
+                .matrix()
+                .map_or(LawVersion(0), |matrix| matrix.stamp().version),
+            rule,
+            article,
+            why: denied.to_string(),
+        }
+    }
+
     /// Its name, and what it names as JSON, as they stand in the ledger: taken from the stored form, which does not
     /// change with the words for people.
     pub fn on_record(&self) -> (String, String) {
@@ -106,6 +182,7 @@ pub enum Text {
     Address,
     KeyId,
     Reason,
+    Law,
 }
 
 /// What is counted against a bound.
@@ -127,6 +204,7 @@ impl std::fmt::Display for Text {
             Self::Address => "the address",
             Self::KeyId => "the key id",
             Self::Reason => "the reason",
+            Self::Law => "the law",
         })
     }
 }

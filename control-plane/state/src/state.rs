@@ -8,10 +8,11 @@ use platform_model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::law::LawBook;
 use crate::ledger::Ledger;
 
 /// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
-pub const STATE_VERSION: u16 = 2;
+pub const STATE_VERSION: u16 = 3;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -28,6 +29,9 @@ pub struct State {
     pub nodes: BTreeMap<NodeId, NodeRecord>,
     pub authorities: BTreeMap<Jurisdiction, AuthorityRecord>,
     pub shards: BTreeMap<ShardId, ShardRecord>,
+    /// The law, and who approved it.
+    #[serde(default)]
+    pub law: LawBook,
     /// End of the record of decisions and refusals.
     pub ledger: Ledger,
 }
@@ -101,6 +105,7 @@ impl State {
             nodes: BTreeMap::new(),
             authorities: BTreeMap::new(),
             shards: BTreeMap::new(),
+            law: LawBook::default(),
         }
     }
 
@@ -125,6 +130,7 @@ impl State {
                 .iter()
                 .filter_map(|(id, r)| Some((id.clone(), r.route()?)))
                 .collect(),
+            law: self.law.route(),
         }
     }
 }

@@ -29,7 +29,8 @@ pub fn read(version: u16, stored: Value) -> Result<State, UnreadableState> {
     let parse = |source| UnreadableState::Parse { version, source };
     let stored = match version {
         1 => with_ledger(stored).map_err(parse)?,
-        STATE_VERSION => stored,
+        // 2 -> 3: worlds had no law; an absent one reads as none.
+        2 | STATE_VERSION => stored,
         found => return Err(UnreadableState::Version { found }),
     };
     serde_json::from_value(stored).map_err(parse)
@@ -84,6 +85,14 @@ mod tests {
             .collect();
         assert_eq!(held, hash);
         assert_eq!(state.shards.len(), 7);
+    }
+
+    #[test]
+    fn a_state_of_version_2_has_no_law() {
+        let stored: Value = serde_json::from_str(include_str!("stored_state_v2.json")).expect("JSON");
+        let state = read(2, stored).expect("reads");
+        assert_eq!(state.law, crate::LawBook::default());
+        assert_eq!(state.table().shards.len(), 4, "what was served goes on");
     }
 
     #[test]

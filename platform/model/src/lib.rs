@@ -24,5 +24,5 @@ pub use problem::{Code, Problem};
 pub use root::{RootId, RootKind, RootRef};
 pub use shard::ShardId;
 pub use start::Start;
-pub use table::{Cell, CellState, Home, Node, RoutingTable, ShardRoute, TableDelta, TokenKey};
+pub use table::{Cell, CellState, Home, LawInForce, Node, RoutingTable, ShardRoute, TableDelta, TokenKey};
 pub use version::{Epoch, EpochPosition, Generation, Incarnation, Position, ReplicaId, Term};

@@ -16,6 +16,7 @@ mod compare;
 mod date;
 mod gate;
 mod names;
+pub mod plain;
 mod stamp;
 mod words;
 

@@ -3,17 +3,19 @@
 //! This is the plain form. `router/table` compiles it into a dense one for look-ups.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{UserId, WorldId};
+use crate::matrix::Matrix;
 use crate::place::{CellId, CountryCode, HomeId, Jurisdiction, NodeId, RegionId};
 use crate::shard::ShardId;
 use crate::start::Start;
 use crate::version::{Epoch, Generation};
 
 /// One version of the whole table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutingTable {
     pub world: WorldId,
     pub generation: Generation,
@@ -26,6 +28,18 @@ pub struct RoutingTable {
     pub cells: BTreeMap<CellId, Cell>,
     pub nodes: BTreeMap<NodeId, Node>,
     pub shards: BTreeMap<ShardId, ShardRoute>,
+    /// The law that holds; `None`: none does, and nothing may be kept anywhere.
+    pub law: Option<LawInForce>,
+}
+
+/// The law that holds now, as everybody looks it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LawInForce {
+    /// Counts what was ever in force, from 1: between its approval and its day a version holds in part only.
+    pub revision: u64,
+    pub matrix: Arc<Matrix>,
+    /// Who has not had his table confirmed for longer takes nothing new and lets nothing cross, in milliseconds.
+    pub matrix_age_max_ms: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +91,7 @@ pub struct ShardRoute {
 }
 
 /// What leads from one generation to the next. Absent in a map: unchanged; `None`: removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableDelta {
     pub from: Generation,
     pub to: Generation,
@@ -88,6 +102,8 @@ pub struct TableDelta {
     pub cells: BTreeMap<CellId, Option<Cell>>,
     pub nodes: BTreeMap<NodeId, Option<Node>>,
     pub shards: BTreeMap<ShardId, Option<ShardRoute>>,
+    /// A law once in force is followed by another, never by none.
+    pub law: Option<LawInForce>,
 }
 
 /// A delta that does not begin where the table stands.
@@ -111,7 +127,13 @@ impl RoutingTable {
             cells: BTreeMap::new(),
             nodes: BTreeMap::new(),
             shards: BTreeMap::new(),
+            law: None,
         }
+    }
+
+    /// The matrix in force.
+    pub fn matrix(&self) -> Option<&Matrix> {
+        self.law.as_ref().map(|law| law.matrix.as_ref())
     }
 
     /// The shard that owns a person of `home`; `None` if there is no such home.
@@ -147,6 +169,7 @@ impl RoutingTable {
             cells: changes(&self.cells, &next.cells),
             nodes: changes(&self.nodes, &next.nodes),
             shards: changes(&self.shards, &next.shards),
+            law: next.law.clone().filter(|law| self.law.as_ref() != Some(law)),
         }
     }
 
@@ -170,6 +193,9 @@ impl RoutingTable {
         change(&mut self.cells, delta.cells);
         change(&mut self.nodes, delta.nodes);
         change(&mut self.shards, delta.shards);
+        if let Some(law) = delta.law {
+            self.law = Some(law);
+        }
         self.generation = delta.to;
         Ok(())
     }

@@ -11,6 +11,7 @@ mod error;
 mod identity;
 mod key_files;
 mod public;
+mod signed;
 mod spiffe;
 mod verify;
 
@@ -22,6 +23,7 @@ use sha2::{Digest, Sha256};
 pub use error::{Refused, TlsError};
 pub use identity::{Identity, RELOAD_EVERY};
 pub use public::PublicIdentity;
+pub use signed::{BadSignature, Signed};
 pub use spiffe::{InvalidSpiffeId, SpiffeId, SpiffeKind};
 pub(crate) use verify::ends_s as certificate_ends_s;
 pub use verify::{Expect, peer_certificate_left};

@@ -1,5 +1,6 @@
 //! What an operator asks of the controllers. Commands are sent again only if surely nobody took them.
 
+mod law;
 mod status;
 
 use platform_model::{CellId, CellState, CountryCode, Generation, Jurisdiction, ShardId};

@@ -3,10 +3,12 @@
 //! Out is infallible; in checks every field, and a record that stands twice is refused.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use platform_model::matrix::{InvalidMatrix, Matrix};
 use platform_model::{
-    Cell, CellState, Epoch, Generation, Home, Incarnation, InvalidId, Node, RoutingTable, ShardRoute, Start,
-    TableDelta, TokenKey,
+    Cell, CellState, Epoch, Generation, Home, Incarnation, InvalidId, LawInForce, Node, RoutingTable,
+    ShardRoute, Start, TableDelta, TokenKey,
 };
 
 use crate::pb;
@@ -28,6 +30,8 @@ pub enum InvalidTable {
     KeyLength { kid: String, bytes: usize },
     #[error("the delta leads from {from} to {to}, not forward")]
     Backward { from: Generation, to: Generation },
+    #[error("the law of the table cannot be read")]
+    Law(#[from] InvalidMatrix),
 }
 
 impl From<&RoutingTable> for pb::Table {
@@ -45,6 +49,7 @@ impl From<&RoutingTable> for pb::Table {
             generation: table.generation.0,
             common_host: table.common_host.clone(),
             records: Some(records),
+            law: table.law.as_ref().map(Into::into),
         }
     }
 }
@@ -64,6 +69,7 @@ impl TryFrom<pb::Table> for RoutingTable {
             cells: map(records.cells, read_cell)?,
             nodes: map(records.nodes, read_node)?,
             shards: map(records.shards, read_shard)?,
+            law: wire.law.map(TryInto::try_into).transpose()?,
         })
     }
 }
@@ -92,6 +98,7 @@ impl From<&TableDelta> for pb::Delta {
             common_host: delta.common_host.clone(),
             set: Some(set),
             removed: Some(removed),
+            law: delta.law.as_ref().map(Into::into),
         }
     }
 }
@@ -115,6 +122,29 @@ impl TryFrom<pb::Delta> for TableDelta {
             cells: changes(set.cells, removed.cells, read_cell)?,
             nodes: changes(set.nodes, removed.nodes, read_node)?,
             shards: changes(set.shards, removed.shards, read_shard)?,
+            law: wire.law.map(TryInto::try_into).transpose()?,
+        })
+    }
+}
+
+impl From<&LawInForce> for pb::Law {
+    fn from(law: &LawInForce) -> Self {
+        Self {
+            revision: law.revision,
+            matrix: law.matrix.to_bytes(),
+            matrix_age_max_ms: law.matrix_age_max_ms,
+        }
+    }
+}
+
+impl TryFrom<pb::Law> for LawInForce {
+    type Error = InvalidTable;
+
+    fn try_from(wire: pb::Law) -> Result<Self, InvalidTable> {
+        Ok(Self {
+            revision: wire.revision,
+            matrix: Arc::new(Matrix::from_bytes(&wire.matrix)?),
+            matrix_age_max_ms: wire.matrix_age_max_ms,
         })
     }
 }

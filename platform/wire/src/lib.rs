@@ -15,6 +15,7 @@ pub mod directory;
 pub mod follow;
 pub mod frame;
 pub mod heads;
+pub mod law;
 pub mod ledger;
 pub mod pb;
 pub mod raft;

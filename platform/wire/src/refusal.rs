@@ -60,6 +60,10 @@ codes![
     (OtherData, "other-data", FailedPrecondition, false),
     /// A rule of placement forbids it.
     (Placement, "placement", FailedPrecondition, false),
+    /// The law in force forbids it.
+    (LawForbids, "law-forbids", PermissionDenied, false),
+    /// A law that cannot be proposed, approved or taken back as asked.
+    (Law, "law", FailedPrecondition, false),
     /// A bound of the state is reached.
     (Limit, "limit", ResourceExhausted, false),
     /// Too many watchers or calls at once.

@@ -1,6 +1,6 @@
 //! What a node tells the controllers. Every call is idempotent and goes to whichever controller takes it.
 
-use platform_model::{Generation, HomeId, Incarnation, NodeId, Start, TokenKey};
+use platform_model::{Epoch, Generation, HomeId, Incarnation, InvalidId, NodeId, ShardId, Start, TokenKey};
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::Identity;
 
@@ -27,7 +27,25 @@ pub struct Heartbeat {
     pub table_generation: Generation,
     /// Shards that it holds open.
     pub shards_open: u32,
+    /// What it holds, each copy judged by the node itself.
+    pub copies: Vec<HeldCopy>,
 }
+
+/// A copy on the node's disk, as the node sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldCopy {
+    pub shard: ShardId,
+    pub epoch: Epoch,
+    /// Of the law by which the node judged; 0: it asked no law.
+    pub law_revision: u64,
+    /// Ids of the rules that permit it.
+    pub rules: Vec<String>,
+    /// Why it may not be here.
+    pub denied: Option<String>,
+}
+
+/// Most copies that one report tells of.
+pub const COPIES_MAX: usize = 16_384;
 
 impl ReportClient {
     /// # Errors
@@ -96,11 +114,38 @@ impl ReportClient {
             incarnation: beat.incarnation.0,
             table_generation: beat.table_generation.0,
             shards_open: beat.shards_open,
+            copies: beat.copies.iter().take(COPIES_MAX).map(Into::into).collect(),
         };
         let send = |channel| {
             let request = request.clone();
             async move { Client::new(channel).heartbeat(request).await }
         };
         self.controllers.call(REPORT, send).await.map(|_| ())
+    }
+}
+
+impl From<&HeldCopy> for pb::HeldCopy {
+    fn from(copy: &HeldCopy) -> Self {
+        Self {
+            shard: copy.shard.to_string(),
+            epoch: copy.epoch.0,
+            law_revision: copy.law_revision,
+            rules: copy.rules.clone(),
+            denied: copy.denied.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl TryFrom<pb::HeldCopy> for HeldCopy {
+    type Error = InvalidId;
+
+    fn try_from(wire: pb::HeldCopy) -> Result<Self, InvalidId> {
+        Ok(Self {
+            shard: wire.shard.parse()?,
+            epoch: Epoch(wire.epoch),
+            law_revision: wire.law_revision,
+            rules: wire.rules,
+            denied: Some(wire.denied).filter(|denied| !denied.is_empty()),
+        })
     }
 }

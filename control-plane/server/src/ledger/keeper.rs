@@ -38,6 +38,7 @@ impl Keeper {
                 let state = Arc::clone(&self.raft.state().borrow());
                 archived = self.keep_files(&state, archived).await;
                 self.settle(&state).await;
+                self.activate(&state).await;
                 tokio::select! {
                     () = ended.cancelled() => break,
                     () = self.fill_gap(&mut attempt) => {}
@@ -85,6 +86,23 @@ impl Keeper {
             .await;
         if let Err(refusal) = settled {
             tracing::debug!(%refusal, "repeated refusals wait");
+        }
+    }
+
+    /// Lets the approved law hold wholly once its day has come, if this controller leads.
+    async fn activate(&self, state: &State) {
+        if !self.raft.is_leader() || !state.law.is_due(self.clock.unix_ms()) {
+            return;
+        }
+        let author = Author::Controller {
+            id: self.identity.spiffe_id().to_string(),
+        };
+        let activated = self
+            .proposer
+            .propose(author, String::new(), Command::ActivateLaw)
+            .await;
+        if let Err(refusal) = activated {
+            tracing::warn!(%refusal, "the law of this day waits");
         }
     }
 

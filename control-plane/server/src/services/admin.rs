@@ -5,10 +5,10 @@ use platform_wire::pb::admin_server::Admin;
 use platform_wire::{FRAME_VERSION, Refusal, pb};
 use tonic::{Request, Response, Status};
 
-use super::{Parts, status};
+use super::{Parts, law, residency, status};
 use crate::authorise::Verb;
 use crate::config::Peer;
-use crate::{bootstrap, members, translate};
+use crate::{bootstrap, members, refuse, translate};
 
 pub(super) struct Service(pub(super) Parts);
 
@@ -112,6 +112,70 @@ impl Admin for Service {
         let peer: Peer = text.parse().map_err(Refusal::invalid)?;
         members::add(&self.0.raft, peer.id, peer.address).await?;
         self.members()
+    }
+
+    async fn propose_law(&self, request: Request<pb::ProposeLawRequest>) -> Reply {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::ProposeLaw, wire.version, &wire.world)?;
+        let wire = request.into_inner();
+        self.command(author, wire.reason.clone(), law::propose(wire))
+            .await
+    }
+
+    async fn approve_law(&self, request: Request<pb::ApproveLawRequest>) -> Reply {
+        let wire = request.get_ref();
+        let caller = self
+            .0
+            .admit(&request, Verb::ApproveLaw, wire.version, &wire.world)?;
+        let author = self
+            .0
+            .author(&request, Verb::ApproveLaw, wire.version, &wire.world)?;
+        let wire = request.into_inner();
+        self.command(author, wire.reason.clone(), law::approve(&self.0, &caller, wire))
+            .await
+    }
+
+    async fn withdraw_law(&self, request: Request<pb::WithdrawLawRequest>) -> Reply {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::WithdrawLaw, wire.version, &wire.world)?;
+        let wire = request.into_inner();
+        self.command(author, wire.reason.clone(), Ok(law::withdraw(&wire)))
+            .await
+    }
+
+    async fn set_matrix_age_max(&self, request: Request<pb::SetMatrixAgeMaxRequest>) -> Reply {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::SetMatrixAgeMax, wire.version, &wire.world)?;
+        let wire = request.into_inner();
+        let matrix_age_max_ms = wire.matrix_age_max_ms;
+        let command = Command::SetMatrixAgeMax { matrix_age_max_ms };
+        self.command(author, wire.reason, Ok(command)).await
+    }
+
+    async fn read_law(&self, request: Request<pb::ReadLawRequest>) -> Result<Response<pb::LawReply>, Status> {
+        let wire = request.get_ref();
+        self.0.admit(&request, Verb::ReadLaw, wire.version, &wire.world)?;
+        Ok(Response::new(law::read(&self.0)))
+    }
+
+    async fn residency(
+        &self,
+        request: Request<pb::ResidencyRequest>,
+    ) -> Result<Response<pb::ResidencyReply>, Status> {
+        let wire = request.get_ref();
+        self.0
+            .admit(&request, Verb::Residency, wire.version, &wire.world)?;
+        match self.0.proposer.leader_address() {
+            Some(leader) => Ok(Response::new(self.0.proposer.residency_of(&leader).await?)),
+            None if self.0.raft.is_leader() => Ok(Response::new(residency::signed(&self.0)?)),
+            None => Err(refuse::no_leader().into()),
+        }
     }
 
     async fn remove_member(&self, request: Request<pb::RemoveMemberRequest>) -> MembersReply {

@@ -3,8 +3,10 @@
 
 mod admin;
 mod forward;
+mod law;
 mod ledger;
 mod report;
+mod residency;
 mod status;
 mod topology;
 
@@ -15,7 +17,8 @@ use axum::Router;
 use control_plane_raft::RaftNode;
 use control_plane_state::Author;
 use platform_model::WorldId;
-use platform_runtime::tls::SpiffeId;
+use platform_runtime::clock::Clock;
+use platform_runtime::tls::{Identity, SpiffeId};
 use platform_wire::frame;
 use platform_wire::pb::admin_server::AdminServer;
 use platform_wire::pb::forward_server::ForwardServer;
@@ -40,6 +43,9 @@ pub struct Parts {
     pub world: WorldId,
     /// This controller: the name in its certificate, and its Raft id.
     pub name: SpiffeId,
+    /// Signs what this controller tells of residency, and says who signed an approval.
+    pub identity: Identity,
+    pub clock: Clock,
     pub id: u64,
     /// The first members.
     pub peers: BTreeMap<u64, String>,

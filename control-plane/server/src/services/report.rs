@@ -2,7 +2,7 @@
 
 use platform_model::{Generation, Incarnation, NodeId};
 use platform_wire::pb::report_server::Report;
-use platform_wire::report::Heartbeat;
+use platform_wire::report::{COPIES_MAX, Heartbeat, HeldCopy};
 use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
 use tonic::{Request, Response, Status};
 
@@ -120,6 +120,16 @@ impl Parts {
     }
 }
 
+fn copies(wire: &pb::HeartbeatRequest) -> Result<Vec<HeldCopy>, Refusal> {
+    if wire.copies.len() > COPIES_MAX {
+        return Err(Refusal::invalid(format!(
+            "a report tells of at most {COPIES_MAX} copies"
+        )));
+    }
+    let copies = wire.copies.iter().cloned().map(HeldCopy::try_from);
+    copies.collect::<Result<_, _>>().map_err(Refusal::invalid)
+}
+
 /// A report as it was sent.
 pub(super) fn heartbeat(wire: &pb::HeartbeatRequest) -> Result<Heartbeat, Refusal> {
     Ok(Heartbeat {
@@ -127,5 +137,6 @@ pub(super) fn heartbeat(wire: &pb::HeartbeatRequest) -> Result<Heartbeat, Refusa
         incarnation: Incarnation(wire.incarnation),
         table_generation: Generation(wire.table_generation),
         shards_open: wire.shards_open,
+        copies: copies(wire)?,
     })
 }

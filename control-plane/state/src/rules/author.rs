@@ -9,10 +9,15 @@ pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
         (Author::Node { id, .. }, Command::RegisterNode { node, .. }) => id == node,
         (Author::Node { .. }, Command::PublishTokenKey { .. }) => true,
         (Author::Node { .. }, _) => false,
-        (Author::Controller { .. }, command) => matches!(command, Command::SettleRefusals),
+        (Author::Controller { .. }, command) => {
+            matches!(command, Command::SettleRefusals | Command::ActivateLaw)
+        }
         (
             Author::Operator { .. },
-            Command::RegisterNode { .. } | Command::PublishTokenKey { .. } | Command::SettleRefusals,
+            Command::RegisterNode { .. }
+            | Command::PublishTokenKey { .. }
+            | Command::SettleRefusals
+            | Command::ActivateLaw,
         ) => false,
         (Author::Operator { .. }, _) => true,
     };

@@ -6,7 +6,7 @@ use crate::changes::Changes;
 use crate::command::HomeSpec;
 use crate::limits::{HOMES_MAX, HOST_BYTES_MAX};
 use crate::refusal::{Counted, Refusal, Text};
-use crate::rules::{count, placement, text};
+use crate::rules::{count, country, placement, text};
 use crate::state::{HomeRecord, State};
 
 pub(crate) fn create(state: &mut State, spec: &HomeSpec) -> Result<Changes, Refusal> {
@@ -36,6 +36,7 @@ pub(crate) fn create(state: &mut State, spec: &HomeSpec) -> Result<Changes, Refu
         ..Changes::default()
     };
     changes.add(placement::add(state, shards, &spec.cell));
+    changes.add(country::as_the_law_says(state));
     Ok(changes)
 }
 

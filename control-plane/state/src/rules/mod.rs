@@ -6,6 +6,7 @@ pub(crate) mod authority;
 pub(crate) mod cell;
 pub(crate) mod country;
 pub(crate) mod home;
+pub(crate) mod law;
 pub(crate) mod node;
 pub(crate) mod placement;
 pub(crate) mod token_key;

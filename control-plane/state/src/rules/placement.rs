@@ -1,15 +1,16 @@
-//! Where a shard lies. Structure only: its cell is known and open, and in the region of its home (of a home of its
-//! jurisdiction, for a directory shard). Where the law lets it lie is not asked here yet.
+//! Where a shard lies. The law first: in a region where it may not be, whatever else is so. Then structure: its cell is
+//! known and open, and in the region of its home (of a home of its jurisdiction, for a directory shard).
 //!
-//! A shard gets its first primary when the first node of its cell (ordinal 0) has registered and the cell is open.
+//! A shard gets its first primary when the first node of its cell (ordinal 0) has registered, the cell is open, and
+//! the law in force permits it there.
 
 use platform_model::{CellId, CellState, Epoch, Generation, NodeId, ShardId};
 
 use crate::changes::Changes;
 use crate::limits::{EPOCHS_KEPT_MAX, SHARDS_MAX};
 use crate::refusal::{Counted, Refusal};
-use crate::rules::count;
-use crate::state::{EpochEntry, ShardRecord, State};
+use crate::rules::{count, law};
+use crate::state::{CellRecord, EpochEntry, ShardRecord, State};
 
 /// The node of a cell that takes its shards.
 const FIRST_NODE: u16 = 0;
@@ -61,6 +62,7 @@ pub(crate) fn may_hold(state: &State, shard: &ShardId, cell: &CellId) -> Result<
         .cells
         .get(cell)
         .ok_or_else(|| Refusal::UnknownCell(cell.clone()))?;
+    law::may_be_meant_for(state, shard, cell, &record.region)?;
     if record.state == CellState::Cordoned {
         return Err(Refusal::CellCordoned(cell.clone()));
     }
@@ -123,17 +125,23 @@ pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
         cell: cell.clone(),
         ordinal: FIRST_NODE,
     };
-    let open = state
+    let open = |record: &&CellRecord| record.state == CellState::Open;
+    let mut changes = Changes::default();
+    let Some(region) = state
         .cells
         .get(cell)
-        .is_some_and(|record| record.state == CellState::Open);
-    let mut changes = Changes::default();
-    if !open || !state.nodes.contains_key(&first) {
+        .filter(open)
+        .map(|record| record.region.clone())
+    else {
+        return changes;
+    };
+    if !state.nodes.contains_key(&first) {
         return changes;
     }
     let since_ms = state.time_ms;
     for (shard, record) in &mut state.shards {
-        if record.cell == *cell && record.primary.is_none() {
+        let waits = record.cell == *cell && record.primary.is_none();
+        if waits && law::may_keep(&state.law, shard, &region).is_ok() {
             record.take(first.clone(), since_ms);
             changes.shards.insert(shard.clone());
         }

@@ -2,7 +2,7 @@
 //!
 //! | who | asks |
 //! |---|---|
-//! | whoever places or opens a copy of a shard | [`Matrix::may_keep_shard`], [`Matrix::may_hold_claims`] |
+//! | whoever places or opens a copy of a shard | [`Matrix::may_serve`], [`Matrix::may_keep_shard`], [`Matrix::may_hold_claims`] |
 //! | the router, before it reads a body | [`Matrix::may_process`] |
 //! | the one gate through which bytes leave a shard | [`Matrix::egress`] |
 //! | a tool that shows data to a person at work | [`Matrix::may_operate`] |
@@ -14,6 +14,7 @@ use super::words::{Action, Purpose};
 use super::{JurisdictionIndex, Matrix, RegionIndex};
 use crate::class::DataClass;
 use crate::place::{Jurisdiction, RegionId};
+use crate::shard::ShardId;
 
 /// What a directory shard stores.
 const CLAIM_CLASSES: [DataClass; 2] = [DataClass::Contact, DataClass::Operational];
@@ -86,6 +87,22 @@ impl Matrix {
         region: &RegionId,
     ) -> Result<BTreeSet<RuleIndex>, Denied> {
         self.every(&CLAIM_CLASSES, Action::HoldClaim, jurisdiction, region)
+    }
+
+    /// Whether the primary of this shard may be in `region`: what the law asks of a shard of its kind. Answers with the
+    /// ids of the rules that permit it, in the order of the law.
+    ///
+    /// # Errors
+    /// [`Denied`] for the first class that may not be there.
+    pub fn may_serve(&self, shard: &ShardId, region: &RegionId) -> Result<Vec<&str>, Denied> {
+        let rules = match shard.home() {
+            Some(home) => self.may_keep_shard(Action::StorePrimary, &home.jurisdiction, region)?,
+            None => self.may_hold_claims(shard.jurisdiction(), region)?,
+        };
+        Ok(rules
+            .into_iter()
+            .filter_map(|rule| Some(self.rule(rule)?.id.as_str()))
+            .collect())
     }
 
     fn every(

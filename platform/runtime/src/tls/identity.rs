@@ -153,8 +153,12 @@ impl Identity {
         spiffe_id(end_entity, &self.shared.world)
     }
 
+    /// The certificate in use, with its chain and key.
+    pub(super) fn certified(&self) -> Arc<rustls::sign::CertifiedKey> {
+        Arc::clone(&self.shared.slot.held().key)
+    }
+
     /// The world's root, as a peer trusts it.
-    #[cfg(test)]
     pub(super) fn roots(&self) -> Arc<RootCertStore> {
         Arc::clone(&self.shared.roots)
     }

@@ -103,6 +103,14 @@ pub(super) fn spiffe_id(certificate: &[u8], world: &WorldId) -> Result<SpiffeId,
     }
 }
 
+/// The public key in a certificate (DER), as its algorithm writes it.
+pub(super) fn public_key(certificate: &[u8]) -> Result<Vec<u8>, Refused> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|e| Refused::Handshake {
+        detail: e.to_string(),
+    })?;
+    Ok(parsed.public_key().subject_public_key.data.to_vec())
+}
+
 /// Seconds since 1970 at which a certificate (DER) ends.
 pub(crate) fn ends_s(certificate: &[u8]) -> Option<u64> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;

@@ -40,6 +40,7 @@ fn reports_are_read_and_written_the_same() {
             09090909090909",
     );
     let heartbeat = pb::HeartbeatRequest {
+        copies: Vec::new(),
         version: 1,
         world: world(),
         node: "eu-central-1/0".into(),
