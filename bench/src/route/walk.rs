@@ -5,13 +5,17 @@ use std::hint::black_box;
 use platform_model::UserId;
 use platform_runtime::random;
 use router_table::decide::{Caller, RequestHead};
-use router_table::{Found, Overrides, decide};
+use router_table::{Found, Moment, Overrides, decide};
 use uuid::Uuid;
 
 use super::world::{COMMON_HOST, World};
 
 /// A time at which everything learned is alive.
 const NOW_MS: u64 = 1;
+const NOW: Moment = Moment {
+    now_ms: NOW_MS,
+    table_age_ms: 0,
+};
 
 /// One person's request: index of the home, and who.
 pub type Traveller = (u32, UserId);
@@ -78,7 +82,7 @@ fn in_decision(world: &World, overrides: &Overrides, (home, user): &Traveller) -
         }),
         idempotency_key: None,
     };
-    black_box(decide(&world.table, overrides, &head, NOW_MS))
+    black_box(decide(&world.table, overrides, &head, NOW))
         .route()
         .is_some()
 }

@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cell_shard::{OpenError, Ownership, Shard, ShardLimits};
+use cell_shard::{CopiesError, OpenError, Ownership, Shard, ShardLimits};
 use cell_store::Store;
 use parking_lot::RwLock;
 use platform_model::{Epoch, NodeId, RoutingTable, ShardId, Start};
 use platform_runtime::clock::Clock;
 use platform_runtime::{CancellationToken, TaskGroup};
+use platform_wire::report::HeldCopy;
 use tokio::sync::watch;
+
+use crate::law::{Law, Withheld};
 
 /// How often shards that ended or could not be opened are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -35,13 +38,28 @@ struct Shared {
     clock: Clock,
     /// The committers run here; it is shut down last.
     tasks: TaskGroup,
+    law: Law,
     open: RwLock<BTreeMap<ShardId, Shard>>,
+    /// Copies on this node's disk, open or not; none until the disk was looked at.
+    held: RwLock<Option<BTreeMap<ShardId, Epoch>>>,
+    /// What the law keeps from being opened, and why: said once.
+    withheld: RwLock<BTreeMap<ShardId, Withheld>>,
+}
+
+/// Why a shard is not open.
+#[derive(Debug, thiserror::Error)]
+enum NotOpen {
+    #[error("the law keeps it from being opened here")]
+    Law(#[from] Withheld),
+    #[error(transparent)]
+    Shard(#[from] OpenError),
 }
 
 impl Hosted {
     pub fn new(
         store: Arc<dyn Store>,
         (node, start): (NodeId, Start),
+        law: Law,
         clock: Clock,
         tasks: TaskGroup,
     ) -> Self {
@@ -54,7 +72,10 @@ impl Hosted {
                 superseded: CancellationToken::new(),
                 clock,
                 tasks,
+                law,
                 open,
+                held: RwLock::default(),
+                withheld: RwLock::default(),
             }),
         }
     }
@@ -74,6 +95,32 @@ impl Hosted {
     /// Shards that are open here.
     pub fn count(&self) -> usize {
         self.shared.open.read().len()
+    }
+
+    /// Every copy on this node's disk, open or not, judged by the law that the table carries.
+    pub fn copies(&self, table: &RoutingTable) -> Vec<HeldCopy> {
+        let open = self.shared.open.read();
+        let held = self.shared.held.read();
+        let held = held.iter().flatten().map(|(shard, epoch)| (shard, *epoch));
+        let now = open.iter().map(|(shard, opened)| (shard, opened.epoch()));
+        let all: BTreeMap<&ShardId, Epoch> = held.chain(now).collect();
+        all.into_iter()
+            .map(|(shard, epoch)| self.shared.law.judge(table, shard, epoch))
+            .collect()
+    }
+
+    /// Looks once at what lies on the disk.
+    async fn look(&self) -> Result<(), CopiesError> {
+        if self.shared.held.read().is_none() {
+            let found = cell_shard::copies(&*self.shared.store).await?;
+            *self.shared.held.write() = Some(found.into_iter().collect());
+        }
+        Ok(())
+    }
+
+    fn holds(&self, shard: &ShardId) -> bool {
+        let held = self.shared.held.read();
+        held.as_ref().is_some_and(|held| held.contains_key(shard))
     }
 
     /// Shards that the table gives this node and that are not open yet.
@@ -170,6 +217,10 @@ impl Hosted {
 
     /// Closes and opens. False when something could not be opened and is to be tried again.
     async fn reconcile(&self, table: &RoutingTable) -> bool {
+        if let Err(error) = self.look().await {
+            tracing::warn!(%error, "the copies on this disk are not known yet");
+            return false;
+        }
         let wanted: BTreeMap<&ShardId, Epoch> = self.wanted(table).collect();
         for shard in self.surplus(&wanted) {
             shard.close().await;
@@ -179,12 +230,16 @@ impl Hosted {
             if self.shared.open.read().contains_key(shard) {
                 continue;
             }
-            match self.open(shard, epoch).await {
+            match self.open_lawful(table, shard, epoch).await {
                 Ok(opened) => {
                     tracing::info!(%shard, %epoch, "shard serves");
-                    self.shared.open.write().insert(shard.clone(), opened);
+                    self.took(shard, opened);
                 }
-                Err(error) => {
+                Err(NotOpen::Law(why)) => {
+                    settled = false;
+                    self.note_withheld(shard, why);
+                }
+                Err(NotOpen::Shard(error)) => {
                     settled = false;
                     metrics::counter!("celld_shard_open_failures_total").increment(1);
                     tracing::warn!(%shard, %epoch, %error, "shard cannot be opened");
@@ -206,6 +261,40 @@ impl Hosted {
             .map(|(id, _)| id.clone())
             .collect();
         gone.iter().filter_map(|id| open.remove(id)).collect()
+    }
+
+    async fn open_lawful(
+        &self,
+        table: &RoutingTable,
+        shard: &ShardId,
+        epoch: Epoch,
+    ) -> Result<Shard, NotOpen> {
+        self.shared.law.may_open(table, shard, self.holds(shard))?;
+        Ok(self.open(shard, epoch).await?)
+    }
+
+    fn took(&self, shard: &ShardId, opened: Shard) {
+        let epoch = opened.epoch();
+        self.shared.open.write().insert(shard.clone(), opened);
+        self.shared
+            .held
+            .write()
+            .get_or_insert_default()
+            .insert(shard.clone(), epoch);
+        self.shared.withheld.write().remove(shard);
+    }
+
+    /// Says a reason once, however often it is met.
+    fn note_withheld(&self, shard: &ShardId, why: Withheld) {
+        let mut withheld = self.shared.withheld.write();
+        let news = withheld
+            .get(shard)
+            .is_none_or(|known| std::mem::discriminant(known) != std::mem::discriminant(&why));
+        if news {
+            metrics::counter!("celld_law_refusals_total").increment(1);
+            tracing::warn!(target: "audit", %shard, %why, "the law keeps a shard from being opened here");
+        }
+        withheld.insert(shard.clone(), why);
     }
 
     async fn open(&self, shard: &ShardId, epoch: Epoch) -> Result<Shard, OpenError> {

@@ -45,12 +45,13 @@ impl Reporter {
     async fn report(&self) {
         self.register().await;
         loop {
+            let table = self.followed.current();
             let beat = Heartbeat {
                 node: self.node.clone(),
                 incarnation: self.hosted.start().incarnation,
-                table_generation: self.followed.current().generation,
+                table_generation: table.generation,
                 shards_open: u32::try_from(self.hosted.count()).unwrap_or(u32::MAX),
-                copies: Vec::new(),
+                copies: self.hosted.copies(&table),
             };
             if let Err(error) = self.reports.heartbeat(&beat).await {
                 metrics::counter!("celld_heartbeats_lost_total").increment(1);

@@ -29,6 +29,7 @@ use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
 use crate::hosted::Hosted;
+use crate::law::Law;
 use crate::reporter::Reporter;
 use crate::services::NodeServices;
 use crate::starting::{self, StartingError};
@@ -115,9 +116,14 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let reports = ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())?;
     identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
     telemetry::metrics().keep_up(clock.clone(), &tasks);
+    let asked = followed.clone();
+    let law = Law::new(settings.region.clone(), &gateway::catalogue(), move || {
+        asked.age_ms()
+    });
     let hosted = Hosted::new(
         Arc::clone(&store) as Arc<dyn Store>,
         (settings.node.clone(), this),
+        law.clone(),
         clock.clone(),
         shards.clone(),
     );
@@ -135,6 +141,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         hosted,
         keys,
         followed,
+        law,
         lookup_key,
         tasks,
         shards,
@@ -178,6 +185,7 @@ struct Parts {
     hosted: Hosted,
     keys: HomeKeys,
     followed: Followed,
+    law: Law,
     lookup_key: LookupKey,
     tasks: TaskGroup,
     shards: TaskGroup,
@@ -234,6 +242,7 @@ impl Parts {
             followed: followed.clone(),
             client: DirectoryClient::new(self.identity.clone()),
             lookup_key: self.lookup_key.clone(),
+            law: self.law.clone(),
             clock: self.clock.clone(),
         };
         let services = NodeServices {
@@ -261,7 +270,10 @@ impl Parts {
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
         gateway::routes(&gateway::domains(), Arc::new(services), door)
-            .merge(directory::routes(settings.world.clone(), hosted, followed).reset_fallback())
+            .merge(
+                directory::routes(settings.world.clone(), hosted, followed, self.law.clone())
+                    .reset_fallback(),
+            )
             .merge(health::routes(health))
     }
 }

@@ -5,6 +5,7 @@
 //! - `committer` is the one task that writes: it validates (`window`), builds the entry (`entry`), commits it
 //!   under the fence (`fence`) and, when the store does not know what happened, finds out (`settle`).
 //! - `gate` keeps every answer until what it observed is committed.
+//! - [`copies()`] says which shards lie in a store.
 //! - [`LogEntry`] is one entry of the log, as every reader of it sees it.
 //!
 //! It never knows what a row means (that is `cell-layers`), who may ask for it (`cell-node`), or another shard.
@@ -12,6 +13,7 @@
 mod applied;
 mod buffer;
 mod committer;
+mod copies;
 mod entry;
 mod error;
 mod fence;
@@ -38,6 +40,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use copies::{CopiesError, copies};
 pub use entry::{Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
 pub use limits::ShardLimits;

@@ -1,6 +1,6 @@
 //! Every command of `cellctl`: what it takes and what it does, one file each.
 
-mod audit;
+pub(crate) mod audit;
 mod cell;
 mod completions;
 mod demo;

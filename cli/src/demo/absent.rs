@@ -5,7 +5,7 @@ use serde_json::json;
 use super::story::{Row, Story};
 
 /// Name and what is missing with it.
-const ABSENT: [(&str, &str); 12] = [
+const ABSENT: [(&str, &str); 11] = [
     (
         "events between roots",
         "nothing travels from one root to another; the change log has no reader",
@@ -17,10 +17,6 @@ const ABSENT: [(&str, &str); 12] = [
     (
         "failover and moves",
         "a shard whose node is gone waits for it; no shard and no person changes place",
-    ),
-    (
-        "residency law",
-        "a law can be written, checked and compiled, but nothing enforces it and nobody approves it yet",
     ),
     ("community", "domain"),
     ("commerce", "domain"),

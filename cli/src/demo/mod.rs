@@ -9,6 +9,7 @@ mod app;
 mod crash;
 mod files;
 mod keep;
+mod law;
 mod memory;
 mod outage;
 mod people;
@@ -94,6 +95,7 @@ async fn play(options: &Options, stage: &Stage, story: &mut Story<'_>) -> Result
     workouts::show(&scene, &files, story).await?;
     outage::show(&scene, story).await?;
     crash::show(&scene, story).await?;
+    law::show(&scene, story).await?;
     memory::show_after(&world, story);
     absent::show(story);
     if options.keep {

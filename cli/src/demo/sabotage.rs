@@ -15,6 +15,12 @@ pub enum Sabotage {
     DropUpload,
     /// The router asks a controller before each request.
     ControllerOnPath,
+    /// The controllers place shards without asking the law.
+    NoLawInApply,
+    /// Cells begin and judge copies without asking the law.
+    NoLawAtNode,
+    /// The router sees requests without asking the law.
+    NoLawAtDoor,
 }
 
 impl Sabotage {
@@ -50,6 +56,9 @@ mod tests {
             Sabotage::WrongHome,
             Sabotage::DropUpload,
             Sabotage::ControllerOnPath,
+            Sabotage::NoLawInApply,
+            Sabotage::NoLawAtNode,
+            Sabotage::NoLawAtDoor,
         ];
         let set: Vec<String> = names
             .iter()
@@ -60,6 +69,9 @@ mod tests {
             "wrong-home=return",
             "drop-upload=return",
             "controller-on-path=return",
+            "no-law-in-apply=return",
+            "no-law-at-node=return",
+            "no-law-at-door=return",
         ];
         assert_eq!(set, expected);
         assert!(Sabotage::AckBeforeWrite.at_the_start().is_empty());

@@ -17,7 +17,7 @@ use crate::printer::Printer;
 /// The processes that a world is made of.
 const SERVERS: [&str; 3] = ["controld", "celld", "routerd"];
 /// Cargo features with which planted faults can be switched on.
-const FAILPOINTS: &str = "cell-node/failpoints,router-gateway/failpoints";
+const FAILPOINTS: &str = "cell-node/failpoints,router-gateway/failpoints,control-plane-server/failpoints";
 
 /// Which binaries a world runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,6 +38,11 @@ impl Layout {
         self.root.join("operator")
     }
 
+    /// The certificates of everybody else.
+    pub fn people(&self) -> PathBuf {
+        self.root.join("people")
+    }
+
     /// All secrets of the world, from which each node has copies of its own in [`Self::node_secrets`].
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")

@@ -5,7 +5,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use platform_model::{RegionId, Role, WorldId};
+use platform_model::{RegionId, WorldId};
 use platform_runtime::random;
 use platform_runtime::tls::authority::Authority;
 use platform_runtime::tls::{SpiffeId, SpiffeKind};
@@ -14,6 +14,7 @@ use super::config_files::{self, jurisdictions_of};
 use super::disk;
 use super::folder;
 use super::layout::Layout;
+use super::people::PEOPLE;
 use super::ports::Ports;
 use super::seats::{COMMON_HOST, Seat, SeatKind, places, seats};
 
@@ -36,7 +37,7 @@ pub fn make(layout: &Layout, door: Option<u16>) -> Result<WorldId> {
     let authority = Authority::create(&layout.authority())?;
     let world = authority.world();
     make_secrets(layout)?;
-    issue_operator(layout, &authority)?;
+    issue_people(layout, &authority)?;
     for seat in seats() {
         issue(layout, &authority, &seat)?;
     }
@@ -55,7 +56,12 @@ fn clear_unfinished(layout: &Layout) -> Result<()> {
         return Ok(());
     }
     let made = seats().into_iter().map(|seat| layout.seat(&seat));
-    for folder in made.chain([layout.authority(), layout.operator(), layout.secrets()]) {
+    for folder in made.chain([
+        layout.authority(),
+        layout.operator(),
+        layout.people(),
+        layout.secrets(),
+    ]) {
         if folder.exists() {
             fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
         }
@@ -104,19 +110,21 @@ fn public_names() -> Vec<String> {
     own.into_iter().chain(homes).collect()
 }
 
-/// The certificate with which `cellctl` speaks to the controllers.
-fn issue_operator(layout: &Layout, authority: &Authority) -> Result<()> {
+/// The certificates with which people speak to the controllers.
+fn issue_people(layout: &Layout, authority: &Authority) -> Result<()> {
     let region: RegionId = places().swap_remove(0).region;
-    let kind = SpiffeKind::Operator {
-        role: Role::Sre,
-        name: "dev".into(),
-    };
-    let id = SpiffeId {
-        trust_domain: authority.world().trust_domain().to_owned(),
-        region,
-        kind,
-    };
-    authority.issue(&id, &[], DAYS, &layout.operator())?;
+    for person in PEOPLE {
+        let kind = SpiffeKind::Operator {
+            role: person.role,
+            name: person.name.into(),
+        };
+        let id = SpiffeId {
+            trust_domain: authority.world().trust_domain().to_owned(),
+            region: region.clone(),
+            kind,
+        };
+        authority.issue(&id, &[], DAYS, &person.identity(layout))?;
+    }
     Ok(())
 }
 
@@ -124,6 +132,7 @@ fn issue_operator(layout: &Layout, authority: &Authority) -> Result<()> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use platform_model::Role;
     use platform_runtime::tls::Identity;
 
     use super::*;
@@ -140,6 +149,10 @@ mod tests {
         }
         let operator = Identity::load(&layout.operator(), &world).expect("loads");
         assert_eq!(operator.spiffe_id().role(), Role::Sre);
+        for person in PEOPLE {
+            let identity = Identity::load(&person.identity(&layout), &world).expect("loads");
+            assert_eq!(identity.spiffe_id().role(), person.role);
+        }
         for file in fs::read_dir(layout.secrets()).expect("secrets") {
             let mode = file
                 .expect("a file")

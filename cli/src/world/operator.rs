@@ -12,6 +12,7 @@ use platform_wire::{CallError, RefusalCode};
 
 use super::folder::Folder;
 use super::layout::Layout;
+use super::people::{OPERATOR, Person};
 use super::ports::Ports;
 use crate::exit::{self, Hinted};
 
@@ -30,9 +31,30 @@ pub fn connect(dir: &Path) -> Result<AdminClient> {
 /// # Errors
 /// When the operator's certificate cannot be used.
 pub fn client(layout: &Layout, world: &WorldId, controllers: Vec<String>) -> Result<AdminClient> {
-    let identity =
-        Identity::load(&layout.operator(), world).context("the operator's certificate cannot be used")?;
+    client_as(layout, world, controllers, &OPERATOR)
+}
+
+/// As [`client`], with the certificate of another person.
+///
+/// # Errors
+/// When it cannot be used.
+pub fn client_as(
+    layout: &Layout,
+    world: &WorldId,
+    controllers: Vec<String>,
+    person: &Person,
+) -> Result<AdminClient> {
+    let identity = identity(layout, world, person)?;
     Ok(AdminClient::connect(controllers, identity, Clock::system())?)
+}
+
+/// A person's certificate and key.
+///
+/// # Errors
+/// When they cannot be used.
+pub fn identity(layout: &Layout, world: &WorldId, person: &Person) -> Result<Identity> {
+    Identity::load(&person.identity(layout), world)
+        .with_context(|| format!("the certificate of {person} cannot be used"))
 }
 
 /// What a call's failure means, with the command that helps.

@@ -14,6 +14,7 @@ use platform_wire::admin::{AdminClient, WorldStatus};
 use super::binaries::Binaries;
 use super::folder::Folder;
 use super::layout::Layout;
+use super::people::Person;
 use super::ports::Ports;
 use super::process::{self, Process, State};
 use super::ready::{self, POLL, StartedAfter};
@@ -97,6 +98,14 @@ impl World {
         operator::client(&self.layout, &self.id, self.ports.controllers())
     }
 
+    /// The client of another person.
+    ///
+    /// # Errors
+    /// When the certificate cannot be used.
+    pub fn admin_as(&self, person: &Person) -> Result<AdminClient> {
+        operator::client_as(&self.layout, &self.id, self.ports.controllers(), person)
+    }
+
     /// Starts every process that does not run and waits until the world serves; gives those that it started.
     ///
     /// # Errors
@@ -146,6 +155,7 @@ impl World {
             self.start_controllers(&controllers).await?;
         }
         self.make_known(printer).await?;
+        self.enact_law(printer).await?;
         printer.progress("starting cells and router");
         self.start_others(&others).await
     }

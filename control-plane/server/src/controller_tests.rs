@@ -11,7 +11,7 @@ use platform_wire::report::Heartbeat;
 use platform_wire::{CallError, FRAME_VERSION, Refusal, RefusalCode, channel, pb};
 
 use super::StartError;
-use crate::testing::{WITHIN, World, eventually, within};
+use crate::testing::{AREAS, WITHIN, World, eventually, within};
 
 fn node(text: &str) -> NodeId {
     text.parse().expect("a node")
@@ -56,6 +56,7 @@ async fn a_world_is_made_once_and_nodes_bring_its_shards_to_life() {
         RefusalCode::WorldExists
     );
     assert!(router.ready(WITHIN).await);
+    world.enact(1, &AREAS).await;
     // Through a controller that does not lead, whichever that is.
     let leader = world.leader().await;
     let other = world.addresses()[usize::from(leader == 1)].clone();
@@ -147,7 +148,7 @@ async fn nobody_does_what_his_certificate_does_not_allow() {
         .admin(Role::Sre)
         .place_shard(&shard, &far, Generation(1), "a test")
         .await;
-    assert_eq!(code(refused), RefusalCode::Placement);
+    assert_eq!(code(refused), RefusalCode::LawForbids);
     let cell = "eu-central-1".parse().expect("a cell");
     let stale = world
         .admin(Role::Sre)

@@ -22,6 +22,8 @@ pub mod siem;
 pub mod translate;
 
 #[cfg(test)]
+mod law_tests;
+#[cfg(test)]
 mod testing;
 
 pub use config::Config;

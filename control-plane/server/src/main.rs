@@ -63,6 +63,8 @@ fn start() -> anyhow::Result<()> {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
+    #[cfg(feature = "failpoints")]
+    let _faults = fail::FailScenario::setup();
     let settings = config.check()?;
     let tasks = TaskGroup::new();
     let controller = Controller::start(settings, Clock::system(), &tasks).await?;

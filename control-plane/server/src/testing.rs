@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_plane_ledger::Digest;
+use platform_model::matrix::plain::{self, Area};
+use platform_model::matrix::{LawVersion, Stamp};
 use platform_model::{NodeId, Role, WorldId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
@@ -17,6 +20,7 @@ use platform_runtime::tls::authority::Authority;
 use platform_runtime::tls::{Expect, Identity, SpiffeId, SpiffeKind, install_ring};
 use platform_wire::admin::{AdminClient, WorldSpec};
 use platform_wire::follow::{self, Follow, Followed};
+use platform_wire::law::{APPROVAL_PURPOSE, approval_statement};
 use platform_wire::ledger::LedgerClient;
 use platform_wire::report::ReportClient;
 use tempfile::TempDir;
@@ -31,6 +35,29 @@ pub const WITHIN: Duration = Duration::from_secs(60);
 
 /// One world at a time: two cores are not enough for the timers of several.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// Where the jurisdictions of the development world are at home.
+pub const AREAS: [(&str, &str, &[&str]); 2] = [
+    ("eu", "DE", &["eu-central", "eu-west"]),
+    ("us", "US", &["us-east"]),
+];
+
+/// A text, and the matrix of a law under which each of `areas` stays in its own regions.
+pub fn law_of(version: u64, areas: &[(&str, &str, &[&str])]) -> (String, Vec<u8>) {
+    let text = format!("law {version} of a test");
+    let stamp = Stamp {
+        version: LawVersion(version),
+        date: "2000-01-01".parse().expect("a day"),
+        document: *Digest::plain(text.as_bytes()).as_bytes(),
+        compiler: 1,
+        catalogues: vec![[1; 32]],
+    };
+    let areas: Vec<Area> = areas.iter().copied().map(Area::named).collect();
+    (
+        text,
+        plain::law(stamp, &areas, false).expect("few areas").to_bytes(),
+    )
+}
 
 pub struct World {
     dir: TempDir,
@@ -92,7 +119,44 @@ impl World {
             .init_world(&WorldSpec::dev("meridian.test"))
             .await
             .expect("made");
+        world.enact(1, &AREAS).await;
         world
+    }
+
+    /// Brings a law into force under which each of `areas` stays in its own regions.
+    pub async fn enact(&self, version: u64, areas: &[(&str, &str, &[&str])]) {
+        let (ann, ben) = (self.officer("ann"), self.officer("ben"));
+        let author = self.admin_as(&ann);
+        let seen = author.law().await.expect("answers").generation;
+        let (text, matrix) = law_of(version, areas);
+        author
+            .propose_law(&text, &matrix, seen, "a test")
+            .await
+            .expect("proposed");
+        let digest = *Digest::plain(&matrix).as_bytes();
+        let (version, statement) = (
+            LawVersion(version),
+            approval_statement(&self.id(), LawVersion(version), &digest),
+        );
+        let signature = ben.sign(APPROVAL_PURPOSE, &statement).expect("signs");
+        let approver = self.admin_as(&ben);
+        approver
+            .approve_law(version, digest, signature, "a test")
+            .await
+            .expect("approved");
+    }
+
+    /// A person of the role `compliance`.
+    pub fn officer(&self, name: &str) -> Identity {
+        let kind = SpiffeKind::Operator {
+            role: Role::Compliance,
+            name: name.to_owned(),
+        };
+        self.identity(kind, "eu-central")
+    }
+
+    pub fn admin_as(&self, identity: &Identity) -> AdminClient {
+        AdminClient::connect(self.addresses(), identity.clone(), Clock::system()).expect("addresses")
     }
 
     pub fn id(&self) -> WorldId {

@@ -22,14 +22,7 @@ pub(crate) fn officer(name: &str) -> Author {
 }
 
 fn area(jurisdiction: &str, country: &str, regions: &[&str]) -> Area {
-    Area {
-        jurisdiction: jurisdiction.parse().expect("a jurisdiction"),
-        country: country.parse().expect("a country"),
-        regions: regions
-            .iter()
-            .map(|region| region.parse().expect("a region"))
-            .collect(),
-    }
+    Area::named((jurisdiction, country, regions))
 }
 
 /// `eu` in both of its regions, `us` in one.

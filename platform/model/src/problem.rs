@@ -230,6 +230,14 @@ catalogue![
         false,
         "This host serves another home"
     ),
+    (LawForbids, "law-forbids", 451, false, "The law forbids this here"),
+    (
+        LawTooOld,
+        "law-too-old",
+        503,
+        true,
+        "The law known here is too old to begin something new"
+    ),
     // Where the shard is.
     (Moved, "moved", 421, true, "Another node serves this shard"),
     (Moving, "moving", 503, true, "The shard is changing its node"),

@@ -30,6 +30,21 @@ impl Faults {
     }
 }
 
+/// The compiled table as it is used.
+#[cfg(not(feature = "failpoints"))]
+pub fn door(table: Table) -> Table {
+    table
+}
+
+/// `no-law-at-door`: the router asks no law whether it may process.
+#[cfg(feature = "failpoints")]
+pub fn door(mut table: Table) -> Table {
+    if planted("no-law-at-door") {
+        table.open_the_door();
+    }
+    table
+}
+
 #[cfg(not(feature = "failpoints"))]
 impl Faults {
     #[expect(clippy::unused_async, reason = "the planted fault waits")]

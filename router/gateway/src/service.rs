@@ -12,7 +12,7 @@ use platform_model::{Code, Problem};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_token::Verifier;
-use router_table::{Decision, Door as PathDoor, RequestHead, Route, RouteClass, decide};
+use router_table::{Decision, Door as PathDoor, Moment, RequestHead, Route, RouteClass, decide};
 
 use crate::answer::{self, OutBody};
 use crate::apps::Activity;
@@ -141,7 +141,10 @@ impl Door {
             &snapshot.table,
             &self.known.overrides.read(),
             &head,
-            self.clock.unix_ms(),
+            Moment {
+                now_ms: self.clock.unix_ms(),
+                table_age_ms: self.known.age_ms().unwrap_or(u64::MAX),
+            },
         );
         match decision {
             Decision::Forward(route) => Ok(self.faults.reroute(&snapshot.table, &head, route)),

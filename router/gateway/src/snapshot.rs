@@ -14,6 +14,7 @@ use platform_wire::follow::Followed;
 use router_table::{NodeIndex, Overrides, ShardIndex, Table};
 use tokio::sync::watch;
 
+use crate::faults;
 use crate::meters;
 use crate::upstream::{NodePool, Upstreams};
 
@@ -30,7 +31,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub fn new(plain: Arc<RoutingTable>, own_region: &RegionId, upstreams: &Upstreams) -> Self {
-        let table = Table::compile(&plain, own_region);
+        let table = faults::door(Table::compile(&plain, own_region));
         let pools = upstreams.pools_of(&table);
         let value = |shard: &platform_model::ShardId| {
             HeaderValue::try_from(shard.to_string()).expect("names of shards are ASCII")

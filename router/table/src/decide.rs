@@ -1,9 +1,10 @@
 //! From a request's head to a place or an answer. Pure: the same arguments give the same decision.
 //!
 //! The order: what the path says (a public door, else the caller's own shard); the caller's user -> shard by hash,
-//! shard -> node by what was learned, else by the table; the host name must be the home's or the common one.
-//! Whether the law lets this router process for that home is asked by nobody yet: see [`forward`].
+//! shard -> node by what was learned, else by the table; the host name must be the home's or the common one; and the
+//! law must let this router process for that home, which is asked before a body is read.
 
+use platform_model::matrix::{Denied, RuleName};
 use platform_model::{Code, CountryCode, HomeId, IdempotencyKey, Problem, UserId};
 
 use crate::decision::{Decision, Place, Route};
@@ -36,17 +37,27 @@ pub struct RequestHead<'a> {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
+/// When a decision is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Unix time in milliseconds: ages what was learned.
+    pub now_ms: u64,
+    /// Milliseconds since a controller confirmed the table; `u64::MAX`: none did.
+    pub table_age_ms: u64,
+}
+
 type Refusal = Box<Problem>;
 
-/// Decides where a request goes. `now_ms` (Unix, milliseconds) only ages what was learned.
-pub fn decide(table: &Table, overrides: &Overrides, head: &RequestHead<'_>, now_ms: u64) -> Decision {
+/// Decides where a request goes.
+pub fn decide(table: &Table, overrides: &Overrides, head: &RequestHead<'_>, at: Moment) -> Decision {
     let door = match Door::of(head.method, head.path) {
         Ok(door) => door,
         Err(problem) => return Decision::Answer(RouteClass::Other, problem),
     };
-    let decided = place(table, head, door).and_then(|found| {
+    let decided = place(table, head, door, at).and_then(|found| {
         check_host(table, head.host, door, found)?;
-        forward(table, overrides, found, now_ms)
+        check_law(table, found)?;
+        forward(table, overrides, found, at.now_ms)
     });
     match decided {
         Ok((place, learned)) => Decision::Forward(Route {
@@ -58,7 +69,12 @@ pub fn decide(table: &Table, overrides: &Overrides, head: &RequestHead<'_>, now_
     }
 }
 
-fn place<'a>(table: &'a Table, head: &RequestHead<'_>, door: Door<'_>) -> Result<FoundHome<'a>, Refusal> {
+fn place<'a>(
+    table: &'a Table,
+    head: &RequestHead<'_>,
+    door: Door<'_>,
+    at: Moment,
+) -> Result<FoundHome<'a>, Refusal> {
     if table.is_empty() {
         return Err(refuse(Code::Unavailable, "the router has no routing table yet"));
     }
@@ -66,7 +82,11 @@ fn place<'a>(table: &'a Table, head: &RequestHead<'_>, door: Door<'_>) -> Result
         Door::Homed(_) | Door::Refresh => of_caller(table, head.caller),
         Door::Login { home } => of_login(table, home),
         Door::Locate => nearest(table),
-        Door::Register { country } => of_registration(table, head, country),
+        Door::Register { country } => {
+            let found = of_registration(table, head, country)?;
+            law_is_fresh(table, at)?;
+            Ok(found)
+        }
     }
 }
 
@@ -100,7 +120,7 @@ fn nearest(table: &Table) -> Result<FoundHome<'_>, Refusal> {
     let mut homes = table
         .homes_nearest_first()
         .filter_map(|home| match table.find_shard(&home.id, 0) {
-            Found::Home(found) if found.place.is_some() => Some(found),
+            Found::Home(found) if found.place.is_some() && found.door.processes => Some(found),
             _ => None,
         });
     homes
@@ -108,7 +128,19 @@ fn nearest(table: &Table) -> Result<FoundHome<'_>, Refusal> {
         .ok_or_else(|| refuse(Code::Unavailable, "no home has a node yet"))
 }
 
-/// The nearest home of the country's jurisdiction whose cell takes new people. The shard follows from the key, so
+/// Nobody new is taken under a law that may be another by now.
+fn law_is_fresh(table: &Table, at: Moment) -> Result<(), Refusal> {
+    let too_old = |detail: &str| refuse(Code::LawTooOld, detail);
+    let law = table.law().ok_or_else(|| too_old("no law is in force"))?;
+    if at.table_age_ms > law.matrix_age_max_ms {
+        return Err(too_old(
+            "the router has not heard from the controllers for too long",
+        ));
+    }
+    Ok(())
+}
+
+/// The nearest home of the country's jurisdiction that the law lets take new people and whose cell does. The shard follows from the key, so
 /// that a retry meets the same row.
 fn of_registration<'a>(
     table: &'a Table,
@@ -128,13 +160,53 @@ fn of_registration<'a>(
         return Err(not_served(format!("no home is open to {country}")));
     }
     let user = UserId::from_registration(key);
+    let mut closed = None;
     let open = |found: &FoundHome<'_>| found.place.is_some_and(|place| table.node(place.node).open);
-    homes
-        .find_map(|home| match table.find(&home.id, user) {
-            Found::Home(found) if open(&found) => Some(found),
-            _ => None,
-        })
-        .ok_or_else(|| refuse(Code::Unavailable, "no home of this country takes new people now"))
+    let found = homes.find_map(|home| match table.find(&home.id, user) {
+        Found::Home(found) if open(&found) && found.door.takes && found.door.processes => Some(found),
+        Found::Home(found) => {
+            closed.get_or_insert(found);
+            None
+        }
+        Found::UnknownHome => None,
+    });
+    // Where another router may, or where the law closes the home, the answer says so.
+    match (found, closed) {
+        (Some(found), _) => Ok(found),
+        (None, Some(closed)) if !closed.door.processes => Err(forbidden(table, closed)),
+        (None, Some(closed)) if table.law().is_some() && !closed.door.takes => Err(Box::new(
+            Problem::new(Code::LawForbids).detail("the law in force closes the homes of this country"),
+        )),
+        _ => Err(refuse(
+            Code::Unavailable,
+            "no home of this country takes new people now",
+        )),
+    }
+}
+
+/// TLS ends here, so this router itself processes what it forwards.
+fn check_law(table: &Table, found: FoundHome<'_>) -> Result<(), Refusal> {
+    if found.door.processes {
+        Ok(())
+    } else {
+        Err(forbidden(table, found))
+    }
+}
+
+/// The rule that forbids it, and the host name where it is legal.
+fn forbidden(table: &Table, found: FoundHome<'_>) -> Refusal {
+    let home = found.home();
+    let problem = Problem::new(Code::LawForbids).with("host", home.host.as_str());
+    let problem = problem.with("home", home.id.to_string());
+    let rule = match table.door_denied(home) {
+        Some(Denied::Point { rule, .. }) => rule,
+        Some(Denied::NeedsConsent { rule, .. }) => Some(rule),
+        _ => None,
+    };
+    Box::new(match rule {
+        Some(RuleName { id, article }) => problem.with("rule", id).with("article", article),
+        None => problem.detail("no rule permits it"),
+    })
 }
 
 /// The home's own host name serves it, and the common one. Who asks where his home is may ask at any of our names.
@@ -156,9 +228,7 @@ fn check_host(table: &Table, host: &str, door: Door<'_>, found: FoundHome<'_>) -
     ))
 }
 
-/// The last gate before a request leaves. The law at the door (may the router's region process for this home?) will
-/// stand here, before the place is looked up: until it exists nothing here speaks of permission, and the common host
-/// name serves every home.
+/// The last gate before a request leaves.
 fn forward(
     table: &Table,
     overrides: &Overrides,
@@ -214,8 +284,13 @@ mod tests {
         Table::compile(&sample::world(), &sample::region("eu-west"))
     }
 
+    const NOW: Moment = Moment {
+        now_ms: 0,
+        table_age_ms: 0,
+    };
+
     fn decided(table: &Table, head: &RequestHead<'_>) -> Decision {
-        decide(table, &Overrides::new(8, 1_000), head, 0)
+        decide(table, &Overrides::new(8, 1_000), head, NOW)
     }
 
     fn node_of(table: &Table, decision: &Decision) -> String {
@@ -352,7 +427,7 @@ mod tests {
         let table = table();
         let mut overrides = Overrides::new(8, 1_000);
         let head = head("POST", COMMON, "/v1/homes/eu~eu-central/login");
-        let shard = decide(&table, &overrides, &head, 0)
+        let shard = decide(&table, &overrides, &head, NOW)
             .route()
             .expect("forwarded")
             .place
@@ -364,7 +439,7 @@ mod tests {
             node,
         };
         overrides.learn(&table, shard, moved, 0).expect("later");
-        let at = |now_ms| decide(&table, &overrides, &head, now_ms);
+        let at = |now_ms| decide(&table, &overrides, &head, Moment { now_ms, ..NOW });
         assert_eq!(
             (
                 node_of(&table, &at(999)),
@@ -373,5 +448,63 @@ mod tests {
             ("eu-central-2/0".into(), true)
         );
         assert_eq!(node_of(&table, &at(1_000)), "eu-central-1/0");
+    }
+
+    #[test]
+    fn where_the_law_forbids_this_router_the_answer_names_rule_and_legal_host() {
+        let mut world = sample::world();
+        world.law = Some(sample::law(true));
+        let table = Table::compile(&world, &sample::region("eu-west"));
+        let home: HomeId = "us/us-east".parse().expect("a home");
+        let caller = Some(Caller {
+            home: &home,
+            user: user(7),
+        });
+        let head = RequestHead {
+            caller,
+            ..head("GET", COMMON, "/v1/profile")
+        };
+        let Decision::Answer(_, problem) = decided(&table, &head) else {
+            panic!("forwarded")
+        };
+        assert_eq!(problem.code, Code::LawForbids);
+        let members = ["host", "rule", "article"].map(|name| problem.members[name].clone());
+        assert_eq!(members, ["us-east.us.meridian.test", "stays", "Art. stays"]);
+        let register = decided(&table, &self::head("POST", COMMON, "/v1/register/US"));
+        assert_eq!(code_of(&register), Code::LawForbids, "not even to register");
+        assert!(
+            decided(&table, &self::head("POST", COMMON, "/v1/register/DE"))
+                .route()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn nobody_new_is_taken_under_an_old_law_or_none_and_who_is_here_is_served() {
+        let (table, overrides) = (table(), Overrides::new(8, 1_000));
+        let old = Moment {
+            table_age_ms: 1_001,
+            ..NOW
+        };
+        let register = head("POST", COMMON, "/v1/register/DE");
+        assert_eq!(
+            code_of(&decide(&table, &overrides, &register, old)),
+            Code::LawTooOld
+        );
+        let home: HomeId = "us/us-east".parse().expect("a home");
+        let caller = Some(Caller {
+            home: &home,
+            user: user(7),
+        });
+        let known = RequestHead {
+            caller,
+            ..head("GET", COMMON, "/v1/profile")
+        };
+        assert!(decide(&table, &overrides, &known, old).route().is_some());
+        let mut world = sample::world();
+        world.law = None;
+        let lawless = Table::compile(&world, &sample::region("eu-west"));
+        assert_eq!(code_of(&decided(&lawless, &register)), Code::Unavailable);
+        assert!(decided(&lawless, &known).route().is_some());
     }
 }

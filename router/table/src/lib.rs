@@ -17,7 +17,7 @@ mod properties;
 #[cfg(test)]
 mod sample;
 
-pub use decide::{Caller, RequestHead, decide};
+pub use decide::{Caller, Moment, RequestHead, decide};
 pub use decision::{Decision, Place, Route};
 pub use overrides::{Moved, Overrides, RefusedOverride};
 pub use path::{Door, RouteClass};

@@ -26,9 +26,9 @@ pub enum RefusedOverride {
     OtherShard { asked: ShardId, said: ShardId },
     #[error("the table does not know node {0}")]
     UnknownNode(NodeId),
-    /// A shard stands in its home's region, and no node can say otherwise.
-    #[error("{node} stands in {found:?}, {shard} may be served in its home's region only")]
-    OutsideHome {
+    /// What the law forbids no node can say.
+    #[error("{node} stands in {found:?}, where the law does not let {shard} be served")]
+    Unlawful {
         shard: ShardId,
         node: NodeId,
         found: Option<RegionId>,
@@ -83,7 +83,7 @@ impl Overrides {
         let entry = self.entries.get(&table.shard_key(shard))?;
         let held = table.place(shard).map_or(Epoch(0), |place| place.epoch);
         let node = table.node_of_key(entry.node)?;
-        let is_good = entry.expires_ms > now_ms && entry.epoch > held && stands_at_home(table, shard, node);
+        let is_good = entry.expires_ms > now_ms && entry.epoch > held && is_lawful(table, shard, node);
         is_good.then_some(Place {
             shard,
             node,
@@ -114,9 +114,9 @@ impl Overrides {
         let Some(node) = table.node_index(&moved.node) else {
             return Err(RefusedOverride::UnknownNode(moved.node));
         };
-        if !stands_at_home(table, asked, node) {
+        if !is_lawful(table, asked, node) {
             let found = table.node(node).region.clone();
-            return Err(RefusedOverride::OutsideHome {
+            return Err(RefusedOverride::Unlawful {
                 shard: moved.shard,
                 node: moved.node,
                 found,
@@ -175,14 +175,10 @@ impl Overrides {
     }
 }
 
-/// Whether the node's cell stands in the region of the shard's home, as placement has it for everyone.
-fn stands_at_home(table: &Table, shard: ShardIndex, node: NodeIndex) -> bool {
-    match table.shard(shard) {
-        ShardId::Root { home, .. } | ShardId::Keys { home } => {
-            table.node(node).region.as_ref() == Some(&home.region)
-        }
-        ShardId::Directory { .. } => false,
-    }
+/// Whether the law lets the shard be served where the node's cell stands; directories are no business of routers.
+fn is_lawful(table: &Table, shard: ShardIndex, node: NodeIndex) -> bool {
+    let region = table.node(node).region.as_ref();
+    region.is_some_and(|region| table.may_serve_in(shard, region))
 }
 
 #[cfg(test)]
@@ -232,17 +228,36 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_out_of_the_homes_region_is_not_followed() {
+    fn a_moved_to_where_the_law_forbids_it_is_not_followed() {
         let (table, mut overrides) = (table(), Overrides::new(8, 1_000));
-        for elsewhere in ["us-east-1/0", "eu-west-1/0"] {
-            let said = moved(&table, 0, 9, elsewhere);
-            let refused = overrides.learn(&table, ShardIndex(0), said, 0);
-            assert!(
-                matches!(refused, Err(RefusedOverride::OutsideHome { .. })),
-                "{refused:?}"
-            );
-        }
+        let abroad = moved(&table, 0, 9, "us-east-1/0");
+        let refused = overrides.learn(&table, ShardIndex(0), abroad, 0);
+        assert!(
+            matches!(refused, Err(RefusedOverride::Unlawful { .. })),
+            "{refused:?}"
+        );
         assert!(overrides.is_empty());
+        let lawful = moved(&table, 0, 9, "eu-west-1/0");
+        overrides
+            .learn(&table, ShardIndex(0), lawful, 0)
+            .expect("the law lets it be there");
+    }
+
+    #[test]
+    fn without_a_law_a_moved_is_followed_within_the_homes_region_only() {
+        let mut world = sample::world();
+        world.law = None;
+        let (table, mut overrides) = (
+            Table::compile(&world, &sample::region("eu-west")),
+            Overrides::new(8, 1_000),
+        );
+        let refused = overrides.learn(&table, ShardIndex(0), moved(&table, 0, 9, "eu-west-1/0"), 0);
+        assert!(
+            matches!(refused, Err(RefusedOverride::Unlawful { .. })),
+            "{refused:?}"
+        );
+        let home = moved(&table, 0, 9, "eu-central-2/0");
+        overrides.learn(&table, ShardIndex(0), home, 0).expect("at home");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use platform_model::{Epoch, HomeId, IdempotencyKey, UserId};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use crate::{Caller, Decision, Moved, Overrides, RequestHead, ShardIndex, Table, decide, sample};
+use crate::{Caller, Decision, Moment, Moved, Overrides, RequestHead, ShardIndex, Table, decide, sample};
 
 fn path() -> impl Strategy<Value = String> {
     let segment = prop_oneof![
@@ -68,8 +68,9 @@ proptest! {
         });
         let caller = home.as_ref().map(|home| Caller { home, user });
         let head = RequestHead { method: &method, host: &host, path: &path, caller, idempotency_key };
-        let decision = decide(&table, &overrides, &head, now_ms);
-        prop_assert_eq!(&decision, &decide(&table, &overrides, &head, now_ms));
+        let at = Moment { now_ms, table_age_ms: 0 };
+        let decision = decide(&table, &overrides, &head, at);
+        prop_assert_eq!(&decision, &decide(&table, &overrides, &head, at));
         if let Decision::Forward(route) = decision {
             // A forwarded request is always about a shard of the home that was asked for, at an epoch not older
             // than the table's, at a node of the home's region, and nothing learned outlives its time.

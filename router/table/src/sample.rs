@@ -1,8 +1,9 @@
 //! A small world for this crate's tests.
 
+use platform_model::matrix::plain;
 use platform_model::{
-    Cell, CellState, Epoch, Generation, Home, HomeId, Incarnation, Node, NodeId, RegionId, RoutingTable,
-    ShardId, ShardRoute, Start, WorldId,
+    Cell, CellState, Epoch, Generation, Home, HomeId, Incarnation, LawInForce, Node, NodeId, RegionId,
+    RoutingTable, ShardId, ShardRoute, Start, WorldId,
 };
 
 pub fn region(name: &str) -> RegionId {
@@ -47,9 +48,19 @@ pub fn world() -> RoutingTable {
             },
         );
     }
+    table.law = Some(law(false));
     let spare = "eu-central-2/0".parse().expect("a node");
     insert(&mut table, &spare, &region("eu-central"));
     table
+}
+
+/// Everything of `eu` and `us` stays in their own regions; `strict`: nobody abroad sees a request.
+pub fn law(strict: bool) -> LawInForce {
+    let areas: [(&str, &str, &[&str]); 2] = [
+        ("eu", "DE", &["eu-central", "eu-west"]),
+        ("us", "US", &["us-east"]),
+    ];
+    plain::in_force(&areas, [1; 32], strict)
 }
 
 /// A node and its cell.

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use platform_model::matrix::{Action, Denied};
 use platform_model::shard::root_index;
 use platform_model::{
-    CellState, CountryCode, Epoch, Generation, HomeId, Jurisdiction, NodeId, RegionId, RoutingTable, ShardId,
-    UserId,
+    CellState, CountryCode, Epoch, Generation, HomeId, Jurisdiction, LawInForce, NodeId, RegionId,
+    RoutingTable, ShardId, UserId,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -38,6 +39,16 @@ struct HomeSlot {
     first_shard: u32,
     home: u32,
     shard_count: u16,
+    door: DoorLaw,
+}
+
+/// What the law says of a home to this router, looked up once for all requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DoorLaw {
+    /// This router's region may process requests of the home's people. Without a law, what is served goes on.
+    pub processes: bool,
+    /// The home may take new people where it is.
+    pub takes: bool,
 }
 
 const EMPTY: HomeSlot = HomeSlot {
@@ -46,6 +57,10 @@ const EMPTY: HomeSlot = HomeSlot {
     first_shard: 0,
     home: 0,
     shard_count: 0,
+    door: DoorLaw {
+        processes: false,
+        takes: false,
+    },
 };
 
 /// Node and epoch of one root shard, and its name for [`crate::Overrides`].
@@ -97,6 +112,8 @@ pub struct Table {
     countries: BTreeMap<CountryCode, Box<[u32]>>,
     /// All homes, nearest first.
     nearest: Box<[u32]>,
+    law: Option<LawInForce>,
+    own_region: RegionId,
 }
 
 impl Table {
@@ -120,7 +137,7 @@ impl Table {
                 host: home.host.clone(),
             })
             .collect();
-        let (slots, shards) = lay_out(table);
+        let (slots, shards) = lay_out(table, own_region);
         let places = shards
             .iter()
             .map(|shard| packed(table, &node_index, shard))
@@ -144,6 +161,40 @@ impl Table {
             node_index,
             countries,
             nearest,
+            law: table.law.clone(),
+            own_region: own_region.clone(),
+        }
+    }
+
+    /// The law in force.
+    pub fn law(&self) -> Option<&LawInForce> {
+        self.law.as_ref()
+    }
+
+    /// Why the law does not let this router process for a home.
+    pub(crate) fn door_denied(&self, home: &HomeEntry) -> Option<Denied> {
+        let law = self.law.as_ref()?;
+        law.matrix
+            .may_process(&home.id.jurisdiction, &self.own_region)
+            .err()
+    }
+
+    /// Whether the law lets the primary of a shard be in `region`; without a law, only in its home's.
+    pub(crate) fn may_serve_in(&self, shard: ShardIndex, region: &RegionId) -> bool {
+        let shard = self.shard(shard);
+        match (&self.law, shard.home()) {
+            (Some(law), _) => law
+                .matrix
+                .keeps(Action::StorePrimary, shard.jurisdiction(), region),
+            (None, home) => home.is_some_and(|home| home.region == *region),
+        }
+    }
+
+    /// A planted fault: the law at the door is never asked.
+    #[cfg(feature = "failpoints")]
+    pub fn open_the_door(&mut self) {
+        for slot in &mut self.slots {
+            slot.door.processes = true;
         }
     }
 
@@ -272,6 +323,7 @@ impl Table {
             table: self,
             home: slot.home,
             host: slot.host,
+            door: slot.door,
             shard,
             place,
         })
@@ -301,6 +353,7 @@ pub struct FoundHome<'a> {
     table: &'a Table,
     home: u32,
     pub(crate) host: u64,
+    pub(crate) door: DoorLaw,
     pub shard: ShardIndex,
     /// `None`: the table names no node for the shard.
     pub place: Option<Place>,
@@ -364,7 +417,7 @@ fn homes_of_countries(
 }
 
 /// Gives each home a slot and its shards a run of indexes.
-fn lay_out(table: &RoutingTable) -> (Box<[HomeSlot]>, Box<[ShardId]>) {
+fn lay_out(table: &RoutingTable, own_region: &RegionId) -> (Box<[HomeSlot]>, Box<[ShardId]>) {
     let mut slots = vec![EMPTY; (table.homes.len() * 2 + 1).next_power_of_two()];
     let mask = slots.len() - 1;
     let mut shards = Vec::new();
@@ -375,6 +428,7 @@ fn lay_out(table: &RoutingTable) -> (Box<[HomeSlot]>, Box<[ShardId]>) {
             first_shard: index(shards.len()),
             home: number,
             shard_count: home.shard_count,
+            door: door(table, id, own_region),
         };
         let mut at = low_bits(slot.name) & mask;
         while slots[at].name != 0 {
@@ -387,6 +441,19 @@ fn lay_out(table: &RoutingTable) -> (Box<[HomeSlot]>, Box<[ShardId]>) {
         }));
     }
     (slots.into(), shards.into())
+}
+
+fn door(table: &RoutingTable, home: &HomeId, own_region: &RegionId) -> DoorLaw {
+    let Some(matrix) = table.matrix() else {
+        return DoorLaw {
+            processes: true,
+            takes: false,
+        };
+    };
+    DoorLaw {
+        processes: matrix.may_process(&home.jurisdiction, own_region).is_ok(),
+        takes: matrix.keeps(Action::StorePrimary, &home.jurisdiction, &home.region),
+    }
 }
 
 fn index(number: usize) -> u32 {

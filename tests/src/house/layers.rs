@@ -173,6 +173,7 @@ pub const LAYERS: &[Layer] = &[
         8,
         &[
             "control-plane-ledger",
+            "control-plane-residency",
             "platform-model",
             "platform-report",
             "platform-runtime",

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};
 use cell_shard::{Shard, WriteError};
-use platform_model::{Code, Jurisdiction, Problem, RoutingTable, ShardId};
+use platform_model::matrix::{Crossing, Destination, Purpose};
+use platform_model::{Code, DataClass, Jurisdiction, Problem, RoutingTable, ShardId};
 use platform_runtime::clock::Clock;
 use platform_wire::CallError;
 use platform_wire::directory::{self as wire, DirectoryClient, Target};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use super::LookupKey;
 use super::rows::{self, Failed, RowError};
 use crate::hosted::Hosted;
+use crate::law::Law;
 use crate::problems::unavailable;
 
 /// Attempts of one call: the shard may just be opening or changing its node.
@@ -28,6 +30,7 @@ pub struct Claims {
     pub followed: Followed,
     pub client: DirectoryClient,
     pub lookup_key: LookupKey,
+    pub law: Law,
     pub clock: Clock,
 }
 
@@ -46,6 +49,22 @@ impl Claims {
             return Ok(Place::Here(here));
         }
         target(&table, self.hosted.node(), shard).map(Place::There)
+    }
+
+    /// A digest of a person of `subject` would leave for where the authority's shard is.
+    fn may_cross(&self, subject: &Jurisdiction, target: &Target) -> Result<(), Problem> {
+        let (table, to) = (self.followed.current(), Destination::Region(&target.region));
+        match self
+            .law
+            .egress(&table, subject, DataClass::Contact, Purpose::Service, to)
+        {
+            Ok(Crossing::Free) => Ok(()),
+            Ok(Crossing::WithConsent(purpose)) => {
+                Err(Problem::new(Code::LawForbids).detail(format!("only with consent to {purpose}")))
+            }
+            Err(why) if why.waits() => Err(unavailable(&why.to_string())),
+            Err(why) => Err(Problem::new(Code::LawForbids).detail(why.to_string())),
+        }
     }
 
     /// Tries until there is an answer; what cannot change is answered at once.
@@ -90,9 +109,12 @@ enum Tried {
 }
 
 impl From<Problem> for Tried {
-    /// Where the shard is, or whether it is, may change in a moment.
+    /// Where the shard is, or whether it is, may change in a moment; what the law says does not.
     fn from(problem: Problem) -> Self {
-        Self::Again(problem)
+        match problem.code {
+            Code::LawForbids => Self::Final(problem),
+            _ => Self::Again(problem),
+        }
     }
 }
 
@@ -147,7 +169,10 @@ impl Directory for Claims {
         let attempt = || async {
             Ok(match self.place(authority, digest)? {
                 Place::Here(shard) => rows::claim(&shard, digest, &entry).await?,
-                Place::There(target) => self.client.claim(&target, &digest.0, &to_wire(&entry)).await?,
+                Place::There(target) => {
+                    self.may_cross(&entry.home.jurisdiction, &target)?;
+                    self.client.claim(&target, &digest.0, &to_wire(&entry)).await?
+                }
             })
         };
         let held = self.tried(attempt).await?;
@@ -183,6 +208,7 @@ impl Directory for Claims {
             Ok(match self.place(authority, digest)? {
                 Place::Here(shard) => rows::lookup(&shard, digest).await?,
                 Place::There(target) => {
+                    self.may_cross(authority, &target)?;
                     let found = self.client.lookup(&target, &digest.0).await?;
                     found.map(|e| ClaimEntry {
                         user: e.user,

@@ -5,7 +5,8 @@ use axum::middleware::{self, Next};
 use cell_sdk::{ClaimDigest, ClaimEntry};
 use cell_shard::{Shard, WriteError};
 use platform_model::header::TRACEPARENT;
-use platform_model::{RegionId, Role, ShardId, WorldId};
+use platform_model::matrix::{Crossing, Destination, Purpose};
+use platform_model::{DataClass, Jurisdiction, RegionId, Role, ShardId, WorldId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::telemetry::TraceContext;
 use platform_wire::directory::{self as wire, Asked};
@@ -17,6 +18,7 @@ use tracing::Instrument;
 
 use super::rows::{self, Failed, RowError};
 use crate::hosted::Hosted;
+use crate::law::Law;
 
 /// Length of a claim's digest, in bytes.
 const DIGEST_BYTES: usize = 32;
@@ -25,14 +27,16 @@ struct Service {
     world: WorldId,
     hosted: Hosted,
     followed: Followed,
+    law: Law,
 }
 
 /// The service as a router.
-pub fn routes(world: WorldId, hosted: Hosted, followed: Followed) -> Router {
+pub fn routes(world: WorldId, hosted: Hosted, followed: Followed, law: Law) -> Router {
     let service = Service {
         world,
         hosted,
         followed,
+        law,
     };
     tonic::service::Routes::new(DirectoryServer::new(service))
         .into_axum_router()
@@ -63,6 +67,26 @@ impl Service {
             Ok((shard, ClaimDigest(digest)))
         } else {
             Err(self.elsewhere(&asked.shard))
+        }
+    }
+
+    /// An answer about a person of `subject` leaves for a node in `region`: the law is asked here, where it leaves.
+    fn may_tell(&self, subject: &Jurisdiction, region: &RegionId) -> Result<(), Status> {
+        let table = self.followed.current();
+        let to = Destination::Region(region);
+        match self
+            .law
+            .egress(&table, subject, DataClass::Contact, Purpose::Service, to)
+        {
+            Ok(Crossing::Free) => Ok(()),
+            // Whose consent it would be is not known to the directory.
+            Ok(Crossing::WithConsent(_)) => Err(Refusal::new(
+                RefusalCode::LawForbids,
+                "the law asks for a consent that is not known here",
+            )
+            .into()),
+            Err(why) if why.waits() => Err(Refusal::new(RefusalCode::Unavailable, why.to_string()).into()),
+            Err(why) => Err(Refusal::new(RefusalCode::LawForbids, why.to_string()).into()),
         }
     }
 
@@ -155,8 +179,9 @@ impl Directory for Service {
     }
 
     async fn lookup(&self, request: Request<pb::LookupRequest>) -> Result<Response<pb::LookupReply>, Status> {
-        admit(request.extensions())?;
+        let region = admit(request.extensions())?;
         let asked = wire::lookup_of(request.into_inner(), &self.world)?;
+        self.may_tell(asked.shard.jurisdiction(), &region)?;
         let (shard, digest) = self.shard(&asked)?;
         let found = rows::lookup(&shard, digest).await.map_err(refused)?;
         let found = found.map(|e| wire::ClaimEntry {

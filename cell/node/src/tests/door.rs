@@ -10,7 +10,7 @@ use cell_sdk::Arrival;
 use cell_store::memory::Memory;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use platform_model::{Epoch, Generation, RoutingTable, ShardId, ShardRoute, WorldId};
+use platform_model::{Epoch, Generation, RoutingTable, ShardId, ShardRoute};
 use platform_runtime::clock::Clock;
 use platform_runtime::{PeerIdentity, TaskGroup};
 use platform_wire::follow::Followed;
@@ -30,7 +30,7 @@ struct Bench {
 }
 
 fn table() -> RoutingTable {
-    let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
+    let mut table = crate::law::sample::table();
     table.generation = Generation(3);
     for (shard, node, epoch) in [(SHARD, "eu-central-1/0", 4), (AWAY, "eu-west-1/0", 9)] {
         let route = ShardRoute {
@@ -59,6 +59,7 @@ impl Bench {
         let hosted = Hosted::new(
             Memory::new(),
             (node, super::hosted::start(1)),
+            super::hosted::lawful(),
             clock.clone(),
             tasks.child(),
         );

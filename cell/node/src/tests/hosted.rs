@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cell_store::memory::Memory;
-use platform_model::{Epoch, Incarnation, Node, RoutingTable, ShardId, ShardRoute, Start, WorldId};
+use platform_model::{Epoch, Incarnation, Node, RoutingTable, ShardId, ShardRoute, Start};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use tokio::sync::watch;
 
 use crate::hosted::Hosted;
+use crate::law::{Law, sample};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
 fn table(routes: &[(&str, &str, u64)]) -> Arc<RoutingTable> {
-    let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
+    let mut table = crate::law::sample::table();
     for (shard, node, epoch) in routes {
         let route = ShardRoute {
             node: node.parse().expect("a node"),
@@ -32,6 +33,11 @@ pub fn start(incarnation: u64) -> Start {
         copy: 7,
         process: incarnation,
     }
+}
+
+/// The law as this node reads it, confirmed just now.
+pub fn lawful() -> Law {
+    Law::new("eu-central".parse().expect("a region"), sample::CATALOGUE, || 0)
 }
 
 /// The table, with what the controllers know of this node.
@@ -67,6 +73,7 @@ async fn shards_open_move_to_later_epochs_and_close_as_the_table_says() {
     let hosted = Hosted::new(
         Memory::new(),
         (ME.parse().expect("a node"), start(1)),
+        lawful(),
         Clock::system(),
         tasks.child(),
     );
@@ -95,6 +102,7 @@ async fn a_shard_that_another_took_is_not_served_on() {
     let hosted = Hosted::new(
         store.clone(),
         (ME.parse().expect("a node"), start(1)),
+        lawful(),
         Clock::system(),
         tasks.child(),
     );
@@ -105,6 +113,7 @@ async fn a_shard_that_another_took_is_not_served_on() {
     let taker = Hosted::new(
         store,
         (OTHER.parse().expect("a node"), start(1)),
+        lawful(),
         Clock::system(),
         tasks.child(),
     );
@@ -148,7 +157,7 @@ async fn a_start_that_does_not_follow_the_known_one_serves_nothing_and_ends() {
     for known in known {
         let tasks = TaskGroup::new();
         let me = (ME.parse().expect("a node"), start(2));
-        let hosted = Hosted::new(Memory::new(), me, Clock::system(), tasks.child());
+        let hosted = Hosted::new(Memory::new(), me, lawful(), Clock::system(), tasks.child());
         let (_sender, receiver) = watch::channel(knowing(known));
         hosted.keep(receiver, &tasks);
         tokio::time::timeout(WITHIN, hosted.superseded())
@@ -163,11 +172,46 @@ async fn a_start_that_does_not_follow_the_known_one_serves_nothing_and_ends() {
 async fn a_later_start_serves_before_any_controller_answers() {
     let tasks = TaskGroup::new();
     let me = (ME.parse().expect("a node"), start(5));
-    let hosted = Hosted::new(Memory::new(), me, Clock::system(), tasks.child());
+    let hosted = Hosted::new(Memory::new(), me, lawful(), Clock::system(), tasks.child());
     let (sender, receiver) = watch::channel(knowing(start(4)));
     hosted.keep(receiver, &tasks);
     until("it is open", || hosted.count() == 1).await;
     sender.send_replace(knowing(start(6)));
     until("it is closed: a later start is known", || hosted.count() == 0).await;
+    assert!(tasks.shutdown(WITHIN).await);
+}
+
+/// Whatever the table says: a controller that gave a shard to this node may be wrong.
+#[tokio::test]
+async fn a_shard_that_the_law_forbids_here_is_not_begun_and_what_is_begun_goes_on() {
+    const US: &str = "us/us-east/000";
+    let tasks = TaskGroup::new();
+    let store = Memory::new();
+    let me = (ME.parse().expect("a node"), start(1));
+    let hosted = Hosted::new(store.clone(), me, lawful(), Clock::system(), tasks.child());
+    let (sender, receiver) = watch::channel(table(&[(US, ME, 1), (ONE, ME, 1)]));
+    hosted.keep(receiver, &tasks);
+    let (us, one): (ShardId, ShardId) = (US.parse().expect("a shard"), ONE.parse().expect("a shard"));
+    until("the lawful one is open", || hosted.get(&one).is_some()).await;
+    assert!(hosted.get(&us).is_none());
+    assert_eq!(
+        cell_shard::copies(&*store).await.expect("reads").len(),
+        1,
+        "nothing of it lies here"
+    );
+    // The law forbids what is here now: it is served on, and reported as what it is.
+    let mut narrowed = table(&[(ONE, ME, 2)]).as_ref().clone();
+    narrowed.law = Some(platform_model::LawInForce {
+        revision: 2,
+        ..sample::law_without("eu-central")
+    });
+    let narrowed = Arc::new(narrowed);
+    sender.send_replace(Arc::clone(&narrowed));
+    until("it is open in the later epoch", || {
+        hosted.get(&one).is_some_and(|shard| shard.epoch() == Epoch(2))
+    })
+    .await;
+    let copies = hosted.copies(&narrowed);
+    assert!(copies.len() == 1 && copies[0].denied.is_some(), "{copies:?}");
     assert!(tasks.shutdown(WITHIN).await);
 }

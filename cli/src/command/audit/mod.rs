@@ -1,6 +1,6 @@
 //! `audit`: what was decided and refused, and the proof that nothing of it was changed.
 
-mod entry;
+pub(crate) mod entry;
 mod export;
 mod list;
 mod show;

@@ -5,8 +5,8 @@
 //! address gets the same home wherever it is asked. Nobody learns from it whether an address is held. Nothing is stored.
 //!
 //! While an authority does not answer, an address that the others do not hold gets `unavailable`, not a guess: a wrong
-//! home would keep its holder out. Which authorities may be asked from here will be the law's to say; where several
-//! homes hold an address one of them is named, always the same.
+//! home would keep its holder out. Which authorities may be asked from here is the law's to say; where several homes
+//! hold an address one of them is named, always the same.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -57,7 +57,10 @@ async fn ask_all(
     wait_max: Duration,
 ) -> Vec<Result<Option<HomeId>, Code>> {
     let asked = table.authorities.keys();
-    join_all(asked.map(|authority| ask(services, authority, digest, wait_max))).await
+    let mut answers = join_all(asked.map(|authority| ask(services, authority, digest, wait_max))).await;
+    // An authority that the law does not let be asked from here was not asked.
+    answers.retain(|answer| *answer != Err(Code::LawForbids));
+    answers
 }
 
 async fn ask(

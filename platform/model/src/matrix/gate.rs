@@ -89,6 +89,16 @@ impl Matrix {
         self.every(&CLAIM_CLASSES, Action::HoldClaim, jurisdiction, region)
     }
 
+    /// Whether a copy of a shard of a home of `jurisdiction` may be in `region`: [`may_keep_shard`](Self::may_keep_shard)
+    /// without the reasons, and without an allocation.
+    pub fn keeps(&self, action: Action, jurisdiction: &Jurisdiction, region: &RegionId) -> bool {
+        let permits = |class| {
+            self.ask(jurisdiction, action, region, class, Purpose::Service)
+                .is_permitted()
+        };
+        DataClass::ALL.into_iter().all(permits)
+    }
+
     /// Whether the primary of this shard may be in `region`: what the law asks of a shard of its kind. Answers with the
     /// ids of the rules that permit it, in the order of the law.
     ///

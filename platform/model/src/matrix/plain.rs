@@ -2,15 +2,17 @@
 //! measurements of what asks a matrix; a law that people live under is written and compiled.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Matrix;
 use super::answer::{Answer, RuleIndex, RuleName, Ruling};
 use super::block::Block;
 use super::build::{MatrixBuilder, MatrixFault};
 use super::compare::points;
-use super::stamp::Stamp;
+use super::stamp::{LawVersion, Stamp};
 use super::words::Action;
 use crate::place::{CountryCode, Jurisdiction, RegionId};
+use crate::table::LawInForce;
 
 /// The rule by which everything is permitted at home.
 pub const AT_HOME: &str = "at-home";
@@ -56,6 +58,43 @@ pub fn law(stamp: Stamp, areas: &[Area], strict: bool) -> Result<Matrix, MatrixF
         area.is_some_and(|area| area.regions.contains(region))
     };
     builder.build(|jurisdiction, region| block(own(jurisdiction, region), strict))
+}
+
+impl Area {
+    /// From names: `("eu", "DE", &["eu-central"])`.
+    ///
+    /// # Panics
+    /// For a name that is none.
+    pub fn named((jurisdiction, country, regions): (&str, &str, &[&str])) -> Self {
+        Self {
+            jurisdiction: jurisdiction.parse().expect("a jurisdiction"),
+            country: country.parse().expect("a country"),
+            regions: regions
+                .iter()
+                .map(|region| region.parse().expect("a region"))
+                .collect(),
+        }
+    }
+}
+
+/// A [`law`] in force since for ever, as its first revision, for one catalogue. For tests.
+///
+/// # Panics
+/// For a name that is none, or more areas than a matrix takes.
+pub fn in_force(areas: &[(&str, &str, &[&str])], catalogue: [u8; 32], strict: bool) -> LawInForce {
+    let stamp = Stamp {
+        version: LawVersion(1),
+        date: "2000-01-01".parse().expect("a day"),
+        document: [7; 32],
+        compiler: 1,
+        catalogues: vec![catalogue],
+    };
+    let areas: Vec<Area> = areas.iter().copied().map(Area::named).collect();
+    LawInForce {
+        revision: 1,
+        matrix: Arc::new(law(stamp, &areas, strict).expect("few areas")),
+        matrix_age_max_ms: 1_000,
+    }
 }
 
 fn block(at_home: bool, strict: bool) -> Block {

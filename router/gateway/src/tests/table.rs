@@ -1,5 +1,6 @@
 //! The routing table of the tests' world.
 
+use platform_model::matrix::plain;
 use platform_model::{
     Cell, CellState, Epoch, Generation, Home, HomeId, Incarnation, Node, NodeId, RoutingTable, ShardId,
     ShardRoute, Start, WorldId,
@@ -22,6 +23,12 @@ pub fn table(world: WorldId, key: &SigningKey, nodes: &[&StandIn]) -> RoutingTab
     table
         .countries
         .insert("US".parse().expect("a country"), "us".parse().expect("a place"));
+    // A law under which each stays at home and every router may see requests.
+    let areas: [(&str, &str, &[&str]); 2] = [
+        ("eu", "DE", &["eu-central", "eu-west"]),
+        ("us", "US", &["us-east"]),
+    ];
+    table.law = Some(plain::in_force(&areas, [1; 32], false));
     for (node, home) in nodes.iter().zip(["eu/eu-central", "us/us-east"]) {
         let home: HomeId = home.parse().expect("a home");
         let host = format!("{}.{COMMON}", home.host_label());

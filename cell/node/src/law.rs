@@ -1,0 +1,269 @@
+//! The law at the node that holds the copies: asked before a shard is begun here, and told of every copy that is.
+//!
+//! What is here already goes on being served whatever a later law says (an illegal primary is an alarm, not an
+//! outage); nothing new begins without a law that permits it, under one that is too old, or by a catalogue of data
+//! classes that the law does not name.
+
+use std::sync::Arc;
+
+use platform_model::matrix::{Crossing, Denied, Destination, Purpose};
+use platform_model::{DataClass, Epoch, Jurisdiction, LawInForce, RegionId, RoutingTable, ShardId};
+use platform_wire::report::HeldCopy;
+use sha2::{Digest, Sha256};
+
+/// Clones share it.
+#[derive(Clone)]
+pub struct Law {
+    /// Where this node stands, by its certificate.
+    region: RegionId,
+    /// SHA-256 of the catalogue by which this binary stores.
+    catalogue: [u8; 32],
+    /// Milliseconds since a controller confirmed the table.
+    age_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// Why something waits or is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Withheld {
+    #[error("no law is in force")]
+    NoLaw,
+    #[error("the law was confirmed {age_ms} ms ago; nothing new begins after {max_ms} ms")]
+    TooOld { age_ms: u64, max_ms: u64 },
+    #[error("the law names no catalogue of data classes that is this node's")]
+    Catalogue,
+    #[error(transparent)]
+    Denied(#[from] Denied),
+}
+
+impl Law {
+    pub fn new(region: RegionId, catalogue: &str, age_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self {
+            region,
+            catalogue: Sha256::digest(catalogue.as_bytes()).into(),
+            age_ms: Arc::new(age_ms),
+        }
+    }
+
+    /// Whether `shard` may be opened here. `held`: a copy of it lies on this node's disk.
+    ///
+    /// # Errors
+    /// [`Withheld`].
+    pub fn may_open(&self, table: &RoutingTable, shard: &ShardId, held: bool) -> Result<(), Withheld> {
+        if planted("no-law-at-node") {
+            return Ok(());
+        }
+        match (&table.law, held) {
+            // A world from before there were laws goes on.
+            (None, true) => Ok(()),
+            (None, false) => Err(Withheld::NoLaw),
+            (Some(law), _) if !law.matrix.names_catalogue(&self.catalogue) => Err(Withheld::Catalogue),
+            (Some(_), true) => Ok(()),
+            (Some(law), false) => {
+                self.fresh(law)?;
+                law.matrix.may_serve(shard, &self.region)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// What this node says of a copy that it holds.
+    pub fn judge(&self, table: &RoutingTable, shard: &ShardId, epoch: Epoch) -> HeldCopy {
+        let law = table.law.as_ref().filter(|_| !planted("no-law-at-node"));
+        let judged = law.map(|law| law.matrix.may_serve(shard, &self.region));
+        let (rules, denied) = match judged {
+            None => (Vec::new(), None),
+            Some(Ok(rules)) => (rules.into_iter().map(str::to_owned).collect(), None),
+            Some(Err(denied)) => (Vec::new(), Some(denied.to_string())),
+        };
+        HeldCopy {
+            shard: shard.clone(),
+            epoch,
+            law_revision: law.map_or(0, |law| law.revision),
+            rules,
+            denied,
+        }
+    }
+
+    /// Whether data of people of `subject` may leave a shard of this node for `destination`. Everything that leaves,
+    /// other than to a replica of the same shard, asks this; each answer is counted.
+    ///
+    /// # Errors
+    /// [`Withheld`]; what waits for a law may be asked again.
+    pub fn egress(
+        &self,
+        table: &RoutingTable,
+        subject: &Jurisdiction,
+        class: DataClass,
+        purpose: Purpose,
+        destination: Destination<'_>,
+    ) -> Result<Crossing, Withheld> {
+        let crossing = self.crossing(table, subject, class, purpose, destination);
+        let outcome = match &crossing {
+            Ok(Crossing::Free) => "pass",
+            Ok(Crossing::WithConsent(_)) => "with-consent",
+            Err(Withheld::Denied(_) | Withheld::Catalogue) => "refused",
+            Err(Withheld::NoLaw | Withheld::TooOld { .. }) => "held",
+        };
+        metrics::counter!("celld_egress_total", "class" => class.as_str(), "outcome" => outcome).increment(1);
+        if let Err(why) = &crossing {
+            tracing::warn!(target: "audit", %subject, %class, %purpose, %why, "egress refused");
+        }
+        crossing
+    }
+
+    fn crossing(
+        &self,
+        table: &RoutingTable,
+        subject: &Jurisdiction,
+        class: DataClass,
+        purpose: Purpose,
+        destination: Destination<'_>,
+    ) -> Result<Crossing, Withheld> {
+        // Within the place that holds the shard nothing crosses.
+        if matches!(destination, Destination::Region(region) if *region == self.region) {
+            return Ok(Crossing::Free);
+        }
+        let law = table.law.as_ref().ok_or(Withheld::NoLaw)?;
+        self.fresh(law)?;
+        Ok(law.matrix.egress(subject, class, purpose, destination)?)
+    }
+
+    fn fresh(&self, law: &LawInForce) -> Result<(), Withheld> {
+        let (age_ms, max_ms) = ((self.age_ms)(), law.matrix_age_max_ms);
+        if age_ms > max_ms {
+            return Err(Withheld::TooOld { age_ms, max_ms });
+        }
+        Ok(())
+    }
+}
+
+impl Withheld {
+    /// Whether the same may be permitted in a moment, under the same law.
+    pub fn waits(&self) -> bool {
+        matches!(self, Self::NoLaw | Self::TooOld { .. })
+    }
+}
+
+#[cfg(feature = "failpoints")]
+fn planted(name: &str) -> bool {
+    fail::eval(name, |_| ()).is_some()
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn planted(_name: &str) -> bool {
+    false
+}
+
+/// A table whose law lets `eu` be in its two regions and `us` in its one.
+#[cfg(test)]
+pub mod sample {
+    use platform_model::matrix::plain;
+    use platform_model::{LawInForce, RoutingTable, WorldId};
+    use sha2::{Digest, Sha256};
+
+    pub const CATALOGUE: &str = "a catalogue";
+
+    pub fn law() -> LawInForce {
+        of(&["eu-central", "eu-west"])
+    }
+
+    /// A law under which `eu` may not be in that region any more.
+    pub fn law_without(region: &str) -> LawInForce {
+        let rest: Vec<&str> = ["eu-central", "eu-west"]
+            .into_iter()
+            .filter(|own| *own != region)
+            .collect();
+        of(&rest)
+    }
+
+    fn of(eu: &[&str]) -> LawInForce {
+        plain::in_force(
+            &[("eu", "DE", eu), ("us", "US", &["us-east"])],
+            Sha256::digest(CATALOGUE).into(),
+            true,
+        )
+    }
+
+    pub fn table() -> RoutingTable {
+        let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
+        table.law = Some(law());
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{CATALOGUE, table};
+    use super::*;
+
+    fn at(region: &str, age_ms: u64) -> Law {
+        Law::new(region.parse().expect("a region"), CATALOGUE, move || age_ms)
+    }
+
+    fn shard() -> ShardId {
+        "eu/eu-central/000".parse().expect("a shard")
+    }
+
+    #[test]
+    fn a_copy_begins_only_where_a_fresh_law_permits_it() {
+        let table = table();
+        assert_eq!(at("eu-west", 0).may_open(&table, &shard(), false), Ok(()));
+        let abroad = at("us-east", 0).may_open(&table, &shard(), false);
+        assert!(matches!(abroad, Err(Withheld::Denied(_))), "{abroad:?}");
+        let late = at("eu-west", 1_001).may_open(&table, &shard(), false);
+        assert_eq!(
+            late,
+            Err(Withheld::TooOld {
+                age_ms: 1_001,
+                max_ms: 1_000
+            })
+        );
+        let none = RoutingTable::empty(table.world.clone());
+        assert_eq!(
+            at("eu-west", 0).may_open(&none, &shard(), false),
+            Err(Withheld::NoLaw)
+        );
+    }
+
+    #[test]
+    fn what_is_held_goes_on_unless_it_is_stored_by_another_catalogue() {
+        let table = table();
+        assert_eq!(at("us-east", u64::MAX).may_open(&table, &shard(), true), Ok(()));
+        let other = Law::new("eu-west".parse().expect("a region"), "another", || 0);
+        assert_eq!(other.may_open(&table, &shard(), true), Err(Withheld::Catalogue));
+    }
+
+    #[test]
+    fn the_node_says_of_each_copy_by_which_rule_it_is_there_or_why_it_may_not_be() {
+        let table = table();
+        let here = at("eu-central", 0).judge(&table, &shard(), Epoch(3));
+        assert_eq!(
+            (here.law_revision, here.rules.as_slice(), &here.denied),
+            (1, &["at-home".to_owned()][..], &None)
+        );
+        let abroad = at("us-east", 0).judge(&table, &shard(), Epoch(3));
+        assert!(abroad.rules.is_empty() && abroad.denied.is_some_and(|why| why.contains("Art. stays")));
+    }
+
+    #[test]
+    fn what_leaves_asks_the_law_and_waits_under_an_old_one() {
+        let table = table();
+        let (eu, us): (Jurisdiction, RegionId) =
+            ("eu".parse().expect("one"), "us-east".parse().expect("one"));
+        let ask = |law: &Law, to| law.egress(&table, &eu, DataClass::Contact, Purpose::Service, to);
+        let west = "eu-west".parse().expect("a region");
+        assert_eq!(
+            ask(&at("eu-central", 0), Destination::Region(&west)),
+            Ok(Crossing::Free)
+        );
+        let denied = ask(&at("eu-central", 0), Destination::Region(&us)).expect_err("abroad");
+        assert!(!denied.waits(), "{denied}");
+        let old = ask(&at("eu-central", 2_000), Destination::Region(&west)).expect_err("old");
+        assert!(old.waits());
+        assert_eq!(
+            ask(&at("us-east", 2_000), Destination::Region(&us)),
+            Ok(Crossing::Free),
+            "it stays where it is"
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! Which shards have a copy in a store, open or not: what lies on the disk, whatever anybody intends.
+
+use bytes::Bytes;
+use cell_store::{KeyRange, SnapshotError, Store, StoreError};
+use platform_model::{Epoch, ShardId};
+
+use crate::fence::FenceValue;
+use crate::keys::ShardKeys;
+
+/// The code of a text at the front of a packed tuple (FoundationDB tuple layer).
+const TEXT: u8 = 2;
+
+/// Why a store does not say what it holds.
+#[derive(Debug, thiserror::Error)]
+pub enum CopiesError {
+    #[error("the store cannot be read")]
+    Open(#[from] StoreError),
+    #[error("the store cannot be read")]
+    Read(#[from] SnapshotError),
+}
+
+/// Every shard of which a row lies in `store`, with the epoch of its last writer, in order of their names. Two reads a
+/// shard, however many rows it has.
+///
+/// # Errors
+/// [`CopiesError`], from the store.
+pub async fn copies(store: &dyn Store) -> Result<Vec<(ShardId, Epoch)>, CopiesError> {
+    let snapshot = store.snapshot().await?;
+    let mut found = Vec::new();
+    let mut from = Bytes::from_static(&[TEXT]);
+    loop {
+        let rest = KeyRange::new(from, Bytes::from_static(&[TEXT + 1]));
+        let page = snapshot.scan(&rest, 1, false).await?;
+        let Some((key, _)) = page.rows.into_iter().next() else {
+            return Ok(found);
+        };
+        let Some(name) = first_text(&key) else {
+            return Ok(found);
+        };
+        if let Ok(shard) = name.parse::<ShardId>() {
+            let fence = snapshot.get(&ShardKeys::new(&shard).fence).await?;
+            let fence = fence.and_then(|bytes| FenceValue::decode(&bytes));
+            found.push((shard, fence.map_or(Epoch(0), |fence| fence.epoch)));
+        }
+        // Behind every key that begins with this text: its end is a zero byte.
+        from = [&[TEXT], name.as_bytes(), &[1]].concat().into();
+    }
+}
+
+/// The text at the front of a key, if one is there. Names of shards and of the node's own keys hold no zero byte.
+fn first_text(key: &[u8]) -> Option<&str> {
+    let text = key.strip_prefix(&[TEXT])?;
+    let end = text.iter().position(|byte| *byte == 0)?;
+    std::str::from_utf8(&text[..end]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use cell_store::key::Tuple;
+    use cell_store::memory::Memory;
+    use cell_store::{Fence, WriteBatch};
+
+    use super::*;
+
+    async fn put(store: &dyn Store, key: Bytes, value: Bytes) {
+        let mut batch = WriteBatch::new();
+        batch.put(key.clone(), value);
+        store
+            .commit(batch, vec![Fence::absent(key)])
+            .await
+            .expect("committed");
+    }
+
+    #[tokio::test]
+    async fn every_shard_with_a_row_is_found_and_nothing_else() {
+        let store = Memory::new();
+        assert_eq!(copies(&*store).await.expect("reads"), []);
+        let node = "eu-central-1/0".parse().expect("a node");
+        for (name, epoch) in [
+            ("eu/eu-central/000", 4),
+            ("eu/eu-central/001", 7),
+            ("directory/eu/000", 1),
+        ] {
+            let keys = ShardKeys::new(&name.parse().expect("a shard"));
+            let fence = FenceValue {
+                epoch: Epoch(epoch),
+                node: std::clone::Clone::clone(&node),
+                attempt: 1,
+            };
+            put(&*store, keys.fence.clone(), fence.encode()).await;
+            put(&*store, keys.applied.clone(), Bytes::from_static(b"x")).await;
+        }
+        // A row without a fence is a copy all the same.
+        let keys = ShardKeys::new(&"us/us-east/keys".parse().expect("a shard"));
+        put(&*store, keys.trim.clone(), Bytes::from_static(b"x")).await;
+        put(
+            &*store,
+            Tuple::new().str("node").str("start").pack(),
+            Bytes::from_static(b"x"),
+        )
+        .await;
+        let found: Vec<(String, u64)> = copies(&*store)
+            .await
+            .expect("reads")
+            .into_iter()
+            .map(|(shard, epoch)| (shard.to_string(), epoch.0))
+            .collect();
+        let expected = [
+            ("directory/eu/000", 1),
+            ("eu/eu-central/000", 4),
+            ("eu/eu-central/001", 7),
+            ("us/us-east/keys", 0),
+        ];
+        assert_eq!(found, expected.map(|(name, epoch)| (name.to_owned(), epoch)));
+    }
+}
