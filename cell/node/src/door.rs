@@ -7,11 +7,13 @@ use std::time::Duration;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use cell_law::Law;
 use cell_sdk::{Arrival, ProblemResponse};
 use http::HeaderMap;
-use platform_model::{Code, Epoch, Problem, RequestId, Role, ShardId, header};
+use platform_model::{Code, Epoch, Problem, RegionId, RequestId, Role, ShardId, header};
 use platform_runtime::clock::Clock;
 use platform_runtime::telemetry::TraceContext;
+use platform_runtime::tls::SpiffeId;
 use platform_runtime::{PeerIdentity, random};
 use platform_wire::follow::Followed;
 use tokio::sync::Semaphore;
@@ -25,6 +27,7 @@ use crate::problems::{newer_epoch, not_here, unavailable};
 pub struct Door {
     pub hosted: Hosted,
     pub followed: Followed,
+    pub law: Law,
     pub clock: Clock,
     pub room: Arc<Semaphore>,
 }
@@ -73,9 +76,10 @@ fn measure(path: Option<&str>, status: u16, took: Duration) {
 
 impl Door {
     fn admit(&self, request: &Request) -> Result<(Arrival, tokio::sync::OwnedSemaphorePermit), Problem> {
-        from_router(request)?;
+        let router = from_router(request)?;
         let headers = request.headers();
         let shard: ShardId = required(headers, header::SHARD)?;
+        self.check_law(&shard, &router.region)?;
         self.check_shard(&shard, Epoch(required(headers, header::EPOCH)?))?;
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| Problem::new(Code::Overloaded).retry_after_s(1))?;
@@ -86,6 +90,16 @@ impl Door {
             not_older_than: optional(headers, header::POSITION)?,
         };
         Ok((arrival, room))
+    }
+
+    /// A router asks the law before it reads a request; one that did not is found out here.
+    fn check_law(&self, shard: &ShardId, region: &RegionId) -> Result<(), Problem> {
+        let table = self.followed.current();
+        self.law.may_have_seen(&table, shard, region).map_err(|denied| {
+            metrics::counter!("celld_denied_total", "door" => "law").increment(1);
+            tracing::warn!(target: "audit", %shard, %region, "a router forwarded what it may not see");
+            Problem::new(Code::LawForbids).detail(denied.to_string())
+        })
     }
 
     /// The epoch is the first of the three fences: a router that knows an older owner is told the newer one.
@@ -101,9 +115,9 @@ impl Door {
 }
 
 /// Apps come through routers only.
-fn from_router(request: &Request) -> Result<(), Problem> {
+fn from_router(request: &Request) -> Result<&SpiffeId, Problem> {
     match request.extensions().get::<PeerIdentity>() {
-        Some(PeerIdentity(id)) if id.role() == Role::Router => Ok(()),
+        Some(PeerIdentity(id)) if id.role() == Role::Router => Ok(id),
         _ => {
             metrics::counter!("celld_denied_total", "door" => "apps").increment(1);
             Err(Problem::new(Code::Forbidden).detail("takes the certificate of a router"))

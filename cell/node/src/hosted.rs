@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cell_law::{Law, Withheld};
 use cell_shard::{CopiesError, OpenError, Ownership, Shard, ShardLimits};
 use cell_store::Store;
 use parking_lot::RwLock;
@@ -16,8 +17,6 @@ use platform_runtime::clock::Clock;
 use platform_runtime::{CancellationToken, TaskGroup};
 use platform_wire::report::HeldCopy;
 use tokio::sync::watch;
-
-use crate::law::{Law, Withheld};
 
 /// How often shards that ended or could not be opened are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);

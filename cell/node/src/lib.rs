@@ -28,7 +28,6 @@ pub mod gateway;
 pub mod health;
 pub mod home_keys;
 pub mod hosted;
-pub mod law;
 pub mod problems;
 pub mod reporter;
 pub mod run;

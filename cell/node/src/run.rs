@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cell_law::Law;
 use cell_layers::keys::KeyCache;
 use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions, OpenError};
@@ -29,7 +30,6 @@ use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
 use crate::hosted::Hosted;
-use crate::law::Law;
 use crate::reporter::Reporter;
 use crate::services::NodeServices;
 use crate::starting::{self, StartingError};
@@ -258,6 +258,7 @@ impl Parts {
         let door = Door {
             hosted: hosted.clone(),
             followed: followed.clone(),
+            law: self.law.clone(),
             clock: self.clock.clone(),
             room: Arc::new(Semaphore::new(settings.config.limits.requests)),
         };

@@ -3,19 +3,17 @@
 //! A look-up reads one line of `homes` (found by hash) and one entry of `places`: two cache misses, whatever the
 //! number of cells and shards. Immutable: a new generation is a new table, swapped in whole by the router.
 
+mod compile;
+mod door;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use platform_model::matrix::{Action, Denied};
 use platform_model::shard::root_index;
-use platform_model::{
-    CellState, CountryCode, Epoch, Generation, HomeId, Jurisdiction, LawInForce, NodeId, RegionId,
-    RoutingTable, ShardId, UserId,
-};
-use xxhash_rust::xxh3::xxh3_64;
+use platform_model::{CountryCode, Epoch, Generation, HomeId, LawInForce, NodeId, RegionId, ShardId, UserId};
 
 use crate::decision::Place;
-use crate::distance::nearest_first;
-use crate::hash::{home_hash, host_hash, low_bits, node_key};
+use crate::hash::{home_hash, host_hash, low_bits};
+use door::DoorLaw;
 
 /// A node's place in [`Table::node`]; good for one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,15 +38,6 @@ struct HomeSlot {
     home: u32,
     shard_count: u16,
     door: DoorLaw,
-}
-
-/// What the law says of a home to this router, looked up once for all requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct DoorLaw {
-    /// This router's region may process requests of the home's people. Without a law, what is served goes on.
-    pub processes: bool,
-    /// The home may take new people where it is.
-    pub takes: bool,
 }
 
 const EMPTY: HomeSlot = HomeSlot {
@@ -117,87 +106,6 @@ pub struct Table {
 }
 
 impl Table {
-    /// Compiles `table` for a router that stands in `own_region`. Costs O(n log n) of the table's size.
-    pub fn compile(table: &RoutingTable, own_region: &RegionId) -> Self {
-        let nodes: Box<[NodeEntry]> = table
-            .nodes
-            .iter()
-            .map(|(id, n)| entry(table, id, &n.address))
-            .collect();
-        let node_index: HashMap<_, _> = nodes
-            .iter()
-            .enumerate()
-            .map(|(i, node)| (node.id.clone(), NodeIndex(index(i))))
-            .collect();
-        let homes: Box<[HomeEntry]> = table
-            .homes
-            .iter()
-            .map(|(id, home)| HomeEntry {
-                id: id.clone(),
-                host: home.host.clone(),
-            })
-            .collect();
-        let (slots, shards) = lay_out(table, own_region);
-        let places = shards
-            .iter()
-            .map(|shard| packed(table, &node_index, shard))
-            .collect();
-        let nearest = nearest_homes(&homes, own_region);
-        let countries = homes_of_countries(table, &homes, &nearest);
-        Self {
-            generation: table.generation,
-            common_host: table.common_host.clone(),
-            common_hash: host_hash(&table.common_host).unwrap_or(0),
-            hosts: homes.iter().filter_map(|home| host_hash(&home.host)).collect(),
-            slots,
-            places,
-            shards,
-            homes,
-            node_keys: node_index
-                .iter()
-                .map(|(id, index)| (node_key(id), *index))
-                .collect(),
-            nodes,
-            node_index,
-            countries,
-            nearest,
-            law: table.law.clone(),
-            own_region: own_region.clone(),
-        }
-    }
-
-    /// The law in force.
-    pub fn law(&self) -> Option<&LawInForce> {
-        self.law.as_ref()
-    }
-
-    /// Why the law does not let this router process for a home.
-    pub(crate) fn door_denied(&self, home: &HomeEntry) -> Option<Denied> {
-        let law = self.law.as_ref()?;
-        law.matrix
-            .may_process(&home.id.jurisdiction, &self.own_region)
-            .err()
-    }
-
-    /// Whether the law lets the primary of a shard be in `region`; without a law, only in its home's.
-    pub(crate) fn may_serve_in(&self, shard: ShardIndex, region: &RegionId) -> bool {
-        let shard = self.shard(shard);
-        match (&self.law, shard.home()) {
-            (Some(law), _) => law
-                .matrix
-                .keeps(Action::StorePrimary, shard.jurisdiction(), region),
-            (None, home) => home.is_some_and(|home| home.region == *region),
-        }
-    }
-
-    /// A planted fault: the law at the door is never asked.
-    #[cfg(feature = "failpoints")]
-    pub fn open_the_door(&mut self) {
-        for slot in &mut self.slots {
-            slot.door.processes = true;
-        }
-    }
-
     pub fn generation(&self) -> Generation {
         self.generation
     }
@@ -363,99 +271,4 @@ impl<'a> FoundHome<'a> {
     pub fn home(&self) -> &'a HomeEntry {
         &self.table.homes[self.home as usize]
     }
-}
-
-fn entry(table: &RoutingTable, id: &NodeId, address: &str) -> NodeEntry {
-    let cell = table.cells.get(&id.cell);
-    NodeEntry {
-        id: id.clone(),
-        address: address.to_owned(),
-        region: cell.map(|cell| cell.region.clone()),
-        open: cell.is_some_and(|cell| cell.state == CellState::Open),
-    }
-}
-
-fn packed(table: &RoutingTable, nodes: &HashMap<NodeId, NodeIndex>, shard: &ShardId) -> PackedPlace {
-    let route = table.shards.get(shard);
-    let node = route
-        .and_then(|route| nodes.get(&route.node))
-        .map_or(NOWHERE, |node| node.0);
-    let key = xxh3_64(shard.to_string().as_bytes());
-    PackedPlace {
-        epoch: route.map_or(Epoch(0), |route| route.epoch),
-        key,
-        node,
-    }
-}
-
-fn nearest_homes(homes: &[HomeEntry], own_region: &RegionId) -> Box<[u32]> {
-    let mut nearest: Vec<u32> = (0..index(homes.len())).collect();
-    nearest.sort_by(|a, b| {
-        let (a, b) = (&homes[*a as usize].id, &homes[*b as usize].id);
-        nearest_first(own_region, &a.region, &b.region).then_with(|| a.cmp(b))
-    });
-    nearest.into()
-}
-
-fn homes_of_countries(
-    table: &RoutingTable,
-    homes: &[HomeEntry],
-    nearest: &[u32],
-) -> BTreeMap<CountryCode, Box<[u32]>> {
-    let of = |jurisdiction: &Jurisdiction| {
-        nearest
-            .iter()
-            .copied()
-            .filter(|home| homes[*home as usize].id.jurisdiction == *jurisdiction)
-            .collect()
-    };
-    table
-        .countries
-        .iter()
-        .map(|(country, jurisdiction)| (*country, of(jurisdiction)))
-        .collect()
-}
-
-/// Gives each home a slot and its shards a run of indexes.
-fn lay_out(table: &RoutingTable, own_region: &RegionId) -> (Box<[HomeSlot]>, Box<[ShardId]>) {
-    let mut slots = vec![EMPTY; (table.homes.len() * 2 + 1).next_power_of_two()];
-    let mask = slots.len() - 1;
-    let mut shards = Vec::new();
-    for ((id, home), number) in table.homes.iter().zip(0..) {
-        let slot = HomeSlot {
-            name: home_hash(id),
-            host: host_hash(&home.host).unwrap_or(0),
-            first_shard: index(shards.len()),
-            home: number,
-            shard_count: home.shard_count,
-            door: door(table, id, own_region),
-        };
-        let mut at = low_bits(slot.name) & mask;
-        while slots[at].name != 0 {
-            at = (at + 1) & mask;
-        }
-        slots[at] = slot;
-        shards.extend((0..home.shard_count).map(|index| ShardId::Root {
-            home: id.clone(),
-            index,
-        }));
-    }
-    (slots.into(), shards.into())
-}
-
-fn door(table: &RoutingTable, home: &HomeId, own_region: &RegionId) -> DoorLaw {
-    let Some(matrix) = table.matrix() else {
-        return DoorLaw {
-            processes: true,
-            takes: false,
-        };
-    };
-    DoorLaw {
-        processes: matrix.may_process(&home.jurisdiction, own_region).is_ok(),
-        takes: matrix.keeps(Action::StorePrimary, &home.jurisdiction, &home.region),
-    }
-}
-
-fn index(number: usize) -> u32 {
-    u32::try_from(number).expect("a table has fewer than 2^32 entries")
 }

@@ -78,6 +78,7 @@ pub const LAYERS: &[Layer] = &[
         &["cell-store", "platform-model", "platform-runtime"],
     )
     .in_tests(&["chaos"]),
+    layer("cell-law", 6, &["platform-model", "platform-wire"]),
     layer(
         "cell-layers",
         4,
@@ -120,6 +121,7 @@ pub const LAYERS: &[Layer] = &[
         "cell-node",
         7,
         &[
+            "cell-law",
             "cell-layers",
             "cell-sdk",
             "cell-shard",
@@ -196,11 +198,15 @@ pub const LAYERS: &[Layer] = &[
         ],
     ),
     layer("tests", 8, &[]).in_tests(&[
+        "cell-law",
         "chaos",
+        "control-plane-ledger",
+        "control-plane-state",
         "platform-model",
         "platform-report",
         "platform-runtime",
         "platform-wire",
+        "router-table",
     ]),
 ];
 

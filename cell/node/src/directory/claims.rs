@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cell_law::Law;
 use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};
 use cell_shard::{Shard, WriteError};
 use platform_model::matrix::{Crossing, Destination, Purpose};
@@ -17,7 +18,6 @@ use uuid::Uuid;
 use super::LookupKey;
 use super::rows::{self, Failed, RowError};
 use crate::hosted::Hosted;
-use crate::law::Law;
 use crate::problems::unavailable;
 
 /// Attempts of one call: the shard may just be opening or changing its node.

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::middleware::{self, Next};
+use cell_law::{Law, Withheld};
 use cell_sdk::{ClaimDigest, ClaimEntry};
 use cell_shard::{Shard, WriteError};
 use platform_model::header::TRACEPARENT;
@@ -18,7 +19,6 @@ use tracing::Instrument;
 
 use super::rows::{self, Failed, RowError};
 use crate::hosted::Hosted;
-use crate::law::Law;
 
 /// Length of a claim's digest, in bytes.
 const DIGEST_BYTES: usize = 32;
@@ -72,22 +72,20 @@ impl Service {
 
     /// An answer about a person of `subject` leaves for a node in `region`: the law is asked here, where it leaves.
     fn may_tell(&self, subject: &Jurisdiction, region: &RegionId) -> Result<(), Status> {
+        let (table, to) = (self.followed.current(), Destination::Region(region));
+        free(
+            self.law
+                .egress(&table, subject, DataClass::Contact, Purpose::Service, to),
+        )
+    }
+
+    /// A claim of a person of `subject` comes in to be kept: whoever sent it has asked, and so does who keeps it.
+    fn may_keep(&self, subject: &Jurisdiction) -> Result<(), Status> {
         let table = self.followed.current();
-        let to = Destination::Region(region);
-        match self
-            .law
-            .egress(&table, subject, DataClass::Contact, Purpose::Service, to)
-        {
-            Ok(Crossing::Free) => Ok(()),
-            // Whose consent it would be is not known to the directory.
-            Ok(Crossing::WithConsent(_)) => Err(Refusal::new(
-                RefusalCode::LawForbids,
-                "the law asks for a consent that is not known here",
-            )
-            .into()),
-            Err(why) if why.waits() => Err(Refusal::new(RefusalCode::Unavailable, why.to_string()).into()),
-            Err(why) => Err(Refusal::new(RefusalCode::LawForbids, why.to_string()).into()),
-        }
+        free(
+            self.law
+                .ingress(&table, subject, DataClass::Contact, Purpose::Service),
+        )
     }
 
     fn elsewhere(&self, shard: &ShardId) -> Status {
@@ -124,6 +122,20 @@ fn admit(extensions: &Extensions) -> Result<RegionId, Status> {
     }
 }
 
+/// Whose consent it would be is not known to the directory, so what needs one does not pass.
+fn free(crossing: Result<Crossing, Withheld>) -> Result<(), Status> {
+    let (code, why) = match crossing {
+        Ok(Crossing::Free) => return Ok(()),
+        Ok(Crossing::WithConsent(purpose)) => (
+            RefusalCode::LawForbids,
+            format!("the law asks for a consent to {purpose}, which is not known here"),
+        ),
+        Err(why) if why.waits() => (RefusalCode::Unavailable, why.to_string()),
+        Err(why) => (RefusalCode::LawForbids, why.to_string()),
+    };
+    Err(Refusal::new(code, why).into())
+}
+
 /// A node claims and releases for people of its own region only.
 fn foreign(region: &RegionId) -> Status {
     metrics::counter!("celld_denied_total", "door" => "directory").increment(1);
@@ -148,6 +160,7 @@ impl Directory for Service {
         if entry.home.region != region {
             return Err(foreign(&region));
         }
+        self.may_keep(&entry.home.jurisdiction)?;
         let (shard, digest) = self.shard(&asked)?;
         let entry = ClaimEntry {
             user: entry.user,

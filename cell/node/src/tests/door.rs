@@ -30,7 +30,7 @@ struct Bench {
 }
 
 fn table() -> RoutingTable {
-    let mut table = crate::law::sample::table();
+    let mut table = super::sample::table();
     table.generation = Generation(3);
     for (shard, node, epoch) in [(SHARD, "eu-central-1/0", 4), (AWAY, "eu-west-1/0", 9)] {
         let route = ShardRoute {
@@ -76,6 +76,7 @@ impl Bench {
         let door = Door {
             hosted,
             followed,
+            law: super::hosted::lawful(),
             clock,
             room: Arc::new(Semaphore::new(room)),
         };
@@ -89,13 +90,22 @@ impl Bench {
     }
 
     async fn ask(&self, who: Option<&str>, headers: &[(&str, &str)]) -> (StatusCode, Value) {
+        self.ask_from("eu-central", who, headers).await
+    }
+
+    async fn ask_from(
+        &self,
+        region: &str,
+        who: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> (StatusCode, Value) {
         let mut request = Request::builder().uri("/v1/echo");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let mut request = request.body(Body::empty()).expect("a request");
         if let Some(who) = who {
-            let id = format!("spiffe://{}/region/eu-central/{who}", "a".repeat(16));
+            let id = format!("spiffe://{}/region/{region}/{who}", "a".repeat(16));
             request
                 .extensions_mut()
                 .insert(PeerIdentity(id.parse().expect("an id")));
@@ -188,4 +198,16 @@ async fn past_its_room_the_node_says_come_again() {
         (status, &body["code"]),
         (StatusCode::SERVICE_UNAVAILABLE, &"overloaded".into())
     );
+}
+
+/// The door of the router asks first; a router that does not is found out.
+#[tokio::test]
+async fn a_request_that_its_router_may_not_have_seen_is_refused() {
+    let bench = Bench::new(8).await;
+    let good = [("meridian-shard", SHARD), ("meridian-epoch", "4")];
+    let (status, _) = bench.ask_from("eu-west", ROUTER, &good).await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, problem) = bench.ask_from("us-east", ROUTER, &good).await;
+    assert_eq!(status.as_u16(), 451);
+    assert_eq!(problem["code"], "law-forbids");
 }

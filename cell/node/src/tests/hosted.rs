@@ -9,13 +9,14 @@ use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use tokio::sync::watch;
 
+use super::sample;
 use crate::hosted::Hosted;
-use crate::law::{Law, sample};
+use cell_law::Law;
 
 const WITHIN: Duration = Duration::from_secs(20);
 
 fn table(routes: &[(&str, &str, u64)]) -> Arc<RoutingTable> {
-    let mut table = crate::law::sample::table();
+    let mut table = sample::table();
     for (shard, node, epoch) in routes {
         let route = ShardRoute {
             node: node.parse().expect("a node"),

@@ -27,6 +27,8 @@ pub enum Failure {
         status: u16,
         code: String,
         detail: String,
+        /// Where to ask instead, if the answer says so.
+        host: Option<String>,
     },
     /// Nothing is known of what became of it.
     #[error("{}: no answer: {cause}", kind.as_str())]
@@ -89,6 +91,7 @@ fn refused(kind: Kind, status: u16, body: &[u8]) -> Failure {
         status,
         code,
         detail: detail.unwrap_or_default().to_owned(),
+        host: document.get("host").and_then(Value::as_str).map(str::to_owned),
     }
 }
 

@@ -72,12 +72,11 @@ pub async fn show(scene: &Scene<'_>, story: &mut Story<'_>) -> Result<()> {
             .with_context(|| format!("the demo has nobody of {jurisdiction}"))
     };
     let (us, eu) = (one_of("us")?, one_of("eu")?);
-    let refusal = at_the_door(scene, us).await;
-    story.check(
-        refusal == "law-forbids",
-        "a router that may not see a request answers with the rule",
-        || refusal.clone(),
-    );
+    let said = at_the_door(scene, us).await;
+    let what = "a router that may not see a request answers with the legal host";
+    story.check(said == format!("law-forbids, ask {}", us.host), what, || {
+        said.clone()
+    });
     for person in scene
         .people
         .iter()
@@ -102,10 +101,14 @@ async fn at_the_door(scene: &Scene<'_>, person: &Person) -> String {
     loop {
         let said = match scene.app.profile(person).await {
             Ok(_) => "it served".to_owned(),
-            Err(failure @ Failure::Refused { .. }) => failure.code().to_owned(),
+            Err(Failure::Refused {
+                code,
+                host: Some(host),
+                ..
+            }) => format!("{code}, ask {host}"),
             Err(other) => other.to_string(),
         };
-        if said == "law-forbids" || clock.monotonic().saturating_sub(begun) > HEARD_WITHIN {
+        if said.starts_with("law-forbids") || clock.monotonic().saturating_sub(begun) > HEARD_WITHIN {
             return said;
         }
         clock.sleep(Duration::from_millis(100)).await;

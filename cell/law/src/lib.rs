@@ -1,4 +1,5 @@
-//! The law at the node that holds the copies: asked before a shard is begun here, and told of every copy that is.
+//! The law at the node that holds the copies: asked before a shard is begun here, before anything leaves or comes in, and
+//! told of every copy that is.
 //!
 //! What is here already goes on being served whatever a later law says (an illegal primary is an alarm, not an
 //! outage); nothing new begins without a law that permits it, under one that is too old, or by a catalogue of data
@@ -111,6 +112,42 @@ impl Law {
         crossing
     }
 
+    /// Whether data of people of `subject` may come in here from elsewhere: what [`egress`](Self::egress) asked there,
+    /// asked again by whoever would keep it.
+    ///
+    /// # Errors
+    /// [`Withheld`].
+    pub fn ingress(
+        &self,
+        table: &RoutingTable,
+        subject: &Jurisdiction,
+        class: DataClass,
+        purpose: Purpose,
+    ) -> Result<Crossing, Withheld> {
+        let law = table.law.as_ref().ok_or(Withheld::NoLaw)?;
+        self.fresh(law)?;
+        Ok(law
+            .matrix
+            .egress(subject, class, purpose, Destination::Region(&self.region))?)
+    }
+
+    /// Whether a router in `region` may have seen a request for `shard`: what its own door asks, asked again where the
+    /// request arrives. Without a law, what is served goes on.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn may_have_seen(
+        &self,
+        table: &RoutingTable,
+        shard: &ShardId,
+        region: &RegionId,
+    ) -> Result<(), Denied> {
+        match table.matrix() {
+            Some(matrix) => matrix.may_process(shard.jurisdiction(), region),
+            None => Ok(()),
+        }
+    }
+
     fn crossing(
         &self,
         table: &RoutingTable,
@@ -154,47 +191,25 @@ fn planted(_name: &str) -> bool {
     false
 }
 
-/// A table whose law lets `eu` be in its two regions and `us` in its one.
-#[cfg(test)]
-pub mod sample {
-    use platform_model::matrix::plain;
-    use platform_model::{LawInForce, RoutingTable, WorldId};
-    use sha2::{Digest, Sha256};
-
-    pub const CATALOGUE: &str = "a catalogue";
-
-    pub fn law() -> LawInForce {
-        of(&["eu-central", "eu-west"])
-    }
-
-    /// A law under which `eu` may not be in that region any more.
-    pub fn law_without(region: &str) -> LawInForce {
-        let rest: Vec<&str> = ["eu-central", "eu-west"]
-            .into_iter()
-            .filter(|own| *own != region)
-            .collect();
-        of(&rest)
-    }
-
-    fn of(eu: &[&str]) -> LawInForce {
-        plain::in_force(
-            &[("eu", "DE", eu), ("us", "US", &["us-east"])],
-            Sha256::digest(CATALOGUE).into(),
-            true,
-        )
-    }
-
-    pub fn table() -> RoutingTable {
-        let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
-        table.law = Some(law());
-        table
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::sample::{CATALOGUE, table};
+    use platform_model::WorldId;
+    use platform_model::matrix::plain;
+
     use super::*;
+
+    const CATALOGUE: &str = "a catalogue";
+
+    /// A table whose law lets `eu` be in its two regions and `us` in its one.
+    fn table() -> RoutingTable {
+        let areas: [(&str, &str, &[&str]); 2] = [
+            ("eu", "DE", &["eu-central", "eu-west"]),
+            ("us", "US", &["us-east"]),
+        ];
+        let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
+        table.law = Some(plain::in_force(&areas, Sha256::digest(CATALOGUE).into(), true));
+        table
+    }
 
     fn at(region: &str, age_ms: u64) -> Law {
         Law::new(region.parse().expect("a region"), CATALOGUE, move || age_ms)
