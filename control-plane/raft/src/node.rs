@@ -342,7 +342,8 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    async fn hand_over(&self) {
+    /// Hands leadership to the voter that is furthest, if this node leads and another takes it in time.
+    pub async fn hand_over(&self) {
         let me = *self.inner.raft.node_id();
         let Some(to) = self.furthest_voter() else { return };
         tracing::info!(to, "handing leadership over");

@@ -26,6 +26,7 @@ pub enum Verb {
     RemoveMember,
     ForwardPropose,
     ForwardHeartbeat,
+    ForwardWallClock,
     ReadLedger,
     ProposeLaw,
     ApproveLaw,
@@ -45,7 +46,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -62,6 +63,7 @@ impl Verb {
         Self::RemoveMember,
         Self::ForwardPropose,
         Self::ForwardHeartbeat,
+        Self::ForwardWallClock,
         Self::ReadLedger,
         Self::ProposeLaw,
         Self::ApproveLaw,
@@ -89,6 +91,7 @@ impl Verb {
             Self::RemoveMember => "remove-member",
             Self::ForwardPropose => "forward-propose",
             Self::ForwardHeartbeat => "forward-heartbeat",
+            Self::ForwardWallClock => "forward-wall-clock",
             Self::ReadLedger => "read-ledger",
             Self::ProposeLaw => "propose-law",
             Self::ApproveLaw => "approve-law",
@@ -121,7 +124,7 @@ impl Verb {
             | Self::PlaceShard
             | Self::AddMember
             | Self::RemoveMember => &[Role::Sre],
-            Self::ForwardPropose | Self::ForwardHeartbeat => &[Role::Controller],
+            Self::ForwardPropose | Self::ForwardHeartbeat | Self::ForwardWallClock => &[Role::Controller],
             // Controllers fetch from each other what they lack.
             Self::ReadLedger => &[Role::Viewer, Role::Sre, Role::Compliance, Role::Controller],
         }
@@ -194,6 +197,7 @@ add-member         sre
 remove-member      sre
 forward-propose    controller
 forward-heartbeat  controller
+forward-wall-clock controller
 read-ledger        viewer sre compliance controller
 propose-law        compliance
 approve-law        compliance

@@ -91,6 +91,10 @@ impl Controller {
             tasks.token(),
         );
         hub.follow(&raft, tasks);
+        let known = (id, peers.clone());
+        proposer
+            .wall_clock()
+            .keep(raft.clone(), proposer.clone(), known, clock.clone(), tasks);
         if config.bootstrap {
             bootstrap::keep_trying(&raft, &proposer, id, &peers, tasks);
         }

@@ -20,11 +20,14 @@ pub mod security_log;
 pub mod services;
 pub mod siem;
 pub mod translate;
+pub mod wall_clock;
 
 #[cfg(test)]
 mod law_tests;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod wall_clock_tests;
 
 pub use config::Config;
 pub use controller::Controller;

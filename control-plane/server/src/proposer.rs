@@ -18,9 +18,13 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use crate::refuse;
+use crate::wall_clock::WallClock;
 
 /// How long the leader has to answer a forwarded call; longer than Raft's own limit for a proposal.
 const FORWARD_TIMEOUT: Duration = Duration::from_secs(7);
+
+/// A clock that is told later says nothing.
+const CLOCK_TIMEOUT: Duration = Duration::from_millis(400);
 
 /// Clone: a shared handle.
 #[derive(Clone)]
@@ -35,6 +39,8 @@ struct Shared {
     id: u64,
     /// Configured addresses; they win over those that Raft remembers.
     peers: BTreeMap<u64, String>,
+    /// Whether this controller may stamp what is decided.
+    wall_clock: WallClock,
     /// One channel for each address; addresses come from `peers` and the members only.
     channels: Mutex<BTreeMap<String, Channel>>,
 }
@@ -63,6 +69,7 @@ impl Proposer {
                 clock,
                 id,
                 peers,
+                wall_clock: WallClock::default(),
                 channels,
             }),
         }
@@ -76,6 +83,7 @@ impl Proposer {
     pub async fn propose(&self, author: Author, reason: String, command: Command) -> Result<Done, Refusal> {
         let name = command.name();
         let envelope = Envelope::new(author, self.shared.clock.unix_ms(), reason, command);
+        self.clock_is_right()?;
         let outcome = match self.shared.raft.propose(envelope.clone()).await {
             Ok(outcome) => Ok(outcome),
             Err(ProposeError::NotLeader { .. }) => self.forward(&envelope).await,
@@ -92,12 +100,25 @@ impl Proposer {
     /// # Errors
     /// `not-leader`, if leadership has moved on; else as [`Self::propose`].
     pub async fn propose_here(&self, mut envelope: Envelope) -> Result<Outcome, Refusal> {
+        self.clock_is_right()?;
         envelope.time_ms = self.shared.clock.unix_ms();
         self.shared
             .raft
             .propose(envelope)
             .await
             .map_err(|error| refuse::proposal(&error))
+    }
+
+    /// What is known of this controller's clock.
+    pub fn wall_clock(&self) -> WallClock {
+        self.shared.wall_clock.clone()
+    }
+
+    fn clock_is_right(&self) -> Result<(), Refusal> {
+        self.shared.wall_clock.check().map_err(|wrong| {
+            Refusal::new(RefusalCode::Unavailable, wrong.to_string())
+                .hint("set the machine's clock right; others lead meanwhile")
+        })
     }
 
     async fn forward(&self, envelope: &Envelope) -> Result<Outcome, Refusal> {
@@ -143,6 +164,18 @@ impl Proposer {
                 .status(request),
         )
         .await
+    }
+
+    /// What the wall clock of the controller at `address` says, milliseconds since 1970; `None` if it does not answer
+    /// at once.
+    pub async fn wall_clock_of(&self, address: &str) -> Option<u64> {
+        let request = pb::WallClockRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+        };
+        let mut client = ForwardClient::new(self.channel(address).ok()?);
+        let answer = tokio::time::timeout(CLOCK_TIMEOUT, client.wall_clock(request)).await;
+        Some(answer.ok()?.ok()?.into_inner().unix_ms)
     }
 
     /// Where every copy is, as the leader at `address` tells it.

@@ -79,6 +79,17 @@ impl World {
         world
     }
 
+    /// As [`Self::of`], one of them with another clock than the machine's.
+    pub async fn of_with_clock(count: u64, odd: u64, clock: Clock) -> Self {
+        let mut world = Self::stopped(count).await;
+        for id in 1..=count {
+            let clock = if id == odd { clock.clone() } else { Clock::system() };
+            let started = Controller::start(world.settings(id), clock, &TaskGroup::new()).await;
+            world.running.insert(id, started.expect("starts"));
+        }
+        world
+    }
+
     /// Addresses for `count` controllers, of which the first runs and knows itself alone.
     pub async fn alone(count: u64) -> Self {
         let mut world = Self::stopped(count).await;

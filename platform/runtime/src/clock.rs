@@ -16,6 +16,8 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System,
+    /// The system's, with a wall clock that is wrong by so much.
+    Ahead(Duration),
     Manual {
         start_unix: Duration,
         elapsed: Arc<watch::Sender<Duration>>,
@@ -43,6 +45,11 @@ impl Clock {
         (Self(Source::Manual { start_unix, elapsed }), hand)
     }
 
+    /// The system's clock with its wall clock set ahead: what a process sees on a machine whose time is wrong.
+    pub fn ahead(by: Duration) -> Self {
+        Self(Source::Ahead(by))
+    }
+
     /// Milliseconds since 1970. May jump, also backwards: order nothing by it.
     pub fn unix_ms(&self) -> u64 {
         u64::try_from(self.unix().as_millis()).unwrap_or(u64::MAX)
@@ -62,7 +69,7 @@ impl Clock {
     /// (`CLOCK_BOOTTIME`), so that a lease does not outlive a suspended host.
     pub fn monotonic(&self) -> Duration {
         match &self.0 {
-            Source::System => read(MONOTONIC),
+            Source::System | Source::Ahead(_) => read(MONOTONIC),
             Source::Manual { elapsed, .. } => *elapsed.borrow(),
         }
     }
@@ -70,7 +77,7 @@ impl Clock {
     /// Waits for `time` to pass on this clock. Cancel-safe.
     pub async fn sleep(&self, time: Duration) {
         match &self.0 {
-            Source::System => tokio::time::sleep(time).await,
+            Source::System | Source::Ahead(_) => tokio::time::sleep(time).await,
             Source::Manual { elapsed, .. } => {
                 let until = *elapsed.borrow() + time;
                 let mut changes = elapsed.subscribe();
@@ -83,6 +90,7 @@ impl Clock {
     fn unix(&self) -> Duration {
         match &self.0 {
             Source::System => read(ClockId::CLOCK_REALTIME),
+            Source::Ahead(by) => read(ClockId::CLOCK_REALTIME) + *by,
             Source::Manual { start_unix, elapsed } => *start_unix + *elapsed.borrow(),
         }
     }

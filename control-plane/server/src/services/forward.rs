@@ -44,4 +44,17 @@ impl Forward for Service {
             version: FRAME_VERSION,
         }))
     }
+
+    async fn wall_clock(
+        &self,
+        request: Request<pb::WallClockRequest>,
+    ) -> Result<Response<pb::WallClockReply>, Status> {
+        let wire = request.get_ref();
+        self.0
+            .admit(&request, Verb::ForwardWallClock, wire.version, &wire.world)?;
+        Ok(Response::new(pb::WallClockReply {
+            version: FRAME_VERSION,
+            unix_ms: self.0.clock.unix_ms(),
+        }))
+    }
 }
