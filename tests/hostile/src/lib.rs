@@ -9,6 +9,7 @@
 //! fault. Servers are linked in here and nowhere else: this crate is part of nothing that runs.
 
 pub mod covered;
+pub mod found;
 mod law;
 mod ledger;
 mod mutate;
@@ -54,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     target("query", people::query, people::query_seeds),
     target("table", wire::table, wire::table_seeds),
     target("delta", wire::delta, wire::delta_seeds),
+    target("law", wire::law, wire::law_seeds),
     target("world-spec", wire::spec, wire::spec_seeds),
     target("status", wire::status, wire::status_seeds),
     target("ledger-answers", wire::ledger, wire::ledger_seeds),

@@ -65,6 +65,13 @@ pub fn all(bytes: &[u8]) {
         MembersReply,
         HeartbeatReply,
         ProposeReply,
+        ProposeLawRequest,
+        ApproveLawRequest,
+        WithdrawLawRequest,
+        SetMatrixAgeMaxRequest,
+        ReadLawRequest,
+        ResidencyRequest,
+        ResidencyReport,
     );
     if let Some(request) = stable::<pb::RegisterNodeRequest>(bytes) {
         let _ = convert::read_start(request.start);

@@ -5,16 +5,24 @@ use platform_model::{HomeId, RegionId, UserId};
 use router_gateway::framing::framer::Framer;
 use router_gateway::framing::head::inspect;
 use router_gateway::request::{caller, headers};
+use router_table::decide::Moment;
 use router_table::{Caller, Decision, Door, Overrides, RequestHead, Table, decide};
 use uuid::Uuid;
 
 use crate::texts;
-use crate::wire::sample_table;
+use crate::wire::{law_in_force, sample_table};
 
 /// Longest head that the framer holds.
 const HEAD_BYTES_MAX: usize = 4_096;
 
-/// `METHOD HOST PATH`: whatever it is, a request goes to the caller's own home or nowhere.
+/// When the requests of this file come.
+const NOW: Moment = Moment {
+    now_ms: 1,
+    table_age_ms: 0,
+};
+
+/// `METHOD HOST PATH`: whatever it is, a request goes to the caller's own home or nowhere; and nowhere where the law does
+/// not let the router see it.
 pub fn head(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -25,8 +33,14 @@ pub fn head(bytes: &[u8]) {
         words.next().unwrap_or_default(),
         words.next().unwrap_or_default(),
     );
-    let region: RegionId = "eu-central".parse().expect("a region");
-    let (table, overrides) = (Table::compile(&sample_table(), &region), Overrides::new(4, 1_000));
+    let compiled = |strict, region: &str| {
+        let mut table = sample_table();
+        table.law = Some(law_in_force(strict));
+        let region: RegionId = region.parse().expect("a region");
+        Table::compile(&table, &region)
+    };
+    let (table, abroad) = (compiled(false, "eu-central"), compiled(true, "us-east"));
+    let overrides = Overrides::new(4, 1_000);
     let (home, elsewhere): (HomeId, HomeId) = (
         "eu/eu-central".parse().expect("a home"),
         "us/us-east".parse().expect("a home"),
@@ -43,7 +57,12 @@ pub fn head(bytes: &[u8]) {
             idempotency_key: key,
         };
         let door = Door::of(method, path);
-        let Decision::Forward(route) = decide(&table, &overrides, &head, 1) else {
+        let denied = decide(&abroad, &overrides, &head, NOW);
+        assert!(
+            matches!(denied, Decision::Answer(..)),
+            "{text} passed a router that may not see it"
+        );
+        let Decision::Forward(route) = decide(&table, &overrides, &head, NOW) else {
             continue;
         };
         let shard = table.shard(route.place.shard);

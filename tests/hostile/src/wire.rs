@@ -4,14 +4,18 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
+use platform_model::matrix::{Matrix, plain};
 use platform_model::{
-    CellId, CountryCode, Epoch, Generation, Jurisdiction, RoutingTable, ShardId, ShardRoute, TableDelta,
-    TokenKey, WorldId,
+    CellId, CountryCode, Epoch, Generation, Jurisdiction, LawInForce, RoutingTable, ShardId, ShardRoute,
+    TableDelta, TokenKey, WorldId,
 };
+use platform_runtime::tls::Signed;
 use platform_wire::admin::{WorldSpec, WorldStatus};
 use platform_wire::follow::copy::{self, TableCopy};
 use platform_wire::heads::{HeadView, Heads, SeenHead};
+use platform_wire::law::{LawHistory, LawRecord, LawView, SignedResidency};
 use platform_wire::ledger::{LedgerHead, Overview, Page, SealedSegment};
+use platform_wire::report::HeldCopy;
 use platform_wire::spec::{AuthoritySpec, CellSpec, HomeSpec};
 use platform_wire::{Refusal, RefusalCode, pb};
 use prost::Message;
@@ -34,6 +38,12 @@ fn read<Wire: Message + Default + TryInto<Ours>, Ours>(bytes: &[u8]) -> Option<O
 
 fn world() -> WorldId {
     WorldId::new(&"5f".repeat(32)).expect("64 hex digits")
+}
+
+/// A law under which each stays at home; `strict`: no router abroad may see a request.
+pub fn law_in_force(strict: bool) -> LawInForce {
+    let areas: [(&str, &str, &[&str]); 2] = [("eu", "DE", &["eu-central"]), ("us", "US", &["us-east"])];
+    plain::in_force(&areas, [1; 32], strict)
 }
 
 /// A table with a record of each kind.
@@ -109,6 +119,43 @@ pub fn delta_seeds() -> Vec<Vec<u8>> {
     later.shards.pop_last();
     let between = |a: &RoutingTable, b: &RoutingTable| pb::Delta::from(&a.delta_to(b)).encode_to_vec();
     vec![between(&empty, &full), between(&full, &later)]
+}
+
+/// What is said of the law, and of the copies that it rules.
+pub fn law(bytes: &[u8]) {
+    sent_on::<pb::Law, LawInForce>(bytes);
+    sent_on::<pb::HeldCopy, HeldCopy>(bytes);
+    if let Some(signed) = read::<pb::Signed, Signed>(bytes) {
+        let again = read::<pb::Signed, Signed>(&pb::Signed::from(signed.clone()).encode_to_vec());
+        assert_eq!(again, Some(signed));
+    }
+    if let Some(record) = read::<pb::LawRecord, LawRecord>(bytes) {
+        assert_eq!(
+            Matrix::from_bytes(&record.matrix.to_bytes()).ok(),
+            Some(record.matrix)
+        );
+    }
+    let _ = read::<pb::LawReply, LawView>(bytes);
+    let _ = read::<pb::LawHistory, LawHistory>(bytes);
+    if let Some(signed) = read::<pb::ResidencyReply, SignedResidency>(bytes) {
+        let _ = signed.read();
+    }
+}
+
+pub fn law_seeds() -> Vec<Vec<u8>> {
+    let law = pb::Law::from(&law_in_force(false));
+    let held = pb::HeldCopy {
+        shard: "eu/eu-central/000".into(),
+        epoch: 1,
+        rules: vec!["eu-1".into()],
+        ..pb::HeldCopy::default()
+    };
+    let reply = pb::LawReply {
+        generation: 3,
+        in_force: Some(law.clone()),
+        ..pb::LawReply::default()
+    };
+    vec![law.encode_to_vec(), held.encode_to_vec(), reply.encode_to_vec()]
 }
 
 pub fn spec(bytes: &[u8]) {

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use platform_runtime::Clock;
 use tests::house::read;
-use tests_hostile::covered::{COVERED, faults, parsers};
+use tests_hostile::covered::COVERED;
+use tests_hostile::found::{faults, parsers};
 use tests_hostile::{Mutator, TARGETS, Target};
 
 /// Mutations of each target, fewer where its time is over.
