@@ -1,4 +1,4 @@
-//! `seeds DIR`: the seeds of every target as files in `DIR/TARGET/`.
+//! `seeds DIR`: the seeds of every target as files in `DIR/TARGET/`, for libFuzzer to begin with.
 
 use std::io::Result;
 use std::path::PathBuf;
