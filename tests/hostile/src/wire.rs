@@ -62,7 +62,18 @@ pub fn sample_table() -> RoutingTable {
             state: platform_model::CellState::Open,
         },
     );
-    let node = "eu-central-1/0".parse().expect("a node");
+    let node: platform_model::NodeId = "eu-central-1/0".parse().expect("a node");
+    table.nodes.insert(
+        node.clone(),
+        platform_model::Node {
+            address: "127.0.0.1:7200".into(),
+            start: platform_model::Start {
+                incarnation: platform_model::Incarnation(1),
+                copy: 7,
+                process: 8,
+            },
+        },
+    );
     let home: platform_model::HomeId = "eu/eu-central".parse().expect("a home");
     table.homes.insert(
         home.clone(),
@@ -81,7 +92,7 @@ pub fn sample_table() -> RoutingTable {
             index,
         };
         let route = ShardRoute {
-            node: platform_model::NodeId::clone(&node),
+            node: node.clone(),
             epoch: Epoch(1),
         };
         table.shards.insert(shard, route);
