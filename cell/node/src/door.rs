@@ -35,6 +35,8 @@ pub struct Door {
 /// Lets a request in, or answers it. Measures both.
 pub async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let began = door.clock.monotonic();
+    #[cfg(feature = "failpoints")]
+    planted::log_request(&request);
     let path = request
         .extensions()
         .get::<MatchedPath>()
@@ -110,6 +112,18 @@ impl Door {
             here if here == asked => Ok(()),
             here if here > asked => Err(newer_epoch(self.hosted.node(), shard, here)),
             _ => Err(unavailable("this node's table is older than the router's")),
+        }
+    }
+}
+
+/// Planted fault of failpoint builds: what a request says stands in the log. The search for canaries must notice it.
+#[cfg(feature = "failpoints")]
+mod planted {
+    use axum::extract::Request;
+
+    pub fn log_request(request: &Request) {
+        if fail::eval("door-logs-requests", |_| ()).is_some() {
+            tracing::warn!(uri = %request.uri(), headers = ?request.headers(), "planted");
         }
     }
 }

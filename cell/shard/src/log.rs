@@ -14,6 +14,14 @@ use crate::keys::{ShardKeys, join};
 /// Rows fetched at once; each has at most 90 kB and the store bounds a page's bytes.
 const PAGE_ROWS: usize = 512;
 
+impl LogEntry {
+    /// An entry as it is stored, for whoever reads a log that is not open here; `None` for bytes that are none. The chain
+    /// is not checked: it takes the entry before.
+    pub fn read(stored: Bytes) -> Option<Self> {
+        entry::open(stored, None).ok()
+    }
+}
+
 /// One entry with what it takes in the store.
 #[derive(Debug)]
 pub(crate) struct StoredEntry {

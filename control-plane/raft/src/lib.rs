@@ -6,7 +6,7 @@
 //! platform's state is put in. Start with [`node`].
 
 mod apply;
-mod codec;
+pub mod codec;
 pub mod config;
 pub mod control_plane;
 pub mod error;

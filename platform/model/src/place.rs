@@ -155,10 +155,16 @@ impl FromStr for NodeId {
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let invalid = || InvalidId::new("a node", "cell/ordinal, such as `eu-central-1/0`", text);
         let (cell, ordinal) = text.split_once('/').ok_or_else(invalid)?;
-        Ok(Self {
+        let node = Self {
             cell: cell.parse().map_err(|_| invalid())?,
             ordinal: ordinal.parse().map_err(|_| invalid())?,
-        })
+        };
+        // One identity, one text: `00` and `+0` are numbers, too.
+        if node.to_string() == text {
+            Ok(node)
+        } else {
+            Err(invalid())
+        }
     }
 }
 
@@ -205,6 +211,18 @@ mod tests {
             "eu-central-1/0"
         );
         assert_eq!("de".parse::<CountryCode>().expect("a country").to_string(), "DE");
+    }
+
+    #[test]
+    fn a_node_has_one_spelling() {
+        for text in [
+            "eu-central-1/00",
+            "eu-central-1/0107",
+            "eu-central-1/+0",
+            "eu-central-1/",
+        ] {
+            assert!(text.parse::<NodeId>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -180,7 +180,7 @@ impl TryFrom<&HeadView> for SeenHead {
 
     fn try_from(view: &HeadView) -> Result<Self, &'static str> {
         let mut hash = [0; crate::ledger::HASH_BYTES];
-        if view.hash.len() != 2 * hash.len() || !view.hash.is_ascii() {
+        if view.hash.len() != 2 * hash.len() || !view.hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err("a hash is 64 hex digits");
         }
         for (byte, at) in hash.iter_mut().zip((0..view.hash.len()).step_by(2)) {
@@ -250,6 +250,17 @@ mod tests {
             };
             assert!(SeenHead::try_from(&broken).is_err(), "{hash}");
         }
+    }
+
+    /// `u8::from_str_radix` takes a sign: `+a` was the same byte as `0a`.
+    #[test]
+    fn a_hash_with_plus_signs_is_no_hash() {
+        let view = HeadView {
+            sequence: 1,
+            hash: "+a".repeat(32),
+            seen_ms: 5,
+        };
+        assert!(SeenHead::try_from(&view).is_err());
     }
 
     #[test]

@@ -197,18 +197,45 @@ pub const LAYERS: &[Layer] = &[
             "router-table",
         ],
     ),
-    layer("tests", 8, &[]).in_tests(&[
+    layer("tests", 8, &["platform-model", "platform-runtime"]).in_tests(&[
         "cell-law",
         "chaos",
         "control-plane-ledger",
         "control-plane-state",
-        "platform-model",
         "platform-report",
-        "platform-runtime",
         "platform-wire",
         "router-table",
     ]),
+    // Links servers in, for their parsers: it is part of nothing that runs.
+    layer(
+        "tests-hostile",
+        9,
+        &[
+            "cell-layers",
+            "cell-node",
+            "cell-sdk",
+            "cell-shard",
+            "cell-store",
+            "control-plane-ledger",
+            "control-plane-raft",
+            "control-plane-residency",
+            "control-plane-server",
+            "control-plane-state",
+            "domains-identity",
+            "domains-training",
+            "platform-model",
+            "platform-runtime",
+            "platform-token",
+            "platform-wire",
+            "router-gateway",
+            "router-table",
+        ],
+    )
+    .in_tests(&["tests"]),
 ];
+
+/// Links servers as libraries, to give their parsers hostile bytes; itself linked by nothing that runs.
+pub const LINKS_SERVERS: &[&str] = &["tests-hostile"];
 
 /// The crates that are processes: nothing else may link them in.
 pub const SERVERS: &[&str] = &["cell-node", "control-plane-server", "router-gateway"];

@@ -34,10 +34,15 @@ impl Address {
             return Err(invalid("nothing stands before or after the @"));
         }
         let domain = domain.to_lowercase();
-        Ok(Self {
+        let address = Self {
             looked_up: format!("{}@{domain}", local.to_lowercase()),
             written: format!("{local}@{domain}"),
-        })
+        };
+        // Some letters take more bytes in lower case: an address that grew past the bound could not be read again.
+        if address.written.len().max(address.looked_up.len()) > BYTES_MAX {
+            return Err(invalid("it is longer than 254 bytes"));
+        }
+        Ok(address)
     }
 
     /// As the person writes it.
@@ -71,6 +76,21 @@ mod tests {
         assert_eq!(address.written(), "Anna.Maier@example.com");
         assert_eq!(address.looked_up(), "anna.maier@example.com");
         assert_eq!(format!("{address:?}"), "Address(..)");
+    }
+
+    /// `İ` is two bytes and three in lower case: such an address was taken, and refused when it was shown again.
+    #[test]
+    fn an_address_that_grows_in_lower_case_is_refused_at_once() {
+        let address = Address::parse("\u{130}@\u{130}.example").expect("short enough in either case");
+        assert!(Address::parse(address.written()).is_ok() && Address::parse(address.looked_up()).is_ok());
+        for text in [
+            format!("a@{}", "\u{130}".repeat(126)),
+            format!("{}@a", "\u{130}".repeat(126)),
+        ] {
+            assert_eq!(text.len(), 254);
+            let problem = Address::parse(&text).expect_err("longer in lower case");
+            assert_eq!(problem.code, Code::InvalidAddress);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! [`crate::storage`].
 
 mod body;
-mod query;
+pub mod query;
 mod read;
 mod remove;
 mod upload;

@@ -1,0 +1,106 @@
+//! Every request of the platform's own services: read, judged as its server judges it, written again.
+
+use std::fmt::Debug;
+
+use control_plane_server::translate;
+use platform_wire::admin::WorldSpec;
+use platform_wire::{convert, pb};
+use prost::Message;
+
+/// A message that was read is read again from what is written of it.
+fn stable<M: Message + Default + PartialEq + Debug>(bytes: &[u8]) -> Option<M> {
+    let message = M::decode(bytes).ok()?;
+    let again = M::decode(&message.encode_to_vec()[..]).expect("what is written can be read");
+    // Not a number is not equal to itself; no field of these is a floating point number.
+    assert!(message == again, "{message:?} became {again:?}");
+    Some(message)
+}
+
+macro_rules! commands {
+    ($bytes:expr, $($request:ident => $translate:ident),* $(,)?) => {
+        $(if let Some(request) = stable::<pb::$request>($bytes)
+            && let Ok(command) = translate::$translate(request)
+        {
+            // What becomes a command can be stored and read again.
+            let stored = serde_json::to_vec(&command).expect("ids, numbers and texts always write");
+            let read: control_plane_state::Command = serde_json::from_slice(&stored).expect("its own form");
+            assert_eq!(read, command);
+        })*
+    };
+}
+
+macro_rules! plain {
+    ($bytes:expr, $($request:ident),* $(,)?) => { $(stable::<pb::$request>($bytes);)* };
+}
+
+pub fn all(bytes: &[u8]) {
+    commands!(bytes,
+        InitWorldRequest => init_world,
+        CreateHomeRequest => create_home,
+        CreateCellRequest => create_cell,
+        CreateAuthorityRequest => create_authority,
+        SetCountryRequest => set_country,
+        SetCellStateRequest => set_cell_state,
+        PlaceShardRequest => place_shard,
+        RegisterNodeRequest => register_node,
+        PublishTokenKeyRequest => publish_token_key,
+    );
+    plain!(
+        bytes,
+        StatusRequest,
+        AddMemberRequest,
+        RemoveMemberRequest,
+        WatchRequest,
+        WatchFrame,
+        HeartbeatRequest,
+        ProposeRequest,
+        LedgerOverviewRequest,
+        LedgerReadRequest,
+        ClaimRequest,
+        ClaimReply,
+        ReleaseRequest,
+        LookupRequest,
+        LookupReply,
+        CommandReply,
+        MembersReply,
+        HeartbeatReply,
+        ProposeReply,
+        ProposeLawRequest,
+        ApproveLawRequest,
+        WithdrawLawRequest,
+        SetMatrixAgeMaxRequest,
+        ReadLawRequest,
+        ResidencyRequest,
+        ResidencyReport,
+    );
+    if let Some(request) = stable::<pb::RegisterNodeRequest>(bytes) {
+        let _ = convert::read_start(request.start);
+    }
+}
+
+pub fn seeds() -> Vec<Vec<u8>> {
+    let spec = pb::WorldSpec::from(&WorldSpec::dev("meridian.example"));
+    let home = spec.homes.first().cloned();
+    let init = pb::InitWorldRequest {
+        spec: Some(spec),
+        ..pb::InitWorldRequest::default()
+    };
+    let create = pb::CreateHomeRequest {
+        home,
+        ..pb::CreateHomeRequest::default()
+    };
+    let register = pb::RegisterNodeRequest {
+        node: "eu-central-1/0".into(),
+        address: "127.0.0.1:7200".into(),
+        start: Some(pb::Start {
+            incarnation: 3,
+            ..pb::Start::default()
+        }),
+        ..pb::RegisterNodeRequest::default()
+    };
+    vec![
+        init.encode_to_vec(),
+        create.encode_to_vec(),
+        register.encode_to_vec(),
+    ]
+}
