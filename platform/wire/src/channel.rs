@@ -6,7 +6,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use platform_runtime::serve::{ServeError, connect_mtls};
+use platform_runtime::serve::{ServeError, connect_guarded};
 use platform_runtime::tls::{Expect, Identity};
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -58,9 +58,10 @@ pub fn connect(address: &str, identity: &Identity, expect: Expect) -> Result<Cha
         .keep_alive_while_idle(false);
     let (address, identity) = (address.to_owned(), identity.clone());
     let connector = tower::service_fn(move |_: Uri| {
-        let (address, config) = (address.clone(), identity.client_config(expect.clone()));
+        let (address, identity, expect) = (address.clone(), identity.clone(), expect.clone());
         async move {
-            match tokio::time::timeout(CONNECT_TIMEOUT, connect_mtls(&address, config)).await {
+            let connecting = connect_guarded(&address, &identity, expect);
+            match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
                 Ok(Ok(stream)) => Ok(TokioIo::new(stream)),
                 Ok(Err(cause)) => Err(ConnectFailed::Failed { address, cause }),
                 Err(_) => Err(ConnectFailed::Timeout { address }),

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use super::{HttpBody, HttpService, Limits, PeerAddress};
 use crate::clock::Clock;
 use crate::tasks::TaskGroup;
-use crate::tls::{self, PeerIdentity};
+use crate::tls::{self, Credentials, PeerIdentity, Revocations};
 
 /// Stream resets that a client may cause before its connection is closed (rapid reset, CVE-2023-44487). As many as it
 /// may have streams: a router passes on the resets of all its apps, each of which has its own small bound at the door.
@@ -28,10 +28,17 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 /// What running requests have left once the client's certificate has ended.
 const CERTIFICATE_GRACE: Duration = Duration::from_secs(60);
 
+/// Whom a handshake met.
+pub(super) struct Met {
+    pub(super) peer: Option<PeerIdentity>,
+    /// Who is no longer believed; none where clients show no certificate.
+    pub(super) revocations: Option<Revocations>,
+}
+
 /// Speaks HTTP on one connection until it ends, or until there is a reason to end it.
 pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
     stream: TlsStream<TcpStream>,
-    peer: Option<PeerIdentity>,
+    met: Met,
     limits: Limits,
     service: S,
     tasks: &TaskGroup,
@@ -39,6 +46,8 @@ pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
     let address = stream.get_ref().0.peer_addr().ok().map(PeerAddress);
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let clock = Clock::system();
+    let Met { peer, revocations } = met;
+    let credentials = Credentials::of(stream.get_ref().1.peer_certificates());
     let certificate_left = tls::peer_certificate_left(stream.get_ref().1, &clock);
     let certificate_ends = certificate_left.map(|left| clock.monotonic() + left);
     let activity = Arc::new(Activity::default());
@@ -62,9 +71,10 @@ pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
     let end = tokio::select! {
         ended = connection.as_mut() => return note(ended),
         end = reason_to_end(&activity, limits, certificate_left, tasks) => end,
+        () = revoked(revocations.as_ref(), &credentials, &clock) => End::Revoked,
     };
     tracing::debug!(?end, "ending a connection");
-    if end == End::Silent {
+    if matches!(end, End::Silent | End::Revoked) {
         return;
     }
     connection.as_mut().graceful_shutdown();
@@ -90,10 +100,19 @@ enum End {
     Shutdown,
     /// The client's certificate has ended.
     Certificate,
+    /// The client, or who vouches for it, is revoked: nothing of what runs is answered.
+    Revoked,
     /// The client connected and asked nothing.
     Silent,
     /// The client has asked nothing for long.
     Idle,
+}
+
+async fn revoked(revocations: Option<&Revocations>, credentials: &Credentials, clock: &Clock) {
+    match revocations {
+        Some(revocations) => revocations.revoked(credentials, clock).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn reason_to_end(
