@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
@@ -27,6 +28,8 @@ const RESETS_MAX: usize = 1_024;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// What running requests have left once the client's certificate has ended.
 const CERTIFICATE_GRACE: Duration = Duration::from_secs(60);
+/// What a connection has left on which nothing was ever asked.
+const UNTOUCHED_GRACE: Duration = Duration::from_secs(1);
 
 /// Whom a handshake met.
 pub(super) struct Met {
@@ -49,7 +52,6 @@ pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
     let Met { peer, revocations } = met;
     let credentials = Credentials::of(stream.get_ref().1.peer_certificates());
     let certificate_left = tls::peer_certificate_left(stream.get_ref().1, &clock);
-    let certificate_ends = certificate_left.map(|left| clock.monotonic() + left);
     let activity = Arc::new(Activity::default());
     let begun = Arc::clone(&activity);
     let with_peer = hyper::service::service_fn(move |mut request: Request<Incoming>| {
@@ -64,26 +66,62 @@ pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
             answered
         }
     });
-    let builder = builder(limits, is_h2, tasks);
-    let mut connection =
-        std::pin::pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), with_peer));
-    let _open = Open::new();
-    let end = tokio::select! {
-        ended = connection.as_mut() => return note(ended),
-        end = reason_to_end(&activity, limits, certificate_left, tasks) => end,
-        () = revoked(revocations.as_ref(), &credentials, &clock) => End::Revoked,
+    let watched = Watched {
+        activity,
+        limits,
+        credentials,
+        revocations,
+        certificate_left,
+        clock,
     };
-    tracing::debug!(?end, "ending a connection");
-    if matches!(end, End::Silent | End::Revoked) {
-        return;
+    let builder = builder(limits, is_h2, tasks);
+    let _open = Open::new();
+    if is_h2 {
+        // The other way waits for the client's first bytes, and a client of ours waits for the server's.
+        let connection = builder.serve_connection(TokioIo::new(stream), with_peer);
+        watched.drive(connection, tasks).await;
+    } else {
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), with_peer);
+        watched.drive(connection, tasks).await;
     }
-    connection.as_mut().graceful_shutdown();
-    match certificate_ends {
-        Some(ends) => {
-            let left = ends.saturating_sub(clock.monotonic()) + CERTIFICATE_GRACE;
-            let _ = tokio::time::timeout(left, connection).await;
+}
+
+/// What can end a connection before its client does.
+struct Watched {
+    activity: Arc<Activity>,
+    limits: Limits,
+    credentials: Credentials,
+    revocations: Option<Revocations>,
+    certificate_left: Option<Duration>,
+    clock: Clock,
+}
+
+impl Watched {
+    async fn drive<C: GracefulConnection<Error = super::BoxError>>(self, connection: C, tasks: &TaskGroup) {
+        let certificate_ends = self.certificate_left.map(|left| self.clock.monotonic() + left);
+        let mut connection = std::pin::pin!(connection);
+        let end = tokio::select! {
+            ended = connection.as_mut() => return note(ended),
+            end = reason_to_end(&self.activity, self.limits, self.certificate_left, tasks) => end,
+            () = revoked(self.revocations.as_ref(), &self.credentials, &self.clock) => End::Revoked,
+        };
+        tracing::debug!(?end, "ending a connection");
+        if matches!(end, End::Silent | End::Revoked) {
+            return;
         }
-        None => note(connection.await),
+        connection.as_mut().graceful_shutdown();
+        let left = match certificate_ends {
+            // Perhaps not even its preface has come, without which HTTP/2 does not end in order.
+            _ if self.activity.is_untouched() => Some(UNTOUCHED_GRACE),
+            Some(ends) => Some(ends.saturating_sub(self.clock.monotonic()) + CERTIFICATE_GRACE),
+            None => None,
+        };
+        match left {
+            Some(left) => {
+                let _ = tokio::time::timeout(left, connection).await;
+            }
+            None => note(connection.await),
+        }
     }
 }
 
@@ -150,11 +188,15 @@ impl Activity {
         Running(Arc::clone(self))
     }
 
+    fn is_untouched(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) == 0
+    }
+
     /// Returns when the connection has been without requests for too long. Answers whose bodies are still being
     /// sent do not count, but ending in order lets them finish.
     async fn idle(&self, limits: Limits) -> End {
         tokio::time::sleep(limits.header_read).await;
-        if self.begun.load(Ordering::Relaxed) == 0 {
+        if self.is_untouched() {
             return End::Silent;
         }
         loop {

@@ -79,7 +79,7 @@ impl Scene {
 
     /// The digest of the key that the node shows.
     fn node_key(&self) -> platform_model::KeyDigest {
-        let chain = self.node.certified_key().cert.clone();
+        let chain = self.node.certified().cert.clone();
         Credentials::of(Some(&chain)).leaf().expect("one leaf").1
     }
 
@@ -284,12 +284,9 @@ async fn a_revoked_client_is_cut_off_in_the_middle_of_a_request_and_not_let_in_a
     scene.node.revocations().set(&list);
     let answer = tokio::time::timeout(WITHIN, asking).await.expect("in time");
     assert!(answer.expect("no panic").is_err(), "cut off, not answered");
-    let again = connect_mtls(&scene.address, scene.router.client_config(Expect::AnyNode)).await;
-    let refused = match again {
-        Ok(mut stream) => stream.read(&mut [0; 1]).await.is_err(),
-        Err(_) => true,
-    };
-    assert!(refused, "not let in again");
+    let again = connect_guarded(&scene.address, &scene.router, Expect::AnyNode).await;
+    let reason = again.err().and_then(|error| error.refused().map(Refused::reason));
+    assert_eq!(reason, Some("by-peer"), "told so before it sends anything");
     scene.node.revocations().set(&RevokedList::new());
     scene.release.notify_waiters();
     assert!(scene.h2().await.send_request(request("/")).await.is_ok());

@@ -114,9 +114,18 @@ impl Refused {
         }
     }
 
+    /// Whether a certificate is the reason, rather than a handshake that broke.
+    pub fn is_about_a_certificate(&self) -> bool {
+        !matches!(self, Self::Handshake { .. })
+    }
+
     /// The reason inside an error of a connection, if TLS failed it.
     pub fn in_io(error: &io::Error) -> Option<Self> {
-        error.get_ref()?.downcast_ref::<rustls::Error>().map(Self::from)
+        let inner = error.get_ref()?;
+        if let Some(refused) = inner.downcast_ref::<Self>() {
+            return Some(refused.clone());
+        }
+        inner.downcast_ref::<rustls::Error>().map(Self::from)
     }
 }
 

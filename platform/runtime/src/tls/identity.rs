@@ -171,11 +171,6 @@ impl Identity {
         &self.shared.root
     }
 
-    /// What handshakes show now.
-    pub(crate) fn certified_key(&self) -> Arc<rustls::sign::CertifiedKey> {
-        Arc::clone(&self.shared.slot.held().key)
-    }
-
     /// The id in a peer's chain, once TLS has checked it.
     pub(crate) fn peer(
         &self,
@@ -186,7 +181,7 @@ impl Identity {
     }
 
     /// The certificate in use, with its chain and key.
-    pub(super) fn certified(&self) -> Arc<rustls::sign::CertifiedKey> {
+    pub(crate) fn certified(&self) -> Arc<rustls::sign::CertifiedKey> {
         Arc::clone(&self.shared.slot.held().key)
     }
 

@@ -56,7 +56,7 @@ impl std::fmt::Debug for WithRoot {
 
 impl ResolvesServerCert for WithRoot {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let held = self.0.certified_key();
+        let held = self.0.certified();
         let mut shown = (*held).clone();
         shown.cert.push(self.0.root().clone());
         Some(Arc::new(shown))

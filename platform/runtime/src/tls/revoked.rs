@@ -98,6 +98,11 @@ impl Credentials {
         Self(chain.into_iter().flatten().filter_map(named).flatten().collect())
     }
 
+    /// One id with its key.
+    pub fn named(id: String, key: KeyDigest) -> Self {
+        Self(vec![(id, key)])
+    }
+
     /// Id and key of the leaf.
     pub fn leaf(&self) -> Option<&(String, KeyDigest)> {
         self.0.first()

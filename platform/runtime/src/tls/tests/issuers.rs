@@ -109,6 +109,32 @@ async fn a_client_refuses_a_server_under_an_issuer_that_may_not_vouch_for_it() {
     }
 }
 
+/// A stolen controller makes itself a person of compliance, and signs a law with it.
+#[test]
+fn a_signature_proves_nothing_under_an_issuer_that_may_not_or_by_who_is_revoked() {
+    let world = World::new();
+    let (good, reader) = (world.identity("operator/compliance/ann"), world.node());
+    let leaf = world.leaf("operator/compliance/eve");
+    world.key_under("c1", &world.domain(), &leaf);
+    let forged = world.path("forged-leaf");
+    std::fs::write(forged.join("ca.pem"), world.authority.root_pem()).expect("written");
+    let forged = Identity::load(&forged, &world.authority.world()).expect("loads");
+    let now_s = crate::Clock::system().unix_s();
+    let signer = |who: &Identity| {
+        let signed = who.sign("approval", b"law 3").expect("signs");
+        let read = reader.signer("approval", b"law 3", &signed, now_s);
+        read.map_err(|error| error.to_string())
+    };
+    assert_eq!(signer(&good), Ok(good.spiffe_id()));
+    assert!(signer(&forged).is_err(), "a person under an issuer");
+    let id = good.spiffe_id().to_string();
+    let revoked = platform_model::RevokedIdentity { id, key: None };
+    reader
+        .revocations()
+        .set(&RevokedList::from([(revoked, u64::MAX)]));
+    assert!(signer(&good).is_err(), "a person who is revoked");
+}
+
 #[test]
 fn an_issuer_signs_only_what_it_may() {
     let (world, other) = (World::new(), World::new());
@@ -139,7 +165,7 @@ fn a_renewal_that_is_broken_off_leaves_a_good_identity() {
     issuer.issue(&id, LIFE, &new).expect("issued");
     let loads = || {
         let identity = Identity::load(&dir, &world.authority.world()).expect("good");
-        identity.certified_key().cert[0].to_vec()
+        identity.certified().cert[0].to_vec()
     };
     let old = loads();
     std::fs::copy(new.join("key.pem"), dir.join("key-next.pem")).expect("copied");
