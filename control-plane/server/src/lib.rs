@@ -12,6 +12,7 @@ pub mod controller;
 pub mod health;
 pub mod heartbeats;
 pub mod hub;
+pub mod issuing;
 pub mod ledger;
 pub mod members;
 pub mod proposer;
@@ -25,6 +26,8 @@ pub mod translate;
 mod law_tests;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trust_tests;
 
 pub use config::Config;
 pub use controller::Controller;

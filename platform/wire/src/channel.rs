@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use platform_runtime::serve::{ServeError, connect_guarded};
-use platform_runtime::tls::{Expect, Identity};
+use platform_runtime::tls::{Expect, Identity, Refused};
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
@@ -81,6 +81,20 @@ pub fn never_sent(status: &Status) -> bool {
         cause = error.source();
     }
     false
+}
+
+/// Why one end does not believe the other's certificate, if that is what failed the call. Nothing was sent then.
+pub fn not_trusted(status: &Status) -> Option<Refused> {
+    let mut cause: Option<&(dyn Error + 'static)> = status.source();
+    while let Some(error) = cause {
+        if let Some(ConnectFailed::Failed { cause, .. }) = error.downcast_ref()
+            && let Some(refused) = cause.refused()
+        {
+            return Some(refused.clone()).filter(Refused::is_about_a_certificate);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// A status with the innermost cause that it knows: tonic's own text is "transport error".
