@@ -6,6 +6,7 @@ use std::time::Duration;
 use platform_model::{InvalidId, NodeId, RegionId, WorldId};
 use platform_runtime::config::{HumanDuration, HumanSize};
 use platform_runtime::telemetry::LogFormat;
+use platform_wire::join::JoinSettings;
 use serde::{Deserialize, Serialize};
 
 /// As it stands in the file.
@@ -28,6 +29,8 @@ pub struct Config {
     pub advertise: String,
     /// Addresses of controllers, `host:port`.
     pub controllers: Vec<String>,
+    /// How it gets its first certificate, if none is in `identity_dir`.
+    pub join: JoinSettings,
     pub keys: Keys,
     pub store: Store,
     pub reports: Reports,
@@ -121,6 +124,7 @@ impl Default for Config {
             listen: "127.0.0.1:7200".into(),
             advertise: String::new(),
             controllers: Vec::new(),
+            join: JoinSettings::default(),
             keys: Keys::default(),
             store: Store::default(),
             reports: Reports::default(),

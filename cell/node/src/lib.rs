@@ -8,6 +8,7 @@
 //! | [`home_keys`] | the jurisdictions' keys, people's opened keys, the homes' token keys |
 //! | [`door`] | what a request must show before a domain sees it: caller, shard, epoch |
 //! | [`services`] | what the node lends its domains |
+//! | [`operator_read`] | a person's data for an operator, through a window of break-glass alone |
 //! | [`directory`] | claims, here or on the node that serves their shard |
 //! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
@@ -28,6 +29,7 @@ pub mod gateway;
 pub mod health;
 pub mod home_keys;
 pub mod hosted;
+pub mod operator_read;
 pub mod problems;
 pub mod reporter;
 pub mod run;

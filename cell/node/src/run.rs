@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cell_law::Law;
 use cell_layers::keys::KeyCache;
+use cell_sdk::Lent;
 use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions, OpenError};
 use platform_runtime::clock::Clock;
@@ -19,6 +20,8 @@ use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
 use platform_wire::directory::DirectoryClient;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
+use platform_wire::join::{self, JoinError};
+use platform_wire::renew;
 use platform_wire::report::ReportClient;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -30,6 +33,7 @@ use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
 use crate::hosted::Hosted;
+use crate::operator_read;
 use crate::reporter::Reporter;
 use crate::services::NodeServices;
 use crate::starting::{self, StartingError};
@@ -54,6 +58,8 @@ pub enum StartError {
     DataDir(#[from] DataDirError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error("the node has no certificate and cannot join")]
+    Join(#[from] JoinError),
     #[error("the certificate is of {found}, the settings say {wanted} in {region}")]
     OtherNode {
         found: String,
@@ -99,6 +105,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let settings = config.check()?;
     let config = &settings.config;
     let lock = data_dir::lock(&config.data_dir)?;
+    join::ensure(&config.identity_dir, &config.join, &settings.world).await?;
     let identity = Identity::load(&config.identity_dir, &settings.world)?;
     check_identity(&identity, &settings)?;
     let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
@@ -115,6 +122,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let followed = follow::start(follow, identity.clone(), clock.clone(), &tasks)?;
     let reports = ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())?;
     identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
+    renew::keep(&identity, config.controllers.clone(), &clock, &tasks)?;
     telemetry::metrics().keep_up(clock.clone(), &tasks);
     let asked = followed.clone();
     let law = Law::new(settings.region.clone(), &gateway::catalogue(), move || {
@@ -270,7 +278,9 @@ impl Parts {
         };
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
-        gateway::routes(&gateway::domains(), Arc::new(services), door)
+        let lent: Lent = Arc::new(services);
+        gateway::routes(&gateway::domains(), Arc::clone(&lent), door)
+            .merge(operator_read::routes(lent))
             .merge(
                 directory::routes(settings.world.clone(), hosted, followed, self.law.clone())
                     .reset_fallback(),

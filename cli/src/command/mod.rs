@@ -1,11 +1,16 @@
 //! Every command of `cellctl`: what it takes and what it does, one file each.
 
 pub(crate) mod audit;
+mod break_glass;
 mod cell;
 mod completions;
 mod demo;
 mod dev;
+mod identity;
 mod member;
+mod node;
+mod region;
+mod router;
 mod shard;
 mod world;
 
@@ -16,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Ended;
 use crate::printer::{Format, Printer};
+use crate::world::people::{self, Person};
 
 /// Drives a Meridian world: its controllers, cells and router.
 #[derive(Debug, Parser)]
@@ -48,6 +54,16 @@ enum Command {
     Member(member::Member),
     #[command(subcommand)]
     Audit(audit::Audit),
+    #[command(subcommand)]
+    Region(region::Region),
+    #[command(subcommand)]
+    Node(node::Node),
+    #[command(subcommand)]
+    Router(router::Router),
+    #[command(subcommand)]
+    Identity(identity::Identity),
+    #[command(subcommand)]
+    BreakGlass(break_glass::BreakGlass),
     Completions(completions::Completions),
 }
 
@@ -57,11 +73,16 @@ impl Cli {
         let folder = match &self.command {
             Command::Demo(_) | Command::Completions(_) => None,
             Command::Dev(command) => Some(command.folder()),
-            Command::World(command) => Some(command.folder()),
+            Command::World(command) => command.folder(),
             Command::Cell(command) => Some(command.folder()),
             Command::Shard(command) => Some(command.folder()),
             Command::Member(command) => Some(command.folder()),
             Command::Audit(command) => Some(command.folder()),
+            Command::Region(command) => Some(command.folder()),
+            Command::Node(command) => Some(command.folder()),
+            Command::Router(command) => Some(command.folder()),
+            Command::Identity(command) => command.folder(),
+            Command::BreakGlass(command) => Some(command.folder()),
         };
         folder.map(WorldFolder::flag).unwrap_or_default()
     }
@@ -111,6 +132,25 @@ pub struct Change {
     pub dry_run: bool,
 }
 
+/// With whose certificate a command asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum As {
+    Viewer,
+    Sre,
+    Compliance,
+}
+
+impl As {
+    /// Who asks, of the people of a development world.
+    fn person(self) -> Person {
+        match self {
+            Self::Viewer => people::VIEWER,
+            Self::Sre => people::OPERATOR,
+            Self::Compliance => people::AUTHOR,
+        }
+    }
+}
+
 /// Runs one command.
 ///
 /// # Errors
@@ -136,6 +176,11 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
         Command::Shard(command) => command.run(printer).await,
         Command::Member(command) => command.run(printer).await,
         Command::Audit(command) => command.run(printer).await,
+        Command::Region(command) => command.run(printer).await,
+        Command::Node(command) => command.run(printer).await,
+        Command::Router(command) => command.run(printer).await,
+        Command::Identity(command) => command.run(printer).await,
+        Command::BreakGlass(command) => command.run(printer).await,
         Command::Completions(command) => Ok(command.run(printer)),
     }
 }

@@ -22,7 +22,14 @@ struct Controld {
     identity_dir: PathBuf,
     listen: String,
     peers: Vec<String>,
+    trust: Trust,
     log: Log,
+}
+
+#[derive(Serialize)]
+struct Trust {
+    issuer_dir: PathBuf,
+    join_listen: &'static str,
 }
 
 #[derive(Serialize)]
@@ -109,6 +116,11 @@ fn controld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, id: u6
         identity_dir: layout.identity(seat),
         listen: ports.address(seat),
         peers: peers.collect(),
+        trust: Trust {
+            issuer_dir: layout.issuer(seat),
+            // Kept over restarts, in the data directory.
+            join_listen: "127.0.0.1:0",
+        },
         log: Log {
             format: LOG_FORMAT,
             filter: "info,openraft=error",

@@ -43,6 +43,11 @@ impl Layout {
         self.root.join("people")
     }
 
+    /// A controller's own authority.
+    pub fn issuer(&self, seat: &Seat) -> PathBuf {
+        self.seat(seat).join("issuer")
+    }
+
     /// All secrets of the world, from which each node has copies of its own in [`Self::node_secrets`].
     pub fn secrets(&self) -> PathBuf {
         self.root.join("secrets")

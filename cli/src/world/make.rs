@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 use platform_model::{RegionId, WorldId};
 use platform_runtime::random;
 use platform_runtime::tls::authority::Authority;
-use platform_runtime::tls::{SpiffeId, SpiffeKind};
 
 use super::config_files::{self, jurisdictions_of};
 use super::disk;
@@ -17,9 +16,8 @@ use super::layout::Layout;
 use super::people::PEOPLE;
 use super::ports::Ports;
 use super::seats::{COMMON_HOST, Seat, SeatKind, places, seats};
+use super::trust;
 
-/// Life of the certificates of a development world.
-const DAYS: u32 = 365;
 /// Bytes of every key.
 const KEY_BYTES: usize = 32;
 
@@ -38,8 +36,9 @@ pub fn make(layout: &Layout, door: Option<u16>) -> Result<WorldId> {
     let world = authority.world();
     make_secrets(layout)?;
     issue_people(layout, &authority)?;
+    trust::refresh(layout, &world, &seats())?;
     for seat in seats() {
-        issue(layout, &authority, &seat)?;
+        issue_public(layout, &authority, &seat)?;
     }
     let ports = Ports::choose(door)?;
     ports.save(layout)?;
@@ -92,11 +91,10 @@ fn make_secrets(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-fn issue(layout: &Layout, authority: &Authority, seat: &Seat) -> Result<()> {
-    let id = seat.spiffe_id(authority.world().trust_domain());
-    authority.issue(&id, &[], DAYS, &layout.identity(seat))?;
+/// What apps see at the router's door.
+fn issue_public(layout: &Layout, authority: &Authority, seat: &Seat) -> Result<()> {
     if matches!(seat.kind, SeatKind::Router(_)) {
-        authority.issue_public(&public_names(), DAYS, &layout.public_identity(seat))?;
+        authority.issue_public(&public_names(), trust::DEV_DAYS, &layout.public_identity(seat))?;
     }
     Ok(())
 }
@@ -114,16 +112,14 @@ fn public_names() -> Vec<String> {
 fn issue_people(layout: &Layout, authority: &Authority) -> Result<()> {
     let region: RegionId = places().swap_remove(0).region;
     for person in PEOPLE {
-        let kind = SpiffeKind::Operator {
-            role: person.role,
-            name: person.name.into(),
-        };
-        let id = SpiffeId {
-            trust_domain: authority.world().trust_domain().to_owned(),
-            region: region.clone(),
-            kind,
-        };
-        authority.issue(&id, &[], DAYS, &person.identity(layout))?;
+        let into = person.identity(layout);
+        trust::make_person(
+            authority,
+            (person.role, person.name),
+            &region,
+            trust::DEV_DAYS,
+            &into,
+        )?;
     }
     Ok(())
 }
@@ -162,6 +158,25 @@ mod tests {
                 .mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn what_a_seat_lacks_or_what_is_old_is_made_anew_and_nothing_else() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(dir.path().join("new"));
+        let world = make(&layout, None).expect("made");
+        let certificate =
+            |seat: &Seat| fs::read(layout.identity(seat).join("cert.pem")).expect("a certificate");
+        let before: Vec<_> = seats().iter().map(certificate).collect();
+        trust::refresh(&layout, &world, &seats()).expect("nothing to do");
+        assert_eq!(seats().iter().map(certificate).collect::<Vec<_>>(), before);
+        // An authority from which the root was taken away serves on.
+        fs::remove_file(layout.authority().join("ca-key.pem")).expect("taken away");
+        let node = super::super::seats::seat_named("celld-us-east-1").expect("a seat");
+        fs::remove_file(layout.identity(&node).join("cert.pem")).expect("lost");
+        trust::refresh(&layout, &world, &seats()).expect("made anew");
+        let identity = Identity::load(&layout.identity(&node), &world).expect("loads");
+        assert_eq!(identity.spiffe_id(), node.spiffe_id(world.trust_domain()));
     }
 
     #[test]

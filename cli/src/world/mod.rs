@@ -19,6 +19,7 @@ pub mod ports;
 pub mod process;
 pub mod ready;
 pub mod seats;
+pub mod trust;
 pub mod up;
 
 pub use binaries::Binaries;

@@ -8,6 +8,7 @@ use platform_model::WorldId;
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::Identity;
 use platform_wire::admin::AdminClient;
+use platform_wire::trust::TrustClient;
 use platform_wire::{CallError, RefusalCode};
 
 use super::folder::Folder;
@@ -24,6 +25,18 @@ pub fn connect(dir: &Path) -> Result<AdminClient> {
     let layout = Layout::new(dir);
     let world = Folder::look(&layout)?.world(&layout)?;
     client(&layout, &world, Ports::load(&layout)?.controllers())
+}
+
+/// A client for what is about trust, with this person's certificate.
+///
+/// # Errors
+/// When there is no whole world in the folder, or no such certificate.
+pub fn trust(dir: &Path, person: Person) -> Result<TrustClient> {
+    let layout = Layout::new(dir);
+    let world = Folder::look(&layout)?.world(&layout)?;
+    let identity = identity(&layout, &world, &person)?;
+    let controllers = Ports::load(&layout)?.controllers();
+    Ok(TrustClient::connect(controllers, identity, Clock::system())?)
 }
 
 /// A client of certain controllers.
@@ -61,6 +74,14 @@ pub fn identity(layout: &Layout, world: &WorldId, person: &Person) -> Result<Ide
 pub fn explain(error: CallError) -> anyhow::Error {
     let hinted = match &error {
         CallError::Refused(refusal) => refused(refusal),
+        CallError::NotTrusted { .. } => Hinted::new(
+            "your certificate is not believed, or the controller's is not: nothing was done",
+            &[
+                "cellctl identity show   says what yours is, and until when",
+                "it may be expired, revoked, or of another world",
+            ],
+        )
+        .exit(exit::NOT_AUTHORISED),
         CallError::Unreachable { .. } => Hinted::new(
             "no controller answers",
             &[

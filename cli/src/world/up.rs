@@ -19,7 +19,7 @@ use super::ports::Ports;
 use super::process::{self, Process, State};
 use super::ready::{self, POLL, StartedAfter};
 use super::seats::{COMMON_HOST, Seat, SeatKind, seats, spec};
-use super::{config_files, disk, door, make, operator};
+use super::{config_files, disk, door, make, operator, trust};
 use crate::exit::Hinted;
 use crate::printer::Printer;
 
@@ -147,6 +147,7 @@ impl World {
                 .check_free(seat)
                 .with_context(|| format!("cannot start {seat}"))?;
         }
+        trust::refresh(&self.layout, &self.id, missing)?;
         config_files::write_all(&self.layout, &self.id, &self.ports)?;
         binaries.install(&self.layout, printer).await?;
         let (controllers, others): (Vec<_>, Vec<_>) = missing.iter().cloned().partition(Seat::is_controller);

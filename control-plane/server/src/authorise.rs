@@ -34,6 +34,15 @@ pub enum Verb {
     SetMatrixAgeMax,
     ReadLaw,
     Residency,
+    ReadTrust,
+    AttestRegion,
+    CreateJoinToken,
+    RevokeJoinToken,
+    RevokeIdentity,
+    RestoreIdentity,
+    OpenBreakGlass,
+    CloseBreakGlass,
+    Renew,
 }
 
 const EVERYONE: &[Role] = &[
@@ -46,7 +55,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 33] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -71,6 +80,15 @@ impl Verb {
         Self::SetMatrixAgeMax,
         Self::ReadLaw,
         Self::Residency,
+        Self::ReadTrust,
+        Self::AttestRegion,
+        Self::CreateJoinToken,
+        Self::RevokeJoinToken,
+        Self::RevokeIdentity,
+        Self::RestoreIdentity,
+        Self::OpenBreakGlass,
+        Self::CloseBreakGlass,
+        Self::Renew,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -99,6 +117,15 @@ impl Verb {
             Self::SetMatrixAgeMax => "set-matrix-age-max",
             Self::ReadLaw => "read-law",
             Self::Residency => "residency",
+            Self::ReadTrust => "read-trust",
+            Self::AttestRegion => "attest-region",
+            Self::CreateJoinToken => "create-join-token",
+            Self::RevokeJoinToken => "revoke-join-token",
+            Self::RevokeIdentity => "revoke-identity",
+            Self::RestoreIdentity => "restore-identity",
+            Self::OpenBreakGlass => "open-break-glass",
+            Self::CloseBreakGlass => "close-break-glass",
+            Self::Renew => "renew",
         }
     }
 
@@ -108,7 +135,9 @@ impl Verb {
             Self::Watch | Self::Status => EVERYONE,
             Self::RegisterNode | Self::PublishTokenKey | Self::Heartbeat => &[Role::Node],
             // Where residents of a country belong is a matter of law.
+            // So is where a region stands.
             Self::SetCountry
+            | Self::AttestRegion
             | Self::ProposeLaw
             | Self::ApproveLaw
             | Self::WithdrawLaw
@@ -116,7 +145,8 @@ impl Verb {
             Self::ReadLaw => &[Role::Viewer, Role::Sre, Role::Compliance],
             // Forwarded to the leader, who hears the nodes.
             Self::Residency => &[Role::Viewer, Role::Sre, Role::Compliance, Role::Controller],
-            Self::InitWorld
+            Self::CreateJoinToken
+            | Self::InitWorld
             | Self::CreateHome
             | Self::CreateCell
             | Self::CreateAuthority
@@ -126,7 +156,17 @@ impl Verb {
             | Self::RemoveMember => &[Role::Sre],
             Self::ForwardPropose | Self::ForwardHeartbeat | Self::ForwardWallClock => &[Role::Controller],
             // Controllers fetch from each other what they lack.
-            Self::ReadLedger => &[Role::Viewer, Role::Sre, Role::Compliance, Role::Controller],
+            Self::ReadLedger | Self::ReadTrust => {
+                &[Role::Viewer, Role::Sre, Role::Compliance, Role::Controller]
+            }
+            // Whoever is there first takes a stolen key out of the world, or opens a window for himself, on record.
+            Self::RevokeJoinToken
+            | Self::RevokeIdentity
+            | Self::RestoreIdentity
+            | Self::OpenBreakGlass
+            | Self::CloseBreakGlass => &[Role::Sre, Role::Compliance],
+            // A person's certificate comes from the root, a controller renews its own.
+            Self::Renew => &[Role::Node, Role::Router],
         }
     }
 }
@@ -205,6 +245,15 @@ withdraw-law       compliance
 set-matrix-age-max compliance
 read-law           viewer sre compliance
 residency          viewer sre compliance controller
+read-trust         viewer sre compliance controller
+attest-region      compliance
+create-join-token  sre
+revoke-join-token  sre compliance
+revoke-identity    sre compliance
+restore-identity   sre compliance
+open-break-glass   sre compliance
+close-break-glass  sre compliance
+renew              node router
 ";
 
     #[test]

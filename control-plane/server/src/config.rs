@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use control_plane_raft::{RaftConfig, Timeouts};
 use platform_model::{InvalidId, WorldId};
@@ -38,7 +39,20 @@ pub struct Config {
     pub limits: Limits,
     pub ledger: Ledger,
     pub siem: Siem,
+    pub trust: Trust,
     pub log: Log,
+}
+
+/// Certificates that this controller issues.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Trust {
+    /// Folder with `ca.pem`, `cert.pem`, `key.pem` of this controller's own authority; empty: it issues nothing.
+    pub issuer_dir: PathBuf,
+    /// Where processes with a join token ask for their first certificate, `host:port`; empty: nowhere.
+    pub join_listen: String,
+    /// The longest outage of the controllers that nodes and routers must live through. Certificates last twice as long.
+    pub outage_max: HumanDuration,
 }
 
 /// Times of Raft.
@@ -96,6 +110,8 @@ pub enum InvalidConfig {
     Missing { key: &'static str },
     #[error("controller {id} stands twice in `peers`")]
     PeerTwice { id: u64 },
+    #[error("`trust.outage_max`: at least 1s")]
+    NoLife,
     #[error("controller {id} is not in `peers`, so it cannot bootstrap")]
     NotAPeer { id: u64 },
 }
@@ -130,6 +146,7 @@ impl Default for Config {
             limits: Limits::default(),
             ledger: Ledger::default(),
             siem: Siem::default(),
+            trust: Trust::default(),
             log: Log::default(),
         }
     }
@@ -164,6 +181,16 @@ impl Default for Ledger {
     }
 }
 
+impl Default for Trust {
+    fn default() -> Self {
+        Self {
+            issuer_dir: PathBuf::new(),
+            join_listen: String::new(),
+            outage_max: HumanDuration(Duration::from_secs(7 * 86_400)),
+        }
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self {
@@ -183,6 +210,9 @@ impl Config {
         }
         if self.id == 0 {
             return Err(InvalidConfig::Missing { key: "id" });
+        }
+        if self.trust.outage_max.0 < Duration::from_secs(1) {
+            return Err(InvalidConfig::NoLife);
         }
         let world = self.world.parse()?;
         let mut peers = BTreeMap::new();

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use crate::config::{Config, Settings};
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
+use crate::issuing::{Issuing, IssuingError};
 use crate::ledger::{Keeper, LedgerStore};
 use crate::proposer::Proposer;
 use crate::security_log::SecurityLog;
@@ -24,6 +25,8 @@ use crate::{bootstrap, health, siem};
 
 /// Name of the listener in the data directory's address file.
 pub const LISTENER: &str = "controld";
+/// Name of the listener for those who join.
+pub const JOIN_LISTENER: &str = "controld-join";
 /// Folder of the ledger's segments in the data directory.
 pub const LEDGER_DIR: &str = "ledger";
 /// Callers refused for who they are, in the data directory.
@@ -55,6 +58,8 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the authority of this controller cannot be used")]
+    Issuing(#[from] IssuingError),
     #[error("a sink of `siem` cannot be used")]
     Siem(#[from] siem::ConnectError),
     #[error(transparent)]
@@ -78,7 +83,10 @@ impl Controller {
         }
         identity.watch(RELOAD_EVERY, clock.clone(), tasks);
         telemetry::metrics().keep_up(clock.clone(), tasks);
+        let issuing = Issuing::open(&config.trust, &settings.world, &identity)?;
+        issuing.keep_own(&clock, tasks);
         let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
+        let joining = bind_joining(config).await?;
         let address = advertised(config, &listener);
         let ledger = open_ledger(&settings).await?;
         let recorder = Arc::new(ledger.clone());
@@ -90,6 +98,7 @@ impl Controller {
             config.limits.watchers,
             tasks.token(),
         );
+        believe(&identity, &raft, tasks);
         hub.follow(&raft, tasks);
         let known = (id, peers.clone());
         proposer
@@ -123,12 +132,17 @@ impl Controller {
             beats,
             ledger,
             security,
+            issuing,
         };
         let limits = serve::Limits {
             connections: config.limits.connections,
             ..serve::Limits::default()
         };
-        serve::serve_mtls(listener, identity, limits, routes(&parts), tasks);
+        if let Some(joining) = joining {
+            services::join::serve(joining, &identity, &parts, tasks);
+        }
+        let note = note_refused(&parts.security);
+        serve::serve_mtls_noting(listener, identity, limits, routes(&parts), note, tasks);
         tracing::info!(%address, id, "controller serves");
         Ok(Self {
             address,
@@ -164,6 +178,47 @@ impl Controller {
         self.raft.shutdown().await;
         self.tasks.shutdown(SHUTDOWN_WITHIN).await
     }
+}
+
+/// The listener for those who join, if the settings want one.
+async fn bind_joining(config: &Config) -> Result<Option<TcpListener>, ServeError> {
+    if config.trust.join_listen.is_empty() {
+        return Ok(None);
+    }
+    let bound = addresses::bind(&config.data_dir, JOIN_LISTENER, &config.trust.join_listen);
+    bound.await.map(Some)
+}
+
+/// Believes nobody any more whom the state says to be revoked.
+fn believe(identity: &Identity, raft: &RaftNode, tasks: &TaskGroup) {
+    let (revocations, mut state, token) = (identity.revocations().clone(), raft.state(), tasks.token());
+    tasks.spawn("state-revocations", async move {
+        loop {
+            let current = Arc::clone(&state.borrow_and_update());
+            let revoked = current.trust.revocations.iter();
+            revocations.set(
+                &revoked
+                    .map(|(id, record)| (id.clone(), record.until_ms))
+                    .collect(),
+            );
+            tokio::select! {
+                () = token.cancelled() => break,
+                changed = state.changed() => if changed.is_err() { break },
+            }
+        }
+    });
+}
+
+/// Handshakes that fail for a certificate stand in the security log.
+fn note_refused(security: &SecurityLog) -> serve::NoteRefused {
+    let security = security.clone();
+    Arc::new(move |error: &ServeError| {
+        if let ServeError::Refused { address, source } = error
+            && source.is_about_a_certificate()
+        {
+            security.refused("handshake-refused", source.reason(), address);
+        }
+    })
 }
 
 /// Opening reads all segments: not on a thread that serves.

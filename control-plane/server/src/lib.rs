@@ -12,6 +12,7 @@ pub mod controller;
 pub mod health;
 pub mod heartbeats;
 pub mod hub;
+pub mod issuing;
 pub mod ledger;
 pub mod members;
 pub mod proposer;
@@ -26,6 +27,8 @@ pub mod wall_clock;
 mod law_tests;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trust_tests;
 #[cfg(test)]
 mod wall_clock_tests;
 

@@ -13,6 +13,7 @@ use platform_runtime::tls::{Expect, Identity};
 use platform_wire::channel::{self, describe, never_sent};
 use platform_wire::pb::admin_client::AdminClient;
 use platform_wire::pb::forward_client::ForwardClient;
+use platform_wire::pb::trust_client::TrustClient;
 use platform_wire::{FRAME_VERSION, MESSAGE_BYTES_MAX, Refusal, RefusalCode, pb};
 use tonic::Status;
 use tonic::transport::Channel;
@@ -189,6 +190,21 @@ impl Proposer {
         };
         let client = AdminClient::new(self.channel(address)?).max_decoding_message_size(MESSAGE_BYTES_MAX);
         within(address, async move { client.clone().residency(request).await }).await
+    }
+
+    /// What the controller at `address` has on record about trust.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn trust_of(&self, address: &str) -> Result<pb::TrustReply, Refusal> {
+        let request = pb::ReadTrustRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            local: true,
+        };
+        let client = TrustClient::new(self.channel(address)?);
+        let mut client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);
+        within(address, client.read_trust(request)).await
     }
 
     /// Where the leader is, if it is another controller.

@@ -2,6 +2,7 @@
 
 use control_plane_raft::{InitializeError, ProposeError};
 use control_plane_state::Refusal as Rule;
+use control_plane_state::trust::TrustRefusal;
 use platform_wire::{Refusal, RefusalCode};
 
 /// A rule of the state.
@@ -40,6 +41,7 @@ pub fn rule(rule: &Rule) -> Refusal {
             "only the primary of the key shard publishes keys",
         ),
         Rule::KeyIdReused { .. } => (RefusalCode::Exists, ""),
+        Rule::Trust(rule) => return trust(rule),
         Rule::Limit { .. } => (RefusalCode::Limit, ""),
         Rule::Duration { .. } => (RefusalCode::Invalid, ""),
         Rule::LawForbids { .. } => (RefusalCode::LawForbids, "cellctl policy why-not"),
@@ -58,6 +60,34 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::LawVersionOld { .. } => (RefusalCode::Law, "give the law a higher `version` in law.toml"),
         Rule::LawUnreadable { .. } => (RefusalCode::Law, "cellctl policy lint"),
         Rule::LawStrands { .. } => (RefusalCode::Law, "cellctl policy plan"),
+    };
+    Refusal::new(code, rule.to_string()).hint(hint)
+}
+
+/// A rule about trust.
+pub fn trust(rule: &TrustRefusal) -> Refusal {
+    let invite = "cellctl node invite, or cellctl router invite   makes a new token";
+    let (code, hint) = match rule {
+        TrustRefusal::RegionNotAttested { .. } => (
+            RefusalCode::Trust,
+            "cellctl region attest   by someone of compliance",
+        ),
+        TrustRefusal::WrongRegionOfCell { .. } => (RefusalCode::Trust, "cellctl cell list"),
+        TrustRefusal::TokenUnknown { .. } => (RefusalCode::TokenUnknown, invite),
+        TrustRefusal::TokenExists { .. } => (RefusalCode::Exists, invite),
+        TrustRefusal::TokenForeign { .. } => (RefusalCode::TokenForeign, invite),
+        TrustRefusal::TokenExpired { .. } => (RefusalCode::TokenExpired, invite),
+        TrustRefusal::TokenUsed { .. } => (RefusalCode::TokenUsed, invite),
+        TrustRefusal::TokenRevoked { .. } => (RefusalCode::TokenRevoked, invite),
+        TrustRefusal::EndOutOfBounds { .. } => (RefusalCode::Trust, "give a shorter time"),
+        TrustRefusal::NotOfThisWorld { .. } | TrustRefusal::AuthorityWithoutKey { .. } => {
+            (RefusalCode::Trust, "cellctl identity list")
+        }
+        TrustRefusal::Yourself { .. } => (RefusalCode::Trust, "ask a colleague"),
+        TrustRefusal::NotRevoked { .. } => (RefusalCode::Unknown, "cellctl identity list"),
+        TrustRefusal::NoSuchWindow { .. } | TrustRefusal::WindowClosed { .. } => {
+            (RefusalCode::Unknown, "cellctl break-glass list")
+        }
     };
     Refusal::new(code, rule.to_string()).hint(hint)
 }

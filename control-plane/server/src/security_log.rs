@@ -1,4 +1,4 @@
-//! Callers refused for who they are: one line of JSON each, in a file of this controller. They never reach Raft, so the
+//! Callers refused for who they are, with or without a certificate: one line of JSON each, in a file of this controller. They never reach Raft, so the
 //! ledger does not know them.
 //!
 //! Bounded: a queue, past which lines are left out and counted, and two files of a fixed size, the older of which goes.
@@ -31,6 +31,7 @@ pub struct SecurityLog {
 struct Line<'a> {
     time_ms: u64,
     event: &'static str,
+    /// The verb that was denied, or the reason for which nothing was asked.
     verb: &'a str,
     caller: &'a str,
 }
@@ -58,14 +59,24 @@ impl SecurityLog {
         Self { lines, clock }
     }
 
+    /// Takes note of a caller who did not get as far as a verb: what happened, why, and from where.
+    pub fn refused(&self, event: &'static str, reason: &str, from: &str) {
+        metrics::counter!("controld_refused_total", "event" => event).increment(1);
+        self.write(event, reason, from);
+    }
+
     /// Takes note of a refusal, without waiting.
     pub fn denied(&self, denied: &Denied) {
         metrics::counter!("controld_denied_total", "verb" => denied.verb.as_str()).increment(1);
-        let caller: String = denied.who.chars().take(CALLER_BYTES_MAX).collect();
+        self.write("denied", denied.verb.as_str(), &denied.who);
+    }
+
+    fn write(&self, event: &'static str, verb: &str, caller: &str) {
+        let caller: String = caller.chars().take(CALLER_BYTES_MAX).collect();
         let line = Line {
             time_ms: self.clock.unix_ms(),
-            event: "denied",
-            verb: denied.verb.as_str(),
+            event,
+            verb,
             caller: &caller,
         };
         let line = serde_json::to_string(&line).expect("numbers and texts always write");

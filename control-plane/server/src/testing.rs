@@ -23,6 +23,7 @@ use platform_wire::follow::{self, Follow, Followed};
 use platform_wire::law::{APPROVAL_PURPOSE, approval_statement};
 use platform_wire::ledger::LedgerClient;
 use platform_wire::report::ReportClient;
+use platform_wire::trust::TrustClient;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Mutex, MutexGuard};
@@ -195,8 +196,41 @@ impl World {
             .expect("a peer")
             .address
             .clone();
+        config.trust.issuer_dir = self.issuer_dir(&format!("c{id}"));
+        config.trust.join_listen = "127.0.0.1:0".into();
         config.raft.election_min = HumanDuration(Duration::from_millis(1_000));
         config.check().expect("good settings")
+    }
+
+    /// The authority of a controller, made when it is first asked for.
+    pub fn issuer_dir(&self, name: &str) -> PathBuf {
+        let into = self.dir.path().join(format!("issuer-{name}"));
+        if !into.exists() {
+            self.authority.make_issuer(name, 30, &into).expect("made");
+        }
+        into
+    }
+
+    /// Where controller `id` lets processes join.
+    pub fn joins_at(&self, id: u64) -> String {
+        let address =
+            platform_runtime::addresses::recall(&self.data_dir(id), crate::controller::JOIN_LISTENER);
+        address.expect("bound").to_string()
+    }
+
+    /// What an operator of this role says about trust.
+    pub fn trust(&self, role: Role) -> TrustClient {
+        let name = "o-1".into();
+        let identity = self.identity(SpiffeKind::Operator { role, name }, "eu-central");
+        TrustClient::connect(self.addresses(), identity, Clock::system()).expect("addresses")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     pub async fn start(&mut self, id: u64) {
@@ -281,14 +315,19 @@ impl World {
 
     /// A router's view of the table, with its copy on disk under `name`.
     pub fn follow(&self, name: &str) -> Followed {
-        let cache = self.dir.path().join(name).join("table.copy");
         let identity = self.identity(SpiffeKind::Router(name.into()), "eu-central");
+        self.follow_as(name, &identity)
+    }
+
+    /// As [`Self::follow`], with an identity that the caller keeps.
+    pub fn follow_as(&self, name: &str, identity: &Identity) -> Followed {
+        let cache = self.dir.path().join(name).join("table.copy");
         let follow = Follow {
             controllers: self.addresses(),
             heads: cache.with_file_name("ledger-heads"),
             cache,
         };
-        follow::start(follow, identity, Clock::system(), &self.tasks).expect("addresses")
+        follow::start(follow, identity.clone(), Clock::system(), &self.tasks).expect("addresses")
     }
 
     /// Status and body of a plain HTTP/1.1 request to the first controller.

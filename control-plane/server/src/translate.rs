@@ -1,11 +1,15 @@
 //! Requests of the wire as commands of the state.
 
+pub mod trust;
+
 use control_plane_state::command::{AuthoritySpec, CellSpec, HomeSpec, WorldSpec};
 use control_plane_state::{Author, Command};
 use platform_model::Generation;
 use platform_runtime::tls::{SpiffeId, SpiffeKind};
 use platform_wire::convert::read_cell_state;
 use platform_wire::{Refusal, pb, spec};
+
+pub use trust::joiner;
 
 /// The author that a certificate stands for; controllers and routers give no commands.
 pub fn author(id: &SpiffeId) -> Option<Author> {

@@ -12,6 +12,7 @@ use crate::outcome::Outcome;
 use crate::refusal::{Refusal, Text};
 use crate::rules;
 use crate::state::State;
+use crate::trust;
 
 /// What a command brought about beside the new state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +151,10 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
         }
         Command::PublishTokenKey { home, key } => rules::token_key::publish(state, author, home, key),
         // What is due was put on record before this.
+        Command::Trust(command) => {
+            trust::reason(command, &envelope.reason)?;
+            trust::apply(state, author, command)
+        }
         Command::SettleRefusals => Ok(Changes::default()),
         Command::ProposeLaw { proposal, expected } => rules::law::propose(state, author, proposal, *expected),
         Command::ApproveLaw {

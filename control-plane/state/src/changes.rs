@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use platform_model::{CellId, CountryCode, Generation, HomeId, Jurisdiction, NodeId, ShardId, TableDelta};
+use platform_model::{
+    CellId, CountryCode, Generation, HomeId, Jurisdiction, NodeId, RevokedIdentity, ShardId, TableDelta,
+};
 
 use crate::state::State;
 
-/// Keys of records that a command touched. Nothing is ever removed from a table yet.
+/// Keys of records that a command touched; of what is removed, too.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub common_host: bool,
@@ -19,6 +21,8 @@ pub(crate) struct Changes {
     pub shards: BTreeSet<ShardId>,
     /// Another law is in force.
     pub law: bool,
+    pub revocations: BTreeSet<RevokedIdentity>,
+    pub break_glass: BTreeSet<u64>,
     /// A record has changed that the table does not show.
     pub hidden: bool,
 }
@@ -35,6 +39,8 @@ impl Changes {
         self.cells.extend(other.cells);
         self.nodes.extend(other.nodes);
         self.shards.extend(other.shards);
+        self.revocations.extend(other.revocations);
+        self.break_glass.extend(other.break_glass);
     }
 
     /// Whether the state changed at all.
@@ -51,7 +57,9 @@ impl Changes {
                 && self.authorities.is_empty()
                 && self.cells.is_empty()
                 && self.nodes.is_empty()
-                && self.shards.is_empty())
+                && self.shards.is_empty()
+                && self.revocations.is_empty()
+                && self.break_glass.is_empty())
     }
 
     /// The delta that leads from generation `from` to the state as it is now.
@@ -70,6 +78,12 @@ impl Changes {
             nodes: pick(self.nodes, |id| state.nodes.get(id).map(|r| r.route())),
             shards: pick(self.shards, |id| state.shards.get(id).and_then(|r| r.route())),
             law: state.law.route().filter(|_| self.law),
+            revocations: pick(self.revocations, |id| {
+                state.trust.revocations.get(id).map(|r| r.until_ms)
+            }),
+            break_glass: pick(self.break_glass, |number| {
+                state.trust.break_glass.get(number).map(|r| r.route())
+            }),
         }
     }
 }

@@ -13,6 +13,7 @@ use platform_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::law::Approval;
+use crate::trust::TrustCommand;
 
 /// Version of the envelopes that this build writes, and the highest that it reads.
 pub const COMMAND_VERSION: u16 = 1;
@@ -72,6 +73,8 @@ pub enum Command {
         home: HomeId,
         key: TokenKey,
     },
+    /// Who is believed, and who may join.
+    Trust(TrustCommand),
     /// Puts repeated refusals on record whose minute is over. Changes nothing else.
     SettleRefusals,
     /// Puts a law up for approval.
@@ -186,6 +189,7 @@ impl Command {
             Self::PlaceShard { .. } => "place-shard",
             Self::RegisterNode { .. } => "register-node",
             Self::PublishTokenKey { .. } => "publish-token-key",
+            Self::Trust(command) => command.name(),
             Self::SettleRefusals => "settle-refusals",
             Self::ProposeLaw { .. } => "propose-law",
             Self::ApproveLaw { .. } => "approve-law",
@@ -207,6 +211,7 @@ impl Command {
             Self::PlaceShard { shard, .. } => format!("shard/{shard}"),
             Self::RegisterNode { node, .. } => format!("node/{node}"),
             Self::PublishTokenKey { home, .. } => format!("home/{home}"),
+            Self::Trust(command) => command.subject(),
             Self::SettleRefusals => "ledger".to_owned(),
             Self::ApproveLaw { version, .. } | Self::WithdrawLaw { version } => format!("law/{version}"),
             Self::ProposeLaw { .. } | Self::ActivateLaw | Self::SetMatrixAgeMax { .. } => "law".to_owned(),

@@ -48,6 +48,7 @@ fn read_by(state: &State, command: &Command) -> Vec<(String, Option<u64>)> {
         Command::PublishTokenKey { home: id, .. } => {
             vec![home(state, id), shard(state, &ShardId::Keys { home: id.clone() })]
         }
+        Command::Trust(command) => command.read_by(state),
         Command::SettleRefusals => Vec::new(),
         Command::ProposeLaw { .. }
         | Command::ApproveLaw { .. }

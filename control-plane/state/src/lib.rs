@@ -20,6 +20,7 @@ pub mod refusal;
 pub mod shard_config;
 pub mod state;
 pub mod stored;
+pub mod trust;
 
 mod changes;
 mod inputs;

@@ -32,5 +32,17 @@ pub const LAW_HISTORY_MAX: usize = 64;
 pub const MATRIX_AGE_RANGE_MS: std::ops::RangeInclusive<u64> = 1_000..=86_400_000;
 /// Homes that one refusal names.
 pub const STRANDED_NAMED_MAX: usize = 16;
+/// Regions whose place was attested.
+pub const REGIONS_MAX: usize = 256;
+/// Join tokens that are remembered at once.
+pub const JOIN_TOKENS_MAX: usize = 1_024;
+/// Revoked identities at once; they travel in the table.
+pub const REVOCATIONS_MAX: usize = 4_096;
+/// Break-glass windows open at once.
+pub const BREAK_GLASS_MAX: usize = 64;
+/// Longest name of a router and of a purpose, in bytes.
+pub const NAME_BYTES_MAX: usize = 63;
+/// Longest description of where a region stands, in bytes.
+pub const PLACE_BYTES_MAX: usize = 200;
 /// Longest reason and longest author, in bytes.
 pub const TEXT_BYTES_MAX: usize = 500;

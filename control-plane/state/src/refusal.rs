@@ -8,6 +8,7 @@ use platform_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::law::LawBook;
+use crate::trust::TrustRefusal;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
@@ -84,6 +85,8 @@ pub enum Refusal {
         country: CountryCode,
         jurisdiction: Jurisdiction,
     },
+    #[error(transparent)]
+    Trust(#[from] TrustRefusal),
     #[error("the world may have {max} {what}")]
     Limit { what: Counted, max: usize },
     /// The matrix in force says no.
@@ -164,7 +167,12 @@ impl Refusal {
     /// Its name, and what it names as JSON, as they stand in the ledger: taken from the stored form, which does not
     /// change with the words for people.
     pub fn on_record(&self) -> (String, String) {
-        let text = serde_json::to_string(self).expect("ids, numbers and texts always write");
+        let written = match self {
+            // By its own name: that it is about trust says nothing.
+            Self::Trust(refusal) => serde_json::to_string(refusal),
+            refusal => serde_json::to_string(refusal),
+        };
+        let text = written.expect("ids, numbers and texts always write");
         // Names of variants hold no character that JSON escapes: `"no-world"` or `{"unknown-cell":...}`.
         let named = text.strip_prefix("{\"").and_then(|rest| rest.strip_suffix('}'));
         match named.and_then(|rest| rest.split_once("\":")) {
@@ -183,6 +191,9 @@ pub enum Text {
     KeyId,
     Reason,
     Law,
+    Place,
+    Name,
+    Purpose,
 }
 
 /// What is counted against a bound.
@@ -195,6 +206,10 @@ pub enum Counted {
     Homes,
     Countries,
     Shards,
+    Regions,
+    JoinTokens,
+    Revocations,
+    BreakGlass,
 }
 
 impl std::fmt::Display for Text {
@@ -205,6 +220,9 @@ impl std::fmt::Display for Text {
             Self::KeyId => "the key id",
             Self::Reason => "the reason",
             Self::Law => "the law",
+            Self::Place => "the place",
+            Self::Name => "the name",
+            Self::Purpose => "the purpose",
         })
     }
 }
@@ -218,6 +236,10 @@ impl std::fmt::Display for Counted {
             Self::Homes => "homes",
             Self::Countries => "countries",
             Self::Shards => "shards",
+            Self::Regions => "attested regions",
+            Self::JoinTokens => "join tokens",
+            Self::Revocations => "revoked identities",
+            Self::BreakGlass => "open break-glass windows",
         })
     }
 }

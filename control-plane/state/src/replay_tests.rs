@@ -1,12 +1,17 @@
 //! Random commands, good and bad: what holds after every one of them.
 
 use control_plane_ledger::Head;
-use platform_model::{CellState, Generation, Incarnation, NodeId, Role, Start, TokenKey};
+use platform_model::{
+    CellState, Generation, Incarnation, KeyDigest, NodeId, RevokedIdentity, Role, Start, TokenKey,
+};
 use proptest::prelude::*;
 
 use super::tests::{author, empty, spec};
 use super::*;
 use crate::command::{Author, CellSpec, HomeSpec};
+use crate::trust::TrustCommand;
+use crate::trust::break_glass::Window;
+use crate::trust::join_token::Joiner;
 
 const CELLS: [&str; 5] = ["eu-central-1", "eu-central-2", "us-east-1", "eu-west-1", "mars-1"];
 const HOMES: [&str; 3] = ["eu/eu-central", "us/us-east", "eu/eu-west"];
@@ -56,10 +61,59 @@ fn command() -> impl Strategy<Value = Command> {
         4 => (node(), 0..4u64, one_of(&["a:1", "a:2"])).prop_map(|(node, incarnation, address)| {
             Command::RegisterNode { node, address: address.into(), start: Start { incarnation: Incarnation(incarnation), copy: 7, process: incarnation } }
         }),
+        3 => trust_command().prop_map(Command::Trust),
         2 => (one_of(&HOMES), 0..6u8).prop_map(|(home, n)| {
             let key = TokenKey { kid: format!("k{n}"), public: [n; 32] };
             Command::PublishTokenKey { home: home.parse().expect("a home"), key }
         }),
+    ]
+}
+
+fn trust_command() -> impl Strategy<Value = TrustCommand> {
+    let digest = (0..3u8).prop_map(|n| KeyDigest([n; 32]));
+    let joiner = |node: NodeId| Joiner::Node {
+        region: node.cell.as_str()[..node.cell.as_str().len() - 2]
+            .parse()
+            .expect("a region"),
+        id: node,
+    };
+    let identity = (0..3u8).prop_map(|n| {
+        let id = format!("spiffe://{}/region/eu/router/{n}", "a".repeat(16));
+        RevokedIdentity { id, key: None }
+    });
+    prop_oneof![
+        (one_of(&["eu-central", "us-east"]), one_of(&["DE", "US"])).prop_map(|(region, country)| {
+            TrustCommand::AttestRegion {
+                region: region.parse().expect("a region"),
+                country: country.parse().expect("a country"),
+                place: "there".into(),
+            }
+        }),
+        (digest.clone(), node(), 1..9_000u64).prop_map(move |(digest, node, expires_ms)| {
+            TrustCommand::CreateJoinToken {
+                digest,
+                joiner: joiner(node),
+                expires_ms,
+            }
+        }),
+        (digest.clone(), node(), 0..2u8).prop_map(move |(digest, node, key)| {
+            TrustCommand::BindJoinToken {
+                digest,
+                joiner: joiner(node),
+                key: KeyDigest([key; 32]),
+            }
+        }),
+        digest.prop_map(|digest| TrustCommand::RevokeJoinToken { digest }),
+        (identity.clone(), 1..9_000u64)
+            .prop_map(|(identity, until_ms)| TrustCommand::RevokeIdentity { identity, until_ms }),
+        identity.prop_map(|identity| TrustCommand::RestoreIdentity { identity }),
+        (one_of(&HOMES), 1..9_000u64).prop_map(|(home, until_ms)| TrustCommand::OpenBreakGlass(Window {
+            home: home.parse().expect("a home"),
+            subject: "018f3f2e-0000-7000-8000-000000000001".parse().expect("an id"),
+            purpose: "support".into(),
+            until_ms,
+        })),
+        (0..4u64).prop_map(|number| TrustCommand::CloseBreakGlass { number }),
     ]
 }
 
@@ -72,10 +126,18 @@ fn envelope() -> impl Strategy<Value = Envelope> {
         let author = match &command {
             Command::RegisterNode { node, .. } if honest => author(node.clone()),
             Command::PublishTokenKey { .. } => author(other),
+            Command::Trust(TrustCommand::BindJoinToken { .. }) if honest => {
+                let id = "spiffe://x/region/eu/controller/1".into();
+                Author::Controller { id }
+            }
+            Command::Trust(TrustCommand::AttestRegion { .. }) if honest => Author::Operator {
+                role: Role::Compliance,
+                id: "c".into(),
+            },
             _ if honest => operator,
             _ => author(other),
         };
-        Envelope::new(author, time_ms, "", command)
+        Envelope::new(author, time_ms, "why", command)
     })
 }
 

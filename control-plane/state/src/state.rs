@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::law::LawBook;
 use crate::ledger::Ledger;
+use crate::trust::Trust;
 
 /// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
 pub const STATE_VERSION: u16 = 3;
@@ -34,6 +35,9 @@ pub struct State {
     pub law: LawBook,
     /// End of the record of decisions and refusals.
     pub ledger: Ledger,
+    /// Who is believed.
+    #[serde(default)]
+    pub trust: Trust,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +110,7 @@ impl State {
             authorities: BTreeMap::new(),
             shards: BTreeMap::new(),
             law: LawBook::default(),
+            trust: Trust::default(),
         }
     }
 
@@ -131,6 +136,18 @@ impl State {
                 .filter_map(|(id, r)| Some((id.clone(), r.route()?)))
                 .collect(),
             law: self.law.route(),
+            revocations: self
+                .trust
+                .revocations
+                .iter()
+                .map(|(id, r)| (id.clone(), r.until_ms))
+                .collect(),
+            break_glass: self
+                .trust
+                .break_glass
+                .iter()
+                .map(|(number, r)| (*number, r.route()))
+                .collect(),
         }
     }
 }

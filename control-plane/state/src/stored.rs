@@ -29,7 +29,7 @@ pub fn read(version: u16, stored: Value) -> Result<State, UnreadableState> {
     let parse = |source| UnreadableState::Parse { version, source };
     let stored = match version {
         1 => with_ledger(stored).map_err(parse)?,
-        // 2 -> 3: worlds had no law; an absent one reads as none.
+        // 2 -> 3: worlds had no law, and nothing was on record about trust; what is absent reads as none.
         2 | STATE_VERSION => stored,
         found => return Err(UnreadableState::Version { found }),
     };
@@ -66,6 +66,16 @@ mod tests {
     use super::*;
 
     const VERSION_1: &str = include_str!("stored_state_v1.json");
+    const VERSION_2: &str = include_str!("stored_state_v2.json");
+
+    #[test]
+    fn a_state_of_version_2_has_nothing_on_record_about_trust() {
+        let stored: Value = serde_json::from_str(VERSION_2).expect("JSON");
+        assert!(stored.get("trust").is_none(), "as it was written then");
+        let state = read(2, stored).expect("reads");
+        assert_eq!(state.trust, crate::trust::Trust::default());
+        assert!(!state.shards.is_empty());
+    }
 
     #[test]
     fn a_state_of_version_1_goes_on_behind_its_last_decision() {

@@ -8,6 +8,7 @@
 //! | [`streams`], [`columns`] | records as they are stored and as they are asked for |
 //! | [`stored`], [`storage`] | rows (`proto/training.proto`), samples, the file, the order of the list |
 //! | [`routes`], [`view`], [`gate`] | HTTP, JSON, and the bound of files that are read at once |
+//! | [`summary`](mod@summary) | what someone who helps a person sees |
 //! | [`domain`] | all of it, for a node |
 //!
 //! Import, model, numbers and streams are pure. Never here: the store, keys, another domain, the node, the control plane.
@@ -22,9 +23,11 @@ pub mod routes;
 pub mod storage;
 pub mod stored;
 pub mod streams;
+pub mod summary;
 pub mod view;
 
 pub use domain::Training;
+pub use summary::summary;
 
 #[cfg(test)]
 mod fixtures;

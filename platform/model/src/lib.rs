@@ -4,12 +4,14 @@
 //! on nothing of ours. Start with [`shard`] for the unit of everything and [`table`] for where it lives.
 
 pub mod actor;
+pub mod break_glass;
 pub mod class;
 pub mod header;
 pub mod id;
 pub mod matrix;
 pub mod place;
 pub mod problem;
+pub mod revocation;
 pub mod root;
 pub mod shard;
 pub mod start;
@@ -17,10 +19,12 @@ pub mod table;
 pub mod version;
 
 pub use actor::{Actor, Role};
+pub use break_glass::BreakGlass;
 pub use class::DataClass;
 pub use id::{IdempotencyKey, InvalidId, RequestId, UserId, WorldId};
 pub use place::{CellId, CountryCode, HomeId, Jurisdiction, NodeId, RegionId};
 pub use problem::{Code, Problem};
+pub use revocation::{KeyDigest, RevokedIdentity};
 pub use root::{RootId, RootKind, RootRef};
 pub use shard::ShardId;
 pub use start::Start;

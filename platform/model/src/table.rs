@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::break_glass::BreakGlass;
 use crate::id::{UserId, WorldId};
 use crate::matrix::Matrix;
 use crate::place::{CellId, CountryCode, HomeId, Jurisdiction, NodeId, RegionId};
+use crate::revocation::RevokedIdentity;
 use crate::shard::ShardId;
 use crate::start::Start;
 use crate::version::{Epoch, Generation};
@@ -28,6 +30,10 @@ pub struct RoutingTable {
     pub cells: BTreeMap<CellId, Cell>,
     pub nodes: BTreeMap<NodeId, Node>,
     pub shards: BTreeMap<ShardId, ShardRoute>,
+    /// Identities that nobody believes any more, each until so many milliseconds since 1970.
+    pub revocations: BTreeMap<RevokedIdentity, u64>,
+    /// Open windows of break-glass, by number.
+    pub break_glass: BTreeMap<u64, BreakGlass>,
     /// The law that holds; `None`: none does, and nothing may be kept anywhere.
     pub law: Option<LawInForce>,
 }
@@ -104,6 +110,8 @@ pub struct TableDelta {
     pub shards: BTreeMap<ShardId, Option<ShardRoute>>,
     /// A law once in force is followed by another, never by none.
     pub law: Option<LawInForce>,
+    pub revocations: BTreeMap<RevokedIdentity, Option<u64>>,
+    pub break_glass: BTreeMap<u64, Option<BreakGlass>>,
 }
 
 /// A delta that does not begin where the table stands.
@@ -128,6 +136,8 @@ impl RoutingTable {
             nodes: BTreeMap::new(),
             shards: BTreeMap::new(),
             law: None,
+            revocations: BTreeMap::new(),
+            break_glass: BTreeMap::new(),
         }
     }
 
@@ -170,6 +180,8 @@ impl RoutingTable {
             nodes: changes(&self.nodes, &next.nodes),
             shards: changes(&self.shards, &next.shards),
             law: next.law.clone().filter(|law| self.law.as_ref() != Some(law)),
+            revocations: changes(&self.revocations, &next.revocations),
+            break_glass: changes(&self.break_glass, &next.break_glass),
         }
     }
 
@@ -196,6 +208,8 @@ impl RoutingTable {
         if let Some(law) = delta.law {
             self.law = Some(law);
         }
+        change(&mut self.revocations, delta.revocations);
+        change(&mut self.break_glass, delta.break_glass);
         self.generation = delta.to;
         Ok(())
     }

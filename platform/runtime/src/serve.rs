@@ -6,6 +6,7 @@
 
 mod connection;
 mod error;
+mod guarded;
 mod handshake;
 
 use std::error::Error;
@@ -22,10 +23,11 @@ use tokio::sync::Semaphore;
 use tower::Service;
 
 pub use error::ServeError;
+pub use guarded::{Guarded, connect_guarded};
 pub use handshake::{CONNECT_TIMEOUT, accept_mtls, connect_mtls};
 
 use crate::tasks::TaskGroup;
-use crate::tls::{Identity, PeerIdentity};
+use crate::tls::{Identity, PeerIdentity, Revocations};
 
 /// Any error of a service or body.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -112,7 +114,7 @@ pub async fn bind(address: &str) -> Result<TcpListener, ServeError> {
 /// Serves HTTP/1.1 and HTTP/2 over mTLS until the group ends; then lets running requests finish.
 ///
 /// Each request carries [`PeerIdentity`] and [`PeerAddress`] in its extensions. A connection does not outlive the
-/// certificate that its client showed.
+/// certificate that its client showed, and is broken off when that is revoked.
 pub fn serve_mtls<S: HttpService<B>, B: HttpBody>(
     listener: TcpListener,
     identity: Identity,
@@ -120,7 +122,22 @@ pub fn serve_mtls<S: HttpService<B>, B: HttpBody>(
     service: S,
     tasks: &TaskGroup,
 ) {
-    let door = Door::Mutual(identity);
+    serve_mtls_noting(listener, identity, limits, service, Arc::new(|_| {}), tasks);
+}
+
+/// Told of every client that was not let in. Must not wait.
+pub type NoteRefused = Arc<dyn Fn(&ServeError) + Send + Sync>;
+
+/// As [`serve_mtls`], telling `note` of each failed handshake.
+pub fn serve_mtls_noting<S: HttpService<B>, B: HttpBody>(
+    listener: TcpListener,
+    identity: Identity,
+    limits: Limits,
+    service: S,
+    note: NoteRefused,
+    tasks: &TaskGroup,
+) {
+    let door = Door::Mutual(identity, note);
     tasks.spawn(
         "accept-mtls",
         accept_all(listener, door, limits, service, tasks.clone()),
@@ -146,7 +163,7 @@ pub fn serve_tls<S: HttpService<B>, B: HttpBody>(
 /// How a client gets in.
 #[derive(Clone)]
 enum Door {
-    Mutual(Identity),
+    Mutual(Identity, NoteRefused),
     Public(Arc<ServerConfig>),
 }
 
@@ -155,12 +172,26 @@ type Shaken = (tokio_rustls::server::TlsStream<TcpStream>, Option<PeerIdentity>)
 impl Door {
     async fn open(&self, stream: TcpStream, within: Duration) -> Result<Shaken, ServeError> {
         match self {
-            Self::Mutual(identity) => accept_mtls(stream, identity, within)
+            Self::Mutual(identity, _) => accept_mtls(stream, identity, within)
                 .await
                 .map(|(stream, peer)| (stream, Some(peer))),
             Self::Public(config) => handshake::handshake(stream, Arc::clone(config), within)
                 .await
                 .map(|stream| (stream, None)),
+        }
+    }
+
+    fn revocations(&self) -> Option<Revocations> {
+        match self {
+            Self::Mutual(identity, _) => Some(identity.revocations().clone()),
+            Self::Public(_) => None,
+        }
+    }
+
+    fn note(&self, error: &ServeError) {
+        note_refusal(error);
+        if let Self::Mutual(_, note) = self {
+            note(error);
         }
     }
 }
@@ -191,8 +222,14 @@ async fn accept_all<S: HttpService<B>, B: HttpBody>(
         tasks.spawn("connection", async move {
             let _permit = permit;
             match door.open(stream, limits.handshake).await {
-                Ok((stream, peer)) => connection::serve(stream, peer, limits, service, &group).await,
-                Err(error) => note_refusal(&error),
+                Ok((stream, peer)) => {
+                    let met = connection::Met {
+                        peer,
+                        revocations: door.revocations(),
+                    };
+                    connection::serve(stream, met, limits, service, &group).await;
+                }
+                Err(error) => door.note(&error),
             }
         });
     }

@@ -4,13 +4,18 @@
 //! DNS name. The world is known by the SHA-256 of its root certificate, so a process that is told its world's id
 //! needs to trust no file. Sessions are never resumed: each connection proves anew that its certificate is good.
 //!
-//! Start with [`Identity`]; [`verify`] holds the checks, [`authority`] makes certificates.
+//! Start with [`Identity`]; `verify` holds the checks, [`authority`] is the root, [`Issuer`] a controller's own
+//! authority below it, [`Revocations`] who is no longer believed.
 
 pub mod authority;
 mod error;
 mod identity;
+mod issuer;
 mod key_files;
+mod pinned;
 mod public;
+mod request;
+mod revoked;
 mod signed;
 mod spiffe;
 mod verify;
@@ -20,9 +25,15 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 use sha2::{Digest, Sha256};
 
+pub use authority::Leaf;
 pub use error::{Refused, TlsError};
 pub use identity::{Identity, RELOAD_EVERY};
+pub use issuer::{Certified, Issuer, install};
+pub use pinned::{join_client_config, join_server_config};
 pub use public::PublicIdentity;
+pub use request::{InvalidRequest, KeyRequest, REQUEST_BYTES_MAX, Requested};
+pub(crate) use revoked::check as revoked_by;
+pub use revoked::{Credentials, Revocations, RevokedList};
 pub use signed::{BadSignature, Signed};
 pub use spiffe::{InvalidSpiffeId, SpiffeId, SpiffeKind};
 pub(crate) use verify::ends_s as certificate_ends_s;

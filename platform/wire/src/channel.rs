@@ -6,8 +6,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use platform_runtime::serve::{ServeError, connect_mtls};
-use platform_runtime::tls::{Expect, Identity};
+use platform_runtime::serve::{ServeError, connect_guarded};
+use platform_runtime::tls::{Expect, Identity, Refused};
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
@@ -58,9 +58,10 @@ pub fn connect(address: &str, identity: &Identity, expect: Expect) -> Result<Cha
         .keep_alive_while_idle(false);
     let (address, identity) = (address.to_owned(), identity.clone());
     let connector = tower::service_fn(move |_: Uri| {
-        let (address, config) = (address.clone(), identity.client_config(expect.clone()));
+        let (address, identity, expect) = (address.clone(), identity.clone(), expect.clone());
         async move {
-            match tokio::time::timeout(CONNECT_TIMEOUT, connect_mtls(&address, config)).await {
+            let connecting = connect_guarded(&address, &identity, expect);
+            match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
                 Ok(Ok(stream)) => Ok(TokioIo::new(stream)),
                 Ok(Err(cause)) => Err(ConnectFailed::Failed { address, cause }),
                 Err(_) => Err(ConnectFailed::Timeout { address }),
@@ -80,6 +81,20 @@ pub fn never_sent(status: &Status) -> bool {
         cause = error.source();
     }
     false
+}
+
+/// Why one end does not believe the other's certificate, if that is what failed the call. Nothing was sent then.
+pub fn not_trusted(status: &Status) -> Option<Refused> {
+    let mut cause: Option<&(dyn Error + 'static)> = status.source();
+    while let Some(error) = cause {
+        if let Some(ConnectFailed::Failed { cause, .. }) = error.downcast_ref()
+            && let Some(refused) = cause.refused()
+        {
+            return Some(refused.clone()).filter(Refused::is_about_a_certificate);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// A status with the innermost cause that it knows: tonic's own text is "transport error".

@@ -9,17 +9,19 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use platform_model::WorldId;
 use platform_runtime::clock::Clock;
-use platform_runtime::tls::{Expect, Identity};
+use platform_runtime::tls::{Expect, Identity, Refused};
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
-use crate::channel::{self, InvalidAddress, describe, never_sent};
+use crate::channel::{self, InvalidAddress, describe, never_sent, not_trusted};
 use crate::refusal::{Refusal, RefusalCode};
 
 /// Attempts of one call, over all controllers.
 pub const ATTEMPTS_MAX: u32 = 40;
 /// Channels kept; a leader's hint may name an address that the config does not.
 const CHANNELS_MAX: usize = 16;
+/// Rounds after which a certificate that no controller believes is given up.
+const TRUST_ROUNDS: usize = 2;
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -29,6 +31,9 @@ pub enum CallError {
     /// The callee understood the call and refused it. Nothing was changed, but for `outcome-unknown`.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A controller does not believe our certificate, or we do not believe its. Nothing was changed.
+    #[error("{address} and this certificate do not go together: {cause}")]
+    NotTrusted { address: String, cause: Refused },
     /// Nobody took the call in time. Nothing was changed.
     #[error("no answer from {addresses}: {last}")]
     Unreachable { addresses: String, last: String },
@@ -45,7 +50,7 @@ impl CallError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.code.retryable(),
-            Self::Unreachable { .. } => true,
+            Self::Unreachable { .. } | Self::NotTrusted { .. } => true,
             Self::Unknown { .. } | Self::InvalidAnswer { .. } => false,
         }
     }
@@ -219,6 +224,11 @@ impl Controllers {
         if let Some(refusal) = Refusal::from_status(status) {
             return judge_refusal(refusal, repeat);
         }
+        if let Some(cause) = not_trusted(status) {
+            let address = address.to_owned();
+            let why = CallError::NotTrusted { address, cause };
+            return Attempt::Elsewhere { leader: None, why };
+        }
         if repeat == Repeat::Idempotent || never_sent(status) {
             return self.elsewhere(&format!("{address}: {}", describe(status)));
         }
@@ -228,8 +238,14 @@ impl Controllers {
         })
     }
 
-    /// Every controller was asked and no world runs: only someone else's command can change that.
+    /// Every controller was asked and no world runs, or none believes us: only someone else can change that.
     fn is_settled(&self, why: &CallError, repeat: Repeat, attempt: u32) -> bool {
+        // As many rounds as it takes for one that is behind to hear of it; not as many as for one that is away.
+        if matches!(why, CallError::NotTrusted { .. })
+            && rounds(attempt, &self.shared.addresses) >= TRUST_ROUNDS
+        {
+            return true;
+        }
         let no_world = why
             .refusal()
             .is_some_and(|refusal| refusal.code == RefusalCode::NotInitialized);
@@ -285,6 +301,11 @@ impl Controllers {
         }
         Ok(channel)
     }
+}
+
+/// Full rounds that attempts make up, the first of which is attempt 0.
+fn rounds(attempt: u32, addresses: &[String]) -> usize {
+    usize::try_from(attempt).map_or(0, |attempt| (attempt + 1) / addresses.len())
 }
 
 /// Full jitter: anything up to a bound that doubles with each round.

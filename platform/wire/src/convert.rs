@@ -2,13 +2,16 @@
 //!
 //! Out is infallible; in checks every field, and a record that stands twice is refused.
 
+mod start;
+mod trust;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use platform_model::matrix::{InvalidMatrix, Matrix};
 use platform_model::{
-    Cell, CellState, Epoch, Generation, Home, Incarnation, InvalidId, LawInForce, Node, RoutingTable,
-    ShardRoute, Start, TableDelta, TokenKey,
+    Cell, CellState, Epoch, Generation, Home, InvalidId, LawInForce, Node, RoutingTable, ShardRoute,
+    TableDelta, TokenKey,
 };
 
 use crate::pb;
@@ -43,6 +46,8 @@ impl From<&RoutingTable> for pb::Table {
             cells: table.cells.iter().map(cell).collect(),
             nodes: table.nodes.iter().map(node).collect(),
             shards: table.shards.iter().map(shard).collect(),
+            revocations: table.revocations.iter().map(trust::revocation).collect(),
+            break_glass: table.break_glass.iter().map(trust::window).collect(),
         };
         Self {
             world: table.world.to_string(),
@@ -70,6 +75,8 @@ impl TryFrom<pb::Table> for RoutingTable {
             nodes: map(records.nodes, read_node)?,
             shards: map(records.shards, read_shard)?,
             law: wire.law.map(TryInto::try_into).transpose()?,
+            revocations: map(records.revocations, trust::read_revocation)?,
+            break_glass: map(records.break_glass, trust::read_window)?,
         })
     }
 }
@@ -83,6 +90,8 @@ impl From<&TableDelta> for pb::Delta {
             cells: present(&delta.cells).map(cell).collect(),
             nodes: present(&delta.nodes).map(node).collect(),
             shards: present(&delta.shards).map(shard).collect(),
+            revocations: present(&delta.revocations).map(trust::revocation).collect(),
+            break_glass: present(&delta.break_glass).map(trust::window).collect(),
         };
         let removed = pb::Removed {
             countries: absent(&delta.countries),
@@ -91,6 +100,8 @@ impl From<&TableDelta> for pb::Delta {
             cells: absent(&delta.cells),
             nodes: absent(&delta.nodes),
             shards: absent(&delta.shards),
+            revocations: absent(&delta.revocations),
+            break_glass: trust::closed(&delta.break_glass),
         };
         Self {
             from: delta.from.0,
@@ -122,6 +133,8 @@ impl TryFrom<pb::Delta> for TableDelta {
             cells: changes(set.cells, removed.cells, read_cell)?,
             nodes: changes(set.nodes, removed.nodes, read_node)?,
             shards: changes(set.shards, removed.shards, read_shard)?,
+            revocations: changes(set.revocations, removed.revocations, trust::read_revocation)?,
+            break_glass: trust::read_windows(set.break_glass, &removed.break_glass)?,
             law: wire.law.map(TryInto::try_into).transpose()?,
         })
     }
@@ -172,6 +185,9 @@ impl TryFrom<pb::TokenKey> for TokenKey {
         }
     }
 }
+
+pub use start::read_start;
+pub(crate) use trust::read_number_and_window as read_window;
 
 /// The wire's number of a cell's state.
 pub fn cell_state(state: CellState) -> pb::CellState {
@@ -306,26 +322,6 @@ fn read_node(w: pb::Node) -> Read<platform_model::NodeId, Node> {
             start: read_start(w.start),
         },
     ))
-}
-
-impl From<&Start> for pb::Start {
-    fn from(start: &Start) -> Self {
-        Self {
-            incarnation: start.incarnation.0,
-            copy: start.copy,
-            process: start.process,
-        }
-    }
-}
-
-/// A missing one reads as zeros, which no start has.
-pub fn read_start(start: Option<pb::Start>) -> Start {
-    let start = start.unwrap_or_default();
-    Start {
-        incarnation: Incarnation(start.incarnation),
-        copy: start.copy,
-        process: start.process,
-    }
 }
 
 fn read_shard(w: pb::ShardRoute) -> Read<platform_model::ShardId, ShardRoute> {

@@ -6,7 +6,7 @@ use super::*;
 
 fn start(incarnation: u64) -> platform_model::Start {
     platform_model::Start {
-        incarnation: Incarnation(incarnation),
+        incarnation: platform_model::Incarnation(incarnation),
         copy: 7,
         process: 8,
     }
@@ -34,6 +34,16 @@ fn table() -> RoutingTable {
     };
     table.homes.insert("eu/eu-central".parse().expect("a home"), home);
     table.authorities.insert("eu".parse().expect("a jurisdiction"), 1);
+    let key = format!("spiffe://aaaaaaaaaaaaaaaa/region/eu/router/1#{}", "0".repeat(64));
+    table.revocations.insert(key.parse().expect("an identity"), 99);
+    let window = platform_model::BreakGlass {
+        by: "spiffe://aaaaaaaaaaaaaaaa/region/eu/operator/sre/kim".into(),
+        home: "eu/eu-central".parse().expect("a home"),
+        subject: "018f3f2e-0000-7000-8000-000000000001".parse().expect("an id"),
+        purpose: "support".into(),
+        until_ms: 7,
+    };
+    table.break_glass.insert(3, window);
     let cell = Cell {
         region: "eu-central".parse().expect("a region"),
         state: CellState::Cordoned,
@@ -66,6 +76,8 @@ fn a_delta_comes_in_as_it_went_out() {
     let mut next = table();
     next.generation = Generation(4);
     next.countries.clear();
+    next.revocations.clear();
+    next.break_glass.clear();
     next.nodes.values_mut().for_each(|n| n.start = start(3));
     for (from, to) in [
         (table(), next.clone()),

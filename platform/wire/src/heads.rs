@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::ledger::LedgerHead;
 use ring::Ring;
 
-pub use fetch::{FetchError, fetch};
+pub use fetch::{FetchError, fetch, get};
 pub use ring::HEADS_KEPT_MAX;
 
 /// Where a process serves what it has seen, on its own mTLS listener.

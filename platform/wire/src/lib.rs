@@ -4,8 +4,8 @@
 //! read. No business here: who may call what, and what then happens, is for the servers to say.
 //!
 //! Start with [`follow`] for the routing table, [`report`] and [`admin`] for the controllers, [`ledger`] and [`heads`]
-//! for what they decided and who has seen it, [`directory`] for what nodes ask of each other, [`refusal`] for how a
-//! call is refused.
+//! for what they decided and who has seen it, [`join`], [`renew`] and [`trust`] for certificates, [`directory`] for
+//! what nodes ask of each other, [`refusal`] for how a call is refused.
 
 pub mod admin;
 pub mod channel;
@@ -15,13 +15,16 @@ pub mod directory;
 pub mod follow;
 pub mod frame;
 pub mod heads;
+pub mod join;
 pub mod law;
 pub mod ledger;
 pub mod pb;
 pub mod raft;
 pub mod refusal;
+pub mod renew;
 pub mod report;
 pub mod spec;
+pub mod trust;
 
 #[cfg(test)]
 mod captured;

@@ -58,6 +58,18 @@ codes![
     (OldIncarnation, "old-incarnation", FailedPrecondition, false),
     /// The node's data is not the data under which it registered: its disk was lost or changed.
     (OtherData, "other-data", FailedPrecondition, false),
+    /// Nobody made this join token known.
+    (TokenUnknown, "token-unknown", PermissionDenied, false),
+    /// The join token was used by another key, or too long ago.
+    (TokenUsed, "token-used", PermissionDenied, false),
+    /// The join token was not used in time.
+    (TokenExpired, "token-expired", PermissionDenied, false),
+    /// The join token is for another process.
+    (TokenForeign, "token-foreign", PermissionDenied, false),
+    /// The join token was revoked.
+    (TokenRevoked, "token-revoked", PermissionDenied, false),
+    /// A rule of who is believed forbids it: an unattested region, an end out of bounds.
+    (Trust, "trust", FailedPrecondition, false),
     /// A rule of placement forbids it.
     (Placement, "placement", FailedPrecondition, false),
     /// The law in force forbids it.

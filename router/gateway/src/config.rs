@@ -6,6 +6,7 @@ use std::time::Duration;
 use platform_model::WorldId;
 use platform_runtime::config::{HumanDuration, HumanSize};
 use platform_runtime::telemetry::LogFormat;
+use platform_wire::join::JoinSettings;
 use serde::{Deserialize, Serialize};
 
 use crate::apps::connection::ConnectionLimits;
@@ -25,6 +26,8 @@ pub struct Config {
     pub controllers: Vec<String>,
     pub apps: Apps,
     pub internal: Internal,
+    /// How it gets its first certificate, if none is in `internal.identity_dir`.
+    pub join: JoinSettings,
     pub nodes: Nodes,
     pub learned: Learned,
     pub tokens: Tokens,
@@ -136,6 +139,7 @@ impl Default for Config {
             controllers: Vec::new(),
             apps: Apps::default(),
             internal: Internal::default(),
+            join: JoinSettings::default(),
             nodes: Nodes::default(),
             learned: Learned::default(),
             tokens: Tokens::default(),

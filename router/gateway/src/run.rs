@@ -17,6 +17,8 @@ use platform_runtime::telemetry;
 use platform_runtime::tls::{Identity, PublicIdentity, SpiffeKind, TlsError};
 use platform_token::Verifier;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
+use platform_wire::join::{self, JoinError};
+use platform_wire::renew;
 use router_table::Overrides;
 use tokio::net::TcpListener;
 
@@ -47,6 +49,8 @@ pub enum StartError {
     DataDir(#[from] DataDirError),
     #[error("the router's certificate cannot be used")]
     Identity(#[source] TlsError),
+    #[error("the router has no certificate and cannot join")]
+    Join(#[from] JoinError),
     #[error("the certificate is of {found}, not of a router")]
     NotARouter { found: String },
     #[error("the certificate for apps cannot be used")]
@@ -80,6 +84,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let world = config.check()?;
     let lock = data_dir::lock(&config.data_dir)?;
     let tasks = TaskGroup::new();
+    join::ensure(&config.internal.identity_dir, &config.join, &world).await?;
     let identity = Identity::load(&config.internal.identity_dir, &world).map_err(StartError::Identity)?;
     check_identity(&identity)?;
     let certificate = PublicIdentity::load(&config.apps.certificate_dir).map_err(StartError::Public)?;
@@ -87,6 +92,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let internal = addresses::bind(&config.data_dir, "internal", &config.internal.listen).await?;
     telemetry::metrics().keep_up(clock.clone(), &tasks);
     identity.watch(config.internal.reload_every.0, clock.clone(), &tasks);
+    renew::keep(&identity, config.controllers.clone(), &clock, &tasks).map_err(FollowError::from)?;
     certificate.watch(config.internal.reload_every.0, clock.clone(), &tasks);
     let follow = Follow {
         controllers: config.controllers.clone(),

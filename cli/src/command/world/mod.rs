@@ -1,5 +1,6 @@
 //! `world`: the whole deployment.
 
+mod init;
 mod status;
 
 use anyhow::Result;
@@ -13,18 +14,21 @@ use crate::printer::Printer;
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example: cellctl world status")]
 pub enum World {
+    Init(init::Init),
     Status(status::Status),
 }
 
 impl World {
-    pub fn folder(&self) -> &WorldFolder {
+    pub fn folder(&self) -> Option<&WorldFolder> {
         match self {
-            Self::Status(command) => &command.world,
+            Self::Init(_) => None,
+            Self::Status(command) => Some(&command.world),
         }
     }
 
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
+            Self::Init(command) => command.run(printer),
             Self::Status(command) => command.run(printer).await,
         }
     }

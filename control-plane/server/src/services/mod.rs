@@ -3,12 +3,14 @@
 
 mod admin;
 mod forward;
+pub mod join;
 mod law;
 mod ledger;
 mod report;
 mod residency;
 mod status;
 mod topology;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,11 +27,13 @@ use platform_wire::pb::forward_server::ForwardServer;
 use platform_wire::pb::ledger_server::LedgerServer;
 use platform_wire::pb::report_server::ReportServer;
 use platform_wire::pb::topology_server::TopologyServer;
+use platform_wire::pb::trust_server::TrustServer;
 use tonic::{Request, Status};
 
 use crate::authorise::{self, Denied, Verb};
 use crate::heartbeats::Heartbeats;
 use crate::hub::Hub;
+use crate::issuing::Issuing;
 use crate::ledger::LedgerStore;
 use crate::proposer::Proposer;
 use crate::security_log::SecurityLog;
@@ -55,6 +59,7 @@ pub struct Parts {
     pub beats: Arc<Heartbeats>,
     pub ledger: LedgerStore,
     pub security: SecurityLog,
+    pub issuing: Issuing,
 }
 
 /// The services as one router.
@@ -64,6 +69,7 @@ pub fn routes(parts: &Parts) -> Router {
         .add_service(AdminServer::new(admin::Service(parts.clone())))
         .add_service(ForwardServer::new(forward::Service(parts.clone())))
         .add_service(LedgerServer::new(ledger::Service(parts.clone())))
+        .add_service(TrustServer::new(trust::Service(parts.clone())))
         .into_axum_router()
 }
 

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
@@ -18,7 +19,7 @@ use tower::ServiceExt;
 use super::{HttpBody, HttpService, Limits, PeerAddress};
 use crate::clock::Clock;
 use crate::tasks::TaskGroup;
-use crate::tls::{self, PeerIdentity};
+use crate::tls::{self, Credentials, PeerIdentity, Revocations};
 
 /// Stream resets that a client may cause before its connection is closed (rapid reset, CVE-2023-44487). As many as it
 /// may have streams: a router passes on the resets of all its apps, each of which has its own small bound at the door.
@@ -27,11 +28,20 @@ const RESETS_MAX: usize = 1_024;
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// What running requests have left once the client's certificate has ended.
 const CERTIFICATE_GRACE: Duration = Duration::from_secs(60);
+/// What a connection has left on which nothing was ever asked.
+const UNTOUCHED_GRACE: Duration = Duration::from_secs(1);
+
+/// Whom a handshake met.
+pub(super) struct Met {
+    pub(super) peer: Option<PeerIdentity>,
+    /// Who is no longer believed; none where clients show no certificate.
+    pub(super) revocations: Option<Revocations>,
+}
 
 /// Speaks HTTP on one connection until it ends, or until there is a reason to end it.
 pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
     stream: TlsStream<TcpStream>,
-    peer: Option<PeerIdentity>,
+    met: Met,
     limits: Limits,
     service: S,
     tasks: &TaskGroup,
@@ -39,8 +49,9 @@ pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
     let address = stream.get_ref().0.peer_addr().ok().map(PeerAddress);
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let clock = Clock::system();
+    let Met { peer, revocations } = met;
+    let credentials = Credentials::of(stream.get_ref().1.peer_certificates());
     let certificate_left = tls::peer_certificate_left(stream.get_ref().1, &clock);
-    let certificate_ends = certificate_left.map(|left| clock.monotonic() + left);
     let activity = Arc::new(Activity::default());
     let begun = Arc::clone(&activity);
     let with_peer = hyper::service::service_fn(move |mut request: Request<Incoming>| {
@@ -55,25 +66,62 @@ pub(super) async fn serve<S: HttpService<B>, B: HttpBody>(
             answered
         }
     });
-    let builder = builder(limits, is_h2, tasks);
-    let mut connection =
-        std::pin::pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), with_peer));
-    let _open = Open::new();
-    let end = tokio::select! {
-        ended = connection.as_mut() => return note(ended),
-        end = reason_to_end(&activity, limits, certificate_left, tasks) => end,
+    let watched = Watched {
+        activity,
+        limits,
+        credentials,
+        revocations,
+        certificate_left,
+        clock,
     };
-    tracing::debug!(?end, "ending a connection");
-    if end == End::Silent {
-        return;
+    let builder = builder(limits, is_h2, tasks);
+    let _open = Open::new();
+    if is_h2 {
+        // The other way waits for the client's first bytes, and a client of ours waits for the server's.
+        let connection = builder.serve_connection(TokioIo::new(stream), with_peer);
+        watched.drive(connection, tasks).await;
+    } else {
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), with_peer);
+        watched.drive(connection, tasks).await;
     }
-    connection.as_mut().graceful_shutdown();
-    match certificate_ends {
-        Some(ends) => {
-            let left = ends.saturating_sub(clock.monotonic()) + CERTIFICATE_GRACE;
-            let _ = tokio::time::timeout(left, connection).await;
+}
+
+/// What can end a connection before its client does.
+struct Watched {
+    activity: Arc<Activity>,
+    limits: Limits,
+    credentials: Credentials,
+    revocations: Option<Revocations>,
+    certificate_left: Option<Duration>,
+    clock: Clock,
+}
+
+impl Watched {
+    async fn drive<C: GracefulConnection<Error = super::BoxError>>(self, connection: C, tasks: &TaskGroup) {
+        let certificate_ends = self.certificate_left.map(|left| self.clock.monotonic() + left);
+        let mut connection = std::pin::pin!(connection);
+        let end = tokio::select! {
+            ended = connection.as_mut() => return note(ended),
+            end = reason_to_end(&self.activity, self.limits, self.certificate_left, tasks) => end,
+            () = revoked(self.revocations.as_ref(), &self.credentials, &self.clock) => End::Revoked,
+        };
+        tracing::debug!(?end, "ending a connection");
+        if matches!(end, End::Silent | End::Revoked) {
+            return;
         }
-        None => note(connection.await),
+        connection.as_mut().graceful_shutdown();
+        let left = match certificate_ends {
+            // Perhaps not even its preface has come, without which HTTP/2 does not end in order.
+            _ if self.activity.is_untouched() => Some(UNTOUCHED_GRACE),
+            Some(ends) => Some(ends.saturating_sub(self.clock.monotonic()) + CERTIFICATE_GRACE),
+            None => None,
+        };
+        match left {
+            Some(left) => {
+                let _ = tokio::time::timeout(left, connection).await;
+            }
+            None => note(connection.await),
+        }
     }
 }
 
@@ -90,10 +138,19 @@ enum End {
     Shutdown,
     /// The client's certificate has ended.
     Certificate,
+    /// The client, or who vouches for it, is revoked: nothing of what runs is answered.
+    Revoked,
     /// The client connected and asked nothing.
     Silent,
     /// The client has asked nothing for long.
     Idle,
+}
+
+async fn revoked(revocations: Option<&Revocations>, credentials: &Credentials, clock: &Clock) {
+    match revocations {
+        Some(revocations) => revocations.revoked(credentials, clock).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn reason_to_end(
@@ -131,11 +188,15 @@ impl Activity {
         Running(Arc::clone(self))
     }
 
+    fn is_untouched(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) == 0
+    }
+
     /// Returns when the connection has been without requests for too long. Answers whose bodies are still being
     /// sent do not count, but ending in order lets them finish.
     async fn idle(&self, limits: Limits) -> End {
         tokio::time::sleep(limits.header_read).await;
-        if self.begun.load(Ordering::Relaxed) == 0 {
+        if self.is_untouched() {
             return End::Silent;
         }
         loop {

@@ -84,7 +84,7 @@ pub(super) async fn handshake(
     }
 }
 
-fn broken(address: String, source: io::Error) -> ServeError {
+pub(super) fn broken(address: String, source: io::Error) -> ServeError {
     match Refused::in_io(&source) {
         Some(source) => ServeError::Refused { address, source },
         None => ServeError::Broken { address, source },

@@ -14,13 +14,16 @@ use tokio::sync::Notify;
 use tokio_rustls::client;
 
 use super::*;
-use crate::tls::Expect;
+use platform_model::RevokedIdentity;
+
 use crate::tls::authority::Authority;
+use crate::tls::{Credentials, Expect, Refused, RevokedList};
 
 const WITHIN: Duration = Duration::from_secs(10);
 
 struct Scene {
     dir: TempDir,
+    node: Identity,
     router: Identity,
     address: String,
     tasks: TaskGroup,
@@ -62,15 +65,22 @@ impl Scene {
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(id.to_string()))))
             }
         });
-        serve_mtls(listener, node, limits, service, &tasks);
+        serve_mtls(listener, node.clone(), limits, service, &tasks);
         Self {
             dir,
+            node,
             router,
             address,
             tasks,
             release,
             held,
         }
+    }
+
+    /// The digest of the key that the node shows.
+    fn node_key(&self) -> platform_model::KeyDigest {
+        let chain = self.node.certified().cert.clone();
+        Credentials::of(Some(&chain)).leaf().expect("one leaf").1
     }
 
     async fn connect(&self, protocol: &[u8]) -> client::TlsStream<TcpStream> {
@@ -255,6 +265,53 @@ async fn a_connection_ends_with_the_certificate_of_its_client() {
         WITHIN
     );
     assert!(crate::Clock::system().monotonic() - began < WITHIN);
+}
+
+#[tokio::test]
+async fn a_revoked_client_is_cut_off_in_the_middle_of_a_request_and_not_let_in_again() {
+    let scene = Scene::new(Limits::default()).await;
+    let mut running = scene.h2().await;
+    let held = scene.held.clone();
+    let asking = running.send_request(request("/held"));
+    let (_, asking) = tokio::join!(held.notified(), async { tokio::spawn(asking) });
+    let list = RevokedList::from([(
+        RevokedIdentity {
+            id: scene.router.spiffe_id().to_string(),
+            key: None,
+        },
+        u64::MAX,
+    )]);
+    scene.node.revocations().set(&list);
+    let answer = tokio::time::timeout(WITHIN, asking).await.expect("in time");
+    assert!(answer.expect("no panic").is_err(), "cut off, not answered");
+    let again = connect_guarded(&scene.address, &scene.router, Expect::AnyNode).await;
+    let reason = again.err().and_then(|error| error.refused().map(Refused::reason));
+    assert_eq!(reason, Some("by-peer"), "told so before it sends anything");
+    scene.node.revocations().set(&RevokedList::new());
+    scene.release.notify_waiters();
+    assert!(scene.h2().await.send_request(request("/")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_client_sends_nothing_more_to_a_server_that_is_revoked() {
+    let scene = Scene::new(Limits::default()).await;
+    let mut stream = connect_guarded(&scene.address, &scene.router, Expect::AnyNode)
+        .await
+        .expect("good");
+    stream.write_all(b"G").await.expect("good still");
+    let key = scene.node_key();
+    let revoked = RevokedIdentity {
+        id: scene.node.spiffe_id().to_string(),
+        key: Some(key),
+    };
+    let list = RevokedList::from([(revoked, u64::MAX)]);
+    scene.router.revocations().set(&list);
+    let error = stream.write_all(b"E").await.expect_err("cut off");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+    assert!(error.to_string().ends_with("is revoked"), "{error}");
+    let again = connect_guarded(&scene.address, &scene.router, Expect::AnyNode).await;
+    let reason = again.err().and_then(|error| error.refused().map(Refused::reason));
+    assert_eq!(reason, Some("revoked"));
 }
 
 #[tokio::test]

@@ -1,18 +1,20 @@
-//! The world's certificate authority: makes the root, and with it certificates for processes, people and the door.
+//! The world's root: makes the controllers' own authorities, and certificates for people, controllers and the door.
 //!
-//! For worlds on one machine and for tests; nothing that serves requests holds it. Whoever reads its folder is the
-//! world. It keeps no list of what it has issued.
+//! Nothing that serves requests holds it: whoever reads its folder is the world, so that the folder of a world that
+//! matters lies offline. It keeps no list of what it has issued. What nodes and routers get, a controller's
+//! [`Issuer`](super::Issuer) gives them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use platform_model::WorldId;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CidrSubnet, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType,
 };
 
 use super::error::TlsError;
+use super::issuer::NAME_PREFIX;
 use super::key_files::{self, CA_FILE, CERT_FILE, KEY_FILE};
 use super::spiffe::SpiffeId;
 use crate::clock::Clock;
@@ -136,6 +138,28 @@ impl Authority {
         )
     }
 
+    /// Makes the authority of controller `name` in folder `into`: `ca.pem`, `cert.pem`, `key.pem`. Over an older one it
+    /// is a new authority with a new key; what the older one signed stays good until it ends.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn make_issuer(&self, name: &str, days: u32, into: &Path) -> Result<(), TlsError> {
+        let domain = format!("spiffe://{}", self.world.trust_domain());
+        let issued = self.sign_issuer(name, &domain, days)?;
+        self.write_into(into, &issued)
+    }
+
+    /// An issuer with whatever name and id; [`Self::make_issuer`] fills them rightly, tests wrongly.
+    pub(super) fn sign_issuer(&self, name: &str, id: &str, days: u32) -> Result<Issued, TlsError> {
+        let key = KeyPair::generate().map_err(issue)?;
+        let params = issuer_params(name, id, days)?;
+        let cert = params.signed_by(&key, &self.issuer).map_err(issue)?;
+        Ok(Issued {
+            cert_pem: cert.pem(),
+            key_pem: key.serialize_pem(),
+        })
+    }
+
     /// Signs whatever `leaf` says.
     ///
     /// # Errors
@@ -154,7 +178,10 @@ impl Authority {
     /// # Errors
     /// As [`Self::issue`] and [`Self::sign`].
     pub fn issue_into(&self, into: &Path, leaf: &Leaf) -> Result<(), TlsError> {
-        let issued = self.sign(leaf)?;
+        self.write_into(into, &self.sign(leaf)?)
+    }
+
+    fn write_into(&self, into: &Path, issued: &Issued) -> Result<(), TlsError> {
         std::fs::create_dir_all(into).map_err(|source| TlsError::File {
             path: into.to_owned(),
             source,
@@ -167,10 +194,15 @@ impl Authority {
 
 /// A leaf that is valid from a little before now for `days`.
 pub fn lifetime(days: u32) -> Leaf {
+    lasting(Duration::from_secs(u64::from(days) * 86_400))
+}
+
+/// As [`lifetime`], to the second.
+pub(super) fn lasting(life: Duration) -> Leaf {
     let now_s = Clock::system().unix_s();
     Leaf {
         not_before_s: now_s.saturating_sub(BACKDATED.as_secs()),
-        not_after_s: now_s + u64::from(days) * 86_400,
+        not_after_s: now_s + life.as_secs(),
         ..Leaf::default()
     }
 }
@@ -186,7 +218,32 @@ fn root_params() -> CertificateParams {
     params
 }
 
-fn leaf_params(leaf: &Leaf) -> Result<CertificateParams, TlsError> {
+/// A controller's authority: signs leaves only, none with a DNS name or an address in it.
+fn issuer_params(name: &str, id: &str, days: u32) -> Result<CertificateParams, TlsError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, format!("{NAME_PREFIX}{name}"));
+    params
+        .subject_alt_names
+        .push(SanType::URI(id.try_into().map_err(issue)?));
+    params.use_authority_key_identifier_extension = true;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.name_constraints = Some(NameConstraints {
+        permitted_subtrees: Vec::new(),
+        excluded_subtrees: vec![
+            GeneralSubtree::DnsName(String::new()),
+            GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([0; 4], 0)),
+            GeneralSubtree::IpAddress(CidrSubnet::from_v6_prefix([0; 16], 0)),
+        ],
+    });
+    set_life(&mut params, &lifetime(days));
+    Ok(params)
+}
+
+pub(super) fn leaf_params(leaf: &Leaf) -> Result<CertificateParams, TlsError> {
     let mut params = CertificateParams::new(leaf.dns.clone()).map_err(issue)?;
     for uri in &leaf.uris {
         params
@@ -219,7 +276,7 @@ fn issue(error: rcgen::Error) -> TlsError {
     TlsError::Issue(error.to_string())
 }
 
-fn read_text(path: &Path) -> Result<String, TlsError> {
+pub(super) fn read_text(path: &Path) -> Result<String, TlsError> {
     let pem = |_| TlsError::Pem {
         path: PathBuf::from(path),
         detail: "it is not text".into(),
@@ -227,7 +284,7 @@ fn read_text(path: &Path) -> Result<String, TlsError> {
     String::from_utf8(key_files::read(path)?).map_err(pem)
 }
 
-fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), TlsError> {
+pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), TlsError> {
     files::write_atomic(path, content, mode).map_err(|source| TlsError::File {
         path: path.to_owned(),
         source,

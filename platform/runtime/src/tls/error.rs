@@ -41,6 +41,14 @@ pub enum TlsError {
     },
     #[error("{path} exists: an authority is made once")]
     AuthorityExists { path: PathBuf },
+    #[error("{path} is no certificate of a controller's authority")]
+    NotAnIssuer {
+        path: PathBuf,
+        #[source]
+        source: Refused,
+    },
+    #[error("the authority of controller {issuer} may not vouch for {id}")]
+    BeyondIssuer { issuer: String, id: Box<SpiffeId> },
     #[error("a certificate cannot be made: {0}")]
     Issue(String),
     #[error("TLS cannot be set up: {0}")]
@@ -69,6 +77,14 @@ pub enum Refused {
     WrongTrustDomain { expected: String, found: String },
     #[error("the peer is {found}, not {expected}")]
     WrongPeer { expected: String, found: String },
+    #[error("the certificate is signed by an authority that is none of this world's: `{found}`")]
+    ForeignIssuer { found: String },
+    #[error("the authority of controller {issuer} may not vouch for {id}")]
+    BeyondIssuer { issuer: String, id: String },
+    #[error("the chain has {certificates} certificates; a leaf and a controller's authority are two")]
+    LongChain { certificates: usize },
+    #[error("{id} is revoked")]
+    Revoked { id: String },
     /// The other end refused our certificate; it knows why.
     #[error("the peer refused our certificate ({alert})")]
     ByPeer { alert: String },
@@ -89,14 +105,27 @@ impl Refused {
             Self::UnknownKind { .. } => "unknown-kind",
             Self::WrongTrustDomain { .. } => "wrong-trust-domain",
             Self::WrongPeer { .. } => "wrong-peer",
+            Self::ForeignIssuer { .. } => "foreign-issuer",
+            Self::BeyondIssuer { .. } => "beyond-issuer",
+            Self::LongChain { .. } => "long-chain",
+            Self::Revoked { .. } => "revoked",
             Self::ByPeer { .. } => "by-peer",
             Self::Handshake { .. } => "handshake",
         }
     }
 
+    /// Whether a certificate is the reason, rather than a handshake that broke.
+    pub fn is_about_a_certificate(&self) -> bool {
+        !matches!(self, Self::Handshake { .. })
+    }
+
     /// The reason inside an error of a connection, if TLS failed it.
     pub fn in_io(error: &io::Error) -> Option<Self> {
-        error.get_ref()?.downcast_ref::<rustls::Error>().map(Self::from)
+        let inner = error.get_ref()?;
+        if let Some(refused) = inner.downcast_ref::<Self>() {
+            return Some(refused.clone());
+        }
+        inner.downcast_ref::<rustls::Error>().map(Self::from)
     }
 }
 
@@ -117,6 +146,7 @@ impl From<&rustls::Error> for Refused {
 
 impl From<Refused> for rustls::Error {
     fn from(refused: Refused) -> Self {
+        // What the other end is told is an alert of TLS; most reasons have none of their own.
         let other = rustls::OtherError(std::sync::Arc::new(refused));
         Self::InvalidCertificate(CertificateError::Other(other))
     }

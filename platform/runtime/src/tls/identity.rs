@@ -14,6 +14,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use super::error::{Refused, TlsError};
 use super::key_files::{self, CA_FILE, CERT_FILE, Pair, Slot};
+use super::revoked::Revocations;
 use super::spiffe::SpiffeId;
 use super::verify::{Expect, ExpectedPeer, PeersOfWorld, spiffe_id};
 use crate::clock::Clock;
@@ -32,8 +33,10 @@ struct Shared {
     world: WorldId,
     id: SpiffeId,
     roots: Arc<RootCertStore>,
+    root: rustls::pki_types::CertificateDer<'static>,
     slot: Arc<Slot>,
     server: Arc<ServerConfig>,
+    revocations: Revocations,
 }
 
 impl Identity {
@@ -45,17 +48,20 @@ impl Identity {
     pub fn load(dir: &Path, world: &WorldId) -> Result<Self, TlsError> {
         let root = read_root(dir, world)?;
         let mut roots = RootCertStore::empty();
-        roots.add(root)?;
+        roots.add(root.clone())?;
         let pair = Pair::read(dir)?;
         let id = own_id(dir, &pair, world)?;
         let slot = Slot::new(dir, pair);
-        let server = server_config(world, roots.clone(), Arc::clone(&slot))?;
+        let revocations = Revocations::default();
+        let server = server_config(world, roots.clone(), Arc::clone(&slot), revocations.clone())?;
         let shared = Shared {
             world: world.clone(),
             id,
             roots: Arc::new(roots),
+            root,
             slot,
             server,
+            revocations,
         };
         let identity = Self {
             shared: Arc::new(shared),
@@ -75,6 +81,21 @@ impl Identity {
     /// Seconds since 1970 at which the certificate in use ends.
     pub fn expires_s(&self) -> u64 {
         super::certificate_ends_s(self.shared.slot.held().end_entity()).unwrap_or(0)
+    }
+
+    /// Seconds since 1970 from and to which the certificate in use is good.
+    pub fn good_s(&self) -> (u64, u64) {
+        super::verify::good_s(self.shared.slot.held().end_entity()).unwrap_or_default()
+    }
+
+    /// Whom this process no longer believes, in handshakes and on open connections. Shared by all clones.
+    pub fn revocations(&self) -> &Revocations {
+        &self.shared.revocations
+    }
+
+    /// The folder of the files.
+    pub fn dir(&self) -> &Path {
+        &self.shared.slot.dir
     }
 
     /// Takes new files into use, if they have changed. `true` says that they had.
@@ -130,6 +151,7 @@ impl Identity {
         let verifier = ExpectedPeer {
             world: self.shared.world.clone(),
             roots: Arc::clone(&self.shared.roots),
+            revocations: self.shared.revocations.clone(),
             expect,
             provider: super::provider(),
         };
@@ -144,6 +166,11 @@ impl Identity {
         Arc::new(config)
     }
 
+    /// The world's root, DER.
+    pub(super) fn root(&self) -> &rustls::pki_types::CertificateDer<'static> {
+        &self.shared.root
+    }
+
     /// The id in a peer's chain, once TLS has checked it.
     pub(crate) fn peer(
         &self,
@@ -154,7 +181,7 @@ impl Identity {
     }
 
     /// The certificate in use, with its chain and key.
-    pub(super) fn certified(&self) -> Arc<rustls::sign::CertifiedKey> {
+    pub(crate) fn certified(&self) -> Arc<rustls::sign::CertifiedKey> {
         Arc::clone(&self.shared.slot.held().key)
     }
 
@@ -205,10 +232,11 @@ fn server_config(
     world: &WorldId,
     roots: RootCertStore,
     slot: Arc<Slot>,
+    revocations: Revocations,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let mut config = ServerConfig::builder_with_provider(super::provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_client_cert_verifier(PeersOfWorld::new(world.clone(), roots)?)
+        .with_client_cert_verifier(PeersOfWorld::new(world.clone(), roots, revocations)?)
         .with_cert_resolver(slot);
     config.alpn_protocols = super::ALPN.map(<[u8]>::to_vec).into();
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -24,6 +24,9 @@ pub const CERT_FILE: &str = "cert.pem";
 /// The private key, PKCS #8.
 pub const KEY_FILE: &str = "key.pem";
 
+/// A new key whose certificate is just being written: after a crash the certificate may go with this one already.
+pub(super) const NEXT_KEY_FILE: &str = "key-next.pem";
+
 /// Largest file read here, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
@@ -37,7 +40,16 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn read(dir: &Path) -> Result<Self, TlsError> {
-        let (cert_path, key_path) = (dir.join(CERT_FILE), dir.join(KEY_FILE));
+        match Self::read_with(dir, KEY_FILE) {
+            Err(TlsError::KeyMismatch { path }) => {
+                Self::read_with(dir, NEXT_KEY_FILE).map_err(|_| TlsError::KeyMismatch { path })
+            }
+            read => read,
+        }
+    }
+
+    fn read_with(dir: &Path, key_file: &str) -> Result<Self, TlsError> {
+        let (cert_path, key_path) = (dir.join(CERT_FILE), dir.join(key_file));
         let (cert_text, key_text) = (read(&cert_path)?, read(&key_path)?);
         let digest = Sha256::new()
             .chain_update(&cert_text)

@@ -11,6 +11,8 @@ use rustls::{RootCertStore, SignatureScheme};
 
 use super::error::{Refused, TlsError};
 use super::identity::Identity;
+use super::issuer::vouched_for;
+use super::revoked::Credentials;
 use super::spiffe::SpiffeId;
 use super::verify::spiffe_id;
 
@@ -63,7 +65,8 @@ impl Identity {
     /// Who signed `statement` for `purpose`, by the root of this world.
     ///
     /// # Errors
-    /// [`BadSignature`], also for a certificate that has ended at `unix_s`.
+    /// [`BadSignature`], also for a certificate that has ended at `unix_s`, that is revoked, or whose issuer may not
+    /// vouch for such a person.
     pub fn signer(
         &self,
         purpose: &str,
@@ -71,7 +74,11 @@ impl Identity {
         signed: &Signed,
         unix_s: u64,
     ) -> Result<SpiffeId, BadSignature> {
-        signer(self.world(), &self.roots(), purpose, statement, signed, unix_s)
+        let id = signer(self.world(), &self.roots(), purpose, statement, signed, unix_s)?;
+        let chain: Vec<CertificateDer<'_>> = signed.chain.iter().map(|der| der.as_slice().into()).collect();
+        let at_ms = unix_s.saturating_mul(1_000);
+        self.revocations().check(&Credentials::of(Some(&chain)), at_ms)?;
+        Ok(id)
     }
 }
 
@@ -105,7 +112,9 @@ fn signer(
     if !good {
         return Err(BadSignature::Wrong);
     }
-    Ok(spiffe_id(own, world)?)
+    let id = spiffe_id(own, world)?;
+    vouched_for(between, &id, world)?;
+    Ok(id)
 }
 
 /// The length of the purpose parts it from the statement.

@@ -10,6 +10,7 @@ use super::authority::{Authority, Leaf, lifetime};
 use super::*;
 use crate::serve::{self, ServeError};
 
+mod issuers;
 mod matrix;
 
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
@@ -122,6 +123,7 @@ async fn client_shows(
         .with_custom_certificate_verifier(Arc::new(verify::ExpectedPeer {
             world: identity.world().clone(),
             roots: identity.roots(),
+            revocations: Revocations::default(),
             expect: Expect::AnyNode,
             provider: provider(),
         }))

@@ -1,5 +1,6 @@
 //! The checks of a peer's certificate, at both ends: chain to the world's root and times (webpki), then exactly one
-//! SPIFFE id, of this world, of a kind we know, and at a client the peer that it meant.
+//! SPIFFE id, of this world, of a kind we know, under an issuer that may vouch for it, not revoked, and at a client the
+//! peer that it meant.
 //!
 //! DNS names are never looked at. Nothing here reads files or keeps sessions.
 
@@ -7,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use platform_model::{NodeId, RegionId, WorldId};
+use platform_model::{KeyDigest, NodeId, RegionId, WorldId};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -15,10 +16,13 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{CommonState, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
+use sha2::{Digest, Sha256};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::error::{Refused, TlsError};
+use super::issuer::vouched_for;
+use super::revoked::Revocations;
 use super::spiffe::{SpiffeId, SpiffeKind};
 use crate::clock::Clock;
 
@@ -67,21 +71,10 @@ impl fmt::Display for Expect {
 
 /// The one SPIFFE id of a certificate (DER), of world `world`. Proves nothing about who signed it.
 pub(super) fn spiffe_id(certificate: &[u8], world: &WorldId) -> Result<SpiffeId, Refused> {
-    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|e| Refused::Handshake {
+    X509Certificate::from_der(certificate).map_err(|e| Refused::Handshake {
         detail: e.to_string(),
     })?;
-    let names = parsed.subject_alternative_name().ok().flatten();
-    let uris: Vec<&str> = names
-        .iter()
-        .flat_map(|extension| &extension.value.general_names)
-        .filter_map(|name| {
-            if let GeneralName::URI(uri) = name {
-                Some(*uri)
-            } else {
-                None
-            }
-        })
-        .collect();
+    let uris = uri_names(certificate);
     // The SPIFFE standard: exactly one URI name.
     let [uri] = uris.as_slice() else {
         return Err(Refused::NoSpiffeId);
@@ -111,10 +104,44 @@ pub(super) fn public_key(certificate: &[u8]) -> Result<Vec<u8>, Refused> {
     Ok(parsed.public_key().subject_public_key.data.to_vec())
 }
 
+/// The names of a certificate (DER) that are URIs; none if it cannot be read.
+pub(super) fn uri_names(certificate: &[u8]) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let names = parsed.subject_alternative_name().ok().flatten();
+    let names = names.iter().flat_map(|extension| &extension.value.general_names);
+    let uri = |name: &GeneralName<'_>| match name {
+        GeneralName::URI(uri) => Some((*uri).to_owned()),
+        _ => None,
+    };
+    names.filter_map(uri).collect()
+}
+
+/// The common name of a certificate (DER).
+pub(super) fn common_name(certificate: &[u8]) -> Option<String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let name = parsed.subject().iter_common_name().next()?;
+    name.as_str().ok().map(str::to_owned)
+}
+
+/// The digest of the key that a certificate (DER) certifies.
+pub(super) fn certified_key(certificate: &[u8]) -> Option<KeyDigest> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some(KeyDigest(Sha256::digest(parsed.public_key().raw).into()))
+}
+
+/// Seconds since 1970 from and to which a certificate (DER) is good.
+pub(crate) fn good_s(certificate: &[u8]) -> Option<(u64, u64)> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let validity = parsed.validity();
+    let from = u64::try_from(validity.not_before.timestamp()).ok()?;
+    Some((from, u64::try_from(validity.not_after.timestamp()).ok()?))
+}
+
 /// Seconds since 1970 at which a certificate (DER) ends.
 pub(crate) fn ends_s(certificate: &[u8]) -> Option<u64> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    u64::try_from(parsed.validity().not_after.timestamp()).ok()
+    good_s(certificate).map(|(_, to)| to)
 }
 
 /// How long the certificate that the other end of a connection showed is still good; `None` if it showed none.
@@ -129,15 +156,24 @@ pub fn peer_certificate_left(tls: &CommonState, clock: &Clock) -> Option<Duratio
 #[derive(Debug)]
 pub(super) struct PeersOfWorld {
     world: WorldId,
+    revocations: Revocations,
     chain: Arc<dyn ClientCertVerifier>,
 }
 
 impl PeersOfWorld {
-    pub(super) fn new(world: WorldId, roots: RootCertStore) -> Result<Arc<Self>, TlsError> {
+    pub(super) fn new(
+        world: WorldId,
+        roots: RootCertStore,
+        revocations: Revocations,
+    ) -> Result<Arc<Self>, TlsError> {
         let chain = WebPkiClientVerifier::builder_with_provider(roots.into(), super::provider())
             .build()
             .map_err(|e| TlsError::Issue(e.to_string()))?;
-        Ok(Arc::new(Self { world, chain }))
+        Ok(Arc::new(Self {
+            world,
+            revocations,
+            chain,
+        }))
     }
 }
 
@@ -153,7 +189,9 @@ impl ClientCertVerifier for PeersOfWorld {
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
         let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
-        spiffe_id(end_entity, &self.world)?;
+        let id = spiffe_id(end_entity, &self.world)?;
+        vouched_for(intermediates, &id, &self.world)?;
+        self.revocations.check_chain(end_entity, intermediates, now)?;
         Ok(verified)
     }
 
@@ -185,6 +223,7 @@ impl ClientCertVerifier for PeersOfWorld {
 pub(super) struct ExpectedPeer {
     pub(super) world: WorldId,
     pub(super) roots: Arc<RootCertStore>,
+    pub(super) revocations: Revocations,
     pub(super) expect: Expect,
     pub(super) provider: Arc<CryptoProvider>,
 }
@@ -201,7 +240,10 @@ impl ServerCertVerifier for ExpectedPeer {
         let parsed = ParsedCertificate::try_from(end_entity)?;
         let algorithms = self.provider.signature_verification_algorithms.all;
         verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)?;
-        self.expect.check(&spiffe_id(end_entity, &self.world)?)?;
+        let id = spiffe_id(end_entity, &self.world)?;
+        vouched_for(intermediates, &id, &self.world)?;
+        self.revocations.check_chain(end_entity, intermediates, now)?;
+        self.expect.check(&id)?;
         Ok(ServerCertVerified::assertion())
     }
 

@@ -55,7 +55,8 @@ pub struct Followed {
     pub heads: Heads,
 }
 
-/// Starts three tasks in `tasks`: one watches, one writes the copy, one keeps what is told of the ledger.
+/// Starts four tasks in `tasks`: one watches, one writes the copy, one keeps what is told of the ledger, one tells
+/// `identity` whom to believe no more.
 ///
 /// # Errors
 /// Only for a list of controllers that cannot be used.
@@ -81,10 +82,13 @@ pub fn start(
             RoutingTable::empty(world.clone())
         }
     };
+    // From the copy on disk, before the first connection: a restart forgets nobody who is revoked.
+    identity.revocations().set(&table.revocations);
     let (sender, receiver) = tokio_watch::channel(Arc::new(table));
     let heads = Heads::open(&follow.heads, &world);
     let (tell, told) = tokio_watch::channel(None);
     let held = Held::new(world, sender, Arc::clone(&age), tell);
+    believe(&identity, receiver.clone(), tasks);
     let watcher = watch::Watcher::new(follow.controllers, identity, held)?;
     let token = tasks.token();
     tasks.spawn("table-watch", async move {
@@ -103,6 +107,21 @@ pub fn start(
         age,
         heads,
     })
+}
+
+/// Tells the identity of each table's revocations.
+fn believe(identity: &Identity, mut table: tokio_watch::Receiver<Arc<RoutingTable>>, tasks: &TaskGroup) {
+    let (revocations, token) = (identity.revocations().clone(), tasks.token());
+    tasks.spawn("table-revocations", async move {
+        loop {
+            let current = Arc::clone(&table.borrow_and_update());
+            revocations.set(&current.revocations);
+            tokio::select! {
+                () = token.cancelled() => break,
+                changed = table.changed() => if changed.is_err() { break },
+            }
+        }
+    });
 }
 
 impl Followed {

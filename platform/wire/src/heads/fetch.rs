@@ -43,17 +43,30 @@ pub enum FetchError {
 /// # Errors
 /// When it does not answer, is not whom `expect` says, or is of another world.
 pub async fn fetch(address: &str, identity: &Identity, expect: Expect) -> Result<Vec<SeenHead>, FetchError> {
-    let asked = tokio::time::timeout(WITHIN, ask(address, identity, expect)).await;
-    let body = asked.map_err(|_| FetchError::Timeout {
-        address: address.to_owned(),
-    })??;
+    let body = get(address, identity, expect, PATH).await?;
     read(&body, identity.world()).map_err(|cause| FetchError::InvalidAnswer {
         address: address.to_owned(),
         cause,
     })
 }
 
-async fn ask(address: &str, identity: &Identity, expect: Expect) -> Result<Bytes, FetchError> {
+/// What the process at `address` answers to one `GET`.
+///
+/// # Errors
+/// As [`fetch`]; [`FetchError::Refused`] for any status but 200.
+pub async fn get(
+    address: &str,
+    identity: &Identity,
+    expect: Expect,
+    path: &str,
+) -> Result<Bytes, FetchError> {
+    let asked = tokio::time::timeout(WITHIN, ask(address, identity, expect, path)).await;
+    asked.map_err(|_| FetchError::Timeout {
+        address: address.to_owned(),
+    })?
+}
+
+async fn ask(address: &str, identity: &Identity, expect: Expect, path: &str) -> Result<Bytes, FetchError> {
     let mut config = identity.client_config(expect).as_ref().clone();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let stream = connect_mtls(address, Arc::new(config)).await?;
@@ -62,7 +75,7 @@ async fn ask(address: &str, identity: &Identity, expect: Expect) -> Result<Bytes
         source,
     };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let request = Request::get(PATH)
+    let request = Request::get(path)
         .header(header::HOST, address)
         .body(Empty::<Bytes>::new())
         .map_err(|error| invalid(address, error))?;

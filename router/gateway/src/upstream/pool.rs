@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use platform_model::{NodeId, RegionId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
-use platform_runtime::serve::{ServeError, connect_mtls};
+use platform_runtime::serve::{ServeError, connect_guarded};
 use platform_runtime::tls::{Expect, Identity};
 
 use super::breaker::Breaker;
@@ -187,8 +187,7 @@ impl NodePool {
         let node = || self.node.clone();
         let region = self.region.clone().ok_or_else(|| Unreachable::Nowhere(node()))?;
         let expect = Expect::Node { node: node(), region };
-        let tls = self.settings.identity.client_config(expect);
-        let stream = connect_mtls(&self.address, tls).await;
+        let stream = connect_guarded(&self.address, &self.settings.identity, expect).await;
         let stream = stream.map_err(|source| Unreachable::Connect { node: node(), source })?;
         slot::begin(stream, &self.node, &self.settings)
             .await

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use platform_model::NodeId;
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
+use platform_runtime::serve::Guarded;
 use platform_runtime::tls::peer_certificate_left;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -61,12 +62,12 @@ impl Slot {
 
 /// Speaks HTTP/2 over a stream to `node`, in a task that ends with the connection.
 pub(super) async fn begin(
-    stream: TlsStream<TcpStream>,
+    stream: Guarded<TlsStream<TcpStream>>,
     node: &NodeId,
     settings: &PoolSettings,
 ) -> hyper::Result<Ready> {
     let (clock, tasks) = (settings.clock.clone(), &settings.tasks);
-    let left = peer_certificate_left(stream.get_ref().1, &clock);
+    let left = peer_certificate_left(stream.get_ref().get_ref().1, &clock);
     let good_until = left.map(|left| clock.monotonic() + left);
     let (sender, connection) = http2::Builder::new(Spawner(tasks.clone()))
         .timer(TokioTimer::new())

@@ -1,0 +1,35 @@
+//! `region`: where the world's regions stand, and who says so.
+
+mod attest;
+mod list;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::command::WorldFolder;
+use crate::exit::Ended;
+use crate::printer::Printer;
+
+/// The regions: list, attest.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Example: cellctl region list")]
+pub enum Region {
+    List(list::List),
+    Attest(attest::Attest),
+}
+
+impl Region {
+    pub fn folder(&self) -> &WorldFolder {
+        match self {
+            Self::List(command) => &command.world,
+            Self::Attest(command) => &command.world,
+        }
+    }
+
+    pub async fn run(&self, printer: &Printer) -> Result<Ended> {
+        match self {
+            Self::List(command) => command.run(printer).await,
+            Self::Attest(command) => command.run(printer).await,
+        }
+    }
+}
