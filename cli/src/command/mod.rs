@@ -6,6 +6,8 @@ mod completions;
 mod demo;
 mod dev;
 mod member;
+mod policy;
+mod residency;
 mod shard;
 mod world;
 
@@ -16,6 +18,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Ended;
 use crate::printer::{Format, Printer};
+use crate::world::Layout;
+use crate::world::desk::Desk;
+use crate::world::people::{Person, USUAL};
 
 /// Drives a Meridian world: its controllers, cells and router.
 #[derive(Debug, Parser)]
@@ -47,6 +52,10 @@ enum Command {
     #[command(subcommand)]
     Member(member::Member),
     #[command(subcommand)]
+    Policy(policy::Policy),
+    #[command(subcommand)]
+    Residency(residency::Residency),
+    #[command(subcommand)]
     Audit(audit::Audit),
     Completions(completions::Completions),
 }
@@ -62,6 +71,8 @@ impl Cli {
             Command::Shard(command) => Some(command.folder()),
             Command::Member(command) => Some(command.folder()),
             Command::Audit(command) => Some(command.folder()),
+            Command::Policy(command) => return command.world().map(WorldArgs::flag).unwrap_or_default(),
+            Command::Residency(command) => return command.world().flag(),
         };
         folder.map(WorldFolder::flag).unwrap_or_default()
     }
@@ -100,6 +111,32 @@ impl WorldFolder {
     }
 }
 
+/// Which world a command is about, and as whom it is given.
+#[derive(Debug, Clone, Args)]
+pub struct WorldArgs {
+    #[command(flatten)]
+    pub folder: WorldFolder,
+    /// Whose certificate speaks and signs, such as `compliance/ann`.
+    #[arg(long = "as", env = "MERIDIAN_AS", hide_env_values = true, default_value = USUAL, value_name = "WHO")]
+    pub who: Person,
+}
+
+impl WorldArgs {
+    /// The certificate and the client of whoever gives the command. Does no I/O on the network.
+    ///
+    /// # Errors
+    /// When there is no whole world in the folder; when the person's certificate cannot be used.
+    pub fn desk(&self) -> Result<Desk> {
+        Desk::open(&Layout::new(&self.folder.dir), &self.who)
+    }
+
+    fn flag(&self) -> String {
+        let flags = [self.folder.flag(), self.who.flag()];
+        let given: Vec<String> = flags.into_iter().filter(|flag| !flag.is_empty()).collect();
+        given.join(" ")
+    }
+}
+
 /// Why something is changed, and whether it really is.
 #[derive(Debug, Clone, Args)]
 pub struct Change {
@@ -135,6 +172,8 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
         Command::Cell(command) => command.run(printer).await,
         Command::Shard(command) => command.run(printer).await,
         Command::Member(command) => command.run(printer).await,
+        Command::Policy(command) => command.run(printer).await,
+        Command::Residency(command) => command.run(printer).await,
         Command::Audit(command) => command.run(printer).await,
         Command::Completions(command) => Ok(command.run(printer)),
     }
