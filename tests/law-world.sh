@@ -152,4 +152,20 @@ ends 1 "no shard is meant for" residency scope --lost cell/us-west-9
 ends 0 "claims on addresses" residency report --user eu/eu-central/0197a4a0-0000-7000-8000-000000000001
 ends 0 "law v2 held" residency report --at "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 ends 0 "no law held" residency report --at 2020-01-01
+# A law that widens waits; until then holds what both permit, and what is asked is told so.
+ends 4 "takes the role compliance" policy matrix-age 1m --reason x
+ends 1 "is not between" policy matrix-age 2d --reason x --as compliance/ann
+ends 0 "may be 1m old" policy matrix-age 1m --reason "decision 15" --as compliance/ann
+cp -r law wider && sed -i 's/^version = 1/version = 4/' wider/law.toml
+ends 3 "it only widens: it waits" policy plan wider
+ends 0 "is proposed" policy apply wider --reason "decision 16" --as compliance/ben
+ends 0 "holds wholly from" policy approve v4 --reason "decision 16" --as compliance/ann
+ends 0 "what law v4 and the one before it both permit" policy explain --jurisdiction eu --action operator-access --region eu-central --class location --purpose support
+ends 0 "later    permit" policy explain --jurisdiction eu --action operator-access --region eu-central --class location --purpose support
+ends 0 "the answer is permit" policy why-not --jurisdiction eu --action operator-access --region eu-central --class location --purpose support
+ends 1 "has no text of its own" policy show
+ends 0 "in-part" policy show --approved
+ends 0 "is withdrawn" policy withdraw v4 --reason "decision 17" --as compliance/ann
+ends 0 "no longer keep" policy why-not --jurisdiction eu --action operator-access --region eu-central --class location --purpose support
+
 echo "a law of one's own: written, proposed, approved, explained; evidence kept and proved"

@@ -130,6 +130,11 @@ impl WorldArgs {
         Desk::open(&Layout::new(&self.folder.dir), &self.who)
     }
 
+    /// A command about this very world, given by the same person.
+    pub fn named(&self, command: &str) -> String {
+        format!("{command} {}", self.flag()).trim_end().to_owned()
+    }
+
     fn flag(&self) -> String {
         let flags = [self.folder.flag(), self.who.flag()];
         let given: Vec<String> = flags.into_iter().filter(|flag| !flag.is_empty()).collect();

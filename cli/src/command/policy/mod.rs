@@ -9,6 +9,7 @@ mod example;
 mod explain;
 mod history;
 mod lint;
+mod matrix_age;
 mod plan;
 mod show;
 mod test;
@@ -38,6 +39,7 @@ pub enum Policy {
     Apply(apply::Apply),
     Approve(approve::Approve),
     Withdraw(withdraw::Withdraw),
+    MatrixAge(matrix_age::MatrixAge),
     Show(show::Show),
     History(history::History),
     Explain(explain::Explain),
@@ -55,6 +57,7 @@ impl Policy {
             Self::Apply(command) => Some(&command.world),
             Self::Approve(command) => Some(&command.world),
             Self::Withdraw(command) => Some(&command.world),
+            Self::MatrixAge(command) => Some(&command.world),
             Self::Show(command) => Some(&command.world),
             Self::History(command) => Some(&command.world),
             Self::Explain(command) => Some(&command.world),
@@ -73,6 +76,7 @@ impl Policy {
             Self::Apply(command) => command.run(printer).await,
             Self::Approve(command) => command.run(printer).await,
             Self::Withdraw(command) => command.run(printer).await,
+            Self::MatrixAge(command) => command.run(printer).await,
             Self::Show(command) => command.run(printer).await,
             Self::History(command) => command.run(printer).await,
             Self::Explain(command) => command.run(printer).await,

@@ -34,7 +34,7 @@ impl Classes {
         printer.document(&views);
         let permitted = views.iter().all(|view| view.permitted);
         if !permitted {
-            printer.hint("cellctl residency diff");
+            printer.hint(&self.world.named("cellctl residency diff"));
         }
         Ok(if permitted { Ended::Ok } else { Ended::Differs })
     }

@@ -23,7 +23,7 @@ impl Diff {
         let report = &evidence.proved.report;
         let found = findings(report, evidence.law_since_ms());
         let made = report.copies.iter().filter(|copy| copy.node.is_some()).count();
-        let ended = alarm(&found, made, printer);
+        let ended = alarm(&found, made, &self.world, printer);
         printer.document(&found);
         Ok(ended)
     }

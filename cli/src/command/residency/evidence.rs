@@ -63,7 +63,7 @@ pub fn say(view: &ReportView, printer: &Printer) {
 }
 
 /// Findings as alarm lines, each with what helps. Any is exit code 3.
-pub fn alarm(findings: &[Finding], copies: usize, printer: &Printer) -> Ended {
+pub fn alarm(findings: &[Finding], copies: usize, world: &WorldArgs, printer: &Printer) -> Ended {
     printer.say("");
     if findings.is_empty() {
         let copies = counted(copies, "copy is", "copies are");
@@ -81,6 +81,13 @@ pub fn alarm(findings: &[Finding], copies: usize, printer: &Printer) -> Ended {
     let mut hints: Vec<&str> = findings.iter().map(|finding| finding.hint.as_str()).collect();
     hints.sort_unstable();
     hints.dedup();
-    hints.into_iter().for_each(|hint| printer.hint(hint));
+    for hint in hints {
+        let is_command = hint.starts_with("cellctl ");
+        printer.hint(&if is_command {
+            world.named(hint)
+        } else {
+            hint.to_owned()
+        });
+    }
     Ended::Differs
 }

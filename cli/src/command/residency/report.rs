@@ -58,7 +58,8 @@ impl Report {
             let world = self.world.desk()?.world;
             keep(file, &world, &evidence.signed)?;
             printer.progress(&format!("the signed report is in {}", file.display()));
-            printer.hint(&format!("cellctl residency verify {}", file.display()));
+            let verify = format!("cellctl residency verify {}", file.display());
+            printer.hint(&self.world.named(&verify));
         }
         say(&view, printer);
         for copy in view.copies.iter().filter(|copy| copy.holds.is_some()) {
@@ -69,7 +70,7 @@ impl Report {
             ));
         }
         let made = view.copies.iter().filter(|copy| copy.node.is_some()).count();
-        let ended = alarm(&view.findings, made, printer);
+        let ended = alarm(&view.findings, made, &self.world, printer);
         printer.document(&view);
         Ok(ended)
     }
@@ -133,19 +134,25 @@ fn held_row(held: &HeldView) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::WorldFolder;
     use crate::evidence::sample;
     use crate::printer::Format;
+    use crate::world::people::OPERATOR;
 
     #[test]
     fn a_report_as_it_should_be_is_no_alarm_and_one_difference_is() {
         let printer = Printer::new(Format::Table);
+        let world = WorldArgs {
+            folder: WorldFolder { dir: "/w".into() },
+            who: OPERATOR,
+        };
         let mut report = sample::residency();
         let whole = ReportView::of(&report, Some(0), None);
         say(&whole, &printer);
-        assert_eq!(alarm(&whole.findings, 11, &printer), Ended::Ok);
+        assert_eq!(alarm(&whole.findings, 11, &world, &printer), Ended::Ok);
         report.copies[2].seen = None;
         let view = ReportView::of(&report, Some(0), None);
-        assert_eq!(alarm(&view.findings, 11, &printer), Ended::Differs);
+        assert_eq!(alarm(&view.findings, 11, &world, &printer), Ended::Differs);
         let rows: String = view
             .copies
             .iter()

@@ -33,7 +33,7 @@ impl Verify {
         let view = ReportView::of(&proved.report, None, None);
         say(&view, printer);
         let made = view.copies.iter().filter(|copy| copy.node.is_some()).count();
-        let ended = alarm(&view.findings, made, printer);
+        let ended = alarm(&view.findings, made, &self.world, printer);
         printer.document(&view);
         Ok(ended)
     }
