@@ -39,7 +39,7 @@ impl Withdraw {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         let desk = self.world.desk()?;
         let mut decision = None;
-        printer.progress(&format!("law {} is taken back", self.version));
+        printer.progress(&format!("law {} -> withdrawn", self.version));
         if self.decision.goes_on(printer)? {
             let reason = &self.decision.change.reason;
             let sent = desk.admin.withdraw_law(self.version, reason).await;
