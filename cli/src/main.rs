@@ -2,7 +2,9 @@
 
 mod command;
 mod demo;
+mod evidence;
 mod exit;
+mod law;
 mod printer;
 mod world;
 

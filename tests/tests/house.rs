@@ -63,6 +63,7 @@ mod in_this_checkout {
     fn domains_and_servers_stand_apart() {
         none(rules::domains_stand_apart(graph()));
         none(rules::servers_are_linked_by_nobody(graph()));
+        none(rules::servers_evaluate_no_law(graph()));
     }
 
     #[test]
@@ -186,6 +187,24 @@ mod planted {
         ];
         let message = "the table lets cell-store use cell-shard, which does not lie below it";
         caught(rules::table_points_down(&circle, graph()), message);
+    }
+
+    #[test]
+    fn a_server_that_could_evaluate_a_law() {
+        let graph = with_edge(
+            "control-plane-server",
+            "control-plane-residency",
+            EdgeKind::Normal,
+        );
+        let message = "control-plane-server reaches cedar-policy through control-plane-residency";
+        caught(rules::servers_evaluate_no_law(&graph), message);
+        // Through a library that it uses, too.
+        let graph = with_edge("router-table", "control-plane-residency", EdgeKind::Normal);
+        let message = "router-gateway reaches cedar-policy through control-plane-residency";
+        caught(rules::servers_evaluate_no_law(&graph), message);
+        let graph = with_edge("cell-node", "cedar-policy", EdgeKind::Normal);
+        let message = "cell-node reaches cedar-policy through cell-node";
+        caught(rules::servers_evaluate_no_law(&graph), message);
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod member;
 mod node;
 mod region;
 mod router;
+mod policy;
+mod residency;
 mod shard;
 mod world;
 
@@ -21,7 +23,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Ended;
 use crate::printer::{Format, Printer};
-use crate::world::people::{self, Person};
+use crate::world::Layout;
+use crate::world::desk::Desk;
+use crate::world::people::{self, Person, USUAL};
 
 /// Drives a Meridian world: its controllers, cells and router.
 #[derive(Debug, Parser)]
@@ -53,6 +57,10 @@ enum Command {
     #[command(subcommand)]
     Member(member::Member),
     #[command(subcommand)]
+    Policy(policy::Policy),
+    #[command(subcommand)]
+    Residency(residency::Residency),
+    #[command(subcommand)]
     Audit(audit::Audit),
     #[command(subcommand)]
     Region(region::Region),
@@ -83,6 +91,8 @@ impl Cli {
             Command::Router(command) => Some(command.folder()),
             Command::Identity(command) => command.folder(),
             Command::BreakGlass(command) => Some(command.folder()),
+            Command::Policy(command) => return command.world().map(WorldArgs::flag).unwrap_or_default(),
+            Command::Residency(command) => return command.world().flag(),
         };
         folder.map(WorldFolder::flag).unwrap_or_default()
     }
@@ -118,6 +128,37 @@ impl WorldFolder {
     /// A command about this very world.
     pub fn named(&self, command: &str) -> String {
         format!("{command} {}", self.flag()).trim_end().to_owned()
+    }
+}
+
+/// Which world a command is about, and as whom it is given.
+#[derive(Debug, Clone, Args)]
+pub struct WorldArgs {
+    #[command(flatten)]
+    pub folder: WorldFolder,
+    /// Whose certificate speaks and signs, such as `compliance/ann`.
+    #[arg(long = "as", env = "MERIDIAN_AS", hide_env_values = true, default_value = USUAL, value_name = "WHO")]
+    pub who: Person,
+}
+
+impl WorldArgs {
+    /// The certificate and the client of whoever gives the command. Does no I/O on the network.
+    ///
+    /// # Errors
+    /// When there is no whole world in the folder; when the person's certificate cannot be used.
+    pub fn desk(&self) -> Result<Desk> {
+        Desk::open(&Layout::new(&self.folder.dir), &self.who)
+    }
+
+    /// A command about this very world, given by the same person.
+    pub fn named(&self, command: &str) -> String {
+        format!("{command} {}", self.flag()).trim_end().to_owned()
+    }
+
+    fn flag(&self) -> String {
+        let flags = [self.folder.flag(), self.who.flag()];
+        let given: Vec<String> = flags.into_iter().filter(|flag| !flag.is_empty()).collect();
+        given.join(" ")
     }
 }
 
@@ -175,6 +216,8 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
         Command::Cell(command) => command.run(printer).await,
         Command::Shard(command) => command.run(printer).await,
         Command::Member(command) => command.run(printer).await,
+        Command::Policy(command) => command.run(printer).await,
+        Command::Residency(command) => command.run(printer).await,
         Command::Audit(command) => command.run(printer).await,
         Command::Region(command) => command.run(printer).await,
         Command::Node(command) => command.run(printer).await,

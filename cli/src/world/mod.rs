@@ -5,6 +5,7 @@
 
 pub mod binaries;
 pub mod config_files;
+pub mod desk;
 pub mod disk;
 pub mod door;
 pub mod down;

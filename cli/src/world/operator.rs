@@ -112,6 +112,8 @@ fn refused(refusal: &platform_wire::Refusal) -> Hinted {
             "a rule forbids it: nothing was done",
             &["cellctl shard list", "cellctl cell list"],
         ),
+        RefusalCode::Law => ("the law stays as it is: nothing was done", &[]),
+        RefusalCode::LawForbids => ("the law forbids it: nothing was done", &[]),
         RefusalCode::Unknown => (
             "there is no such record: nothing was done",
             &["cellctl world status"],

@@ -30,11 +30,16 @@ pub const FILES: &[(&str, &str)] = files![
 /// What stands in the example where the digest of a catalogue belongs.
 const NO_CATALOGUE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The example, written for a catalogue of data classes; none: as it is shipped, under which no node opens a shard.
-pub fn bundle(catalogue: Option<Digest>) -> Bundle {
+/// Name and text of each file of the example, written for a catalogue of data classes; none: as it is shipped, under
+/// which no node opens a shard.
+pub fn files(catalogue: Option<Digest>) -> impl Iterator<Item = (&'static str, String)> {
     let catalogue = catalogue.map_or_else(|| NO_CATALOGUE.to_owned(), |digest| digest.to_string());
-    let files = FILES
+    FILES
         .iter()
-        .map(|(name, text)| (*name, text.replace(NO_CATALOGUE, &catalogue)));
-    Bundle::from_files(files).expect("the shipped example is a law; a test reads it")
+        .map(move |(name, text)| (*name, text.replace(NO_CATALOGUE, &catalogue)))
+}
+
+/// The example as one law; see [`files`].
+pub fn bundle(catalogue: Option<Digest>) -> Bundle {
+    Bundle::from_files(files(catalogue)).expect("the shipped example is a law; a test reads it")
 }

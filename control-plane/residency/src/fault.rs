@@ -117,6 +117,39 @@ pub enum FaultKind {
     },
 }
 
+impl FaultKind {
+    /// Its stable name, for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Source(_) => "source",
+            Self::NotToml(_) => "not-toml",
+            Self::Unknown { .. } => "unknown-name",
+            Self::CountryTwice(_) => "country-twice",
+            Self::Count { .. } => "count",
+            Self::Length { .. } => "length",
+            Self::NotCedar(_) => "not-cedar",
+            Self::Invalid { .. } => "invalid-rule",
+            Self::Template => "template",
+            Self::MissingAnnotation { .. } => "missing-annotation",
+            Self::UnknownAnnotation { .. } => "unknown-annotation",
+            Self::RuleId(_) => "rule-id",
+            Self::RuleTwice { .. } => "rule-twice",
+            Self::Reads { .. } => "reads-what-it-may-not",
+            Self::TooNested => "too-nested",
+            Self::NeverApplies { .. } => "never-applies",
+            Self::Contradicts { .. } => "contradicts",
+            Self::OnlyWithoutConsent { .. } => "only-without-consent",
+            Self::ConditionalCopy { .. } => "conditional-copy",
+            Self::Unattested { .. } => "unattested-region",
+            Self::NoHomeForClass { .. } => "class-without-home",
+            Self::NoHome(_) => "no-home",
+            Self::Authority { .. } => "authority-may-not-hold",
+            Self::Matrix(_) => "matrix",
+            Self::Disagreement { .. } => "compiler-disagrees",
+        }
+    }
+}
+
 fn did_you_mean(name: Option<&String>) -> String {
     name.map(|name| format!("; did you mean {name}?"))
         .unwrap_or_default()

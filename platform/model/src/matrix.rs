@@ -34,7 +34,7 @@ pub use build::{ARTICLE_BYTES_MAX, ID_BYTES_MAX, MatrixBuilder, MatrixFault};
 pub use codec::{InvalidMatrix, MATRIX_BYTES_MAX};
 pub use compare::{Change, Direction};
 pub use date::LawDate;
-pub use gate::{Crossing, Denied, Destination};
+pub use gate::{CLAIM_CLASSES, Crossing, Denied, Destination};
 pub use stamp::{LawVersion, Sink, SinkKind, Stamp};
 pub use words::{Action, Purpose};
 

@@ -94,6 +94,27 @@ pub fn servers_are_linked_by_nobody(graph: &Graph) -> Vec<String> {
     faults
 }
 
+/// The evaluator of the law's language. A server that linked it could be made to read a law that nobody approved; what
+/// it needs is the matrix.
+const EVALUATOR: &str = "cedar-policy";
+
+/// A server that reaches the evaluator of the law, directly or through others, also for its tests.
+pub fn servers_evaluate_no_law(graph: &Graph) -> Vec<String> {
+    let declares = |name: &str| {
+        graph.member(name).is_some_and(|member| {
+            let mut edges = member.edges.iter().filter(|edge| edge.kind != EdgeKind::Dev);
+            edges.any(|edge| edge.to == EVALUATOR)
+        })
+    };
+    let mut faults = Vec::new();
+    for server in SERVERS {
+        let reached = graph.reached_from(server).into_iter().chain([*server]);
+        let through = reached.filter(|name| declares(name));
+        faults.extend(through.map(|name| format!("{server} reaches {EVALUATOR} through {name}")));
+    }
+    faults
+}
+
 /// A manifest that does not take the lints of the workspace.
 pub fn lints_are_the_workspaces(graph: &Graph) -> Vec<String> {
     let without = graph.members.iter().filter(|member| !member.lints_of_workspace);

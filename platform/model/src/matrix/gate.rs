@@ -17,7 +17,7 @@ use crate::place::{Jurisdiction, RegionId};
 use crate::shard::ShardId;
 
 /// What a directory shard stores.
-const CLAIM_CLASSES: [DataClass; 2] = [DataClass::Contact, DataClass::Operational];
+pub const CLAIM_CLASSES: [DataClass; 2] = [DataClass::Contact, DataClass::Operational];
 
 /// Where bytes would go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
