@@ -51,6 +51,7 @@ fn path(verb: Verb) -> &'static str {
         Verb::RemoveMember => "Admin/RemoveMember",
         Verb::ForwardPropose => "Forward/Propose",
         Verb::ForwardHeartbeat => "Forward/Heartbeat",
+        Verb::ForwardWallClock => "Forward/WallClock",
         Verb::ReadLedger => "Ledger/Overview",
         Verb::ProposeLaw => "Admin/ProposeLaw",
         Verb::ApproveLaw => "Admin/ApproveLaw",
