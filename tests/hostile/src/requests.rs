@@ -29,6 +29,19 @@ macro_rules! commands {
     };
 }
 
+macro_rules! trust {
+    ($bytes:expr, $($request:ident => $translate:ident),* $(,)?) => {
+        $(if let Some(request) = stable::<pb::$request>($bytes)
+            && let Ok(command) = translate::trust::$translate(request)
+        {
+            let command = control_plane_state::Command::Trust(command);
+            let stored = serde_json::to_vec(&command).expect("ids, numbers and texts always write");
+            let read: control_plane_state::Command = serde_json::from_slice(&stored).expect("its own form");
+            assert_eq!(read, command);
+        })*
+    };
+}
+
 macro_rules! plain {
     ($bytes:expr, $($request:ident),* $(,)?) => { $(stable::<pb::$request>($bytes);)* };
 }
@@ -45,8 +58,25 @@ pub fn all(bytes: &[u8]) {
         RegisterNodeRequest => register_node,
         PublishTokenKeyRequest => publish_token_key,
     );
+    trust!(bytes,
+        AttestRegionRequest => attest_region,
+        CreateJoinTokenRequest => create_join_token,
+        RevokeJoinTokenRequest => revoke_join_token,
+        RevokeIdentityRequest => revoke_identity,
+        RestoreIdentityRequest => restore_identity,
+        OpenBreakGlassRequest => open_break_glass,
+        CloseBreakGlassRequest => close_break_glass,
+    );
+    // Whoever joins or renews sends these bytes before anybody knows him.
+    let _ = platform_runtime::tls::Requested::read(bytes);
+    let _ = platform_wire::trust::read_digest(bytes);
     plain!(
         bytes,
+        ReadTrustRequest,
+        TrustReply,
+        JoinRequest,
+        RenewRequest,
+        CertificateReply,
         StatusRequest,
         AddMemberRequest,
         RemoveMemberRequest,

@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use platform_model::matrix::{Action, LawDate, Purpose, SinkKind};
 use platform_model::{
-    CellId, CountryCode, DataClass, EpochPosition, HomeId, IdempotencyKey, Jurisdiction, NodeId, RegionId,
-    RequestId, ShardId, UserId, WorldId,
+    CellId, CountryCode, DataClass, EpochPosition, HomeId, IdempotencyKey, Jurisdiction, KeyDigest, NodeId,
+    RegionId, RequestId, RevokedIdentity, ShardId, UserId, WorldId,
 };
+use platform_wire::join::JoinToken;
 
 use crate::texts;
 
@@ -41,6 +42,9 @@ pub fn ids(bytes: &[u8]) {
         return;
     };
     one_form::<WorldId>(text);
+    one_form::<KeyDigest>(text);
+    one_form::<RevokedIdentity>(text);
+    one_form::<JoinToken>(text);
     // A UUID has several spellings.
     reads_again::<UserId>(text);
     reads_again::<RequestId>(text);
