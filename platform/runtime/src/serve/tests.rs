@@ -271,9 +271,6 @@ async fn a_connection_ends_with_the_certificate_of_its_client() {
 async fn a_revoked_client_is_cut_off_in_the_middle_of_a_request_and_not_let_in_again() {
     let scene = Scene::new(Limits::default()).await;
     let mut running = scene.h2().await;
-    let held = scene.held.clone();
-    let asking = running.send_request(request("/held"));
-    let (_, asking) = tokio::join!(held.notified(), async { tokio::spawn(asking) });
     let list = RevokedList::from([(
         RevokedIdentity {
             id: scene.router.spiffe_id().to_string(),
@@ -281,9 +278,14 @@ async fn a_revoked_client_is_cut_off_in_the_middle_of_a_request_and_not_let_in_a
         },
         u64::MAX,
     )]);
-    scene.node.revocations().set(&list);
-    let answer = tokio::time::timeout(WITHIN, asking).await.expect("in time");
-    assert!(answer.expect("no panic").is_err(), "cut off, not answered");
+    let revoke = async {
+        scene.held.notified().await;
+        scene.node.revocations().set(&list);
+    };
+    let asking = running.send_request(request("/held"));
+    let both = async { tokio::join!(asking, revoke) };
+    let (answer, ()) = tokio::time::timeout(WITHIN, both).await.expect("in time");
+    assert!(answer.is_err(), "cut off, not answered");
     let again = connect_guarded(&scene.address, &scene.router, Expect::AnyNode).await;
     let reason = again.err().and_then(|error| error.refused().map(Refused::reason));
     assert_eq!(reason, Some("by-peer"), "told so before it sends anything");
