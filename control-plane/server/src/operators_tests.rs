@@ -149,6 +149,7 @@ async fn a_client_of_the_build_before_is_taken_and_refused_only_where_a_newer_on
     );
     // Ours, and those that are no operators, are taken.
     world.admin(Role::Viewer).status().await.expect("taken");
+    world.ledger(Role::Viewer, 1).overview().await.expect("taken");
     let router = world.identity(SpiffeKind::Router("r1".into()), "eu-central");
     let bare = channel::connect(&world.address(1), &router, Expect::Controller).expect("an address");
     Bare::new(bare)

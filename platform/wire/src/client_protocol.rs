@@ -1,8 +1,8 @@
 //! Which protocol an operator's client speaks: it says so with every request, in two headers, and a server that needs
 //! a later one refuses it by name instead of misreading it.
 //!
-//! A client that says nothing is one from before this and speaks protocol 0. Controllers, nodes and routers say
-//! nothing either: they are upgraded with the servers, and are not asked.
+//! A client that says nothing is one from before this and speaks protocol 0. Controllers, nodes and routers are upgraded
+//! with the servers, and are not asked.
 
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::service::Interceptor;
