@@ -1,5 +1,4 @@
-//! From outcome to exit code: 0 ok, 1 failed, 2 usage (clap), 3 not converged or differs, 4 not authorised,
-//! 130 interrupted.
+//! From outcome to exit code, as [`CODES`] documents them.
 
 use std::fmt;
 use std::io::Write;
@@ -7,8 +6,20 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+/// Every exit code and what it says; the help page and the man page print this.
+pub const CODES: &str = "\
+Exit codes:
+  0    done, or it was so already
+  1    failed or refused; what was looked at is not as it should be
+  2    the command line is wrong, or this cellctl is too old for the controllers
+  3    not converged, or differs: something does not serve, or does not agree
+  4    not authorised: the certificate does not allow it
+  130  interrupted";
+
 /// The exit code of whatever went wrong and has no other.
 const FAILED: u8 = 1;
+/// What was typed cannot be done by this cellctl.
+pub const USAGE: u8 = 2;
 /// The caller's certificate does not allow it.
 pub const NOT_AUTHORISED: u8 = 4;
 
@@ -88,15 +99,23 @@ pub fn text(error: &anyhow::Error, flag: &str) -> String {
         }
     }
     let mut text = format!("error: {}", told.join("\n  because: "));
-    for hint in hints(error) {
-        text.push_str(&format!("\nhint: {}", flagged(&hint, flag)));
+    for hint in hints(error).iter().filter(|hint| !is_elsewhere(hint, flag)) {
+        text.push_str(&format!("\nhint: {}", flagged(hint, flag)));
     }
     text
 }
 
+/// `dev` is about worlds on this machine: no help with the world of a context.
+fn is_elsewhere(hint: &str, flag: &str) -> bool {
+    flag.contains("--context ") && hint.starts_with("cellctl dev")
+}
+
 /// A command about a world gets the flag, before the spaces that part it from its explanation.
 fn flagged(hint: &str, flag: &str) -> String {
-    let is_about_a_world = hint.starts_with("cellctl ") && !hint.starts_with("cellctl demo");
+    let about_none = ["demo", "context", "completions", "man", "--version"];
+    let is_about_a_world = hint
+        .strip_prefix("cellctl ")
+        .is_some_and(|rest| !about_none.iter().any(|name| rest.starts_with(name)));
     if flag.is_empty() || !is_about_a_world {
         return hint.to_owned();
     }
@@ -162,6 +181,14 @@ mod tests {
         ];
         assert_eq!(flagged, expected);
         assert_eq!(super::flagged(hints[0], ""), hints[0]);
+    }
+
+    #[test]
+    fn a_context_is_named_and_gets_no_advice_about_this_machine() {
+        let hints = ["cellctl dev up", "cellctl world status", "cellctl context list"];
+        let error = anyhow::Error::new(Hinted::new("x", &hints));
+        let expected = "error: x\nhint: cellctl world status --context prod\nhint: cellctl context list";
+        assert_eq!(text(&error, "--context prod"), expected);
     }
 
     #[test]

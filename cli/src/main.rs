@@ -1,6 +1,9 @@
-//! `cellctl`: the command line of a world. One file per command in `command/`; `printer` decides all output.
+//! `cellctl`: the command line of a world. One file per command in `command/`; `printer` decides all output,
+//! `contexts` which world is meant, `exit` how it ends.
 
+mod ask;
 mod command;
+mod contexts;
 mod demo;
 mod evidence;
 mod exit;
@@ -8,16 +11,24 @@ mod law;
 mod printer;
 mod world;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 fn main() -> std::process::ExitCode {
     platform_runtime::tls::install_ring();
-    let cli = command::Cli::parse();
-    let flag = cli.flag();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(command::run(cli)),
-        Err(error) => Err(error.into()),
+    command::complete();
+    let typed = command::Cli::command().try_get_matches();
+    let matches = typed.unwrap_or_else(|error| command::refuse_line(&error));
+    let flag = command::flag(&matches);
+    let cli = match command::Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
     };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::code(Err(error.into()), &flag),
+    };
+    let outcome = runtime.block_on(command::run(cli));
+    // A question that nobody answers any more holds nothing up.
+    runtime.shutdown_background();
     exit::code(outcome, &flag)
 }

@@ -1,27 +1,41 @@
 //! Every command of `cellctl`: what it takes and what it does, one file each.
 
+mod absent;
 pub(crate) mod audit;
+mod automation;
 mod break_glass;
 mod cell;
+mod changed;
 mod completions;
+mod context;
+mod country;
 mod demo;
 mod dev;
+mod doctor;
+mod home;
 mod identity;
+mod known;
+mod man;
 mod member;
 mod node;
-mod region;
-mod router;
 mod policy;
+mod region;
 mod residency;
+mod router;
 mod shard;
+mod top;
 mod world;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Args, CommandFactory, Parser, Subcommand, parser::ValueSource};
+use clap_complete::CompleteEnv;
 
-use crate::exit::Ended;
+pub use crate::contexts::WorldArgs;
+
+use crate::exit::{self, Ended};
 use crate::printer::{Format, Printer};
 use crate::world::Layout;
 use crate::world::desk::Desk;
@@ -33,7 +47,7 @@ use crate::world::people::{self, Person, USUAL};
     name = "cellctl",
     version,
     max_term_width = 100,
-    after_help = "Example: cellctl demo\n\nExit codes: 0 ok, 1 failed, 2 usage, 3 not converged or differs, 4 not authorised, 130 interrupted"
+    after_help = format!("Example: cellctl demo\n\n{}", exit::CODES)
 )]
 pub struct Cli {
     /// How data is written to stdout; everything else goes to stderr.
@@ -49,9 +63,21 @@ enum Command {
     #[command(subcommand)]
     Dev(dev::Dev),
     #[command(subcommand)]
+    Context(context::Context),
+    #[command(subcommand)]
     World(world::World),
     #[command(subcommand)]
+    Automation(automation::Automation),
+    #[command(subcommand)]
+    Region(region::Region),
+    #[command(subcommand)]
+    Country(country::Country),
+    #[command(subcommand)]
+    Home(home::Home),
+    #[command(subcommand)]
     Cell(cell::Cell),
+    #[command(subcommand)]
+    Node(node::Node),
     #[command(subcommand)]
     Shard(shard::Shard),
     #[command(subcommand)]
@@ -63,42 +89,38 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::Audit),
     #[command(subcommand)]
-    Region(region::Region),
-    #[command(subcommand)]
-    Node(node::Node),
-    #[command(subcommand)]
     Router(router::Router),
     #[command(subcommand)]
     Identity(identity::Identity),
     #[command(subcommand)]
     BreakGlass(break_glass::BreakGlass),
+    Top(top::Top),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
-impl Cli {
-    /// What names the world of this command in another one: nothing where it is in the usual folder.
-    pub fn flag(&self) -> String {
-        let folder = match &self.command {
-            Command::Demo(_) | Command::Completions(_) => None,
-            Command::Dev(command) => Some(command.folder()),
-            Command::World(command) => command.folder(),
-            Command::Cell(command) => Some(command.folder()),
-            Command::Shard(command) => Some(command.folder()),
-            Command::Member(command) => Some(command.folder()),
-            Command::Audit(command) => Some(command.folder()),
-            Command::Region(command) => Some(command.folder()),
-            Command::Node(command) => Some(command.folder()),
-            Command::Router(command) => Some(command.folder()),
-            Command::Identity(command) => command.folder(),
-            Command::BreakGlass(command) => Some(command.folder()),
-            Command::Policy(command) => return command.world().map(WorldArgs::flag).unwrap_or_default(),
-            Command::Residency(command) => return command.world().flag(),
-        };
-        folder.map(WorldFolder::flag).unwrap_or_default()
+/// What names the world of this command in another one: nothing where the command line did not.
+pub fn flag(matches: &ArgMatches) -> String {
+    let mut leaf = matches;
+    while let Some((_, below)) = leaf.subcommand() {
+        leaf = below;
     }
+    let typed = |id: &str| {
+        let is_typed = leaf.try_contains_id(id).unwrap_or(false)
+            && leaf.value_source(id) == Some(ValueSource::CommandLine);
+        let raw = if is_typed { leaf.get_raw(id) } else { None };
+        let value = raw.and_then(|mut values| values.next())?;
+        Some(format!("--{id} {}", value.to_string_lossy()))
+    };
+    let typed: Vec<String> = ["context", "contexts", "dir"]
+        .into_iter()
+        .filter_map(typed)
+        .collect();
+    typed.join(" ")
 }
 
-/// Which world a command is about.
+/// The folder of a world on this machine.
 #[derive(Debug, Clone, Args)]
 pub struct WorldFolder {
     /// The folder of the world.
@@ -113,7 +135,7 @@ pub struct WorldFolder {
 }
 
 /// Where a world lies unless one says otherwise.
-const USUAL_DIR: &str = ".meridian/dev";
+pub const USUAL_DIR: &str = ".meridian/dev";
 
 impl WorldFolder {
     /// `--dir DIR`, or nothing for the usual folder.
@@ -133,7 +155,7 @@ impl WorldFolder {
 
 /// Which world a command is about, and as whom it is given.
 #[derive(Debug, Clone, Args)]
-pub struct WorldArgs {
+pub struct DeskArgs {
     #[command(flatten)]
     pub folder: WorldFolder,
     /// Whose certificate speaks and signs, such as `compliance/ann`.
@@ -141,7 +163,7 @@ pub struct WorldArgs {
     pub who: Person,
 }
 
-impl WorldArgs {
+impl DeskArgs {
     /// The certificate and the client of whoever gives the command. Does no I/O on the network.
     ///
     /// # Errors
@@ -160,6 +182,24 @@ impl WorldArgs {
         let given: Vec<String> = flags.into_iter().filter(|flag| !flag.is_empty()).collect();
         given.join(" ")
     }
+}
+
+/// Ends with what clap says of a command line that it does not understand.
+pub fn refuse_line(error: &clap::Error) -> ! {
+    let typed: Vec<String> = std::env::args().skip(1).collect();
+    let absent = absent::told(&typed).filter(|_| error.kind() == ErrorKind::InvalidSubcommand);
+    if let Some(text) = absent {
+        Printer::new(Format::Table).aside(&text);
+        std::process::exit(exit::USAGE.into());
+    }
+    error.exit()
+}
+
+/// Answers a shell that asks how a word goes on, and ends; returns where nobody asked.
+pub fn complete() {
+    CompleteEnv::with_factory(Cli::command)
+        .var(completions::VARIABLE)
+        .complete();
 }
 
 /// Why something is changed, and whether it really is.
@@ -212,19 +252,26 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
     match command {
         Command::Demo(command) => command.run(printer).await,
         Command::Dev(command) => command.run(printer).await,
+        Command::Context(command) => command.run(printer).await,
         Command::World(command) => command.run(printer).await,
+        Command::Automation(command) => command.run(printer).await,
+        Command::Region(command) => command.run(printer).await,
+        Command::Country(command) => command.run(printer).await,
+        Command::Home(command) => command.run(printer).await,
         Command::Cell(command) => command.run(printer).await,
+        Command::Node(command) => command.run(printer).await,
         Command::Shard(command) => command.run(printer).await,
         Command::Member(command) => command.run(printer).await,
         Command::Policy(command) => command.run(printer).await,
         Command::Residency(command) => command.run(printer).await,
         Command::Audit(command) => command.run(printer).await,
-        Command::Region(command) => command.run(printer).await,
-        Command::Node(command) => command.run(printer).await,
         Command::Router(command) => command.run(printer).await,
         Command::Identity(command) => command.run(printer).await,
         Command::BreakGlass(command) => command.run(printer).await,
-        Command::Completions(command) => Ok(command.run(printer)),
+        Command::Top(command) => command.run(printer).await,
+        Command::Doctor(command) => command.run(printer).await,
+        Command::Completions(command) => command.run(printer),
+        Command::Man(command) => command.run(printer),
     }
 }
 

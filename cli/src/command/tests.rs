@@ -67,6 +67,11 @@ fn what_cannot_be_is_a_usage_error() {
         "cellctl world status -o xml",
         "cellctl audit show 0",
         "cellctl audit list --last many",
+        "cellctl world status --context prod --dir .",
+        "cellctl automation pause",
+        "cellctl member remove 3 --confirm 3",
+        "cellctl context add prod --identity . --controller h:1",
+        "cellctl cell cordon eu-west-1 --reason x --dry-run --yes",
     ] {
         let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}");
@@ -88,4 +93,36 @@ fn what_a_wrong_word_is_told_names_the_rule() {
 #[test]
 fn the_definition_is_sound() {
     Cli::command().debug_assert();
+}
+
+#[test]
+fn a_hint_names_the_world_that_the_line_named() {
+    let flag = |line: &str| {
+        let matches = Cli::command().try_get_matches_from(line.split(' ')).expect(line);
+        super::flag(&matches)
+    };
+    assert_eq!(flag("cellctl cell list"), "");
+    assert_eq!(flag("cellctl cell list --dir /w"), "--dir /w");
+    assert_eq!(flag("cellctl cell list --world /w"), "--dir /w");
+    assert_eq!(
+        flag("cellctl --output json cell list --context prod --contexts /c"),
+        "--context prod --contexts /c"
+    );
+    assert_eq!(flag("cellctl dev up --dir /w"), "--dir /w");
+    assert_eq!(flag("cellctl demo"), "");
+}
+
+#[test]
+fn nothing_that_prints_data_is_without_the_formats() {
+    for path in paths(&Cli::command(), &[]) {
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        let page = help(&names);
+        for format in ["wide", "yaml", "name"] {
+            assert!(
+                page.contains(&format!("- {format}")),
+                "cellctl {}",
+                names.join(" ")
+            );
+        }
+    }
 }

@@ -85,8 +85,9 @@ impl<'a> Story<'a> {
     pub fn end(mut self) -> bool {
         let so = self.close();
         match self.printer.format {
-            Format::Json => self.printer.document(&self.document),
-            Format::Table => self.summary(),
+            Format::Table | Format::Wide => self.summary(),
+            Format::Json | Format::Yaml => self.printer.document(&self.document),
+            Format::Name => {}
         }
         so
     }

@@ -111,5 +111,7 @@ pub fn status() -> WorldStatus {
         reports: Vec::new(),
         shards: shards.to_vec(),
         cells: Vec::new(),
+        insight: None,
+        automation: None,
     }
 }

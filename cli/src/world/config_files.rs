@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::disk;
 use super::layout::Layout;
+use super::own_context;
 use super::ports::Ports;
 use super::seats::{Seat, SeatKind, seats};
 
@@ -91,7 +92,7 @@ pub fn write_all(layout: &Layout, world: &WorldId, ports: &Ports) -> Result<()> 
             text(layout, world, ports, &seat).as_bytes(),
         )?;
     }
-    Ok(())
+    own_context::write(layout, world, ports)
 }
 
 /// The file of one seat.

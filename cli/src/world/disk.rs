@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::exit::Hinted;
 
 /// A world is not started with less space than this: its three stores and its logs begin with tens of MiB each.
-const FREE_MIB_MIN: u64 = 512;
+pub const FREE_MIB_MIN: u64 = 512;
 /// How the C library names a full disk; servers write it into their logs.
 const FULL: &str = "No space left on device";
 
@@ -111,7 +111,8 @@ fn existing(path: &Path) -> PathBuf {
     found.unwrap_or(Path::new(".")).to_owned()
 }
 
-fn free_mib(path: &Path) -> Option<u64> {
+/// MiB that are free under a folder, or under the nearest one above it that is there.
+pub fn free_mib(path: &Path) -> Option<u64> {
     let stat = nix::sys::statvfs::statvfs(&existing(path)).ok()?;
     Some(stat.blocks_available().saturating_mul(stat.fragment_size()) >> 20)
 }

@@ -112,6 +112,11 @@ impl Layout {
         self.root.join("UNFINISHED")
     }
 
+    /// The world as a context of its own, for `--contexts`.
+    pub fn contexts(&self) -> PathBuf {
+        self.root.join("contexts.toml")
+    }
+
     /// Ports that the world keeps over restarts.
     pub fn ports(&self) -> PathBuf {
         self.root.join("ports.json")

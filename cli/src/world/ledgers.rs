@@ -1,23 +1,20 @@
 //! The ledger as each controller holds it, and the routers and nodes that have seen its end.
 
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use control_plane_ledger::{Digest, Head, Sealed, Witness};
 use futures::future::join_all;
 use platform_model::WorldId;
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::{Expect, Identity};
 use platform_wire::CallError;
+use platform_wire::admin::WorldStatus;
 use platform_wire::heads;
 use platform_wire::ledger::{LedgerClient, LedgerHead, Overview, SealedSegment};
 
-use super::folder::Folder;
-use super::layout::Layout;
 use super::operator;
-use super::ports::Ports;
-use super::seats::{SeatKind, seats};
+use crate::contexts::Target;
 use crate::exit::Hinted;
 
 /// How long one controller has to answer: a dead one must not hold the others up.
@@ -55,30 +52,37 @@ pub struct Seen {
 
 impl Ledgers {
     /// # Errors
-    /// When there is no whole world in the folder.
-    pub fn of(dir: &Path) -> Result<Self> {
-        let layout = Layout::new(dir);
-        let world = Folder::look(&layout)?.world(&layout)?;
-        let ports = Ports::load(&layout)?;
-        let identity = Identity::load(&layout.operator(), &world)
-            .context("the operator's certificate cannot be used")?;
-        let (mut controllers, mut witnesses) = (Vec::new(), Vec::new());
-        for seat in seats() {
-            let (name, address) = (seat.to_string(), ports.address(&seat));
-            match &seat.kind {
-                SeatKind::Controller(_) => {
-                    let client = LedgerClient::of_one(address, identity.clone(), Clock::system())?;
-                    controllers.push((name, client));
-                }
-                SeatKind::Node(node) => {
-                    let (node, region) = (node.clone(), seat.region.clone());
-                    witnesses.push((name, address, Expect::Node { node, region }));
-                }
-                SeatKind::Router(_) => witnesses.push((name, ports.internal_address(&seat), Expect::Router)),
-            }
+    /// When the certificate cannot be used, or the controllers refuse it.
+    pub async fn of(target: &Target) -> Result<Self> {
+        match target.admin()?.status().await {
+            Ok(status) => Self::of_known(target, Some(&status)),
+            // There is no ledger to verify then, and no witness is asked.
+            Err(CallError::Unreachable { .. }) => Self::of_known(target, None),
+            Err(error) => Err(operator::explain(error)),
         }
+    }
+
+    /// As [`Self::of`], where it is known already what the controllers say of the nodes. Does no I/O on the network.
+    ///
+    /// # Errors
+    /// When the certificate cannot be used.
+    pub fn of_known(target: &Target, status: Option<&WorldStatus>) -> Result<Self> {
+        let identity = target.identity()?;
+        let mut controllers = Vec::new();
+        for (name, address) in &target.controllers {
+            let client = LedgerClient::of_one(address.clone(), identity.clone(), Clock::system())?;
+            controllers.push((name.clone(), client));
+        }
+        let routers = target.routers.iter();
+        let routers = routers.map(|(name, address)| (name.clone(), address.clone(), Expect::Router));
+        let witnesses = status
+            .map(nodes)
+            .unwrap_or_default()
+            .into_iter()
+            .chain(routers)
+            .collect();
         Ok(Self {
-            world,
+            world: target.world.clone(),
             identity,
             controllers,
             witnesses,
@@ -149,6 +153,20 @@ impl Ledgers {
         }
         seen
     }
+}
+
+/// The nodes, as the controllers know them.
+fn nodes(status: &WorldStatus) -> Vec<(String, String, Expect)> {
+    let table = &status.table;
+    let known = table.nodes.iter().filter_map(|(id, node)| {
+        let region = table.cells.get(&id.cell)?.region.clone();
+        let expect = Expect::Node {
+            node: id.clone(),
+            region,
+        };
+        Some((format!("node {id}"), node.address.clone(), expect))
+    });
+    known.collect()
 }
 
 impl Held {

@@ -15,6 +15,7 @@ pub mod layout;
 pub mod ledgers;
 pub mod make;
 pub mod operator;
+pub mod own_context;
 pub mod people;
 pub mod ports;
 pub mod process;

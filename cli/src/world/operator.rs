@@ -87,6 +87,7 @@ pub fn explain(error: CallError) -> anyhow::Error {
             &[
                 "cellctl dev status   shows which processes run",
                 "cellctl dev up   starts those that do not",
+                "cellctl doctor   looks at certificate, addresses and clock",
             ],
         ),
         CallError::Unknown { .. } => Hinted::new(
@@ -97,13 +98,20 @@ pub fn explain(error: CallError) -> anyhow::Error {
             "cellctl and the controllers do not understand each other",
             &["cellctl --version   must be that of the servers"],
         ),
+        CallError::Unimplemented { .. } => Hinted::new(
+            "the controllers are of an older build and cannot do this: nothing was done",
+            &["cellctl --version   must be that of the servers"],
+        ),
     };
     anyhow::Error::new(error).context(hinted)
 }
 
 fn refused(refusal: &platform_wire::Refusal) -> Hinted {
     let (message, own): (&str, &[&str]) = match refusal.code {
-        RefusalCode::NotAuthorised => ("you may not do this", &[]),
+        RefusalCode::NotAuthorised => (
+            "you may not do this",
+            &["cellctl doctor   says whose certificate yours is"],
+        ),
         RefusalCode::GenerationMismatch => (
             "someone else changed the record meanwhile: nothing was done",
             &["repeat the command"],
@@ -112,8 +120,14 @@ fn refused(refusal: &platform_wire::Refusal) -> Hinted {
             "a rule forbids it: nothing was done",
             &["cellctl shard list", "cellctl cell list"],
         ),
-        RefusalCode::Law => ("the law stays as it is: nothing was done", &[]),
-        RefusalCode::LawForbids => ("the law forbids it: nothing was done", &[]),
+        RefusalCode::Law => (
+            "the law stays as it is: nothing was done",
+            &["cellctl policy show"],
+        ),
+        RefusalCode::LawForbids => (
+            "the law forbids it: nothing was done",
+            &["cellctl audit list --refused   shows it on record"],
+        ),
         RefusalCode::Unknown => (
             "there is no such record: nothing was done",
             &["cellctl world status"],
@@ -126,7 +140,15 @@ fn refused(refusal: &platform_wire::Refusal) -> Hinted {
             "the controllers cannot do this now: nothing was done",
             &["cellctl member list", "repeat the command in a moment"],
         ),
-        _ => ("refused: nothing was done", &[]),
+        RefusalCode::ClientTooOld | RefusalCode::UnknownVersion => (
+            "this cellctl and the controllers are too far apart: nothing was done",
+            &["cellctl --version"],
+        ),
+        RefusalCode::WrongWorld => (
+            "these controllers are of another world: nothing was done",
+            &["cellctl context show", "cellctl doctor"],
+        ),
+        _ => ("refused: nothing was done", &["cellctl world status"]),
     };
     let mut hinted = Hinted::new(message, own);
     if !refusal.hint.is_empty() && !hinted.hints.contains(&refusal.hint) {
@@ -134,6 +156,7 @@ fn refused(refusal: &platform_wire::Refusal) -> Hinted {
     }
     match refusal.code {
         RefusalCode::NotAuthorised => hinted.exit(exit::NOT_AUTHORISED),
+        RefusalCode::ClientTooOld | RefusalCode::UnknownVersion => hinted.exit(exit::USAGE),
         _ => hinted,
     }
 }
@@ -165,6 +188,33 @@ mod tests {
             .map(|error| exit::text(&explain(error), "") + "\n")
             .collect();
         insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn a_cellctl_that_is_too_old_is_told_so_with_its_own_exit_code() {
+        let refusal = Refusal::new(
+            RefusalCode::ClientTooOld,
+            "speaks protocol 0; these controllers take 1",
+        )
+        .hint("install the cellctl of the controllers, 0.2.0");
+        let error = explain(refusal.into());
+        let text = exit::text(&error, "");
+        assert!(
+            text.ends_with("hint: install the cellctl of the controllers, 0.2.0"),
+            "{text}"
+        );
+        assert_eq!(exit::number(&Err(error)), exit::USAGE);
+    }
+
+    #[test]
+    fn every_refusal_names_a_command_that_helps() {
+        for code in RefusalCode::ALL {
+            let text = exit::text(&explain(Refusal::new(*code, "why").into()), "");
+            assert!(
+                text.contains("\nhint: cellctl ") || text.contains("\nhint: repeat"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

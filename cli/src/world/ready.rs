@@ -131,6 +131,8 @@ mod tests {
             reports: vec![report],
             shards: vec![shard],
             cells: Vec::new(),
+            insight: None,
+            automation: None,
         }
     }
 

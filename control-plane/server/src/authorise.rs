@@ -24,6 +24,7 @@ pub enum Verb {
     PlaceShard,
     AddMember,
     RemoveMember,
+    SetAutomation,
     ForwardPropose,
     ForwardHeartbeat,
     ForwardWallClock,
@@ -55,7 +56,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -70,6 +71,7 @@ impl Verb {
         Self::PlaceShard,
         Self::AddMember,
         Self::RemoveMember,
+        Self::SetAutomation,
         Self::ForwardPropose,
         Self::ForwardHeartbeat,
         Self::ForwardWallClock,
@@ -107,6 +109,7 @@ impl Verb {
             Self::PlaceShard => "place-shard",
             Self::AddMember => "add-member",
             Self::RemoveMember => "remove-member",
+            Self::SetAutomation => "set-automation",
             Self::ForwardPropose => "forward-propose",
             Self::ForwardHeartbeat => "forward-heartbeat",
             Self::ForwardWallClock => "forward-wall-clock",
@@ -153,7 +156,8 @@ impl Verb {
             | Self::SetCellState
             | Self::PlaceShard
             | Self::AddMember
-            | Self::RemoveMember => &[Role::Sre],
+            | Self::RemoveMember
+            | Self::SetAutomation => &[Role::Sre],
             Self::ForwardPropose | Self::ForwardHeartbeat | Self::ForwardWallClock => &[Role::Controller],
             // Controllers fetch from each other what they lack.
             Self::ReadLedger | Self::ReadTrust => {
@@ -235,6 +239,7 @@ set-cell-state     sre
 place-shard        sre
 add-member         sre
 remove-member      sre
+set-automation     sre
 forward-propose    controller
 forward-heartbeat  controller
 forward-wall-clock controller

@@ -71,6 +71,8 @@ pub struct Limits {
     pub connections: usize,
     /// Watchers of the table at once.
     pub watchers: usize,
+    /// Operators' clients that speak an earlier protocol are refused; 0 takes those from before there was a number.
+    pub client_protocol_min: u32,
 }
 
 /// The record of decisions.
@@ -168,6 +170,7 @@ impl Default for Limits {
         Self {
             connections: 4_096,
             watchers: 2_048,
+            client_protocol_min: 0,
         }
     }
 }

@@ -133,6 +133,7 @@ impl Controller {
             ledger,
             security,
             issuing,
+            client_protocol_min: config.limits.client_protocol_min,
         };
         let limits = serve::Limits {
             connections: config.limits.connections,

@@ -212,10 +212,13 @@ async fn controllers_join_and_leave() {
         let voters = within("a new voter", async {
             loop {
                 match admin
-                    .add_member(&Member {
-                        id,
-                        address: address.clone(),
-                    })
+                    .add_member(
+                        &Member {
+                            id,
+                            address: address.clone(),
+                        },
+                        "a test",
+                    )
                     .await
                 {
                     Ok(voters) => break voters,
@@ -232,10 +235,10 @@ async fn controllers_join_and_leave() {
     })
     .await;
     assert_eq!(
-        code(world.admin(Role::Viewer).remove_member(3).await),
+        code(world.admin(Role::Viewer).remove_member(3, "a test").await),
         RefusalCode::NotAuthorised
     );
-    let voters = admin.remove_member(3).await.expect("removed");
+    let voters = admin.remove_member(3, "a test").await.expect("removed");
     assert_eq!(voters.iter().map(|m| m.id).collect::<Vec<_>>(), [1, 2]);
 }
 
@@ -395,7 +398,7 @@ async fn a_first_controller_without_its_disk_starts_no_second_world() {
         let address = world.addresses()[usize::try_from(id - 1).expect("small")].clone();
         let member = Member { id, address };
         within("a new voter", async {
-            while let Err(error) = admin.add_member(&member).await {
+            while let Err(error) = admin.add_member(&member, "a test").await {
                 assert!(error.retryable(), "{error}");
             }
         })

@@ -26,6 +26,8 @@ pub mod wall_clock;
 #[cfg(test)]
 mod law_tests;
 #[cfg(test)]
+mod operators_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod trust_tests;

@@ -39,7 +39,11 @@ pub async fn remove(raft: &RaftNode, id: u64) -> Result<(), Refusal> {
     raft.remove_voter(id).await.map_err(|error| refused(&error))
 }
 
-fn leads(raft: &RaftNode) -> Result<(), Refusal> {
+/// Whether this controller may change the members.
+///
+/// # Errors
+/// `not-leader`.
+pub fn leads(raft: &RaftNode) -> Result<(), Refusal> {
     if raft.is_leader() {
         return Ok(());
     }
@@ -48,7 +52,8 @@ fn leads(raft: &RaftNode) -> Result<(), Refusal> {
     }))
 }
 
-fn voters(raft: &RaftNode) -> BTreeSet<u64> {
+/// Who votes.
+pub fn voters(raft: &RaftNode) -> BTreeSet<u64> {
     raft.status().voters.into_keys().collect()
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use control_plane_raft::{ProposeError, RaftNode};
-use control_plane_state::{Author, Command, Envelope, Outcome};
+use control_plane_state::{Author, Command, Envelope, Outcome, State};
 use parking_lot::Mutex;
 use platform_model::Generation;
 use platform_runtime::clock::Clock;
@@ -122,6 +122,35 @@ impl Proposer {
         })
     }
 
+    /// What the state here would answer to a command, of which nobody is told: it is applied to a copy.
+    ///
+    /// # Errors
+    /// The rule that would refuse it; `not-leader` where another controller knows better.
+    pub async fn judge(&self, author: Author, reason: String, command: Command) -> Result<Done, Refusal> {
+        if !self.shared.raft.is_leader() {
+            let Some(leader) = self.leader_address() else {
+                return Err(refuse::no_leader());
+            };
+            let refusal = Refusal::new(RefusalCode::NotLeader, "the leader judges commands");
+            return Err(refusal.leader(Some(leader)));
+        }
+        let envelope = Envelope::new(author, self.shared.clock.unix_ms(), reason, command);
+        let state = Arc::clone(&self.shared.raft.state().borrow());
+        // To copy a state takes time in its size: not on a thread that serves.
+        let judged = tokio::task::spawn_blocking(move || {
+            let mut copy = State::clone(&state);
+            control_plane_state::apply(&mut copy, &envelope).outcome
+        });
+        let outcome = judged
+            .await
+            .map_err(|e| Refusal::new(RefusalCode::Internal, e.to_string()))?;
+        match outcome {
+            // No entry stands for it that a hint could name.
+            Outcome::Refused { refusal, .. } => Err(refuse::rule(&refusal)),
+            outcome => done(outcome),
+        }
+    }
+
     async fn forward(&self, envelope: &Envelope) -> Result<Outcome, Refusal> {
         let (address, channel) = self.leader().await?;
         let bytes =
@@ -156,6 +185,7 @@ impl Proposer {
             version: FRAME_VERSION,
             world: self.world(),
             local: true,
+            digest: false,
         };
         let client = AdminClient::new(self.channel(address)?);
         within(

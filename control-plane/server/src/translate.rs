@@ -85,6 +85,13 @@ pub fn place_shard(wire: pb::PlaceShardRequest) -> Result<Command, Refusal> {
     })
 }
 
+pub fn set_automation(wire: &pb::SetAutomationRequest) -> Command {
+    Command::SetAutomation {
+        paused: wire.paused,
+        expected: Generation(wire.expected),
+    }
+}
+
 pub fn register_node(wire: pb::RegisterNodeRequest) -> Result<Command, Refusal> {
     let node = wire.node.parse().map_err(Refusal::invalid)?;
     Ok(Command::RegisterNode {

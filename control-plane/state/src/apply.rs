@@ -150,6 +150,10 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
             rules::node::register(state, author, node, address, *start)
         }
         Command::PublishTokenKey { home, key } => rules::token_key::publish(state, author, home, key),
+        Command::SetAutomation { paused, expected } => {
+            rules::automation::set(state, envelope, *paused, *expected)
+        }
+        Command::ChangeMember { address, .. } => rules::member::change(address.as_deref()),
         // What is due was put on record before this.
         Command::Trust(command) => {
             trust::reason(command, &envelope.reason)?;
@@ -175,6 +179,10 @@ mod tests;
 #[cfg(test)]
 #[path = "law_tests.rs"]
 pub(crate) mod law_tests;
+
+#[cfg(test)]
+#[path = "automation_tests.rs"]
+mod automation_tests;
 
 #[cfg(test)]
 #[path = "ledger_tests.rs"]

@@ -75,6 +75,17 @@ pub enum Command {
     },
     /// Who is believed, and who may join.
     Trust(TrustCommand),
+    /// Pauses what the controllers do by themselves, or lets it go on.
+    SetAutomation {
+        paused: bool,
+        expected: Generation,
+    },
+    /// Puts on record that a controller gets a vote, or, without an address, loses it. Raft keeps the members; this
+    /// stands before each change of them.
+    ChangeMember {
+        id: u64,
+        address: Option<String>,
+    },
     /// Puts repeated refusals on record whose minute is over. Changes nothing else.
     SettleRefusals,
     /// Puts a law up for approval.
@@ -190,6 +201,9 @@ impl Command {
             Self::RegisterNode { .. } => "register-node",
             Self::PublishTokenKey { .. } => "publish-token-key",
             Self::Trust(command) => command.name(),
+            Self::SetAutomation { .. } => "set-automation",
+            Self::ChangeMember { address: Some(_), .. } => "add-member",
+            Self::ChangeMember { address: None, .. } => "remove-member",
             Self::SettleRefusals => "settle-refusals",
             Self::ProposeLaw { .. } => "propose-law",
             Self::ApproveLaw { .. } => "approve-law",
@@ -212,6 +226,8 @@ impl Command {
             Self::RegisterNode { node, .. } => format!("node/{node}"),
             Self::PublishTokenKey { home, .. } => format!("home/{home}"),
             Self::Trust(command) => command.subject(),
+            Self::SetAutomation { .. } => "automation".to_owned(),
+            Self::ChangeMember { id, .. } => format!("controller/{id}"),
             Self::SettleRefusals => "ledger".to_owned(),
             Self::ApproveLaw { version, .. } | Self::WithdrawLaw { version } => format!("law/{version}"),
             Self::ProposeLaw { .. } | Self::ActivateLaw | Self::SetMatrixAgeMax { .. } => "law".to_owned(),

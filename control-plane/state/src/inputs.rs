@@ -49,12 +49,15 @@ fn read_by(state: &State, command: &Command) -> Vec<(String, Option<u64>)> {
             vec![home(state, id), shard(state, &ShardId::Keys { home: id.clone() })]
         }
         Command::Trust(command) => command.read_by(state),
-        Command::SettleRefusals => Vec::new(),
         Command::ProposeLaw { .. }
         | Command::ApproveLaw { .. }
         | Command::WithdrawLaw { .. }
         | Command::ActivateLaw
         | Command::SetMatrixAgeMax { .. } => Vec::new(),
+        Command::SetAutomation { .. } => {
+            vec![(command.subject(), Some(state.automation.generation.0))]
+        }
+        Command::ChangeMember { .. } | Command::SettleRefusals => Vec::new(),
     };
     [table].into_iter().chain(law).chain(own).collect()
 }

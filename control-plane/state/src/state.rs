@@ -33,11 +33,38 @@ pub struct State {
     /// The law, and who approved it.
     #[serde(default)]
     pub law: LawBook,
+    /// Whether the controllers act by themselves.
+    #[serde(default)]
+    pub automation: Automation,
     /// End of the record of decisions and refusals.
     pub ledger: Ledger,
     /// Who is believed.
     #[serde(default)]
     pub trust: Trust,
+}
+
+/// Whether the controllers act by themselves: what nobody has commanded waits while it is paused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Automation {
+    pub generation: Generation,
+    pub paused: Option<Paused>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    pub since_ms: u64,
+    /// SPIFFE id of whoever paused it.
+    pub by: String,
+    pub reason: String,
+}
+
+impl Default for Automation {
+    fn default() -> Self {
+        Self {
+            generation: Generation(1),
+            paused: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +138,7 @@ impl State {
             shards: BTreeMap::new(),
             law: LawBook::default(),
             trust: Trust::default(),
+            automation: Automation::default(),
         }
     }
 

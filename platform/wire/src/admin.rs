@@ -1,15 +1,18 @@
 //! What an operator asks of the controllers. Commands are sent again only if surely nobody took them.
 
+mod dry_run;
 mod law;
 mod status;
 
 use platform_model::{CellId, CellState, CountryCode, Generation, Jurisdiction, ShardId};
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::Identity;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 use crate::channel::InvalidAddress;
+use crate::client_protocol::Speaks;
 use crate::controllers::{COMMAND, CallError, Controllers, MEMBERS, REPORT};
 use crate::convert::cell_state;
 use crate::frame::{FRAME_VERSION, MESSAGE_BYTES_MAX};
@@ -17,12 +20,14 @@ use crate::pb;
 use crate::pb::admin_client::AdminClient as Client;
 
 pub use crate::spec::{AuthoritySpec, CellSpec, HomeSpec, WorldSpec};
-pub use status::{Member, NodeReport, ShardRecord, WorldStatus};
+pub use status::{Automation, Insight, Member, NodeReport, Paused, ShardRecord, WorldStatus};
 
 /// Clone: a shared handle.
 #[derive(Clone)]
 pub struct AdminClient {
     controllers: Controllers,
+    /// Commands are judged and not given.
+    dry: bool,
 }
 
 /// A command was taken and applied.
@@ -44,7 +49,17 @@ impl AdminClient {
     ) -> Result<Self, InvalidAddress> {
         Ok(Self {
             controllers: Controllers::new(controllers, identity, clock)?,
+            dry: false,
         })
+    }
+
+    /// A client whose commands are only judged: the leader says what it would answer, and nothing comes of it.
+    #[must_use]
+    pub fn dry_run(&self) -> Self {
+        Self {
+            controllers: self.controllers.clone(),
+            dry: true,
+        }
     }
 
     /// The world as the leader knows it, or, while nobody leads, as one controller does.
@@ -52,7 +67,7 @@ impl AdminClient {
     /// # Errors
     /// When no controller answers.
     pub async fn status(&self) -> Result<WorldStatus, CallError> {
-        self.read_status(false).await
+        self.read_status(false, false).await
     }
 
     /// What the controller that answers first knows by itself.
@@ -60,14 +75,23 @@ impl AdminClient {
     /// # Errors
     /// When no controller answers.
     pub async fn status_local(&self) -> Result<WorldStatus, CallError> {
-        self.read_status(true).await
+        self.read_status(true, false).await
     }
 
-    async fn read_status(&self, local: bool) -> Result<WorldStatus, CallError> {
+    /// As [`Self::status_local`]; with `digest`, also the digest of the whole state there.
+    ///
+    /// # Errors
+    /// When no controller answers.
+    pub async fn insight(&self, digest: bool) -> Result<WorldStatus, CallError> {
+        self.read_status(true, digest).await
+    }
+
+    async fn read_status(&self, local: bool, digest: bool) -> Result<WorldStatus, CallError> {
         let request = pb::StatusRequest {
             version: FRAME_VERSION,
             world: self.world(),
             local,
+            digest,
         };
         let send = |channel| {
             let request = request.clone();
@@ -220,11 +244,35 @@ impl AdminClient {
         .await
     }
 
+    /// Pauses what the controllers do by themselves, or lets it go on. `expected` is the generation of the record that
+    /// the caller has seen.
+    ///
+    /// # Errors
+    /// `generation-mismatch` if the record has changed since; `invalid` for a pause without a reason.
+    pub async fn set_automation(
+        &self,
+        paused: bool,
+        expected: Generation,
+        reason: &str,
+    ) -> Result<Accepted, CallError> {
+        let request = pb::SetAutomationRequest {
+            version: FRAME_VERSION,
+            world: self.world(),
+            paused,
+            expected: expected.0,
+            reason: reason.to_owned(),
+        };
+        self.command(request, async |channel, request| {
+            client(channel).set_automation(request).await
+        })
+        .await
+    }
+
     /// Adds a controller, which runs already and knows its id; returns once it has the log and votes.
     ///
     /// # Errors
     /// `unavailable` while the newcomer cannot be reached or another change of members is under way: ask again.
-    pub async fn add_member(&self, member: &Member) -> Result<Vec<Member>, CallError> {
+    pub async fn add_member(&self, member: &Member, reason: &str) -> Result<Vec<Member>, CallError> {
         let request = pb::AddMemberRequest {
             version: FRAME_VERSION,
             world: self.world(),
@@ -232,6 +280,7 @@ impl AdminClient {
                 id: member.id,
                 address: member.address.clone(),
             }),
+            reason: reason.to_owned(),
         };
         let send = |channel| {
             let request = request.clone();
@@ -244,11 +293,12 @@ impl AdminClient {
     ///
     /// # Errors
     /// As [`Self::add_member`]; `invalid` for the last one.
-    pub async fn remove_member(&self, id: u64) -> Result<Vec<Member>, CallError> {
+    pub async fn remove_member(&self, id: u64, reason: &str) -> Result<Vec<Member>, CallError> {
         let request = pb::RemoveMemberRequest {
             version: FRAME_VERSION,
             world: self.world(),
             id,
+            reason: reason.to_owned(),
         };
         let send = |channel| {
             let request = request.clone();
@@ -259,13 +309,21 @@ impl AdminClient {
 
     async fn command<R, F>(&self, request: R, send: F) -> Result<Accepted, CallError>
     where
-        R: Clone,
+        R: Clone + Into<dry_run::Command>,
         F: AsyncFn(Channel, R) -> Result<Response<pb::CommandReply>, Status>,
     {
-        let reply = self
-            .controllers
-            .call(COMMAND, |channel| send(channel, request.clone()))
-            .await?;
+        let reply = if self.dry {
+            let request = dry_run::request(self.world(), request.into());
+            let judge = |channel| {
+                let request = request.clone();
+                async move { client(channel).dry_run(request).await }
+            };
+            self.controllers.call(REPORT, judge).await?
+        } else {
+            self.controllers
+                .call(COMMAND, |channel| send(channel, request.clone()))
+                .await?
+        };
         Ok(Accepted {
             sequence: reply.sequence,
             generation: Generation(reply.generation),
@@ -288,6 +346,7 @@ fn voters(reply: pb::MembersReply) -> Vec<Member> {
         .collect()
 }
 
-fn client(channel: Channel) -> Client<Channel> {
-    Client::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
+/// Every request says which protocol its sender speaks.
+fn client(channel: Channel) -> Client<InterceptedService<Channel, Speaks>> {
+    Client::with_interceptor(channel, Speaks).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }

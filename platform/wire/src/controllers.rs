@@ -11,7 +11,7 @@ use platform_model::WorldId;
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::{Expect, Identity, Refused};
 use tonic::transport::Channel;
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
 
 use crate::channel::{self, InvalidAddress, describe, never_sent, not_trusted};
 use crate::refusal::{Refusal, RefusalCode};
@@ -40,6 +40,9 @@ pub enum CallError {
     /// The call was sent and its answer lost: read the state before sending it again.
     #[error("the call was sent to {address} and its outcome is not known: {cause}")]
     Unknown { address: String, cause: String },
+    /// The controllers are of a build before this call. Nothing was changed.
+    #[error("{address} does not know this call: it is of an older build")]
+    Unimplemented { address: String },
     /// The answer is not what it should be.
     #[error("the answer of {address} cannot be understood: {cause}")]
     InvalidAnswer { address: String, cause: String },
@@ -51,8 +54,13 @@ impl CallError {
         match self {
             Self::Refused(refusal) => refusal.code.retryable(),
             Self::Unreachable { .. } | Self::NotTrusted { .. } => true,
-            Self::Unknown { .. } | Self::InvalidAnswer { .. } => false,
+            Self::Unknown { .. } | Self::Unimplemented { .. } | Self::InvalidAnswer { .. } => false,
         }
+    }
+
+    /// Whether the controllers are too old to know the call.
+    pub fn is_unimplemented(&self) -> bool {
+        matches!(self, Self::Unimplemented { .. })
     }
 
     /// The refusal, if the callee gave one.
@@ -228,6 +236,10 @@ impl Controllers {
             let address = address.to_owned();
             let why = CallError::NotTrusted { address, cause };
             return Attempt::Elsewhere { leader: None, why };
+        }
+        if status.code() == Code::Unimplemented {
+            let address = address.to_owned();
+            return Attempt::Failed(CallError::Unimplemented { address });
         }
         if repeat == Repeat::Idempotent || never_sent(status) {
             return self.elsewhere(&format!("{address}: {}", describe(status)));

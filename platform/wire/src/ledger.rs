@@ -3,9 +3,11 @@
 
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::Identity;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
 use crate::channel::InvalidAddress;
+use crate::client_protocol::Speaks;
 use crate::controllers::{CallError, Controllers, REPORT};
 use crate::frame::{FRAME_VERSION, MESSAGE_BYTES_MAX};
 use crate::pb;
@@ -143,8 +145,8 @@ fn invalid(address: String, error: InvalidLedger) -> CallError {
     }
 }
 
-fn client(channel: Channel) -> Client<Channel> {
-    Client::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
+fn client(channel: Channel) -> Client<InterceptedService<Channel, Speaks>> {
+    Client::with_interceptor(channel, Speaks).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 impl From<LedgerHead> for pb::LedgerHead {

@@ -9,12 +9,14 @@
 
 pub mod admin;
 pub mod channel;
+pub mod client_protocol;
 pub mod controllers;
 pub mod convert;
 pub mod directory;
 pub mod follow;
 pub mod frame;
 pub mod heads;
+pub mod inside;
 pub mod join;
 pub mod law;
 pub mod ledger;

@@ -84,6 +84,8 @@ codes![
     (Moved, "moved", FailedPrecondition, true),
     /// The callee serves the shard but cannot now.
     (Unavailable, "unavailable", Unavailable, true),
+    /// The operator's client is older than what this server takes.
+    (ClientTooOld, "client-too-old", FailedPrecondition, false),
     /// A fault of ours.
     (Internal, "internal", Internal, false),
 ];

@@ -10,6 +10,7 @@ use tonic::{Response, Status};
 
 use crate::admin::Accepted;
 use crate::channel::InvalidAddress;
+use crate::client_protocol::Speaks;
 use crate::controllers::{COMMAND, CallError, Controllers, REPORT};
 use crate::convert::read_window;
 use crate::frame::FRAME_VERSION;
@@ -93,7 +94,11 @@ impl TrustClient {
         };
         let send = |channel| {
             let request = request.clone();
-            async move { Client::new(channel).read_trust(request).await }
+            async move {
+                Client::with_interceptor(channel, Speaks)
+                    .read_trust(request)
+                    .await
+            }
         };
         let reply = self.controllers.call(REPORT, send).await?;
         let address = reply.controller.clone();
@@ -123,7 +128,9 @@ impl TrustClient {
             reason: reason.to_owned(),
         };
         self.command(request, async |channel, request| {
-            Client::new(channel).attest_region(request).await
+            Client::with_interceptor(channel, Speaks)
+                .attest_region(request)
+                .await
         })
         .await
     }
@@ -142,7 +149,9 @@ impl TrustClient {
             reason: reason.to_owned(),
         };
         self.command(request, async |channel, request| {
-            Client::new(channel).create_join_token(request).await
+            Client::with_interceptor(channel, Speaks)
+                .create_join_token(request)
+                .await
         })
         .await
     }
@@ -157,7 +166,9 @@ impl TrustClient {
             reason: reason.to_owned(),
         };
         self.command(request, async |channel, request| {
-            Client::new(channel).revoke_join_token(request).await
+            Client::with_interceptor(channel, Speaks)
+                .revoke_join_token(request)
+                .await
         })
         .await
     }
@@ -183,7 +194,9 @@ impl TrustClient {
             reason: reason.to_owned(),
         };
         self.command(request, async |channel, request| {
-            Client::new(channel).revoke_identity(request).await
+            Client::with_interceptor(channel, Speaks)
+                .revoke_identity(request)
+                .await
         })
         .await
     }
@@ -204,7 +217,9 @@ impl TrustClient {
             reason: reason.to_owned(),
         };
         self.command(request, async |channel, request| {
-            Client::new(channel).restore_identity(request).await
+            Client::with_interceptor(channel, Speaks)
+                .restore_identity(request)
+                .await
         })
         .await
     }
@@ -224,7 +239,9 @@ impl TrustClient {
             reason: reason.to_owned(),
         };
         self.command(request, async |channel, request| {
-            Client::new(channel).open_break_glass(request).await
+            Client::with_interceptor(channel, Speaks)
+                .open_break_glass(request)
+                .await
         })
         .await
     }
@@ -239,7 +256,9 @@ impl TrustClient {
             reason: reason.to_owned(),
         };
         self.command(request, async |channel, request| {
-            Client::new(channel).close_break_glass(request).await
+            Client::with_interceptor(channel, Speaks)
+                .close_break_glass(request)
+                .await
         })
         .await
     }

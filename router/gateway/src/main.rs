@@ -13,6 +13,7 @@ use router_gateway::{Config, start};
 /// The router of a Meridian world: the one address that apps know.
 #[derive(Parser)]
 #[command(
+    name = "routerd",
     version,
     after_help = "Example: routerd --config /etc/meridian/routerd.toml --set log.filter=debug"
 )]

@@ -34,6 +34,10 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("gpx", &[("domains-training", TESTS)]),
     ("tcx", &[("domains-training", TESTS)]),
     ("pco", &[("cell-layers", CODE)]),
+    // The command line.
+    ("clap_mangen", &[("cellctl", CODE)]),
+    ("clap_complete", &[("cellctl", CODE)]),
+    ("serde_yaml_ng", &[("cellctl", CODE)]),
     // Schemas.
     ("prost-reflect", &[("cell-schema", CODE)]),
     ("protox", &[("cell-schema", CODE), ("platform-wire", BUILD)]),

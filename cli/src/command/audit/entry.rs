@@ -3,9 +3,11 @@
 use anyhow::Result;
 use control_plane_ledger::{Digest, Entry, Recorded, Verdict, encoding, time};
 use platform_wire::ledger::Page;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::exit::Hinted;
+use crate::printer::{Column, Listed};
 use crate::world::ledgers::Held;
 use crate::world::operator;
 
@@ -53,37 +55,108 @@ pub fn short(actor: &str) -> &str {
     behind_region.unwrap_or(actor)
 }
 
-pub fn document(entry: &Entry) -> Value {
-    let record = &entry.record;
-    let (code, detail) = match &record.verdict {
-        Verdict::Accepted { .. } => (Value::Null, Value::Null),
-        Verdict::Refused { code, detail } => (
-            json!(code),
-            serde_json::from_str(detail).unwrap_or_else(|_| json!(detail)),
-        ),
-    };
-    let table = match record.verdict {
-        Verdict::Accepted { table } => Some(table),
-        Verdict::Refused { .. } => None,
-    };
-    json!({
-        "sequence": entry.sequence,
-        "time": time::utc(record.time_ms),
-        "actor": record.actor,
-        "command": record.command,
-        "subject": record.subject,
-        "accepted": record.verdict.is_accepted(),
-        "table": table,
-        "refusal": code,
-        "refused_for": detail,
-        "reason": record.reason,
-        "count": record.count,
-        "repeats": (record.repeats > 0).then_some(record.repeats),
-        "command_digest": record.command_digest.to_string(),
-        "inputs_digest": record.inputs_digest.to_string(),
-        "previous": entry.previous.to_string(),
-        "hash": entry.hash().to_string(),
-    })
+/// An entry as machines are shown it.
+#[derive(Debug, Serialize)]
+pub struct EntryView {
+    sequence: u64,
+    time: String,
+    actor: String,
+    command: String,
+    subject: String,
+    accepted: bool,
+    table: Option<u64>,
+    refusal: Option<String>,
+    refused_for: Option<Value>,
+    reason: String,
+    count: u32,
+    repeats: Option<u64>,
+    command_digest: String,
+    inputs_digest: String,
+    previous: String,
+    hash: String,
+}
+
+impl EntryView {
+    pub fn of(entry: &Entry) -> Self {
+        let record = &entry.record;
+        let (table, refusal, refused_for) = match &record.verdict {
+            Verdict::Accepted { table } => (Some(*table), None, None),
+            Verdict::Refused { code, detail } => {
+                let parsed = serde_json::from_str(detail).map(sorted);
+                (
+                    None,
+                    Some(code.clone()),
+                    Some(parsed.unwrap_or_else(|_| Value::String(detail.clone()))),
+                )
+            }
+        };
+        Self {
+            sequence: entry.sequence,
+            time: time::utc(record.time_ms),
+            actor: record.actor.clone(),
+            command: record.command.clone(),
+            subject: record.subject.clone(),
+            accepted: record.verdict.is_accepted(),
+            table,
+            refusal,
+            refused_for,
+            reason: record.reason.clone(),
+            count: record.count,
+            repeats: (record.repeats > 0).then_some(record.repeats),
+            command_digest: record.command_digest.to_string(),
+            inputs_digest: record.inputs_digest.to_string(),
+            previous: entry.previous.to_string(),
+            hash: entry.hash().to_string(),
+        }
+    }
+}
+
+/// What a refusal names, in the order of the alphabet: no map's own order is ever shown.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
+            fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+            fields
+                .into_iter()
+                .map(|(name, value)| (name, sorted(value)))
+                .collect()
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        other => other,
+    }
+}
+
+impl Listed for EntryView {
+    const COLUMNS: &'static [Column] = &[
+        Column::new("#"),
+        Column::new("time"),
+        Column::new("actor"),
+        Column::new("command"),
+        Column::new("subject"),
+        Column::new("outcome"),
+        Column::new("count"),
+        Column::wide("reason"),
+        Column::wide("hash"),
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.sequence.to_string(),
+            self.time.clone(),
+            short(&self.actor).to_owned(),
+            self.command.clone(),
+            self.subject.clone(),
+            self.refusal.clone().unwrap_or_else(|| "accepted".to_owned()),
+            self.count.to_string(),
+            self.reason.clone(),
+            self.hash.chars().take(16).collect(),
+        ]
+    }
+
+    fn name(&self) -> String {
+        self.sequence.to_string()
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +210,7 @@ pub mod tests {
     #[test]
     fn an_entry_is_shown_whole() {
         let (_, entries) = ledger("w", 3);
-        insta::assert_snapshot!(serde_json::to_string_pretty(&document(&entries[2])).expect("writes"));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&EntryView::of(&entries[2])).expect("writes"));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 use control_plane_ledger::{Entry, Recorded, Verifier, ocsf};
 use platform_runtime::files;
-use serde_json::json;
+use serde::Serialize;
 
-use super::entry;
-use crate::command::WorldFolder;
+use super::entry::{self, EntryView};
+use crate::command::WorldArgs;
 use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
 use crate::world::ledgers::{Held, Ledgers};
@@ -29,12 +29,29 @@ pub struct Export {
     #[arg(long)]
     ocsf: bool,
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldArgs,
+}
+
+/// One line of the file.
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    entry: EntryView,
+    /// What the hash is of, in hex.
+    canonical: String,
+}
+
+#[derive(Serialize)]
+struct Exported {
+    file: String,
+    entries: u64,
+    /// The controller that held it.
+    from: String,
 }
 
 impl Export {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
-        let ledgers = Ledgers::of(&self.world.dir)?;
+        let ledgers = Ledgers::of(&self.world.target()?).await?;
         let held = ledgers.fullest().await?;
         let source = ocsf::Source {
             world: ledgers.world().as_str(),
@@ -55,7 +72,12 @@ impl Export {
             files::write_atomic(file, &text, files::PUBLIC)
                 .with_context(|| format!("cannot write {}", file.display()))?;
             printer.say(&format!("{count} entries are in {}", file.display()));
-            printer.document(&json!({ "file": file, "entries": count, "from": held.name }));
+            let exported = Exported {
+                file: file.display().to_string(),
+                entries: count,
+                from: held.name.clone(),
+            };
+            printer.data(&exported, [file.display()]);
         }
         Ok(Ended::Ok)
     }
@@ -88,9 +110,11 @@ impl Export {
         if self.ocsf {
             return ocsf::event(entry, source).to_string();
         }
-        let mut document = entry::document(entry);
-        document["canonical"] = json!(hex(&recorded.canonical));
-        document.to_string()
+        let line = Line {
+            entry: EntryView::of(entry),
+            canonical: hex(&recorded.canonical),
+        };
+        serde_json::to_string(&line).expect("texts and numbers always write")
     }
 }
 

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::Args;
-use control_plane_ledger::{Entry, time};
+use control_plane_ledger::Entry;
 
-use super::entry;
-use crate::command::WorldFolder;
+use super::entry::{self, EntryView};
+use crate::command::WorldArgs;
 use crate::exit::Ended;
 use crate::printer::Printer;
 use crate::world::ledgers::{Held, Ledgers};
@@ -33,16 +33,14 @@ pub struct List {
     #[arg(long, value_name = "ACTOR")]
     actor: Option<String>,
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldArgs,
 }
 
 impl List {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
-        let held = Ledgers::of(&self.world.dir)?.fullest().await?;
+        let held = Ledgers::of(&self.world.target()?).await?.fullest().await?;
         let entries = self.find(&held).await?;
-        let header = ["#", "time", "actor", "command", "subject", "outcome", "count"];
-        printer.table(&header, &entries.iter().map(row).collect::<Vec<_>>());
-        printer.document(&entries.iter().map(entry::document).collect::<Vec<_>>());
+        printer.list(&entries.iter().map(EntryView::of).collect::<Vec<_>>());
         Ok(Ended::Ok)
     }
 
@@ -90,23 +88,11 @@ async fn read(held: &Held, from: u64, to: u64) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-fn row(entry: &Entry) -> Vec<String> {
-    let record = &entry.record;
-    vec![
-        entry.sequence.to_string(),
-        time::utc(record.time_ms),
-        entry::short(&record.actor).to_owned(),
-        record.command.clone(),
-        record.subject.clone(),
-        record.verdict.word().to_owned(),
-        record.count.to_string(),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::entry::tests::ledger;
     use super::*;
+    use crate::printer::Listed;
 
     fn list(refused: bool, subject: Option<&str>, actor: Option<&str>) -> List {
         List {
@@ -115,7 +101,7 @@ mod tests {
             refused,
             subject: subject.map(str::to_owned),
             actor: actor.map(str::to_owned),
-            world: WorldFolder { dir: "x".into() },
+            world: WorldArgs::default(),
         }
     }
 
@@ -136,7 +122,7 @@ mod tests {
         insta::assert_snapshot!(
             entries
                 .iter()
-                .map(|entry| row(entry).join(" | ") + "\n")
+                .map(|entry| EntryView::of(entry).cells()[..7].join(" | ") + "\n")
                 .collect::<String>()
         );
     }

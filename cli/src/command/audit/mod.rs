@@ -9,9 +9,10 @@ mod verify;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::command::WorldFolder;
 use crate::exit::Ended;
 use crate::printer::Printer;
+
+pub use entry::short;
 
 /// The ledger of decisions: list, show, verify, export.
 #[derive(Debug, Subcommand)]
@@ -24,15 +25,6 @@ pub enum Audit {
 }
 
 impl Audit {
-    pub fn folder(&self) -> &WorldFolder {
-        match self {
-            Self::List(command) => &command.world,
-            Self::Show(command) => &command.world,
-            Self::Verify(command) => &command.world,
-            Self::Export(command) => &command.world,
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::List(command) => command.run(printer).await,

@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::Args;
 use control_plane_ledger::{Entry, time};
 
-use super::entry;
-use crate::command::WorldFolder;
+use super::entry::{self, EntryView};
+use crate::command::WorldArgs;
 use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
 use crate::world::ledgers::Ledgers;
@@ -18,12 +18,12 @@ pub struct Show {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     sequence: u64,
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldArgs,
 }
 
 impl Show {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
-        let held = Ledgers::of(&self.world.dir)?.fullest().await?;
+        let held = Ledgers::of(&self.world.target()?).await?.fullest().await?;
         let page = entry::page(&held, self.sequence, 1).await?;
         let Some(recorded) = entry::recorded(&page).pop() else {
             return Err(match page.damaged {
@@ -33,7 +33,7 @@ impl Show {
         };
         let entry = entry::read(&recorded, self.sequence)?;
         printer.say(&text(&entry));
-        printer.document(&entry::document(&entry));
+        printer.data(&EntryView::of(&entry), [self.sequence]);
         Ok(Ended::Ok)
     }
 }

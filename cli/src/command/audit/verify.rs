@@ -9,13 +9,14 @@ use clap::Args;
 use control_plane_ledger::{Broken, Digest, Head, Recorded, Verified, Verifier, Witness};
 use platform_model::WorldId;
 use platform_runtime::clock::Clock;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::entry;
-use crate::command::WorldFolder;
+use crate::command::WorldArgs;
 use crate::exit::{Ended, Hinted};
-use crate::printer::Printer;
+use crate::printer::{Listed, Printer};
 use crate::world::ledgers::{Held, Ledgers, Seen};
+use view::LedgerView;
 
 /// Entries of one page.
 const PAGE: u32 = 1_024;
@@ -32,7 +33,7 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldArgs,
 }
 
 /// One ledger, judged.
@@ -55,15 +56,16 @@ enum Verdict {
 
 impl Verify {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
-        let ledgers = Ledgers::of(&self.world.dir)?;
+        let ledgers = Ledgers::of(&self.world.target()?).await?;
         // First who has seen what, so that whoever is asked then knows at least as much.
         let seen = ledgers.seen().await;
         let judged = match &self.file {
             Some(file) => vec![judge_file(file, ledgers.world(), &seen)?],
             None => judge_all(&ledgers, &seen).await,
         };
-        say(&judged, &seen, printer);
-        printer.document(&document(&judged, &seen));
+        let report = view::Report::of(&judged, &seen);
+        say(&report.ledgers, &seen, printer);
+        printer.data(&report, report.ledgers.iter().map(Listed::name));
         end(&judged)
     }
 }
@@ -218,28 +220,12 @@ fn unhex(text: &str) -> Result<Vec<u8>> {
     (0..text.len()).step_by(2).map(pair).collect()
 }
 
-fn say(judged: &[Judged], seen: &Seen, printer: &Printer) {
-    let header = ["ledger", "entries", "segments", "end", "witnessed", "verdict"];
-    printer.table(&header, &judged.iter().map(row).collect::<Vec<_>>());
+fn say(views: &[LedgerView], seen: &Seen, printer: &Printer) {
+    printer.rows(views);
     let (answered, heads) = (seen.answered, seen.witnesses.len());
     printer.say(&format!("\n{answered} routers and nodes have kept {heads} heads"));
     for (name, why) in &seen.silent {
         printer.progress(&format!("{name} was not asked: {why}"));
-    }
-}
-
-fn row(judged: &Judged) -> Vec<String> {
-    let (name, none) = (judged.name.clone(), || "-".to_owned());
-    match &judged.verdict {
-        Verdict::Whole(verified) => vec![
-            name,
-            format!("{}-{}", verified.begins.sequence + 1, verified.head.sequence),
-            verified.segments.to_string(),
-            verified.head.hash.short(),
-            verified.witnesses.to_string(),
-            "whole".to_owned(),
-        ],
-        verdict => vec![name, none(), none(), none(), none(), verdict.to_string()],
     }
 }
 
@@ -252,33 +238,6 @@ impl std::fmt::Display for Verdict {
             Self::Silent { why } => write!(f, "not asked: {why}"),
         }
     }
-}
-
-fn document(judged: &[Judged], seen: &Seen) -> Value {
-    let ledger = |judged: &Judged| {
-        let (verified, broken) = match &judged.verdict {
-            Verdict::Whole(verified) => (Some(verified), None),
-            Verdict::Broken(broken) => (None, Some(broken)),
-            Verdict::Lacks { .. } | Verdict::Silent { .. } => (None, None),
-        };
-        json!({
-            "ledger": judged.name,
-            "whole": verified.is_some(),
-            "first": verified.map(|v| v.begins.sequence + 1),
-            "last": verified.map(|v| v.head.sequence),
-            "hash": verified.map(|v| v.head.hash.to_string()),
-            "segments": verified.map(|v| v.segments),
-            "witnessed": verified.map(|v| v.witnesses),
-            "broken_at": broken.map(Broken::sequence),
-            "verdict": judged.verdict.to_string(),
-        })
-    };
-    let silent = |(name, why): &(String, String)| json!({ "name": name, "why": why });
-    json!({
-        "ledgers": judged.iter().map(ledger).collect::<Vec<_>>(),
-        "witnesses": { "answered": seen.answered, "heads": seen.witnesses.len() },
-        "silent": seen.silent.iter().map(silent).collect::<Vec<_>>(),
-    })
 }
 
 fn end(judged: &[Judged]) -> Result<Ended> {
@@ -301,6 +260,8 @@ fn end(judged: &[Judged]) -> Result<Ended> {
         Ended::Differs
     })
 }
+
+mod view;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,6 @@ mod read;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::command::WorldFolder;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
@@ -23,15 +22,6 @@ pub enum BreakGlass {
 }
 
 impl BreakGlass {
-    pub fn folder(&self) -> &WorldFolder {
-        match self {
-            Self::List(command) => &command.world,
-            Self::Open(command) => &command.world,
-            Self::Read(command) => &command.world,
-            Self::Close(command) => &command.world,
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::List(command) => command.run(printer).await,

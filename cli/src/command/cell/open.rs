@@ -5,7 +5,8 @@ use clap::Args;
 use platform_model::{CellId, CellState};
 
 use super::set_state;
-use crate::command::{Change, WorldFolder};
+use crate::ask::Change;
+use crate::command::WorldArgs;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
@@ -14,22 +15,16 @@ use crate::printer::Printer;
 #[command(after_help = "Example: cellctl cell open eu-west-1 --reason 'the disks are in'")]
 pub struct Open {
     /// The cell, such as `eu-west-1`.
+    #[arg(add = crate::command::known::cells())]
     cell: CellId,
     #[command(flatten)]
     change: Change,
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldArgs,
 }
 
 impl Open {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
-        set_state::set(
-            &self.world.dir,
-            &self.cell,
-            CellState::Open,
-            &self.change,
-            printer,
-        )
-        .await
+        set_state::set(&self.world, &self.cell, CellState::Open, &self.change, printer).await
     }
 }

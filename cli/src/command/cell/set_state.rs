@@ -1,14 +1,13 @@
 //! What `cell cordon` and `cell open` share: one record is changed, as it was seen.
 
-use std::path::Path;
-
 use anyhow::Result;
 use platform_model::{CellId, CellState, Generation};
-use platform_wire::admin::{Accepted, WorldStatus};
-use serde_json::json;
+use platform_wire::admin::WorldStatus;
 
 use super::list::state;
-use crate::command::Change;
+use crate::ask::{Change, on_dry_run};
+use crate::command::WorldArgs;
+use crate::command::changed::Changed;
 use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
 use crate::world::operator;
@@ -27,16 +26,17 @@ struct Plan {
 /// # Errors
 /// For an unknown cell, or a record that someone else changed meanwhile.
 pub async fn set(
-    dir: &Path,
+    world: &WorldArgs,
     cell: &CellId,
     to: CellState,
     change: &Change,
     printer: &Printer,
 ) -> Result<Ended> {
-    let admin = operator::connect(dir)?;
+    let admin = world.admin()?;
     let status = admin.status().await.map_err(operator::explain)?;
-    let plan = plan(&status, cell, to)?;
-    let mut accepted = None;
+    let (from, record) = known(&status, cell)?;
+    let plan = Plan { from, to, record };
+    let mut changed = Changed::planned(format!("cell/{cell}"), state(from), state(to), &change.sure);
     if plan.from == to {
         printer.progress(&format!(
             "cell {cell} is {} already: nothing was changed",
@@ -49,52 +49,27 @@ pub async fn set(
             state(to),
             plan.record
         ));
-        if change.dry_run {
-            printer.progress("nothing was changed: --dry-run");
-        } else {
-            let done = admin.set_cell_state(cell, to, plan.record, &change.reason).await;
-            accepted = Some(done.map_err(operator::explain)?);
-        }
+        let admin = on_dry_run(admin, &change.sure);
+        change.sure.ask(printer).await?;
+        let done = admin.set_cell_state(cell, to, plan.record, &change.reason).await;
+        changed.done(done)?;
     }
-    print(cell, &plan, accepted, printer);
+    changed.print(printer, &format!("cell {cell} is {}", state(to)));
     Ok(Ended::Ok)
 }
 
-fn plan(status: &WorldStatus, cell: &CellId, to: CellState) -> Result<Plan> {
-    let known = status
-        .table
-        .cells
-        .get(cell)
-        .zip(status.cells.iter().find(|(id, _)| id == cell));
-    match known {
-        Some((found, (_, record))) => Ok(Plan {
-            from: found.state,
-            to,
-            record: *record,
-        }),
+/// State and record of a cell.
+///
+/// # Errors
+/// Names those that there are.
+pub fn known(status: &WorldStatus, cell: &CellId) -> Result<(CellState, Generation)> {
+    let record = status.cells.iter().find(|(id, _)| id == cell);
+    match status.table.cells.get(cell).zip(record) {
+        Some((found, (_, record))) => Ok((found.state, *record)),
         None => {
             let names: Vec<&str> = status.table.cells.keys().map(CellId::as_str).collect();
             let hints = ["cellctl cell list", &format!("known: {}", names.join(", "))];
             Err(Hinted::new(format!("there is no cell {cell}"), &hints).into())
         }
     }
-}
-
-fn print(cell: &CellId, plan: &Plan, accepted: Option<Accepted>, printer: &Printer) {
-    if let Some(accepted) = accepted {
-        printer.say(&format!(
-            "cell {cell} is {} (decision {}, table {})",
-            state(plan.to),
-            accepted.sequence,
-            accepted.generation
-        ));
-    }
-    printer.document(&json!({
-        "cell": cell.to_string(),
-        "from": state(plan.from),
-        "to": state(plan.to),
-        "changed": accepted.is_some(),
-        "decision": accepted.map(|accepted| accepted.sequence),
-        "table": accepted.map(|accepted| accepted.generation.0),
-    }));
 }

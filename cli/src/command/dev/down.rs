@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::lock;
+use crate::ask::Sure;
 use crate::command::WorldFolder;
 use crate::exit::{Ended, Hinted};
 use crate::printer::{Printer, counted};
@@ -20,10 +21,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(25);
 #[command(after_help = "Example: cellctl dev down --destroy")]
 pub struct Down {
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldFolder,
     /// Removes the folder of the world with everything that people stored in it.
     #[arg(long)]
     destroy: bool,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 impl Down {
@@ -46,6 +49,14 @@ impl Down {
             }
             Folder::Unfinished | Folder::World(_) => {}
         }
+        if self.sure.dry_run {
+            self.say(&layout, printer);
+            return Ok(Ended::Ok);
+        }
+        if self.destroy {
+            self.say(&layout, printer);
+            self.sure.ask(printer).await?;
+        }
         let held = lock(&layout)?;
         self.stop(&layout, printer).await?;
         if self.destroy {
@@ -55,6 +66,27 @@ impl Down {
             printer.progress(&format!("{} is removed", layout.root().display()));
         }
         Ok(Ended::Ok)
+    }
+
+    /// What would be ended and removed.
+    fn say(&self, layout: &Layout, printer: &Printer) {
+        let running = seats::seats().into_iter();
+        let running = running.filter(|seat| matches!(Process::state(layout, seat), State::Running(_)));
+        let ended = counted(running.count(), "process is", "processes are");
+        let removed = if self.destroy {
+            format!(
+                "; {} is removed with all that people stored in it",
+                layout.root().display()
+            )
+        } else {
+            String::new()
+        };
+        let undone = if self.sure.dry_run {
+            "; nothing was changed: --dry-run"
+        } else {
+            ""
+        };
+        printer.progress(&format!("{ended} ended{removed}{undone}"));
     }
 
     /// A damaged world may be destroyed too, as long as it is one.
@@ -105,6 +137,7 @@ mod tests {
         Down {
             world: WorldFolder { dir: dir.to_owned() },
             destroy,
+            sure: Sure::default(),
         }
     }
 
@@ -146,6 +179,17 @@ mod tests {
                 .expect("destroyed");
             assert!(!layout.root().exists());
         }
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_destroys_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(dir.path().join("w"));
+        let world = make::make(&layout, None).expect("made");
+        let mut down = down(layout.root(), true);
+        down.sure.dry_run = true;
+        down.run(&Printer::new(Format::Table)).await.expect("ok");
+        assert_eq!(Folder::look(&layout).expect("a world"), Folder::World(world));
     }
 
     #[tokio::test]

@@ -30,7 +30,7 @@ pub struct Logs {
     #[arg(short = 'n', long, default_value_t = 50, value_name = "LINES")]
     lines: usize,
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldFolder,
 }
 
 impl Logs {

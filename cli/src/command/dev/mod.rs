@@ -9,7 +9,6 @@ use anyhow::Result;
 use clap::Subcommand;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
 
-use crate::command::WorldFolder;
 use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
 use crate::world::Layout;
@@ -25,15 +24,6 @@ pub enum Dev {
 }
 
 impl Dev {
-    pub fn folder(&self) -> &WorldFolder {
-        match self {
-            Self::Up(command) => &command.world,
-            Self::Status(command) => &command.world,
-            Self::Logs(command) => &command.world,
-            Self::Down(command) => &command.world,
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::Up(command) => command.run(printer).await,

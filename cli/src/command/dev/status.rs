@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::command::WorldFolder;
 use crate::exit::Ended;
@@ -14,7 +14,7 @@ use crate::world::{Layout, Process, Seat, State, World, ready, seats};
 #[command(after_help = "Example: cellctl dev status -o json")]
 pub struct Status {
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldFolder,
 }
 
 impl Status {
@@ -44,14 +44,15 @@ pub async fn show(world: &World, printer: &Printer) -> Result<Ended> {
         None => printer.say("\n  the world serves"),
         Some(why) => printer.say(&format!("\n  the world does not serve: {why}")),
     }
-    printer.document(&json!({
-        "world": world.id.to_string(),
-        "folder": world.layout.root().display().to_string(),
-        "url": world.url(),
-        "serves": missing.is_none(),
-        "missing": missing,
-        "processes": rows.iter().map(Row::json).collect::<Vec<_>>(),
-    }));
+    let view = View {
+        world: world.id.to_string(),
+        folder: world.layout.root().display().to_string(),
+        url: world.url(),
+        serves: missing.is_none(),
+        missing: missing.clone(),
+        processes: rows.iter().map(Row::view).collect(),
+    };
+    printer.data(&view, rows.iter().map(|row| &row.name));
     Ok(if missing.is_none() {
         Ended::Ok
     } else {
@@ -68,6 +69,25 @@ async fn missing(world: &World, rows: &[Row]) -> Result<Option<String>> {
         Ok(status) => ready::not_ready(&status, &ready::StartedAfter::new()),
         Err(error) => Some(error.to_string()),
     })
+}
+
+#[derive(Serialize)]
+struct View {
+    world: String,
+    folder: String,
+    url: String,
+    serves: bool,
+    missing: Option<String>,
+    processes: Vec<ProcessView>,
+}
+
+#[derive(Serialize)]
+struct ProcessView {
+    name: String,
+    state: &'static str,
+    pid: Option<i32>,
+    address: String,
+    memory_mib: Option<f64>,
 }
 
 struct Row {
@@ -114,13 +134,13 @@ impl Row {
         ]
     }
 
-    fn json(&self) -> Value {
-        json!({
-            "name": self.name,
-            "state": self.word(),
-            "pid": self.process().map(|process| process.pid),
-            "address": self.address,
-            "memory_mib": self.process().and_then(Process::memory_mib),
-        })
+    fn view(&self) -> ProcessView {
+        ProcessView {
+            name: self.name.clone(),
+            state: self.word(),
+            pid: self.process().map(|process| process.pid),
+            address: self.address.clone(),
+            memory_mib: self.process().and_then(Process::memory_mib),
+        }
     }
 }

@@ -10,7 +10,6 @@ use anyhow::Result;
 use clap::Subcommand;
 use platform_model::{InvalidId, RevokedIdentity, WorldId};
 
-use crate::command::WorldFolder;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
@@ -26,16 +25,6 @@ pub enum Identity {
 }
 
 impl Identity {
-    pub fn folder(&self) -> Option<&WorldFolder> {
-        match self {
-            Self::Show(command) => Some(&command.world),
-            Self::List(command) => Some(&command.world),
-            Self::Issue(_) => None,
-            Self::Revoke(command) => Some(&command.world),
-            Self::Restore(command) => Some(&command.world),
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::Show(command) => command.run(printer),

@@ -3,53 +3,87 @@
 mod add;
 mod list;
 mod remove;
+mod show;
 
 use anyhow::Result;
 use clap::Subcommand;
 use platform_wire::admin::Member as Controller;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::command::WorldFolder;
 use crate::exit::Ended;
-use crate::printer::Printer;
+use crate::printer::{Column, Listed, Printer};
 
-/// The controllers: list, add, remove.
+/// The controllers: list, show, add, remove.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Example: cellctl member list")]
+#[command(visible_alias = "controller", after_help = "Example: cellctl member list")]
 pub enum Member {
     List(list::List),
+    Show(show::Show),
     Add(add::Add),
     Remove(remove::Remove),
 }
 
 impl Member {
-    pub fn folder(&self) -> &WorldFolder {
-        match self {
-            Self::List(command) => &command.world,
-            Self::Add(command) => &command.world,
-            Self::Remove(command) => &command.world,
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::List(command) => command.run(printer).await,
+            Self::Show(command) => command.run(printer).await,
             Self::Add(command) => command.run(printer).await,
             Self::Remove(command) => command.run(printer).await,
         }
     }
 }
 
-fn rows(members: &[Controller]) -> Vec<Vec<String>> {
-    members
-        .iter()
-        .map(|member| vec![member.id.to_string(), member.address.clone()])
-        .collect()
+/// A controller as it is shown.
+#[derive(Debug, Serialize)]
+struct MemberView {
+    id: u64,
+    address: String,
+    role: &'static str,
 }
 
-fn document(members: &[Controller]) -> Value {
-    members
-        .iter()
-        .map(|member| json!({ "id": member.id, "address": member.address }))
-        .collect()
+impl MemberView {
+    fn of(member: &Controller, leader: Option<u64>) -> Self {
+        Self {
+            id: member.id,
+            address: member.address.clone(),
+            role: if leader == Some(member.id) {
+                "leader"
+            } else {
+                "follower"
+            },
+        }
+    }
+
+    fn all(members: &[Controller], leader: Option<&Controller>) -> Vec<Self> {
+        let leader = leader.map(|leader| leader.id);
+        members.iter().map(|member| Self::of(member, leader)).collect()
+    }
+}
+
+impl Listed for MemberView {
+    const COLUMNS: &'static [Column] = &[Column::new("id"), Column::new("address"), Column::new("role")];
+
+    fn cells(&self) -> Vec<String> {
+        vec![self.id.to_string(), self.address.clone(), self.role.to_owned()]
+    }
+
+    fn name(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+/// The members before or after a change of them.
+#[derive(Debug, Serialize)]
+struct Changed {
+    changed: bool,
+    dry_run: bool,
+    members: Vec<MemberView>,
+}
+
+impl Changed {
+    fn print(&self, printer: &Printer) {
+        printer.rows(&self.members);
+        printer.data(self, self.members.iter().map(Listed::name));
+    }
 }

@@ -3,34 +3,37 @@
 use anyhow::Result;
 use clap::Args;
 use platform_wire::admin::WorldStatus;
-use serde_json::json;
 
-use super::{document, rows};
-use crate::command::WorldFolder;
+use super::{Changed, MemberView};
+use crate::ask;
+use crate::command::WorldArgs;
 use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
 use crate::world::operator;
 
 /// Takes a controller's vote away; it may then be stopped. Its id is never used again.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: cellctl member remove 3 --confirm 3")]
+#[command(after_help = "Example: cellctl member remove 3 --confirm 3 --reason 'the machine is given up'")]
 pub struct Remove {
     /// Its Raft id.
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     id: u64,
-    /// The id once more: a world with fewer controllers survives less.
+    /// The id once more: a world with fewer controllers survives less. On a terminal one is asked for it.
     #[arg(long, value_name = "ID")]
-    confirm: Option<u64>,
+    confirm: Option<String>,
+    /// Why; stands in the record of the decision.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
     /// Shows what would be changed, and changes nothing.
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldArgs,
 }
 
 impl Remove {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
-        let admin = operator::connect(&self.world.dir)?;
+        let admin = self.world.admin()?;
         let status = admin.status().await.map_err(operator::explain)?;
         self.check_known(&status)?;
         let left = status.members.len() - 1;
@@ -39,15 +42,22 @@ impl Remove {
             self.id,
             survivable(left)
         ));
+        let mut changed = Changed {
+            changed: false,
+            dry_run: self.dry_run,
+            members: MemberView::all(&status.members, status.leader.as_ref()),
+        };
         if self.dry_run {
             printer.progress("nothing was changed: --dry-run");
-            printer.document(&json!({ "changed": false, "members": document(&status.members) }));
-            return Ok(Ended::Ok);
+        } else {
+            let again = format!("cellctl member remove {0} --confirm {0} --reason TEXT", self.id);
+            ask::severe(&self.id.to_string(), self.confirm.as_deref(), &again, printer).await?;
+            let voters = admin.remove_member(self.id, &self.reason).await;
+            let voters = voters.map_err(operator::explain)?;
+            changed.members = MemberView::all(&voters, status.leader.as_ref());
+            changed.changed = true;
         }
-        self.check_confirmed()?;
-        let voters = admin.remove_member(self.id).await.map_err(operator::explain)?;
-        printer.table(&["id", "address"], &rows(&voters));
-        printer.document(&json!({ "changed": true, "members": document(&voters) }));
+        changed.print(printer);
         Ok(Ended::Ok)
     }
 
@@ -55,23 +65,8 @@ impl Remove {
         if status.members.iter().any(|member| member.id == self.id) {
             return Ok(());
         }
-        Err(Hinted::new(
-            format!("there is no controller {}", self.id),
-            &["cellctl member list"],
-        )
-        .into())
-    }
-
-    fn check_confirmed(&self) -> Result<()> {
-        if self.confirm == Some(self.id) {
-            return Ok(());
-        }
-        let again = format!("cellctl member remove {0} --confirm {0}", self.id);
-        Err(Hinted::new(
-            "this is severe and was not confirmed: nothing was done",
-            &[&again],
-        )
-        .into())
+        let message = format!("there is no controller {}", self.id);
+        Err(Hinted::new(message, &["cellctl member list"]).into())
     }
 }
 
@@ -87,21 +82,5 @@ mod tests {
     #[test]
     fn a_majority_must_be_left() {
         assert_eq!([0, 1, 2, 3, 5].map(survivable), [0, 0, 0, 1, 2]);
-    }
-
-    #[test]
-    fn what_is_severe_wants_the_id_typed_again() {
-        let world = WorldFolder { dir: "x".into() };
-        let remove = |confirm| Remove {
-            id: 3,
-            confirm,
-            dry_run: false,
-            world: world.clone(),
-        };
-        assert!(remove(Some(3)).check_confirmed().is_ok());
-        for confirm in [None, Some(2)] {
-            let error = remove(confirm).check_confirmed().expect_err("not confirmed");
-            assert!(crate::exit::text(&error, "").ends_with("hint: cellctl member remove 3 --confirm 3"));
-        }
     }
 }

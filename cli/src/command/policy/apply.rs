@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::decision::Decision;
 use super::lint::say_aside;
 use super::plan::planned;
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::{Ended, Hinted};
 use crate::law::plan::Plan;
 use crate::law::source::Source;
@@ -32,7 +32,7 @@ pub struct Apply {
     #[command(flatten)]
     decision: Decision,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 /// A generation as a plan shows it: `g3`, or `3`.

@@ -16,7 +16,7 @@ use super::apply::refuse_strands;
 use super::decision::Decision;
 use super::plan::planned;
 use super::version::version;
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::{Ended, Hinted};
 use crate::law::plan::Plan;
 use crate::law::source::Source;
@@ -42,7 +42,7 @@ pub struct Approve {
     #[command(flatten)]
     decision: Decision,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]

@@ -7,7 +7,7 @@ use platform_model::matrix::Matrix;
 use serde::Serialize;
 
 use super::version::Named;
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::Ended;
 use crate::law::plan::group;
 use crate::law::source::Source;
@@ -25,7 +25,7 @@ pub struct Diff {
     /// The law after.
     to: Named,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]

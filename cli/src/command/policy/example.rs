@@ -8,7 +8,7 @@ use clap::Args;
 use control_plane_residency::{Digest, example};
 use serde::Serialize;
 
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
 use crate::world::{Folder, Layout, World, disk};
@@ -25,7 +25,7 @@ pub struct Example {
     #[arg(long, value_name = "DIGEST")]
     catalogue: Option<Digest>,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,7 +99,7 @@ mod tests {
         Example {
             law: dir,
             catalogue,
-            world: WorldArgs {
+            world: DeskArgs {
                 folder: WorldFolder {
                     dir: "/no/world".into(),
                 },

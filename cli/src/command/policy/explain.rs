@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::Ended;
 use crate::law::answer::{AnswerView, Answered, Asking, Heading};
 use crate::law::question::{Asked, Question};
@@ -29,7 +29,7 @@ pub struct Explain {
     #[command(flatten)]
     question: Question,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,7 +69,7 @@ impl Explain {
 ///
 /// # Errors
 /// For a folder without a law that is fit; when no law is in force; for a cell that is not known.
-pub async fn ask(dir: Option<&Path>, question: &Question, world: &WorldArgs) -> Result<(Asking, Asked)> {
+pub async fn ask(dir: Option<&Path>, question: &Question, world: &DeskArgs) -> Result<(Asking, Asked)> {
     let mut status = None;
     if question.needs_the_world() {
         let told = world.desk()?.admin.status().await;

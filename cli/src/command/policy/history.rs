@@ -6,7 +6,7 @@ use control_plane_residency::Digest;
 use platform_wire::law::{LawHistory, LawView};
 use serde::Serialize;
 
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::Ended;
 use crate::law::views::{moment, person, short};
 use crate::printer::Printer;
@@ -17,7 +17,7 @@ use crate::world::operator;
 #[command(after_help = "Example: cellctl policy history -o json")]
 pub struct History {
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]

@@ -6,7 +6,7 @@ use platform_runtime::config::HumanDuration;
 use serde::Serialize;
 
 use super::decision::Decision;
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::Ended;
 use crate::printer::Printer;
 use crate::world::operator;
@@ -21,7 +21,7 @@ pub struct MatrixAge {
     #[command(flatten)]
     decision: Decision,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]

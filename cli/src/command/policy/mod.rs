@@ -20,7 +20,6 @@ mod withdraw;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::command::WorldArgs;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
@@ -47,24 +46,6 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// None for what is about files alone.
-    pub fn world(&self) -> Option<&WorldArgs> {
-        match self {
-            Self::Lint(_) | Self::Test(_) | Self::Compile(_) => None,
-            Self::Example(command) => Some(&command.world),
-            Self::Diff(command) => Some(&command.world),
-            Self::Plan(command) => Some(&command.world),
-            Self::Apply(command) => Some(&command.world),
-            Self::Approve(command) => Some(&command.world),
-            Self::Withdraw(command) => Some(&command.world),
-            Self::MatrixAge(command) => Some(&command.world),
-            Self::Show(command) => Some(&command.world),
-            Self::History(command) => Some(&command.world),
-            Self::Explain(command) => Some(&command.world),
-            Self::WhyNot(command) => Some(&command.world),
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::Example(command) => command.run(printer).await,

@@ -8,7 +8,7 @@ use control_plane_residency::Ready;
 use platform_wire::law::LawView;
 
 use super::lint::say_aside;
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::Ended;
 use crate::law::plan::Plan as LawPlan;
 use crate::law::source::Source;
@@ -25,7 +25,7 @@ pub struct Plan {
     #[arg(value_name = "DIR")]
     law: PathBuf,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 impl Plan {

@@ -6,7 +6,7 @@ use control_plane_residency::Ready;
 use platform_wire::law::{LawRecord, LawView};
 use serde::Serialize;
 
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::{Ended, Hinted};
 use crate::law::proof;
 use crate::law::standing::compiled_here;
@@ -33,7 +33,7 @@ pub struct Show {
     #[arg(long)]
     text: bool,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -195,7 +195,7 @@ mod tests {
             approved,
             proposed,
             text: false,
-            world: WorldArgs {
+            world: DeskArgs {
                 folder: WorldFolder { dir: "x".into() },
                 who: OPERATOR,
             },

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::explain::ask;
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::Ended;
 use crate::law::answer::{Answered, Heading, WhyNotView};
 use crate::law::question::Question;
@@ -29,7 +29,7 @@ pub struct WhyNot {
     #[command(flatten)]
     question: Question,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::decision::Decision;
 use super::version::version;
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::exit::Ended;
 use crate::printer::Printer;
 use crate::world::operator;
@@ -25,7 +25,7 @@ pub struct Withdraw {
     #[command(flatten)]
     decision: Decision,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]

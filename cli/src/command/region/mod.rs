@@ -1,4 +1,4 @@
-//! `region`: where the world's regions stand, and who says so.
+//! `region`: the places in which cells stand, and who says where they are.
 
 mod attest;
 mod list;
@@ -6,7 +6,6 @@ mod list;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::command::WorldFolder;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
@@ -19,13 +18,6 @@ pub enum Region {
 }
 
 impl Region {
-    pub fn folder(&self) -> &WorldFolder {
-        match self {
-            Self::List(command) => &command.world,
-            Self::Attest(command) => &command.world,
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::List(command) => command.run(printer).await,

@@ -5,7 +5,7 @@ use clap::Args;
 use platform_model::DataClass;
 
 use super::evidence::Evidence;
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::evidence::class::{ClassView, classes};
 use crate::exit::Ended;
 use crate::printer::Printer;
@@ -18,7 +18,7 @@ pub struct Classes {
     #[arg(long, value_name = "CLASS")]
     class: Option<DataClass>,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 impl Classes {

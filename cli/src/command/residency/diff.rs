@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::evidence::{Evidence, alarm};
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::evidence::finding::findings;
 use crate::exit::Ended;
 use crate::printer::Printer;
@@ -14,7 +14,7 @@ use crate::printer::Printer;
 #[command(after_help = "Example: cellctl residency diff -o json")]
 pub struct Diff {
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 impl Diff {

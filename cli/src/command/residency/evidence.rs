@@ -3,7 +3,7 @@
 use anyhow::Result;
 use platform_wire::law::{LawView, SignedResidency};
 
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::evidence::copy::{CopyView, ReportView};
 use crate::evidence::finding::Finding;
 use crate::evidence::report::{Proved, proved};
@@ -22,7 +22,7 @@ pub struct Evidence {
 impl Evidence {
     /// # Errors
     /// When no leader answers; when the report's signature proves nothing.
-    pub async fn fetch(world: &WorldArgs) -> Result<Self> {
+    pub async fn fetch(world: &DeskArgs) -> Result<Self> {
         let desk = world.desk()?;
         let law = desk.admin.law().await.map_err(operator::explain)?;
         let signed = desk.admin.residency().await.map_err(operator::explain)?;
@@ -63,7 +63,7 @@ pub fn say(view: &ReportView, printer: &Printer) {
 }
 
 /// Findings as alarm lines, each with what helps. Any is exit code 3.
-pub fn alarm(findings: &[Finding], copies: usize, world: &WorldArgs, printer: &Printer) -> Ended {
+pub fn alarm(findings: &[Finding], copies: usize, world: &DeskArgs, printer: &Printer) -> Ended {
     printer.say("");
     if findings.is_empty() {
         let copies = counted(copies, "copy is", "copies are");

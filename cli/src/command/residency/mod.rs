@@ -10,7 +10,6 @@ mod verify;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::command::WorldArgs;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
@@ -26,16 +25,6 @@ pub enum Residency {
 }
 
 impl Residency {
-    pub fn world(&self) -> &WorldArgs {
-        match self {
-            Self::Report(command) => &command.world,
-            Self::Verify(command) => &command.world,
-            Self::Diff(command) => &command.world,
-            Self::Classes(command) => &command.world,
-            Self::Scope(command) => &command.world,
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::Report(command) => command.run(printer).await,

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::evidence::{Evidence, alarm, say};
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::evidence::copy::ReportView;
 use crate::evidence::moment::Moment;
 use crate::evidence::past::{HeldLaw, HeldView, holders, laws};
@@ -33,7 +33,7 @@ pub struct Report {
     #[arg(long, value_name = "FILE", conflicts_with = "at")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_report_as_it_should_be_is_no_alarm_and_one_difference_is() {
         let printer = Printer::new(Format::Table);
-        let world = WorldArgs {
+        let world = DeskArgs {
             folder: WorldFolder { dir: "/w".into() },
             who: OPERATOR,
         };

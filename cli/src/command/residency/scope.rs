@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::evidence::Evidence;
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::evidence::loss::{LossView, Lost, loss};
 use crate::exit::{Ended, Hinted};
 use crate::printer::{Printer, counted};
@@ -17,7 +17,7 @@ pub struct Scope {
     #[arg(long, value_name = "WHAT")]
     lost: Lost,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 impl Scope {

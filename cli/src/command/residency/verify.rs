@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::evidence::{alarm, say};
-use crate::command::WorldArgs;
+use crate::command::DeskArgs;
 use crate::evidence::copy::ReportView;
 use crate::evidence::report::{kept, proved};
 use crate::exit::Ended;
@@ -20,7 +20,7 @@ pub struct Verify {
     /// The file.
     file: PathBuf,
     #[command(flatten)]
-    pub(super) world: WorldArgs,
+    pub(super) world: DeskArgs,
 }
 
 impl Verify {

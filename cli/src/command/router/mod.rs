@@ -5,7 +5,6 @@ mod invite;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::command::WorldFolder;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
@@ -19,12 +18,6 @@ pub enum Router {
 }
 
 impl Router {
-    pub fn folder(&self) -> &WorldFolder {
-        match self {
-            Self::Invite(command) => &command.world,
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::Invite(command) => command.run(printer).await,

@@ -2,34 +2,38 @@
 
 mod list;
 mod place;
+mod show;
 
 use anyhow::Result;
 use clap::Subcommand;
+use platform_model::ShardId;
+use platform_wire::admin::{ShardRecord, WorldStatus};
 
-use crate::command::WorldFolder;
-use crate::exit::Ended;
+use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
 
-/// The shards: list, place.
+pub use list::ShardView;
+
+/// The shards: list, show, place.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example: cellctl shard list --cell eu-west-1")]
 pub enum Shard {
     List(list::List),
+    Show(show::Show),
     Place(place::Place),
 }
 
 impl Shard {
-    pub fn folder(&self) -> &WorldFolder {
-        match self {
-            Self::List(command) => &command.world,
-            Self::Place(command) => &command.world,
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::List(command) => command.run(printer).await,
+            Self::Show(command) => command.run(printer).await,
             Self::Place(command) => command.run(printer).await,
         }
     }
+}
+
+fn find<'a>(status: &'a WorldStatus, shard: &ShardId) -> Result<&'a ShardRecord> {
+    let found = status.shards.iter().find(|known| known.shard == *shard);
+    found.ok_or_else(|| Hinted::new(format!("there is no shard {shard}"), &["cellctl shard list"]).into())
 }

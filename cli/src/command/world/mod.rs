@@ -1,12 +1,12 @@
 //! `world`: the whole deployment.
 
+mod check;
 mod init;
 mod status;
 
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::command::WorldFolder;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
@@ -16,20 +16,15 @@ use crate::printer::Printer;
 pub enum World {
     Init(init::Init),
     Status(status::Status),
+    Check(check::Check),
 }
 
 impl World {
-    pub fn folder(&self) -> Option<&WorldFolder> {
-        match self {
-            Self::Init(_) => None,
-            Self::Status(command) => Some(&command.world),
-        }
-    }
-
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::Init(command) => command.run(printer),
             Self::Status(command) => command.run(printer).await,
+            Self::Check(command) => command.run(printer).await,
         }
     }
 }

@@ -3,11 +3,12 @@
 use anyhow::Result;
 use clap::Args;
 use platform_wire::admin::WorldStatus;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::command::WorldFolder;
+use crate::command::WorldArgs;
+use crate::command::automation::AutomationView;
 use crate::exit::Ended;
-use crate::printer::Printer;
+use crate::printer::{Printer, counted};
 use crate::world::{operator, ready};
 
 /// Shows controllers, cells and homes. Exit code 3 if some shard is not served.
@@ -15,81 +16,106 @@ use crate::world::{operator, ready};
 #[command(after_help = "Example: cellctl world status -o json")]
 pub struct Status {
     #[command(flatten)]
-    pub(super) world: WorldFolder,
+    world: WorldArgs,
 }
 
 impl Status {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
-        let admin = operator::connect(&self.world.dir)?;
-        let status = admin.status().await.map_err(operator::explain)?;
-        let missing = ready::not_ready(&status, &ready::StartedAfter::new());
-        say(&status, missing.as_deref(), printer);
-        printer.document(&document(&status, missing.as_deref()));
-        Ok(if missing.is_none() {
-            Ended::Ok
-        } else {
-            Ended::Differs
-        })
+        let status = self.world.admin()?.status().await.map_err(operator::explain)?;
+        let view = View::of(&status);
+        view.say(printer);
+        printer.data(&view, [&view.world]);
+        Ok(if view.serves { Ended::Ok } else { Ended::Differs })
     }
 }
 
-fn say(status: &WorldStatus, missing: Option<&str>, printer: &Printer) {
-    printer.say(&format!(
-        "world {}  table {}\n",
-        status.table.world, status.table.generation
-    ));
-    let members: Vec<Vec<String>> = members(status).into_iter().map(Vec::from).collect();
-    printer.table(&["controller", "address", "role"], &members);
-    printer.say("");
-    printer.table(&["home", "host", "shards", "cells"], &homes(status));
-    printer.say("");
-    match missing {
-        None => printer.say(&format!("all {} shards are served", status.shards.len())),
-        Some(why) => printer.say(&format!("the world does not serve: {why}")),
+#[derive(Debug, Serialize)]
+struct View {
+    world: String,
+    table: u64,
+    answered_by: String,
+    serves: bool,
+    missing: Option<String>,
+    /// `running`, or why it is paused.
+    automation: AutomationView,
+    controllers: Vec<Controller>,
+    homes: Vec<Home>,
+    shards: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Controller {
+    id: u64,
+    address: String,
+    role: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Home {
+    home: String,
+    host: String,
+    shards: u16,
+    cells: Vec<String>,
+}
+
+impl View {
+    fn of(status: &WorldStatus) -> Self {
+        let missing = ready::not_ready(status, &ready::StartedAfter::new());
+        let leads = |id: u64| status.leader.as_ref().is_some_and(|leader| leader.id == id);
+        let controllers = status.members.iter().map(|member| Controller {
+            id: member.id,
+            address: member.address.clone(),
+            role: if leads(member.id) { "leader" } else { "follower" },
+        });
+        let homes = status.table.homes.iter().map(|(id, home)| Home {
+            home: id.to_string(),
+            host: home.host.clone(),
+            shards: home.shard_count,
+            cells: cells_of(status, id),
+        });
+        Self {
+            world: status.table.world.to_string(),
+            table: status.table.generation.0,
+            answered_by: status.controller.clone(),
+            serves: missing.is_none(),
+            missing,
+            automation: AutomationView::of(status.automation.as_ref()),
+            controllers: controllers.collect(),
+            homes: homes.collect(),
+            shards: status.shards.len(),
+        }
+    }
+
+    fn say(&self, printer: &Printer) {
+        printer.say(&format!("world {}  table g{}\n", self.world, self.table));
+        let member = |c: &Controller| vec![c.id.to_string(), c.address.clone(), c.role.to_owned()];
+        let members: Vec<_> = self.controllers.iter().map(member).collect();
+        printer.table(&["controller", "address", "role"], &members);
+        printer.say("");
+        let home = |home: &Home| {
+            let (shards, cells) = (home.shards.to_string(), home.cells.join(" "));
+            vec![home.home.clone(), home.host.clone(), shards, cells]
+        };
+        let homes: Vec<_> = self.homes.iter().map(home).collect();
+        printer.table(&["home", "host", "shards", "cells"], &homes);
+        printer.say(&format!("\nautomation {}", self.automation.told()));
+        match &self.missing {
+            None => printer.say(&format!(
+                "all {} served",
+                counted(self.shards, "shard is", "shards are")
+            )),
+            Some(why) => printer.say(&format!("the world does not serve: {why}")),
+        }
     }
 }
 
-/// Id, address and role of each controller.
-fn members(status: &WorldStatus) -> Vec<[String; 3]> {
-    let leads = |id: u64| status.leader.as_ref().is_some_and(|leader| leader.id == id);
-    let role = |id| if leads(id) { "leader" } else { "follower" };
-    status
-        .members
+fn cells_of(status: &WorldStatus, home: &platform_model::HomeId) -> Vec<String> {
+    let shards = status
+        .shards
         .iter()
-        .map(|m| [m.id.to_string(), m.address.clone(), role(m.id).to_owned()])
-        .collect()
-}
-
-fn homes(status: &WorldStatus) -> Vec<Vec<String>> {
-    let row = |(id, home): (&platform_model::HomeId, &platform_model::Home)| {
-        let shards = status
-            .shards
-            .iter()
-            .filter(|shard| shard.shard.home() == Some(id));
-        let mut cells: Vec<String> = shards.map(|shard| shard.cell.to_string()).collect();
-        cells.sort();
-        cells.dedup();
-        vec![
-            id.to_string(),
-            home.host.clone(),
-            home.shard_count.to_string(),
-            cells.join(" "),
-        ]
-    };
-    status.table.homes.iter().map(row).collect()
-}
-
-fn document(status: &WorldStatus, missing: Option<&str>) -> Value {
-    let member = |[id, address, role]: [String; 3]| json!({ "id": id.parse::<u64>().ok(), "address": address, "role": role });
-    let home = |row: Vec<String>| json!({ "home": row[0], "host": row[1], "shards": row[2].parse::<u16>().ok(), "cells": row[3] });
-    json!({
-        "world": status.table.world.to_string(),
-        "table": status.table.generation.0,
-        "answered_by": status.controller,
-        "serves": missing.is_none(),
-        "missing": missing,
-        "controllers": members(status).into_iter().map(member).collect::<Vec<_>>(),
-        "homes": homes(status).into_iter().map(home).collect::<Vec<_>>(),
-        "shards": status.shards.len(),
-    })
+        .filter(|shard| shard.shard.home() == Some(home));
+    let mut cells: Vec<String> = shards.map(|shard| shard.cell.to_string()).collect();
+    cells.sort();
+    cells.dedup();
+    cells
 }

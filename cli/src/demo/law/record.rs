@@ -11,6 +11,7 @@ use super::super::Scene;
 use super::super::story::Story;
 use super::{ABROAD, SHARD};
 use crate::command::audit::entry;
+use crate::contexts::Target;
 use crate::world::ledgers::Ledgers;
 use crate::world::seats::{Seat, SeatKind, seats};
 
@@ -19,7 +20,8 @@ const NEWEST: u64 = 64;
 
 /// Reads the refusal back: rule and article stand in it.
 pub async fn of_refusal(scene: &Scene<'_>, story: &mut Story<'_>) -> Result<()> {
-    let held = Ledgers::of(scene.world.layout.root())?.fullest().await?;
+    let target = Target::of_folder(scene.world.layout.root())?;
+    let held = Ledgers::of(&target).await?.fullest().await?;
     let from = held.held_to.saturating_sub(NEWEST).max(held.begins.sequence) + 1;
     let page = entry::page(&held, from, u32::try_from(NEWEST).unwrap_or(u32::MAX)).await?;
     let mut found = String::new();

@@ -157,7 +157,7 @@ async fn a_late_member_gets_all_segments_though_it_was_sent_a_snapshot() {
         address: world.address(2),
     };
     within("a new voter", async {
-        while let Err(error) = admin.add_member(&member).await {
+        while let Err(error) = admin.add_member(&member, "a test").await {
             assert!(error.retryable(), "{error}");
         }
     })

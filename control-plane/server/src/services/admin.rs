@@ -5,7 +5,7 @@ use platform_wire::pb::admin_server::Admin;
 use platform_wire::{FRAME_VERSION, Refusal, pb};
 use tonic::{Request, Response, Status};
 
-use super::{Parts, law, residency, status};
+use super::{Parts, dry_run, law, residency, status};
 use crate::authorise::Verb;
 use crate::config::Peer;
 use crate::{bootstrap, members, refuse, translate};
@@ -26,7 +26,8 @@ impl Admin for Service {
         {
             return Ok(Response::new(reply));
         }
-        Ok(Response::new(status::local(&self.0).await))
+        let digest = wire.digest;
+        Ok(Response::new(status::local(&self.0, digest).await))
     }
 
     async fn init_world(&self, request: Request<pb::InitWorldRequest>) -> Reply {
@@ -102,14 +103,21 @@ impl Admin for Service {
 
     async fn add_member(&self, request: Request<pb::AddMemberRequest>) -> MembersReply {
         let wire = request.get_ref();
-        self.0
-            .admit(&request, Verb::AddMember, wire.version, &wire.world)?;
+        let author = self
+            .0
+            .author(&request, Verb::AddMember, wire.version, &wire.world)?;
         let member = wire
             .member
             .clone()
             .ok_or_else(|| Refusal::invalid("the request has no `member`"))?;
         let text = format!("{}@{}", member.id, member.address);
         let peer: Peer = text.parse().map_err(Refusal::invalid)?;
+        members::leads(&self.0.raft)?;
+        if !members::voters(&self.0.raft).contains(&peer.id) {
+            let (id, address) = (peer.id, Some(peer.address.clone()));
+            let command = Command::ChangeMember { id, address };
+            self.command(author, wire.reason.clone(), Ok(command)).await?;
+        }
         members::add(&self.0.raft, peer.id, peer.address).await?;
         self.members()
     }
@@ -180,10 +188,33 @@ impl Admin for Service {
 
     async fn remove_member(&self, request: Request<pb::RemoveMemberRequest>) -> MembersReply {
         let wire = request.get_ref();
-        self.0
-            .admit(&request, Verb::RemoveMember, wire.version, &wire.world)?;
+        let author = self
+            .0
+            .author(&request, Verb::RemoveMember, wire.version, &wire.world)?;
+        members::leads(&self.0.raft)?;
+        if members::voters(&self.0.raft).contains(&wire.id) {
+            let command = Command::ChangeMember {
+                id: wire.id,
+                address: None,
+            };
+            self.command(author, wire.reason.clone(), Ok(command)).await?;
+        }
         members::remove(&self.0.raft, wire.id).await?;
         self.members()
+    }
+
+    async fn set_automation(&self, request: Request<pb::SetAutomationRequest>) -> Reply {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::SetAutomation, wire.version, &wire.world)?;
+        let wire = request.into_inner();
+        let command = translate::set_automation(&wire);
+        self.command(author, wire.reason, Ok(command)).await
+    }
+
+    async fn dry_run(&self, request: Request<pb::DryRunRequest>) -> Reply {
+        dry_run::judge(&self.0, request).await
     }
 }
 

@@ -2,6 +2,7 @@
 //! and only then what is wanted.
 
 mod admin;
+mod dry_run;
 mod forward;
 pub mod join;
 mod law;
@@ -20,14 +21,14 @@ use control_plane_raft::RaftNode;
 use control_plane_state::Author;
 use platform_model::WorldId;
 use platform_runtime::clock::Clock;
-use platform_runtime::tls::{Identity, SpiffeId};
-use platform_wire::frame;
+use platform_runtime::tls::{Identity, SpiffeId, SpiffeKind};
 use platform_wire::pb::admin_server::AdminServer;
 use platform_wire::pb::forward_server::ForwardServer;
 use platform_wire::pb::ledger_server::LedgerServer;
 use platform_wire::pb::report_server::ReportServer;
 use platform_wire::pb::topology_server::TopologyServer;
 use platform_wire::pb::trust_server::TrustServer;
+use platform_wire::{client_protocol, frame};
 use tonic::{Request, Status};
 
 use crate::authorise::{self, Denied, Verb};
@@ -60,6 +61,8 @@ pub struct Parts {
     pub ledger: LedgerStore,
     pub security: SecurityLog,
     pub issuing: Issuing,
+    /// Operators' clients of an earlier protocol are refused.
+    pub client_protocol_min: u32,
 }
 
 /// The services as one router.
@@ -84,6 +87,9 @@ impl Parts {
     ) -> Result<SpiffeId, Status> {
         let caller = authorise::caller(request.extensions(), verb).map_err(|denied| self.deny(denied))?;
         frame::check(version, world, &self.world)?;
+        if matches!(caller.kind, SpiffeKind::Operator { .. }) {
+            client_protocol::check(request.metadata(), self.client_protocol_min)?;
+        }
         Ok(caller)
     }
 

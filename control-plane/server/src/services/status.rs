@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use control_plane_ledger::Digest;
+use control_plane_state::State;
 use platform_wire::report::Heartbeat;
 use platform_wire::{FRAME_VERSION, pb};
 
 use super::Parts;
 
-/// From what was applied here; reports of nodes only if this controller leads.
-pub(super) async fn local(parts: &Parts) -> pb::StatusReply {
+/// From what was applied here; reports of nodes only if this controller leads. `digest`: of the whole state, too.
+pub(super) async fn local(parts: &Parts, digest: bool) -> pb::StatusReply {
     let state = Arc::clone(&parts.raft.state().borrow());
     let reports = if parts.raft.is_leader() {
         parts.beats.all()
@@ -51,6 +53,44 @@ pub(super) async fn local(parts: &Parts) -> pb::StatusReply {
         reports: reports.into_iter().map(report).collect(),
         shards: shards.collect(),
         cells: cells.collect(),
+        automation: Some(automation(&state)),
+        insight: Some(insight(parts, &state, digest).await),
+    }
+}
+
+async fn insight(parts: &Parts, state: &Arc<State>, digest: bool) -> pb::Insight {
+    let state_digest = if digest {
+        digest_of(state).await
+    } else {
+        Vec::new()
+    };
+    pb::Insight {
+        position: parts.raft.status().applied.unwrap_or(0),
+        state_ms: state.time_ms,
+        ledger: state.ledger.head().sequence,
+        state_digest,
+        clock_ms: parts.clock.unix_ms(),
+    }
+}
+
+/// Of the state as it is stored. Takes time in its size: not on a thread that serves.
+async fn digest_of(state: &Arc<State>) -> Vec<u8> {
+    let state = Arc::clone(state);
+    let digest = tokio::task::spawn_blocking(move || {
+        let stored = serde_json::to_vec(&*state).expect("ids, numbers and texts always write");
+        Digest::of("meridian state", &stored).as_bytes().to_vec()
+    });
+    digest.await.unwrap_or_default()
+}
+
+fn automation(state: &State) -> pb::Automation {
+    pb::Automation {
+        generation: state.automation.generation.0,
+        paused: state.automation.paused.as_ref().map(|paused| pb::Paused {
+            since_ms: paused.since_ms,
+            by: paused.by.clone(),
+            reason: paused.reason.clone(),
+        }),
     }
 }
 

@@ -236,7 +236,7 @@ fn enforce(state: &mut State, matrix: Arc<Matrix>) -> Changes {
     changes.add(country::as_the_law_says(state));
     let cells: Vec<CellId> = state.cells.keys().cloned().collect();
     for cell in cells {
-        changes.add(placement::fill(state, &cell));
+        changes.add(placement::fill_unasked(state, &cell));
     }
     changes
 }

@@ -3,10 +3,12 @@
 
 pub(crate) mod author;
 pub(crate) mod authority;
+pub(crate) mod automation;
 pub(crate) mod cell;
 pub(crate) mod country;
 pub(crate) mod home;
 pub(crate) mod law;
+pub(crate) mod member;
 pub(crate) mod node;
 pub(crate) mod placement;
 pub(crate) mod token_key;

@@ -55,7 +55,7 @@ pub(crate) fn register(
         nodes: [node.clone()].into(),
         ..Changes::default()
     };
-    changes.add(placement::fill(state, &node.cell));
+    changes.add(placement::fill_unasked(state, &node.cell));
     Ok(changes)
 }
 

@@ -119,6 +119,14 @@ pub(crate) fn add(state: &mut State, shards: Vec<ShardId>, cell: &CellId) -> Cha
     changes
 }
 
+/// As [`fill`], where nobody has commanded it: it waits while automation is paused.
+pub(crate) fn fill_unasked(state: &mut State, cell: &CellId) -> Changes {
+    match state.automation.paused {
+        Some(_) => Changes::default(),
+        None => fill(state, cell),
+    }
+}
+
 /// Gives every shard that waits for `cell` its first primary, if the cell is open and its first node is known.
 pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
     let first = NodeId {

@@ -25,6 +25,40 @@ pub struct WorldStatus {
     pub shards: Vec<ShardRecord>,
     /// Generations of the cells' records.
     pub cells: Vec<(CellId, Generation)>,
+    /// How far the one that answers is; none from builds that do not tell it.
+    pub insight: Option<Insight>,
+    /// None from builds that know no pause.
+    pub automation: Option<Automation>,
+}
+
+/// How far one controller is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Insight {
+    /// Index of the last command of the log that was applied there.
+    pub position: u64,
+    /// Of the last command; two states at the same `state_ms` and `ledger` must be equal.
+    pub state_ms: u64,
+    /// Sequence of the last entry of the ledger.
+    pub ledger: u64,
+    /// Of the whole state; empty unless it was asked for.
+    pub state_digest: Vec<u8>,
+    /// Its clock, in milliseconds since 1970.
+    pub clock_ms: u64,
+}
+
+/// Whether the controllers act by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Automation {
+    pub generation: Generation,
+    pub paused: Option<Paused>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    pub since_ms: u64,
+    /// SPIFFE id.
+    pub by: String,
+    pub reason: String,
 }
 
 /// A controller: its Raft id and its address.
@@ -95,7 +129,30 @@ impl TryFrom<pb::StatusReply> for WorldStatus {
             reports: wire.reports.into_iter().map(report).collect::<Result<_, _>>()?,
             shards: wire.shards.into_iter().map(shard).collect::<Result<_, _>>()?,
             cells: cells.collect::<Result<_, InvalidId>>()?,
+            insight: wire.insight.map(insight),
+            automation: wire.automation.map(automation),
         })
+    }
+}
+
+fn insight(wire: pb::Insight) -> Insight {
+    Insight {
+        position: wire.position,
+        state_ms: wire.state_ms,
+        ledger: wire.ledger,
+        state_digest: wire.state_digest,
+        clock_ms: wire.clock_ms,
+    }
+}
+
+fn automation(wire: pb::Automation) -> Automation {
+    Automation {
+        generation: Generation(wire.generation),
+        paused: wire.paused.map(|paused| Paused {
+            since_ms: paused.since_ms,
+            by: paused.by,
+            reason: paused.reason,
+        }),
     }
 }
 

@@ -141,12 +141,14 @@ fn changes_of_the_controllers_are_read_and_written_the_same() {
         version: 1,
         world: world(),
         member: Some(member()),
+        reason: String::new(),
     };
     request(&add, "1a0f0802120b3132372e302e302e313a37");
     let remove = pb::RemoveMemberRequest {
         version: 1,
         world: world(),
         id: 2,
+        reason: String::new(),
     };
     request(&remove, "1802");
     let voters = pb::MembersReply {
@@ -162,6 +164,7 @@ fn a_status_is_read_and_written_the_same() {
         version: 1,
         world: world(),
         local: true,
+        digest: false,
     };
     request(&asked, "1801");
     let status = pb::StatusReply {
@@ -199,6 +202,8 @@ fn a_status_is_read_and_written_the_same() {
             cell: "eu-central-1".into(),
             generation: 6,
         }],
+        insight: None,
+        automation: None,
     };
     request(
         &status,
@@ -209,4 +214,36 @@ fn a_status_is_read_and_written_the_same() {
             1165752f65752d63656e7472616c2f30303710061804220c65752d63656e7472616c2d312a0e65752d63656e7472616c\
             2d312f3062100a0c65752d63656e7472616c2d311006",
     );
+}
+
+#[test]
+fn what_came_later_is_read_and_written_the_same() {
+    let pause = pb::SetAutomationRequest {
+        version: 1,
+        world: world(),
+        paused: true,
+        expected: 6,
+        reason: NEW.into(),
+    };
+    request(&pause, "180120062a036e6577");
+    let judge = pb::DryRunRequest {
+        version: 1,
+        world: world(),
+        command: Some(
+            pb::SetAutomationRequest {
+                version: 0,
+                world: String::new(),
+                ..pause
+            }
+            .into(),
+        ),
+    };
+    request(&judge, "ba0509180120062a036e6577");
+    let asked = pb::StatusRequest {
+        version: 1,
+        world: world(),
+        local: false,
+        digest: true,
+    };
+    request(&asked, "800501");
 }

@@ -13,7 +13,9 @@ fn world() -> WorldId {
 fn lines(entries: &[Entry]) -> String {
     let line = |entry: &Entry| {
         let recorded = recorded_of(entry);
-        json!({ "canonical": hex(&recorded.canonical), "hash": recorded.hash.to_string() }).to_string() + "\n"
+        serde_json::json!({ "canonical": hex(&recorded.canonical), "hash": recorded.hash.to_string() })
+            .to_string()
+            + "\n"
     };
     entries.iter().map(line).collect()
 }
@@ -52,8 +54,9 @@ fn without(line: usize) -> impl FnOnce(String) -> String {
 #[test]
 fn a_whole_file_is_whole_and_its_witness_counts() {
     let judged = judged(|text| text).expect("reads");
-    assert_eq!(row(&judged)[1..3], ["1-40", "0"]);
-    assert_eq!(row(&judged)[4..], ["1", "whole"]);
+    let cells = LedgerView::of(&judged).cells();
+    assert_eq!(cells[1..3], ["1-40", "0"]);
+    assert_eq!(cells[4..], ["1", "whole"]);
     assert_eq!(end(&[judged]).expect("whole"), Ended::Ok);
 }
 

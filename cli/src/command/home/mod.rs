@@ -1,0 +1,27 @@
+//! `home`: where people's data lives: a jurisdiction and its home region.
+
+mod list;
+mod show;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::exit::Ended;
+use crate::printer::Printer;
+
+/// The homes: list, show.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Example: cellctl home list")]
+pub enum Home {
+    List(list::List),
+    Show(show::Show),
+}
+
+impl Home {
+    pub async fn run(&self, printer: &Printer) -> Result<Ended> {
+        match self {
+            Self::List(command) => command.run(printer).await,
+            Self::Show(command) => command.run(printer).await,
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! `shard show`: one shard: where it lies, who serves it, and whether that node has it open.
+
+use anyhow::Result;
+use clap::Args;
+use platform_model::ShardId;
+use serde::Serialize;
+
+use super::{ShardView, find};
+use crate::command::WorldArgs;
+use crate::command::node::NodeView;
+use crate::exit::Ended;
+use crate::printer::Printer;
+use crate::world::operator;
+
+/// Shows one shard and the node that serves it. Exit code 3 if nobody does.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cellctl shard show eu/eu-west/003")]
+pub struct Show {
+    /// The shard, such as `eu/eu-west/003`.
+    #[arg(add = crate::command::known::shards())]
+    shard: ShardId,
+    #[command(flatten)]
+    world: WorldArgs,
+}
+
+#[derive(Serialize)]
+struct View {
+    #[serde(flatten)]
+    shard: ShardView,
+    node: Option<NodeView>,
+}
+
+impl Show {
+    pub async fn run(&self, printer: &Printer) -> Result<Ended> {
+        let status = self.world.admin()?.status().await.map_err(operator::explain)?;
+        let found = find(&status, &self.shard)?;
+        let node = found.primary.as_ref().map(|node| NodeView::of(&status, node));
+        let served = node.is_some();
+        let view = View {
+            shard: ShardView::of(found),
+            node,
+        };
+        printer.rows(std::slice::from_ref(&view.shard));
+        if let Some(node) = &view.node {
+            printer.say("");
+            printer.rows(std::slice::from_ref(node));
+        }
+        printer.data(&view, [&self.shard]);
+        Ok(if served { Ended::Ok } else { Ended::Differs })
+    }
+}

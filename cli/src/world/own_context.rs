@@ -1,0 +1,66 @@
+//! The context that a world on this machine writes into its folder: `cellctl --contexts DIR/contexts.toml` reaches it
+//! from anywhere, and its lines can be copied into a file of one's own.
+
+use anyhow::Result;
+use platform_model::WorldId;
+
+use super::layout::Layout;
+use super::ports::Ports;
+use super::seats::{SeatKind, seats};
+use crate::contexts::{Context, Contexts};
+
+/// Its name.
+const NAME: &str = "dev";
+
+/// # Errors
+/// What the file system says.
+pub fn write(layout: &Layout, world: &WorldId, ports: &Ports) -> Result<()> {
+    let mut context = Context {
+        world: world.clone(),
+        identity: layout.operator(),
+        controllers: [].into(),
+        routers: [].into(),
+    };
+    for seat in seats() {
+        match &seat.kind {
+            SeatKind::Controller(_) => {
+                context.controllers.insert(seat.to_string(), ports.address(&seat));
+            }
+            SeatKind::Router(_) => {
+                context
+                    .routers
+                    .insert(seat.to_string(), ports.internal_address(&seat));
+            }
+            SeatKind::Node(_) => {}
+        }
+    }
+    let contexts = Contexts {
+        current: Some(NAME.to_owned()),
+        contexts: [(NAME.to_owned(), context)].into(),
+    };
+    contexts.save(&layout.contexts())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contexts::{Target, WorldArgs};
+    use crate::world::{Layout, make};
+
+    #[test]
+    fn the_context_in_the_folder_means_the_world_of_the_folder() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(dir.path().join("w"));
+        make::make(&layout, None).expect("made");
+        let by_folder = Target::of_folder(layout.root()).expect("a world");
+        let args = WorldArgs {
+            contexts: Some(layout.contexts()),
+            context: Some("dev".into()),
+            dir: None,
+        };
+        let by_context = args.target().expect("a context");
+        assert_eq!(by_context.world, by_folder.world);
+        assert_eq!(by_context.controllers, by_folder.controllers);
+        assert_eq!(by_context.routers, by_folder.routers);
+        assert_eq!(by_context.identity, by_folder.identity);
+    }
+}
