@@ -6,12 +6,13 @@
 use platform_model::{Epoch, Generation, Position, ReplicaId, Term};
 
 use crate::action::Action;
-use crate::config::Configuration;
+use crate::config::{Configuration, StandbyState};
 use crate::entry::Content;
 use crate::moment::Moment;
-use crate::peer::Peer;
+use crate::peer::{Peer, PeerPhase};
 use crate::persist::Done;
 use crate::replica::{Out, Replica, Role};
+use crate::report::Unusable;
 use crate::verify::Barrier;
 
 /// How far a term is.
@@ -92,6 +93,15 @@ impl Primary {
             if self.peer(standby.member.replica).is_none() {
                 self.peers.push(Peer::new(standby.member, now));
             }
+        }
+        let damaged = |peer: &&mut Peer| {
+            let standby = config.standby(peer.replica());
+            standby.is_some_and(|standby| standby.state == StandbyState::Damaged)
+        };
+        for peer in self.peers.iter_mut().filter(damaged) {
+            // Whoever found it out may be gone.
+            peer.phase = PeerPhase::Unusable;
+            peer.why = Some(Unusable::Mismatch);
         }
     }
 }

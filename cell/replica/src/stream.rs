@@ -271,7 +271,9 @@ impl<C: Content> Replica<C> {
                 self.give_up(index, Unusable::Amnesia, out);
                 self.tend(now, out);
             }
-            Refusal::UnknownTerm { .. } if now.since(peer.queried) >= retry / 4 => {
+            Refusal::UnknownTerm { .. }
+                if peer.phase != PeerPhase::Unusable && now.since(peer.queried) >= retry / 4 =>
+            {
                 self.query_peer(now, index, out);
             }
             Refusal::ChainMisfit { .. } if peer.phase == PeerPhase::Streaming => {

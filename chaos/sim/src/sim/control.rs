@@ -148,8 +148,16 @@ impl World {
                 };
                 self.hears(node, shard, event);
             }
-            if known < self.shards[shard].config.generation {
+            let generation = self.shards[shard].config.generation;
+            if known < generation {
                 self.tell_configuration(node, shard);
+            } else if report.is_some_and(|report| report.leads && !report.serves) {
+                let asked = now;
+                let event = Box::new(Event::Confirmed { asked, generation });
+                if let (Some(delay), _) = self.net.route(self.nodes.len(), node) {
+                    let happening = Happening::Order { node, shard, event };
+                    self.queue.push(self.now + delay, happening);
+                }
             }
         }
     }
@@ -186,7 +194,14 @@ impl World {
     }
 
     pub(crate) fn commit(&mut self, shard: usize, expected: Generation, command: &ConfigCommand) {
-        if !self.is_control_up() {
+        // Whoever hears that the primary's volume is gone takes no other copy out, nor goes on with it.
+        let primary = self.shards[shard].config.primary.replica;
+        let takes_out = matches!(
+            command,
+            ConfigCommand::RemoveCopy { .. } | ConfigCommand::ReplaceCopy { .. }
+        );
+        let taken_back = takes_out && self.lost(shard, primary);
+        if !self.is_control_up() || taken_back {
             return;
         }
         self.control.index += 1;
@@ -220,6 +235,7 @@ impl World {
     /// What follows from a committed command beside the new configuration.
     fn committed_command(&mut self, shard: usize, command: &ConfigCommand, before: &ShardConfig) {
         match command {
+            ConfigCommand::Propose { change, .. } => self.after_proposal(shard, *change),
             ConfigCommand::BeginPromote => self.see("promotion-began"),
             ConfigCommand::BeginHandover { .. } => self.see("handover-began"),
             ConfigCommand::CancelHandover => self.see("handover-cancelled"),

@@ -23,7 +23,7 @@ pub const STATES: [&str; 14] = [
 ];
 
 /// Events, as [`Event::name`] names them.
-pub const EVENTS: [&str; 29] = [
+pub const EVENTS: [&str; 30] = [
     "configured",
     "query",
     "append",
@@ -53,6 +53,7 @@ pub const EVENTS: [&str; 29] = [
     "verify",
     "may-trim",
     "leave",
+    "confirmed",
 ];
 
 /// Counts of (state, event), taken and refused.
@@ -178,5 +179,6 @@ pub fn event_index(event: &Event<SimContent>) -> usize {
         Event::Verify { .. } => 26,
         Event::MayTrim { .. } => 27,
         Event::Leave => 28,
+        Event::Confirmed { .. } => 29,
     }
 }

@@ -102,6 +102,10 @@ pub enum FaultKind {
     Destroy {
         pick: u8,
     },
+    /// Several faults, one after another, that single draws meet too seldom ([`super::ambush`]).
+    Ambush {
+        pick: u8,
+    },
 }
 
 impl FaultKind {
@@ -134,6 +138,7 @@ impl FaultKind {
             Self::FailOver { .. } => "fail-over-by-hand",
             Self::Trap { .. } => "crash-in-a-state",
             Self::Destroy { .. } => "destroy-and-force",
+            Self::Ambush { .. } => "ambush",
         }
     }
 }
@@ -155,8 +160,8 @@ pub const PROFILES: [(&str, &[u8]); 8] = [
     ("crashes", &[7, 26, 26, 8, 18, 12, 2]),
     ("clocks", &[9, 10, 10, 3, 17]),
     ("disks", &[11, 12, 13, 14, 15, 7]),
-    ("handovers", &[19, 19, 19, 26, 17, 18, 2]),
-    ("copies", &[23, 13, 7, 24, 22, 2]),
+    ("handovers", &[19, 19, 19, 26, 17, 18, 2, 27]),
+    ("copies", &[23, 13, 7, 24, 22, 2, 27, 27]),
     ("promotions", &[25, 25, 25, 2, 9, 18, 17, 7, 0]),
 ];
 
@@ -169,7 +174,7 @@ pub fn schedule(random: &mut Random, profile: usize, nodes: u8, from: u64, until
             let index = if !favoured.is_empty() && random.chance(650) {
                 u64::from(favoured[random.pick(favoured.len())])
             } else {
-                random.below(27)
+                random.below(28)
             };
             Fault {
                 micros: random.between(from, until),
@@ -227,6 +232,7 @@ fn kind(random: &mut Random, index: u64, nodes: u8) -> FaultKind {
         26 => FaultKind::Trap {
             state: TRAPS[usize::from(pick) % TRAPS.len()],
         },
+        27 => FaultKind::Ambush { pick },
         _ => FaultKind::Destroy { pick },
     }
 }

@@ -2,6 +2,7 @@
 //! step.
 
 use cell_replica::action::Action;
+use cell_replica::report::Report;
 use cell_replica::{Body, Event, Frame, Message, Refusal, Role};
 use platform_model::Position;
 
@@ -63,6 +64,7 @@ impl World {
         self.check_servers(shard);
         if came_into != state {
             self.spring_trap(node, came_into);
+            self.spring_ambush(shard, came_into);
         }
     }
 
@@ -115,7 +117,7 @@ impl World {
                 let event = Event::PageRead {
                     to,
                     chunk,
-                    stamp: image.log.end(),
+                    stamp: image.log.last(),
                     page: image.rows_of(chunk_mask(chunk)),
                     last: chunk + 1 == super::content::CHUNKS,
                 };
@@ -123,7 +125,7 @@ impl World {
             }
             Action::ReadKeys { to, fork, keys } => {
                 let image = &self.nodes[node].hosts[shard].disk.image;
-                let (stamp, page) = (image.log.end(), image.rows_of(keys));
+                let (stamp, page) = (image.log.last(), image.rows_of(keys));
                 let event = Event::KeysRead {
                     to,
                     fork,
@@ -134,10 +136,15 @@ impl World {
             }
             Action::CollectKeys { fork, end } => {
                 let log = &self.nodes[node].hosts[shard].disk.image.log;
-                let keys = log.after(fork).fold(0, |mask, entry| mask | written(entry));
+                let keys = log
+                    .after(fork.position)
+                    .fold(0, |mask, entry| mask | written(entry));
                 self.later(node, shard, Event::KeysCollected { fork, end, keys });
             }
             Action::Export { .. } => self.see("cut-off-entries-exported"),
+            Action::Report(Report::Mismatch { replica, .. }) => {
+                self.shards[shard].found_damaged.push(replica);
+            }
             Action::Propose(_) | Action::Report(_) | Action::Prepared { .. } | Action::Confirm { .. } => {
                 self.tell_control(node, shard, action);
             }
@@ -245,6 +252,13 @@ impl World {
             if self.is_damaged(shard, copy.replica) {
                 continue;
             }
+            let differs = host.flipped == Some(copy.replica) && world.found_damaged.contains(&copy.replica);
+            if differs && whole_data::check(&world.oracle, &host.disk.image).is_err() {
+                broken = Some(format!(
+                    "{} was dropped for its data and is a candidate",
+                    copy.replica.0
+                ));
+            }
             if let Err(detail) = in_sync::check(&world.oracle, &host.disk.image) {
                 broken = Some(format!("{} on {}: {detail}", copy.replica.0, copy.node));
             }
@@ -280,6 +294,9 @@ impl World {
                 count += 1;
             }
         }
+        for node in &servers[..count] {
+            self.check_first_answer(*node, shard);
+        }
         if let Err(detail) = one_server::check(&servers[..count]) {
             self.violated(one_server::NAME, shard, detail);
         }
@@ -293,6 +310,17 @@ impl World {
             host.rows = host.disk.image.rows;
             host.writers = host.disk.image.writers;
         }
+    }
+
+    /// A term has just come to where it may answer: from here on its log is what clients see. One that was suspended
+    /// while it opened comes to the same stage long after it was replaced; without a lease it shows that to nobody.
+    fn check_first_answer(&mut self, node: usize, shard: usize) {
+        let host = &mut self.nodes[node].hosts[shard];
+        let Some(replica) = &host.replica else { return };
+        if host.judged == replica.term() {
+            return;
+        }
+        host.judged = replica.term();
         let oracle = &mut self.shards[shard].oracle;
         let loss = async_loss::on_serving(oracle, replica.log());
         let acked = no_acked_write_lost::on_serving(oracle, replica.log());

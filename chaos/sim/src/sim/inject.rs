@@ -80,6 +80,7 @@ impl World {
             FaultKind::Trim => self.trim_all(),
             FaultKind::Reshape { pick } => return self.reshape(usize::from(pick)),
             FaultKind::Destroy { pick } => return self.destroy(usize::from(pick), until),
+            FaultKind::Ambush { pick } => return self.ambush(usize::from(pick), until),
             FaultKind::FailOver { pick } => return self.fail_over(usize::from(pick), until),
             FaultKind::Trap { state } => self.trap = Some((usize::from(state), until)),
         }

@@ -9,6 +9,7 @@
 //! `control_plane_state::shard_config`. Everything else is a model. Start with [`world`], then [`host`] for what
 //! follows from a step, `control` for the control plane, [`faults`] for what goes wrong, [`run`] for many seeds.
 
+mod ambush;
 mod clients;
 mod content;
 mod control;

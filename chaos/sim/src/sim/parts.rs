@@ -3,7 +3,7 @@
 use cell_replica::action::Action;
 use cell_replica::{Configuration, Event, Frame, Replica};
 use control_plane_state::shard_config::{ConfigCommand, Driver, ShardConfig};
-use platform_model::{Generation, ReplicaId};
+use platform_model::{Generation, ReplicaId, Term};
 
 use super::clients::{Client, Op, Waiting};
 use super::content::{KEYS, SimContent};
@@ -122,6 +122,8 @@ pub(crate) struct Host {
     pub waiting: Vec<Waiting>,
     /// Its stored rows were changed on purpose: they are not compared.
     pub flipped: Option<ReplicaId>,
+    /// The newest term here that was judged when it could first answer.
+    pub judged: Option<Term>,
     pub life: u32,
 }
 
@@ -152,6 +154,7 @@ impl Node {
             writers: [Writer::default(); KEYS],
             waiting: Vec::new(),
             flipped: None,
+            judged: None,
             life: 0,
         };
         Self {
@@ -183,6 +186,8 @@ pub(crate) struct ShardWorld {
     pub answered_after_heal: bool,
     /// Copies whose disk is gone.
     pub lost: Vec<ReplicaId>,
+    /// Copies whose data a primary has found to differ.
+    pub found_damaged: Vec<ReplicaId>,
 }
 
 impl ShardWorld {
@@ -212,6 +217,7 @@ impl ShardWorld {
             clients: [Client::default(); CLIENTS],
             answered_after_heal: false,
             lost: Vec::new(),
+            found_damaged: Vec::new(),
         }
     }
 }

@@ -76,6 +76,8 @@ pub struct World {
     pub(crate) active: usize,
     /// Whoever comes into this state crashes; and until when.
     pub(crate) trap: Option<(usize, u64)>,
+    /// As soon as a copy of this shard is in the making, its primary's volume is gone.
+    pub(crate) ambushed: Option<usize>,
     pub(crate) healed: bool,
     /// Everything works again.
     pub(crate) finished: bool,
@@ -142,6 +144,7 @@ impl World {
             faults,
             active: 0,
             trap: None,
+            ambushed: None,
             healed: false,
             finished: false,
             coverage: Coverage::default(),
