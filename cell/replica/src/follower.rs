@@ -97,9 +97,6 @@ impl<C: Content> Replica<C> {
             let highest = primary.term;
             return Err(Refusal::TermTooLow { term, highest });
         }
-        if self.plants.has(Plant::TwoContentsAtOnePosition) {
-            return Ok(());
-        }
         if term < self.meta.term {
             let highest = self.meta.term;
             return Err(Refusal::TermTooLow { term, highest });
@@ -310,9 +307,6 @@ impl<C: Content> Replica<C> {
     pub(crate) fn heeds(&self, term: Term) -> bool {
         if !matches!(self.role, Role::Follower(_)) {
             return false;
-        }
-        if self.plants.has(Plant::TwoContentsAtOnePosition) {
-            return true;
         }
         term == self.meta.term && term.epoch >= self.meta.promised
     }

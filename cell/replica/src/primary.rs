@@ -3,7 +3,7 @@
 //! A term is (epoch, incarnation). The incarnation is raised durably each time a copy begins to lead, so that no two
 //! terms ever share a name, and with it goes the effective set: durable before it is used.
 
-use platform_model::{Epoch, Generation, Position, ReplicaId, Term};
+use platform_model::{Epoch, Generation, Incarnation, Position, ReplicaId, Term};
 
 use crate::action::Action;
 use crate::config::{Configuration, StandbyState};
@@ -11,6 +11,7 @@ use crate::entry::Content;
 use crate::moment::Moment;
 use crate::peer::{Peer, PeerPhase};
 use crate::persist::Done;
+use crate::plant::Plant;
 use crate::replica::{Out, Replica, Role};
 use crate::report::Unusable;
 use crate::verify::Barrier;
@@ -142,7 +143,10 @@ impl<C: Content> Replica<C> {
         let released_to_me = self.holds_release(epoch);
         self.end_term(out);
         self.meta.released = None;
-        self.meta.incarnation = self.meta.incarnation.next();
+        let planted = self.plants.has(Plant::TwoContentsAtOnePosition);
+        if !planted || self.meta.incarnation == Incarnation::default() {
+            self.meta.incarnation = self.meta.incarnation.next();
+        }
         self.meta.term = Term {
             epoch,
             incarnation: self.meta.incarnation,

@@ -84,7 +84,8 @@ impl<C: Content> Replica<C> {
         }
         peer.whole = status.upkeep == Upkeep::Whole;
         let member = peer.member;
-        if status.last.position > self.log.end() && status.last.term.epoch == term.epoch {
+        let loose = self.plants.has(Plant::TwoContentsAtOnePosition);
+        if status.last.position > self.log.end() && status.last.term.epoch == term.epoch && !loose {
             // It has of this epoch what this primary does not: this disk is not the one that sent it.
             self.forgot(now, out);
             return;

@@ -147,6 +147,11 @@ impl World {
                     silent_micros: report.silent_micros,
                 };
                 self.hears(node, shard, event);
+                if !self.shards[shard].config.names(report.replica) {
+                    // An order to erase it may have been lost.
+                    let (order, replica) = (self.order_index(), report.replica);
+                    self.order(node, shard, Event::Erase { order, replica });
+                }
             }
             let generation = self.shards[shard].config.generation;
             if known < generation {

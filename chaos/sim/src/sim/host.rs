@@ -6,13 +6,15 @@ use cell_replica::report::Report;
 use cell_replica::{Body, Event, Frame, Message, Refusal, Role};
 use platform_model::Position;
 
-use super::content::{SimContent, apply, chunk_mask, seal, written};
+use super::content::{SimContent, Tx, apply, chunk_mask, seal, written};
 use super::coverage;
 use super::disk::note_writers;
 use super::invariants::{
-    agreement, async_loss, in_sync, late_orders, no_acked_write_lost, one_server, whole_data,
+    agreement, async_loss, erased, in_sync, late_orders, no_acked_write_lost, one_content, one_server, times,
+    whole_data,
 };
 use super::parts::Happening;
+use super::plant::SimPlant;
 use super::world::World;
 
 impl World {
@@ -64,6 +66,9 @@ impl World {
         self.check_servers(shard);
         if came_into != state {
             self.spring_trap(node, came_into);
+            if before == "copying" && after == "standby" {
+                self.spring_trap(node, usize::from(super::faults::JUST_WHOLE));
+            }
             self.spring_ambush(shard, came_into);
         }
     }
@@ -136,9 +141,11 @@ impl World {
             }
             Action::CollectKeys { fork, end } => {
                 let log = &self.nodes[node].hosts[shard].disk.image.log;
-                let keys = log
-                    .after(fork.position)
-                    .fold(0, |mask, entry| mask | written(entry));
+                let forgets = self.setting.plant == Some(SimPlant::RewindForgetsClearedRanges);
+                let keys = log.after(fork.position).fold(0, |mask, entry| match &entry.body {
+                    Body::Data(tx) if forgets => mask | (written(entry) & !tx.erased()),
+                    _ => mask | written(entry),
+                });
                 self.later(node, shard, Event::KeysCollected { fork, end, keys });
             }
             Action::Export { .. } => self.see("cut-off-entries-exported"),
@@ -212,8 +219,22 @@ impl World {
         shard: usize,
         body: Body<SimContent>,
     ) -> Option<(u64, u64)> {
+        let wall = self.wall(node);
         let host = &mut self.nodes[node].hosts[shard];
         let replica = host.replica.as_ref()?;
+        if matches!(body, Body::Term) {
+            host.time = host.disk.image.time;
+        }
+        let body = match body {
+            Body::Data(tx) => {
+                // Never less than the time of the entry before, whatever the clock says.
+                let alone = self.setting.plant == Some(SimPlant::EntryTimeFromTheClockAlone);
+                let time = if alone { wall } else { wall.max(host.time) };
+                host.time = time;
+                Body::Data(Tx { time, ..tx })
+            }
+            other => other,
+        };
         let entry = seal(replica.tail(), replica.term()?, body);
         if matches!(entry.body, Body::Term) {
             host.rows = host.disk.image.rows;
@@ -232,9 +253,13 @@ impl World {
         let Some(replica) = &self.nodes[node].hosts[shard].replica else {
             return;
         };
+        let known = self.shards[shard].oracle.end();
         let checked = agreement::check(&mut self.shards[shard].oracle, replica.log(), position);
         if let Err(detail) = checked {
             self.violated(agreement::NAME, shard, detail);
+        }
+        if let Err(detail) = times::check(&self.shards[shard].oracle, known) {
+            self.violated(times::NAME, shard, detail);
         }
         let oracle = &mut self.shards[shard].oracle;
         let end = oracle.end();
@@ -275,6 +300,18 @@ impl World {
             return;
         }
         host.flipped = None;
+        let (image, world) = (&host.disk.image, &self.shards[shard]);
+        let erased = erased::in_copy(&world.oracle, &world.ops, image);
+        if let Err(detail) = erased {
+            self.violated(erased::NAME, shard, format!("node {node}: {detail}"));
+        }
+        let host = &mut self.nodes[node].hosts[shard];
+        let before = host.replica.as_ref().map_or(0, |replica| replica.durable().0);
+        if let Err(detail) = one_content::check(&mut self.shards[shard].oracle, &host.disk.image.log, before)
+        {
+            self.violated(one_content::NAME, shard, format!("node {node}: {detail}"));
+        }
+        let host = &self.nodes[node].hosts[shard];
         if let Err(detail) = whole_data::check(&self.shards[shard].oracle, &host.disk.image) {
             self.violated(whole_data::NAME, shard, format!("node {node}: {detail}"));
         }
