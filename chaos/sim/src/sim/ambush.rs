@@ -3,8 +3,8 @@
 use cell_replica::Event;
 use control_plane_state::shard_config::{CopyState, ProposedChange};
 
-use super::faults::FaultKind;
-use super::world::World;
+use super::faults::{FaultKind, JUST_WHOLE};
+use super::world::{FAULTS_FROM, World};
 
 /// `copying` in the coverage table.
 const COPYING: usize = 3;
@@ -41,7 +41,14 @@ impl World {
 
     /// A copy of the shard has come into a state.
     pub(crate) fn spring_ambush(&mut self, shard: usize, state: usize) {
-        if self.ambushed != Some(shard) || state != COPYING || self.healed {
+        if state != COPYING || self.now < FAULTS_FROM || self.healed {
+            return;
+        }
+        if self.trap.is_none() && self.random.chance(400) {
+            // When it is whole, and tells so, it crashes before that is durable.
+            self.trap = Some((usize::from(JUST_WHOLE), self.now + 500_000));
+        }
+        if self.ambushed != Some(shard) {
             return;
         }
         self.ambushed = None;

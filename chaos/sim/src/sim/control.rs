@@ -10,6 +10,7 @@ use control_plane_state::shard_config::{
 };
 use platform_model::{Generation, NodeId, ReplicaId};
 
+use super::clients::State;
 use super::content::SimContent;
 use super::convert;
 use super::invariants::law;
@@ -255,7 +256,11 @@ impl World {
                     self.see("promotion-forced");
                     let node = self.primary_of(shard);
                     let log = &self.nodes[node].hosts[shard].disk.image.log;
-                    self.shards[shard].oracle.force(log);
+                    let world = &mut self.shards[shard];
+                    world.oracle.force(log);
+                    // What was asked before may be answered by a shard that never heard of the erases that are lost.
+                    let asked = world.ops.iter_mut().filter(|op| op.state == State::Asked);
+                    asked.for_each(|op| op.erased = [0, 0]);
                 }
             }
             ConfigCommand::ReplaceCopy { replica, .. } | ConfigCommand::RemoveCopy { replica } => {

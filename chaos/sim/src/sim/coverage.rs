@@ -101,6 +101,15 @@ impl Coverage {
             .count()
     }
 
+    /// How many pairs were seen here and not by `other`.
+    pub fn only_here(&self, other: &Self) -> usize {
+        (0..self.taken.len())
+            .filter(|cell| {
+                self.taken[*cell] + self.refused[*cell] > 0 && other.taken[*cell] + other.refused[*cell] == 0
+            })
+            .count()
+    }
+
     /// How many pairs `other` saw that were seen here fewer than `rare` times.
     pub fn rare_in(&self, other: &Self, rare: u64) -> usize {
         (0..self.taken.len())

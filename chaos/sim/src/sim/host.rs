@@ -43,6 +43,7 @@ impl World {
         let came_into = coverage::state_index(replica);
         self.numbers.steps += 1;
         self.coverage.note(state, kind, outcome.is_err());
+        self.guide_to_the_rare(node, shard, state, kind);
         self.stir(((node * 8 + shard) * 64 + kind) as u64 * 2 + u64::from(outcome.is_err()));
         if let Some(text) = text {
             let ended = match &outcome {

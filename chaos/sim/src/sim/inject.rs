@@ -262,13 +262,14 @@ impl World {
             return;
         }
         self.trap = None;
-        let soon = if state == usize::from(JUST_WHOLE) {
-            2_000
+        let just_whole = state == usize::from(JUST_WHOLE);
+        let (soon, back) = if just_whole {
+            (2_500, 20_000)
         } else {
-            8_000
+            (8_000, 300_000)
         };
         let at = self.now + self.random.below(soon);
-        let long = self.random.between(5_000, 300_000);
+        let long = self.random.between(2_000, back);
         self.crash_at(node, at, at + long);
     }
 

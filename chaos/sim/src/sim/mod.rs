@@ -18,6 +18,7 @@ pub mod coverage;
 mod disk;
 pub mod exhaustive;
 pub mod faults;
+mod guide;
 mod healing;
 mod host;
 mod inject;
@@ -41,5 +42,5 @@ mod tests;
 
 pub use plant::SimPlant;
 pub(crate) use random::Random;
-pub use run::{Run, Seeds, Total, run, run_seed, shrink};
+pub use run::{Run, Seeds, Total, run, run_guided, run_seed, shrink};
 pub use world::{Numbers, Setting, World};

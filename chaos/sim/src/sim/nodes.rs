@@ -93,6 +93,10 @@ impl World {
         let Some(ticket) = self.nodes[node].hosts[shard].disk.end_flush(&mut taken) else {
             return;
         };
+        if let Some(replica) = self.nodes[node].hosts[shard].disk.image.meta.replica {
+            // A copy in the making whose disk was lost begins again under its name.
+            self.shards[shard].lost.retain(|lost| *lost != replica);
+        }
         self.check_image(node, shard);
         self.drive(node, shard, Event::Persisted(ticket));
         for digest in taken {

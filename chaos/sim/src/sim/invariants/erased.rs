@@ -73,3 +73,81 @@ fn written(oracle: &Oracle, ops: &[Op], row: usize, value: u64) -> Option<u64> {
         .any(|(place, put)| usize::from(place) == row && put == value);
     wrote.then(|| oracle.placed(id))?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::clients::State;
+    use crate::sim::content::{ERASES, SimEntry, Tx, root_mask, seal};
+    use cell_replica::{Body, Head};
+    use platform_model::{Epoch, Incarnation, ReplicaId, Term};
+
+    fn tx(id: u32, place: u8, value: u64) -> Tx {
+        Tx {
+            id,
+            sync: true,
+            count: 1,
+            writes: [(place, value), (0, 0)],
+            time: 0,
+        }
+    }
+
+    fn op(tx: Tx) -> Op {
+        Op {
+            id: tx.id,
+            client: 0,
+            invoked: 0,
+            completed: 0,
+            state: State::Answered,
+            tx: Some(tx),
+            read_count: 1,
+            reads: [(2, 0), (0, 0)],
+            erased: [0, 0],
+        }
+    }
+
+    /// Operation 1 writes row 2, operation 2 erases its root.
+    fn world() -> (Oracle, Vec<Op>, [SimEntry; 2]) {
+        let term = Term {
+            epoch: Epoch(1),
+            incarnation: Incarnation(1),
+        };
+        let (write, erase) = (tx(1, 2, 2), tx(2, ERASES, 0));
+        let first = seal(Head::default(), term, Body::Data(write));
+        let second = seal(first.head, term, Body::Data(erase));
+        let mut oracle = Oracle::default();
+        oracle.note(&first, &[0; KEYS]);
+        oracle.note(&second, &[0; KEYS]);
+        oracle.erases.push(Erase {
+            position: 2,
+            chain: second.head.chain,
+            mask: root_mask(0),
+        });
+        (oracle, vec![op(write), op(erase)], [first, second])
+    }
+
+    #[test]
+    fn a_row_of_before_its_erase_is_seen_in_copies_that_have_the_erase() {
+        let (oracle, ops, [first, second]) = world();
+        let mut image = Image::default();
+        image.meta.replica = Some(ReplicaId(1));
+        image.rows[2] = 2;
+        image.log.push(first);
+        assert_eq!(in_copy(&oracle, &ops, &image), Ok(()), "it has yet to come");
+        assert!(at_the_end(&oracle, &ops, &image).is_err());
+        image.log.push(second);
+        assert!(in_copy(&oracle, &ops, &image).is_err());
+        image.rows[2] = 0;
+        assert_eq!(in_copy(&oracle, &ops, &image), Ok(()));
+    }
+
+    #[test]
+    fn a_read_that_was_asked_after_the_erase_may_not_show_what_was_before() {
+        let (oracle, ops, _) = world();
+        let mut read = ops[0];
+        read.reads[0] = (2, 2);
+        assert_eq!(in_answer(&oracle, &ops, &read), Ok(()), "asked before");
+        read.erased[0] = 2;
+        assert!(in_answer(&oracle, &ops, &read).is_err());
+    }
+}

@@ -41,7 +41,7 @@ mod tests {
             time,
         };
         let mut oracle = Oracle::default();
-        oracle.committed = vec![entry(5), entry(0), entry(5)];
+        oracle.committed.extend([entry(5), entry(0), entry(5)]);
         assert!(check(&oracle, 0).is_ok() && check(&oracle, 2).is_ok());
         oracle.committed.push(entry(4));
         assert!(check(&oracle, 3).is_err());
