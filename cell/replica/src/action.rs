@@ -47,11 +47,11 @@ pub enum Action<C: Content> {
     /// Read keys for a rewind, then say `KeysRead`.
     ReadKeys {
         to: ReplicaId,
-        fork: Position,
+        fork: Head,
         keys: C::Keys,
     },
     /// Collect what the entries in `(fork, end]` wrote or cleared, then say `KeysCollected`.
-    CollectKeys { fork: Position, end: Position },
+    CollectKeys { fork: Head, end: Head },
     /// Keep the entries in `(fork, end]` in a file: they are cut off.
     Export { fork: Position, end: Position },
 }
@@ -107,4 +107,6 @@ pub enum Change {
     Add(ReplicaId),
     /// A member of the effective set does not answer.
     Drop(ReplicaId),
+    /// The data of a standby was found to differ.
+    Damaged(ReplicaId),
 }

@@ -14,6 +14,8 @@ pub struct Member {
 /// How far a standby is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StandbyState {
+    /// Its data was found to differ from its primary's: nothing brings it back, it is made anew under another name.
+    Damaged,
     /// A prefix of nothing: no flag promotes it.
     Copying,
     /// A consistent prefix.

@@ -3,15 +3,15 @@
 //! in the log are absolute, so what a page shows already is only written again. Until it has applied the highest
 //! position that any page showed it is a prefix of nothing.
 
-use platform_model::{Position, ReplicaId};
+use platform_model::ReplicaId;
 
 use crate::action::{Action, Write};
 use crate::entry::{Body, Content, Head};
 use crate::follower::Follower;
 use crate::frame::Message;
-use crate::log::Log;
 use crate::meta::Upkeep;
 use crate::moment::Moment;
+use crate::peer::PeerPhase;
 use crate::persist::Done;
 use crate::plant::Plant;
 use crate::refusal::Refusal;
@@ -26,9 +26,9 @@ impl<C: Content> Replica<C> {
         self.meta.upkeep = Upkeep::Copying {
             base: Some(base.position),
             next_chunk: 0,
-            stamp: Position(0),
+            stamp: Head::default(),
         };
-        self.log = Log::from_base(base);
+        self.reset_log(base);
         let writes = vec![Write::Reset { base }, self.meta_write()];
         self.persist(writes, Done::Based, out);
         Ok(())
@@ -60,7 +60,7 @@ impl<C: Content> Replica<C> {
     }
 
     pub(crate) fn fetch_page(&mut self, to: ReplicaId, chunk: u32, out: &mut Out<C>) -> Result<(), Refusal> {
-        self.may_read_for(to)?;
+        self.may_read_for(to, PeerPhase::Streaming)?;
         out.push(Action::ReadPage { to, chunk });
         Ok(())
     }
@@ -69,12 +69,21 @@ impl<C: Content> Replica<C> {
     pub(crate) fn page_read(
         &mut self,
         to: ReplicaId,
-        stamp: Position,
+        stamp: Head,
         message: Message<C>,
         out: &mut Out<C>,
     ) -> Result<(), Refusal> {
-        self.may_read_for(to)?;
-        self.waiting.push_back((to, stamp, message));
+        let phase = match message {
+            Message::Restored { .. } => PeerPhase::Rewinding,
+            _ => PeerPhase::Streaming,
+        };
+        self.may_read_for(to, phase)?;
+        if !self.shows(stamp) {
+            // Read before entries were taken back here.
+            let position = stamp.position;
+            return Err(Refusal::ChainMisfit { position });
+        }
+        self.waiting.push_back((to, stamp.position, message));
         self.let_out_pages(out);
         Ok(())
     }
@@ -104,7 +113,7 @@ impl<C: Content> Replica<C> {
     pub(crate) fn page(
         &mut self,
         chunk: u32,
-        stamp: Position,
+        stamp: Head,
         page: C::Page,
         last: bool,
         out: &mut Out<C>,
@@ -120,18 +129,22 @@ impl<C: Content> Replica<C> {
         if chunk != next_chunk {
             return Err(self.not_now());
         }
-        let stamp = stamp.max(before);
+        let stamp = if stamp.position > before.position {
+            stamp
+        } else {
+            before
+        };
         let mut writes = vec![Write::Page { chunk, page }];
         if last {
-            if !self.plants.has(Plant::PageAfterLog) {
-                writes.push(Write::ApplyStored { after: base });
-                self.trim_applied();
-            }
-            self.meta.upkeep = if self.log.end() >= stamp {
+            self.meta.upkeep = if self.shows(stamp) {
                 Upkeep::Whole
             } else {
                 Upkeep::Mending { until: stamp }
             };
+            if !self.plants.has(Plant::PageAfterLog) {
+                writes.push(Write::ApplyStored { after: base });
+                self.trim_applied();
+            }
         } else {
             self.meta.upkeep = Upkeep::Copying {
                 base: Some(base),
@@ -142,6 +155,12 @@ impl<C: Content> Replica<C> {
         writes.push(self.meta_write());
         self.persist(writes, Done::Paged, out);
         Ok(())
+    }
+
+    /// Whether the log has exactly this entry: it is of the same history. The base counts.
+    pub(crate) fn shows(&self, head: Head) -> bool {
+        let by_position = self.plants.has(Plant::PagesOfAnotherHistory) && head.position <= self.log.end();
+        self.log.head(head.position) == Some(head) || by_position
     }
 
     /// Does what the stored entries say about trimming, now that they are applied.
@@ -166,7 +185,7 @@ impl<C: Content> Replica<C> {
     }
 
     /// The stored, unapplied log parts from the new primary's. Pages that showed more are fetched again.
-    pub(crate) fn rewind_copy(&mut self, fork: Position, out: &mut Out<C>) {
+    pub(crate) fn rewind_copy(&mut self, fork: Head, out: &mut Out<C>) {
         let Upkeep::Copying {
             base,
             next_chunk,
@@ -175,14 +194,15 @@ impl<C: Content> Replica<C> {
         else {
             return;
         };
-        self.log.truncate(fork);
-        let again = stamp > fork;
+        let after = fork.position;
+        self.cut_log(after);
+        let again = stamp.position > after;
         self.meta.upkeep = Upkeep::Copying {
             base,
             next_chunk: if again { 0 } else { next_chunk },
-            stamp: if again { Position(0) } else { stamp },
+            stamp: if again { Head::default() } else { stamp },
         };
-        let writes = vec![Write::Truncate { after: fork }, self.meta_write()];
+        let writes = vec![Write::Truncate { after }, self.meta_write()];
         self.persist(writes, Done::Based, out);
     }
 }

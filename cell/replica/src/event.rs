@@ -1,16 +1,19 @@
 //! What happens to a replica.
 
-use platform_model::{Epoch, Position, ReplicaId};
+use platform_model::{Epoch, Generation, Position, ReplicaId};
 
 use crate::config::Configuration;
-use crate::entry::{Content, Entry};
+use crate::entry::{Content, Entry, Head};
 use crate::frame::Frame;
+use crate::moment::Moment;
 use crate::names::{OrderIndex, Ticket};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event<C: Content> {
     /// A configuration that the control plane has committed.
     Configured(Configuration),
+    /// The control plane answers a report of this copy, made at `asked`: no configuration is newer than this.
+    Confirmed { asked: Moment, generation: Generation },
     /// A frame came in. If it is refused the host answers with `Message::Refused`.
     Received(Frame<C>),
     /// Every batch up to this ticket is durable.
@@ -26,25 +29,21 @@ pub enum Event<C: Content> {
     Erase { order: OrderIndex, replica: ReplicaId },
     /// Time has passed.
     Tick,
-    /// Rows of a chunk, from a snapshot at `stamp`.
+    /// Rows of a chunk, from a snapshot whose log ends at `stamp`.
     PageRead {
         to: ReplicaId,
         chunk: u32,
-        stamp: Position,
+        stamp: Head,
         page: C::Page,
         last: bool,
     },
     /// What the entries in `(fork, end]` wrote or cleared.
-    KeysCollected {
-        fork: Position,
-        end: Position,
-        keys: C::Keys,
-    },
-    /// Rows of those keys, from a snapshot at `stamp`.
+    KeysCollected { fork: Head, end: Head, keys: C::Keys },
+    /// Rows of those keys, from a snapshot whose log ends at `stamp`.
     KeysRead {
         to: ReplicaId,
-        fork: Position,
-        stamp: Position,
+        fork: Head,
+        stamp: Head,
         page: C::Page,
     },
     /// The digest of a chunk as it was just after the barrier at `position`.
@@ -66,6 +65,7 @@ impl<C: Content> Event<C> {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Configured(_) => "configured",
+            Self::Confirmed { .. } => "confirmed",
             Self::Received(frame) => frame.message.name(),
             Self::Persisted(_) => "persisted",
             Self::DiskFailed => "disk-failed",

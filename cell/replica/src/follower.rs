@@ -97,9 +97,6 @@ impl<C: Content> Replica<C> {
             let highest = primary.term;
             return Err(Refusal::TermTooLow { term, highest });
         }
-        if self.plants.has(Plant::TwoContentsAtOnePosition) {
-            return Ok(());
-        }
         if term < self.meta.term {
             let highest = self.meta.term;
             return Err(Refusal::TermTooLow { term, highest });
@@ -160,7 +157,10 @@ impl<C: Content> Replica<C> {
 
     /// Tells how it stands, durably. Entries that are not durable yet are left out.
     pub(crate) fn send_status(&self, to: Member, term: Term, promise: Promise, out: &mut Out<C>) {
-        let last = self.log.head(self.durable).unwrap_or(self.log.last());
+        // Where what is durable is trimmed already, more is about to be.
+        let Some(last) = self.log.head(self.durable) else {
+            return;
+        };
         let mut ends = self.log.ends().to_vec();
         ends.retain(|end| end.epoch <= last.term.epoch);
         if let Some(end) = ends.last_mut() {
@@ -168,7 +168,11 @@ impl<C: Content> Replica<C> {
         }
         let status = Status {
             last,
-            upkeep: self.meta.upkeep,
+            upkeep: if self.plants.has(Plant::StatusBeforeDurable) {
+                self.meta.upkeep
+            } else {
+                self.durable_upkeep
+            },
             ends,
             promise,
         };
@@ -208,16 +212,16 @@ impl<C: Content> Replica<C> {
         let apply =
             !matches!(self.meta.upkeep, Upkeep::Copying { .. }) || self.plants.has(Plant::PageAfterLog);
         let mut writes = Vec::with_capacity(entries.len() - fresh + 1);
+        let mut mended = false;
         for entry in entries.into_iter().skip(fresh) {
             self.log.push(entry.clone());
+            mended |= self.meta.upkeep == Upkeep::Mending { until: entry.head };
             if apply && let Body::Trim(upto) = entry.body {
                 self.log.trim(upto);
             }
             writes.push(Write::Entry { entry, apply });
         }
-        if let Upkeep::Mending { until } = self.meta.upkeep
-            && self.log.end() >= until
-        {
+        if mended {
             self.meta.upkeep = Upkeep::Whole;
             writes.push(self.meta_write());
         }
@@ -303,9 +307,6 @@ impl<C: Content> Replica<C> {
     pub(crate) fn heeds(&self, term: Term) -> bool {
         if !matches!(self.role, Role::Follower(_)) {
             return false;
-        }
-        if self.plants.has(Plant::TwoContentsAtOnePosition) {
-            return true;
         }
         term == self.meta.term && term.epoch >= self.meta.promised
     }

@@ -1,13 +1,12 @@
 //! What the newest configuration makes of this copy: nothing, a new copy, a follower, the primary, or one that has
 //! forgotten.
 
-use platform_model::ReplicaId;
+use platform_model::{Generation, ReplicaId};
 
 use crate::action::{Action, Write};
 use crate::config::{Configuration, StandbyState};
 use crate::entry::{Content, Head};
 use crate::follower::Follower;
-use crate::log::Log;
 use crate::meta::{Meta, Upkeep};
 use crate::moment::Moment;
 use crate::names::OrderIndex;
@@ -45,11 +44,33 @@ impl<C: Content> Replica<C> {
             self.prepared = None;
         }
         self.meta.config = Some(config);
+        self.confirmed = true;
         let ticket = self.next_ticket;
         self.settle(now, out);
         if ticket == self.next_ticket {
             self.persist_meta(Done::Nothing, out);
         }
+        Ok(())
+    }
+
+    /// The configuration that is known is the newest, as of a question that was asked since the start.
+    pub(crate) fn confirmed(
+        &mut self,
+        asked: Moment,
+        generation: Generation,
+        out: &mut Out<C>,
+    ) -> Result<(), Refusal> {
+        let known = self
+            .meta
+            .config
+            .as_ref()
+            .map_or(Generation(0), |config| config.generation);
+        if generation != known || asked < self.started || self.confirmed {
+            let given = generation;
+            return Err(Refusal::OldConfiguration { given, known });
+        }
+        self.confirmed = true;
+        self.reconciled(out);
         Ok(())
     }
 
@@ -96,7 +117,7 @@ impl<C: Content> Replica<C> {
             let upkeep = Upkeep::Copying {
                 base: None,
                 next_chunk: 0,
-                stamp: platform_model::Position(0),
+                stamp: Head::default(),
             };
             self.form(named, upkeep, out);
         } else if first || planted {
@@ -117,7 +138,7 @@ impl<C: Content> Replica<C> {
             config: self.meta.config.take(),
             ..Meta::default()
         };
-        self.log = Log::default();
+        self.reset_log(Head::default());
         self.prepared = None;
         self.role = Role::Follower(Follower::default());
         let reset = Write::Reset {
@@ -170,7 +191,7 @@ impl<C: Content> Replica<C> {
             config: self.meta.config.take(),
             ..Meta::default()
         };
-        self.log = Log::default();
+        self.reset_log(Head::default());
         self.prepared = None;
         self.role = Role::Vacant;
         let reset = Write::Reset {

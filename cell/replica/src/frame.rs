@@ -92,8 +92,8 @@ pub enum Message<C: Content> {
     },
     /// Rows of the keys that a rewinding standby asked for, from one snapshot that is committed.
     Restored {
-        fork: Position,
-        stamp: Position,
+        fork: Head,
+        stamp: Head,
         page: C::Page,
     },
     /// A copy begins: store the log from here on.
@@ -103,7 +103,7 @@ pub enum Message<C: Content> {
     /// One chunk of a copy, from one snapshot that is committed.
     Page {
         chunk: u32,
-        stamp: Position,
+        stamp: Head,
         page: C::Page,
         last: bool,
     },
@@ -123,7 +123,7 @@ pub enum Message<C: Content> {
     },
     /// Rows wanted to undo what was written past the fork.
     FetchKeys {
-        fork: Position,
+        fork: Head,
         keys: C::Keys,
     },
     /// The next chunk of a copy.

@@ -15,6 +15,7 @@ use crate::persist::Done;
 use crate::plant::Plant;
 use crate::primary::{Primary, Stage};
 use crate::replica::{Out, Replica, Role};
+use crate::report::Unusable;
 
 impl<C: Content> Replica<C> {
     /// Proposes what is due: at most one change, again after a while, until a newer configuration is read.
@@ -59,6 +60,9 @@ impl<C: Content> Replica<C> {
         if config.unborn && primary.committed >= primary.start && primary.start > Position(0) {
             return Some(Change::Born);
         }
+        if let Some(change) = self.damage_due(config, primary) {
+            return Some(change);
+        }
         let suspect_micros = config.lease_micros / SUSPECT_PER_LEASE;
         let lost = |peer: &Peer| {
             now < peer.leaving_until
@@ -88,6 +92,19 @@ impl<C: Content> Replica<C> {
             .iter()
             .find(complete)
             .map(|peer| Change::Complete(peer.replica()))
+    }
+
+    /// A standby whose data differs must not only leave: whoever leads next could not know why it left, would find its
+    /// log in order and take it back.
+    fn damage_due(&self, config: &Configuration, primary: &Primary) -> Option<Change> {
+        let due = |peer: &&Peer| {
+            let state = config.standby(peer.replica()).map(|standby| standby.state);
+            peer.why == Some(Unusable::Mismatch) && state > Some(StandbyState::Damaged)
+        };
+        let found = primary.peers.iter().find(due).map(Peer::replica);
+        found
+            .filter(|_| !self.plants.has(Plant::MismatchForgotten))
+            .map(Change::Damaged)
     }
 
     /// Whether a standby in the effective set has promised and has all that there was when it was put in.

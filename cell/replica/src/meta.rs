@@ -3,7 +3,7 @@
 use platform_model::{Epoch, Generation, Incarnation, Position, ReplicaId, Term};
 
 use crate::config::Configuration;
-use crate::entry::Content;
+use crate::entry::{Content, Head};
 use crate::log::Log;
 use crate::names::OrderIndex;
 
@@ -19,13 +19,13 @@ pub enum Upkeep {
         base: Option<Position>,
         /// Chunks below this one are here.
         next_chunk: u32,
-        /// The highest position that a page shows.
-        stamp: Position,
+        /// The newest entry whose effect a page shows.
+        stamp: Head,
     },
     /// Entries past `fork` are to be undone; they and their effects are still here.
-    Rewinding { fork: Position, end: Position },
-    /// Data shows some of what happened up to `until`: a prefix again once that is applied.
-    Mending { until: Position },
+    Rewinding { fork: Head, end: Head },
+    /// Data shows some of what happened up to `until`: a prefix again once exactly that entry is applied.
+    Mending { until: Head },
 }
 
 /// Small durable state. Written whole whenever it changes.

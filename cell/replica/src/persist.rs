@@ -4,8 +4,10 @@ use platform_model::{Generation, Position, Term};
 
 use crate::action::{Action, Write};
 use crate::config::Member;
-use crate::entry::Content;
+use crate::entry::{Content, Head};
 use crate::frame::Ask;
+use crate::log::Log;
+use crate::meta::Upkeep;
 use crate::moment::Moment;
 use crate::names::Ticket;
 use crate::refusal::Refusal;
@@ -15,8 +17,9 @@ use crate::replica::{Out, Replica};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Pending {
     pub ticket: Ticket,
-    /// End of the log once this batch is durable.
+    /// End of the log, and what the copy is, once this batch is durable.
     pub end: Position,
+    pub upkeep: Upkeep,
     pub done: Done,
 }
 
@@ -60,6 +63,7 @@ impl<C: Content> Replica<C> {
         self.pending.push_back(Pending {
             ticket,
             end: self.log.end(),
+            upkeep: self.meta.upkeep,
             done,
         });
         out.push(Action::Persist { ticket, writes });
@@ -74,6 +78,24 @@ impl<C: Content> Replica<C> {
         Write::Meta(Box::new(self.meta.clone()))
     }
 
+    /// Takes back what is past `end`: of what remains no more is durable, whatever is under way.
+    pub(crate) fn cut_log(&mut self, end: Position) {
+        self.log.truncate(end);
+        self.durable = self.durable.min(end);
+        for pending in &mut self.pending {
+            pending.end = pending.end.min(end);
+        }
+    }
+
+    /// Begins another log: none of the one before is any part of it.
+    pub(crate) fn reset_log(&mut self, base: Head) {
+        self.log = Log::from_base(base);
+        self.durable = base.position;
+        for pending in &mut self.pending {
+            pending.end = base.position;
+        }
+    }
+
     pub(crate) fn persisted(&mut self, now: Moment, ticket: Ticket, out: &mut Out<C>) -> Result<(), Refusal> {
         let known = |pending: &Pending| pending.ticket <= ticket;
         if ticket >= self.next_ticket || !self.pending.front().is_some_and(known) {
@@ -84,6 +106,7 @@ impl<C: Content> Replica<C> {
                 break;
             };
             self.durable = pending.end;
+            self.durable_upkeep = pending.upkeep;
             self.done(now, pending.done, out);
         }
         Ok(())

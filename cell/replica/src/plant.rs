@@ -16,10 +16,14 @@ pub enum Plant {
     AcknowledgeBeforeTheStandby,
     ServeWithoutLease,
     AckBeforeDurable,
+    PagesOfAnotherHistory,
+    MismatchForgotten,
+    AloneWithoutAsking,
+    StatusBeforeDurable,
 }
 
 impl Plant {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::EmptyDiskUnderAnOldName,
         Self::TwoContentsAtOnePosition,
         Self::AcksByAStaleSet,
@@ -32,6 +36,10 @@ impl Plant {
         Self::AcknowledgeBeforeTheStandby,
         Self::ServeWithoutLease,
         Self::AckBeforeDurable,
+        Self::PagesOfAnotherHistory,
+        Self::MismatchForgotten,
+        Self::AloneWithoutAsking,
+        Self::StatusBeforeDurable,
     ];
 
     pub fn name(self) -> &'static str {
@@ -48,6 +56,10 @@ impl Plant {
             Self::AcknowledgeBeforeTheStandby => "acknowledge-before-the-standby",
             Self::ServeWithoutLease => "serve-without-lease",
             Self::AckBeforeDurable => "ack-before-durable",
+            Self::PagesOfAnotherHistory => "pages-of-another-history",
+            Self::MismatchForgotten => "mismatch-forgotten",
+            Self::AloneWithoutAsking => "alone-without-asking",
+            Self::StatusBeforeDurable => "status-before-durable",
         }
     }
 }

@@ -5,6 +5,7 @@ use platform_model::Epoch;
 
 use crate::action::Action;
 use crate::entry::Content;
+use crate::meta::Upkeep;
 use crate::moment::Moment;
 use crate::names::OrderIndex;
 use crate::persist::Done;
@@ -39,6 +40,11 @@ impl<C: Content> Replica<C> {
         }
         self.end_term(out);
         self.meta.order = order;
+        if let Upkeep::Rewinding { .. } = self.meta.upkeep {
+            // Nothing is undone before the one batch that undoes all: what is here is a consistent prefix still. Only
+            // force asks such a copy, and whoever told it to rewind may be gone for good.
+            self.meta.upkeep = Upkeep::Whole;
+        }
         self.meta.promised = epoch;
         self.meta.candidate = epoch;
         self.prepared = Some(Prepared {
@@ -73,7 +79,7 @@ impl<C: Content> Replica<C> {
                 promised: self.meta.promised,
             });
         }
-        if !self.is_whole() {
+        if !self.is_whole() && !matches!(self.meta.upkeep, Upkeep::Rewinding { .. }) {
             return Err(Refusal::NotWhole);
         }
         Ok(())

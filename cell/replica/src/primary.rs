@@ -3,15 +3,17 @@
 //! A term is (epoch, incarnation). The incarnation is raised durably each time a copy begins to lead, so that no two
 //! terms ever share a name, and with it goes the effective set: durable before it is used.
 
-use platform_model::{Epoch, Generation, Position, ReplicaId, Term};
+use platform_model::{Epoch, Generation, Incarnation, Position, ReplicaId, Term};
 
 use crate::action::Action;
-use crate::config::Configuration;
+use crate::config::{Configuration, StandbyState};
 use crate::entry::Content;
 use crate::moment::Moment;
-use crate::peer::Peer;
+use crate::peer::{Peer, PeerPhase};
 use crate::persist::Done;
+use crate::plant::Plant;
 use crate::replica::{Out, Replica, Role};
+use crate::report::Unusable;
 use crate::verify::Barrier;
 
 /// How far a term is.
@@ -93,6 +95,15 @@ impl Primary {
                 self.peers.push(Peer::new(standby.member, now));
             }
         }
+        let damaged = |peer: &&mut Peer| {
+            let standby = config.standby(peer.replica());
+            standby.is_some_and(|standby| standby.state == StandbyState::Damaged)
+        };
+        for peer in self.peers.iter_mut().filter(damaged) {
+            // Whoever found it out may be gone.
+            peer.phase = PeerPhase::Unusable;
+            peer.why = Some(Unusable::Mismatch);
+        }
     }
 }
 
@@ -132,7 +143,10 @@ impl<C: Content> Replica<C> {
         let released_to_me = self.holds_release(epoch);
         self.end_term(out);
         self.meta.released = None;
-        self.meta.incarnation = self.meta.incarnation.next();
+        let planted = self.plants.has(Plant::TwoContentsAtOnePosition);
+        if !planted || self.meta.incarnation == Incarnation::default() {
+            self.meta.incarnation = self.meta.incarnation.next();
+        }
         self.meta.term = Term {
             epoch,
             incarnation: self.meta.incarnation,

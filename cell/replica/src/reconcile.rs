@@ -72,6 +72,10 @@ impl<C: Content> Replica<C> {
         };
         peer.heard = now;
         peer.promised_until = peer.promised_until.max(Self::counts_until(status.promise));
+        if peer.phase == PeerPhase::Unusable {
+            // Asking it again would keep the control plane from being told again that it is of no use.
+            return;
+        }
         if status.promise.echo != peer.queried {
             if now.since(peer.queried) >= retry / 4 {
                 self.query_peer(now, index, out);
@@ -80,10 +84,8 @@ impl<C: Content> Replica<C> {
         }
         peer.whole = status.upkeep == Upkeep::Whole;
         let member = peer.member;
-        if peer.phase == PeerPhase::Unusable {
-            return;
-        }
-        if status.last.position > self.log.end() && status.last.term.epoch == term.epoch {
+        let loose = self.plants.has(Plant::TwoContentsAtOnePosition);
+        if status.last.position > self.log.end() && status.last.term.epoch == term.epoch && !loose {
             // It has of this epoch what this primary does not: this disk is not the one that sent it.
             self.forgot(now, out);
             return;
@@ -97,7 +99,8 @@ impl<C: Content> Replica<C> {
         self.compare(now, index, status, serves, out);
     }
 
-    /// Finds where the standby's log forks from the own one.
+    /// Finds where the standby's log forks from the own one. One whose rows show an entry that it has yet to get, and
+    /// that is not in this log, has nothing to undo in its log, but its rows are of another history.
     fn compare(&mut self, now: Moment, index: usize, status: &Status, serves: bool, out: &mut Out<C>) {
         let loose = self.plants.has(Plant::TwoContentsAtOnePosition);
         let rewinds = matches!(status.upkeep, Upkeep::Rewinding { .. });
@@ -106,9 +109,15 @@ impl<C: Content> Replica<C> {
             return;
         };
         let is_end = fork.position == status.last.position;
-        if (is_end && fork.chain == status.last.chain && !rewinds) || loose {
+        let shown = match status.upkeep {
+            Upkeep::Copying { stamp, .. } | Upkeep::Mending { until: stamp } => stamp,
+            Upkeep::Whole | Upkeep::Rewinding { .. } => status.last,
+        };
+        let strange = shown.position > status.last.position && !self.shows(shown);
+        let fits = fork.chain == status.last.chain;
+        if (is_end && fits && !rewinds && !strange) || loose {
             self.stream_from(now, index, status.last.position.min(self.log.end()), out);
-        } else if is_end && !rewinds {
+        } else if is_end && !fits && !rewinds {
             self.give_up(index, Unusable::Misfit, out);
         } else {
             self.ask_to_rewind(index, fork, status.last, serves, out);
@@ -154,7 +163,8 @@ impl<C: Content> Replica<C> {
         out.push(Action::Report(Report::Unusable { replica, why }));
     }
 
-    /// Once every member is known to be a prefix, the term's first entry goes out.
+    /// Once every member is known to be a prefix, the term's first entry goes out. With no member to ask, the control
+    /// plane is asked: it must have said since this process started that the configuration is the newest.
     pub(crate) fn reconciled(&mut self, out: &mut Out<C>) {
         let plant = self.plants.has(Plant::ReadBeforeAllHaveIt);
         let durable = self.durable;
@@ -166,6 +176,11 @@ impl<C: Content> Replica<C> {
                 .peer(*member)
                 .is_some_and(|peer| peer.phase == PeerPhase::Streaming)
         };
+        let alone = self.meta.effective.is_empty() && !self.plants.has(Plant::AloneWithoutAsking);
+        if alone && !self.confirmed {
+            // Nobody could tell it that it was replaced: what is on its disk may be an image of long ago.
+            return;
+        }
         if primary.stage != Stage::Reconciling || !(plant || self.meta.effective.iter().all(known)) {
             return;
         }

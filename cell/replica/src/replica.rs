@@ -12,7 +12,7 @@ use crate::follower::Follower;
 use crate::frame::{Frame, Message};
 use crate::limits::PENDING_ENTRIES_MAX;
 use crate::log::Log;
-use crate::meta::{Durable, Meta};
+use crate::meta::{Durable, Meta, Upkeep};
 use crate::moment::Moment;
 use crate::names::{Group, NodeKey, Ticket};
 use crate::persist::Pending;
@@ -46,6 +46,8 @@ pub struct Replica<C: Content> {
     pub(crate) log: Log<C>,
     /// The end of what is durable of the log.
     pub(crate) durable: Position,
+    /// What this copy would be if it started now.
+    pub(crate) durable_upkeep: Upkeep,
     pub(crate) role: Role,
     /// Until then it promised not to become primary.
     pub(crate) own_promise: Moment,
@@ -58,6 +60,9 @@ pub struct Replica<C: Content> {
     pub(crate) heard: Moment,
     /// When it last told the control plane what it tells again and again.
     pub(crate) told: Moment,
+    pub(crate) started: Moment,
+    /// The control plane has said since then which configuration is the newest.
+    pub(crate) confirmed: bool,
 }
 
 pub(crate) type Out<C> = Vec<Action<C>>;
@@ -83,6 +88,7 @@ impl<C: Content> Replica<C> {
             group,
             plants,
             durable: log.end(),
+            durable_upkeep: meta.upkeep,
             meta,
             log,
             role: Role::Vacant,
@@ -93,6 +99,8 @@ impl<C: Content> Replica<C> {
             waiting: VecDeque::new(),
             heard: now,
             told: Moment::default(),
+            started: now,
+            confirmed: false,
         };
         let mut out = Vec::new();
         replica.forget_a_rewind(&mut out);
@@ -135,6 +143,7 @@ impl<C: Content> Replica<C> {
     fn dispatch(&mut self, now: Moment, event: Event<C>, out: &mut Out<C>) -> Result<(), Refusal> {
         match event {
             Event::Configured(config) => self.configured(now, config, out),
+            Event::Confirmed { asked, generation } => self.confirmed(asked, generation, out),
             Event::Received(frame) => self.received(now, frame, out),
             Event::Persisted(ticket) => self.persisted(now, ticket, out),
             Event::DiskFailed => {

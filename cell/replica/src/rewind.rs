@@ -4,13 +4,14 @@
 //!
 //! A restart begins again: nothing was taken back before that one batch.
 
-use platform_model::{Position, ReplicaId};
+use platform_model::ReplicaId;
 
 use crate::action::{Action, Write};
 use crate::entry::{Content, Head};
 use crate::frame::Message;
 use crate::meta::Upkeep;
 use crate::moment::Moment;
+use crate::peer::PeerPhase;
 use crate::persist::Done;
 use crate::plant::Plant;
 use crate::primary::Stage;
@@ -41,14 +42,14 @@ impl<C: Content> Replica<C> {
         if !self.pending.is_empty() {
             return Err(Refusal::Busy);
         }
-        let (position, end) = (fork.position, self.log.end());
+        let end = self.log.last();
         match self.meta.upkeep {
             Upkeep::Copying { base: None, .. } => Err(self.not_now()),
             Upkeep::Copying { .. } => {
-                self.rewind_copy(position, out);
+                self.rewind_copy(fork, out);
                 Ok(())
             }
-            _ if position == end => {
+            _ if fork == end => {
                 self.meta.upkeep = match self.meta.upkeep {
                     Upkeep::Rewinding { .. } => Upkeep::Whole,
                     other => other,
@@ -56,12 +57,12 @@ impl<C: Content> Replica<C> {
                 self.persist_meta(Done::Restored, out);
                 Ok(())
             }
-            Upkeep::Rewinding { fork, .. } if fork == position => {
+            Upkeep::Rewinding { fork: begun, .. } if begun == fork => {
                 self.take_up_work(now, out);
                 Ok(())
             }
             _ => {
-                self.meta.upkeep = Upkeep::Rewinding { fork: position, end };
+                self.meta.upkeep = Upkeep::Rewinding { fork, end };
                 self.persist_meta(Done::Rewinding, out);
                 Ok(())
             }
@@ -81,7 +82,7 @@ impl<C: Content> Replica<C> {
         }
         match self.meta.upkeep {
             // Data shows what is past the fork, and nobody knows which rows.
-            Upkeep::Mending { until } if fork.position < until => Some(Unusable::Misfit),
+            Upkeep::Mending { until } if fork.position < until.position => Some(Unusable::Misfit),
             _ => None,
         }
     }
@@ -89,8 +90,8 @@ impl<C: Content> Replica<C> {
     /// What the entries to be undone wrote or cleared.
     pub(crate) fn keys_collected(
         &mut self,
-        fork: Position,
-        end: Position,
+        fork: Head,
+        end: Head,
         keys: C::Keys,
         out: &mut Out<C>,
     ) -> Result<(), Refusal> {
@@ -106,25 +107,34 @@ impl<C: Content> Replica<C> {
         Ok(())
     }
 
-    /// The primary reads them.
+    /// The primary reads them, if the fork lies in its own history: the standby may ask for one that a primary before
+    /// told it.
     pub(crate) fn fetch_keys(
         &mut self,
         to: ReplicaId,
-        fork: Position,
+        fork: Head,
         keys: C::Keys,
         out: &mut Out<C>,
     ) -> Result<(), Refusal> {
-        self.may_read_for(to)?;
+        self.may_read_for(to, PeerPhase::Rewinding)?;
+        if !self.shows(fork) {
+            let position = fork.position;
+            return Err(Refusal::ChainMisfit { position });
+        }
         out.push(Action::ReadKeys { to, fork, keys });
         Ok(())
     }
 
-    /// Whether pages are read for a standby now.
-    pub(crate) fn may_read_for(&self, to: ReplicaId) -> Result<(), Refusal> {
+    /// Whether rows are read for a standby now: pages for one whose log is known, in this term, to be a prefix of this
+    /// one, what undoes entries for one that was told in this term where its log parts from this one. Before that is
+    /// known rows of this history would be put beside a log of another.
+    pub(crate) fn may_read_for(&self, to: ReplicaId, phase: PeerPhase) -> Result<(), Refusal> {
         let Role::Primary(primary) = &self.role else {
             return Err(self.not_now());
         };
-        if primary.stage != Stage::Serving {
+        let known = primary.peer(to).is_some_and(|peer| peer.phase == phase);
+        let planted = self.plants.has(Plant::PagesOfAnotherHistory);
+        if primary.stage != Stage::Serving || !(known || planted) {
             return Err(self.not_now());
         }
         let waiting = self.waiting.iter().filter(|(other, ..)| *other == to).count();
@@ -137,8 +147,8 @@ impl<C: Content> Replica<C> {
     /// The rows are here: undo, in one batch.
     pub(crate) fn restored(
         &mut self,
-        fork: Position,
-        stamp: Position,
+        fork: Head,
+        stamp: Head,
         page: C::Page,
         out: &mut Out<C>,
     ) -> Result<(), Refusal> {
@@ -148,20 +158,25 @@ impl<C: Content> Replica<C> {
         if wanted != fork {
             return Err(self.not_now());
         }
-        out.push(Action::Export { fork, end });
-        self.log.truncate(fork);
-        self.meta.upkeep = if stamp > fork {
+        let cut = (fork.position, end.position);
+        out.push(Action::Export {
+            fork: cut.0,
+            end: cut.1,
+        });
+        self.cut_log(fork.position);
+        self.meta.upkeep = if stamp != fork {
             Upkeep::Mending { until: stamp }
         } else {
             Upkeep::Whole
         };
         let writes = vec![
             Write::Restore { page },
-            Write::Truncate { after: fork },
+            Write::Truncate { after: fork.position },
             self.meta_write(),
         ];
         self.persist(writes, Done::Restored, out);
         if let Some(replica) = self.meta.replica {
+            let (fork, end) = cut;
             out.push(Action::Report(Report::CutOff { replica, fork, end }));
         }
         Ok(())
@@ -172,10 +187,10 @@ impl<C: Content> Replica<C> {
         if let Upkeep::Rewinding { fork, .. } = self.meta.upkeep
             && self.plants.has(Plant::CrashInsideARewind)
         {
-            self.log.truncate(fork);
-            self.durable = fork;
+            let after = fork.position;
+            self.cut_log(after);
             self.meta.upkeep = Upkeep::Whole;
-            let writes = vec![Write::Truncate { after: fork }, self.meta_write()];
+            let writes = vec![Write::Truncate { after }, self.meta_write()];
             self.persist(writes, Done::Nothing, out);
         }
     }

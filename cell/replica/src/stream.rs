@@ -98,6 +98,7 @@ impl<C: Content> Replica<C> {
 
     /// Sends what fits into the window.
     pub(crate) fn pump(&mut self, now: Moment, index: usize, out: &mut Out<C>) {
+        let early = self.plants.has(Plant::TwoContentsAtOnePosition);
         loop {
             let Role::Primary(primary) = &mut self.role else {
                 return;
@@ -106,7 +107,8 @@ impl<C: Content> Replica<C> {
                 return;
             };
             let full = peer.sent.0.saturating_sub(peer.acked.0) >= WINDOW_ENTRIES;
-            if peer.phase != PeerPhase::Streaming || peer.sent >= self.durable || full {
+            let ready = if early { self.log.end() } else { self.durable };
+            if peer.phase != PeerPhase::Streaming || peer.sent >= ready || full {
                 return;
             }
             if peer.sent < self.log.base().position {
@@ -114,7 +116,7 @@ impl<C: Content> Replica<C> {
                 return;
             }
             let more = self.log.after(peer.sent);
-            let durable = |entry: &&Entry<C>| entry.head.position <= self.durable;
+            let durable = |entry: &&Entry<C>| entry.head.position <= ready;
             let entries: Vec<Entry<C>> = more.take_while(durable).take(MESSAGE_ENTRIES).cloned().collect();
             let Some(last) = entries.last() else { return };
             if peer.sent == peer.acked {
@@ -271,7 +273,9 @@ impl<C: Content> Replica<C> {
                 self.give_up(index, Unusable::Amnesia, out);
                 self.tend(now, out);
             }
-            Refusal::UnknownTerm { .. } if now.since(peer.queried) >= retry / 4 => {
+            Refusal::UnknownTerm { .. }
+                if peer.phase != PeerPhase::Unusable && now.since(peer.queried) >= retry / 4 =>
+            {
                 self.query_peer(now, index, out);
             }
             Refusal::ChainMisfit { .. } if peer.phase == PeerPhase::Streaming => {

@@ -49,5 +49,6 @@ pub(crate) fn seal(last: Head, term: Term, body: Body<Small>) -> Entry<Small> {
 }
 
 mod events;
+mod histories;
 mod rules;
 mod table;

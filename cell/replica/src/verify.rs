@@ -2,7 +2,7 @@
 //! certificate of a standby is the list (chunk, position, digest) that was found equal, in this term, for this
 //! replica id; a copy or a rewind makes it void.
 
-use platform_model::Position;
+use platform_model::{Position, ReplicaId};
 
 use crate::action::Action;
 use crate::entry::{Body, Content};
@@ -24,7 +24,7 @@ pub(crate) struct Barrier {
     position: Position,
     own: Option<u64>,
     /// Digests that came before the own one was known: which peer, what.
-    early: Vec<(platform_model::ReplicaId, u64)>,
+    early: Vec<(ReplicaId, u64)>,
 }
 
 impl Primary {
@@ -62,10 +62,11 @@ impl<C: Content> Replica<C> {
                 let awaited = |barrier: &&mut Barrier| barrier.position == position && barrier.chunk == chunk;
                 let barrier = primary.barriers.iter_mut().find(awaited).ok_or(other)?;
                 barrier.own = Some(digest);
-                for (replica, theirs) in std::mem::take(&mut barrier.early) {
-                    if let Some(index) = primary.peer_index(replica) {
+                let early = std::mem::take(&mut barrier.early);
+                for (replica, theirs) in early {
+                    let known = primary_peer(&self.role, replica);
+                    if let Some(index) = known {
                         self.judge(index, chunk, position, digest == theirs, out);
-                        break;
                     }
                 }
                 Ok(())
@@ -143,5 +144,13 @@ impl<C: Content> Replica<C> {
             term,
             chunks,
         }));
+    }
+}
+
+/// Where the primary keeps what it knows of the standby.
+fn primary_peer(role: &Role, replica: ReplicaId) -> Option<usize> {
+    match role {
+        Role::Primary(primary) => primary.peer_index(replica),
+        _ => None,
     }
 }

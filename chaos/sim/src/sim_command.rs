@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use chaos_sim::cross::{self, CrossRun};
 use chaos_sim::shared::{self, SharedRun};
 use chaos_sim::sim::exhaustive::{Bounds, search};
-use chaos_sim::sim::{Run, Seeds, Setting, SimPlant, Total, run_seed, shrink};
+use chaos_sim::sim::{Run, Seeds, Setting, SimPlant, Total, run_guided, run_seed, shrink};
 use clap::{Args, ValueEnum};
 use platform_report::{Document, Figure};
 use serde_json::{Value, json};
@@ -44,7 +44,8 @@ pub struct SimArguments {
     /// Instead, search a world of two replicas wholly, every interleaving up to so many steps.
     #[arg(long)]
     exhaustive: Option<u32>,
-    /// Let rare pairs of state and event choose which seeds come next.
+    /// Let rare pairs of state and event choose which seeds come next and, within a run, where faults go. The same
+    /// number of plain seeds runs beside it, for comparison.
     #[arg(long)]
     guided: bool,
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
@@ -142,6 +143,7 @@ fn one(arguments: &SimArguments, seed: u64) -> anyhow::Result<u8> {
         seed,
         plant,
         trace: arguments.trace,
+        guided: arguments.guided,
         faults: None,
     });
     let mut text = run.lines.join("\n");
@@ -170,17 +172,28 @@ fn schedule(run: &Run) -> String {
     text
 }
 
-fn many(arguments: &SimArguments) -> Document {
-    let mut document = Document::new("sim");
+/// Every seed that was asked for, one after another.
+fn run_all(arguments: &SimArguments) -> Total {
     let mut seeds = Seeds::new(arguments.from, arguments.guided);
     let mut total = Total::default();
-    let count = |value: u64| value as f64;
-    let before = cpu();
     for _ in 0..arguments.seeds {
-        let run = run_seed(seeds.draw(), None);
+        let seed = seeds.draw();
+        let run = if arguments.guided {
+            run_guided(seed)
+        } else {
+            run_seed(seed, None)
+        };
         seeds.learn(&total, &run);
         total.add(run);
     }
+    total
+}
+
+fn many(arguments: &SimArguments) -> Document {
+    let mut document = Document::new("sim");
+    let before = cpu();
+    let total = run_all(arguments);
+    let count = |value: u64| value as f64;
     let steps_seconds = (cpu() - before).as_secs_f64().max(1e-9);
     let before = cpu();
     let replicated = chaos_sim::sim::pace::replicate(PACE_ENTRIES);
@@ -218,6 +231,9 @@ fn many(arguments: &SimArguments) -> Document {
         Figure::info("refusals", count(numbers.refused), "steps"),
         Figure::info("state-event-pairs-seen", total.coverage.pairs() as f64, "pairs"),
     ];
+    if arguments.guided {
+        document.figures.extend(beside_plain(arguments, &total));
+    }
     document.figures.extend(crossed.figures());
     let named = |map: &std::collections::BTreeMap<&'static str, u64>| -> Value {
         map.iter()
@@ -237,6 +253,20 @@ fn many(arguments: &SimArguments) -> Document {
         .notes
         .push(format!("fingerprint of all runs: {:016x}", numbers.fingerprint));
     document
+}
+
+/// How much further the guided search gets than as many plain seeds.
+fn beside_plain(arguments: &SimArguments, guided: &Total) -> [Figure; 3] {
+    let mut plain = Total::default();
+    for seed in arguments.from..arguments.from + arguments.seeds {
+        plain.add(run_seed(seed, None));
+    }
+    let figure = |name: &str, count: usize| Figure::info(name, count as f64, "pairs");
+    [
+        figure("state-event-pairs-of-plain-seeds", plain.coverage.pairs()),
+        figure("pairs-only-guided", guided.coverage.only_here(&plain.coverage)),
+        figure("pairs-only-plain", plain.coverage.only_here(&guided.coverage)),
+    ]
 }
 
 /// Sums of the simulations of what crosses shards and of shared stores.

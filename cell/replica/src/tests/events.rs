@@ -2,12 +2,13 @@
 
 use platform_model::{Epoch, Generation, Position, ReplicaId};
 
-use super::table::{Machine, ask, config, frame, handover, last, promise, status_of};
+use super::table::{Machine, NOW, ask, at, config, elsewhere, frame, handover, last, promise, status_of};
 use super::{Small, seal, term};
 use crate::entry::{Body, Head};
 use crate::event::Event;
 use crate::frame::{Ask, Message};
 use crate::meta::Upkeep;
+use crate::moment::Moment;
 use crate::names::{OrderIndex, Ticket};
 use crate::refusal::Refusal;
 
@@ -78,8 +79,8 @@ pub(super) fn more_from_primary(me: u16, machine: &Machine) -> Vec<(&'static str
         (
             "restored",
             good(Message::Restored {
-                fork: Position(2),
-                stamp: Position(4),
+                fork: at(2),
+                stamp: at(4),
                 page: 1,
             }),
         ),
@@ -88,7 +89,7 @@ pub(super) fn more_from_primary(me: u16, machine: &Machine) -> Vec<(&'static str
             "page 1, the last",
             good(Message::Page {
                 chunk: 1,
-                stamp: Position(3),
+                stamp: at(3),
                 page: 1,
                 last: true,
             }),
@@ -97,7 +98,7 @@ pub(super) fn more_from_primary(me: u16, machine: &Machine) -> Vec<(&'static str
             "page 5",
             good(Message::Page {
                 chunk: 5,
-                stamp: Position(3),
+                stamp: at(3),
                 page: 1,
                 last: false,
             }),
@@ -128,7 +129,7 @@ pub(super) fn from_standby(me: u16, machine: &Machine) -> Vec<(&'static str, Eve
     let copying = Upkeep::Copying {
         base: None,
         next_chunk: 0,
-        stamp: Position(0),
+        stamp: Head::default(),
     };
     vec![
         (
@@ -149,10 +150,11 @@ pub(super) fn from_standby(me: u16, machine: &Machine) -> Vec<(&'static str, Eve
         ("ack of a lower term", frame(term(0, 1), 2, me, ack(tail))),
         ("ack of a higher term", frame(term(9, 1), 2, me, ack(tail))),
         ("ack of a foreign replica", frame(term(1, 1), 8, me, ack(tail))),
+        ("fetch-keys", good(Message::FetchKeys { fork: at(2), keys: 1 })),
         (
-            "fetch-keys",
+            "fetch-keys for a fork of another history",
             good(Message::FetchKeys {
-                fork: Position(2),
+                fork: elsewhere(2),
                 keys: 1,
             }),
         ),
@@ -210,6 +212,20 @@ pub(super) fn own(me: u16, machine: &Machine) -> Vec<(&'static str, Event<Small>
         ("configuration, newer", Event::Configured(config(9, 1, 1))),
         ("configuration, 2 leads e2", Event::Configured(config(9, 2, 2))),
         ("configuration, a handover to 2", Event::Configured(handover(9))),
+        (
+            "confirmed",
+            Event::Confirmed {
+                asked: NOW,
+                generation: Generation(3),
+            },
+        ),
+        (
+            "confirmed, asked before the start",
+            Event::Confirmed {
+                asked: Moment(1),
+                generation: Generation(3),
+            },
+        ),
         ("persisted, no such ticket", Event::Persisted(Ticket(999))),
         ("disk-failed", Event::DiskFailed),
         ("sealed data", sealed(Body::Data(1))),
@@ -261,9 +277,19 @@ pub(super) fn of_the_host() -> Vec<(&'static str, Event<Small>)> {
         (
             "page-read",
             Event::PageRead {
-                to: ReplicaId(3),
+                to: ReplicaId(2),
                 chunk: 0,
-                stamp: Position(1),
+                stamp: at(1),
+                page: 1,
+                last: false,
+            },
+        ),
+        (
+            "page-read of another history",
+            Event::PageRead {
+                to: ReplicaId(2),
+                chunk: 0,
+                stamp: elsewhere(2),
                 page: 1,
                 last: false,
             },
@@ -271,8 +297,8 @@ pub(super) fn of_the_host() -> Vec<(&'static str, Event<Small>)> {
         (
             "keys-collected",
             Event::KeysCollected {
-                fork: Position(2),
-                end: Position(3),
+                fork: at(2),
+                end: at(3),
                 keys: 1,
             },
         ),

@@ -134,6 +134,7 @@ fn an_own_entry_must_follow_the_tail() {
         .step(NOW, Event::Persisted(ticket))
         .expect("its term is durable");
     super::table::sync(&mut alone, actions);
+    super::table::confirm(&mut alone);
     assert_eq!(alone.state(), "serving");
     let next = seal(alone.tail(), term(1, 1), Body::Data(1));
     let after = seal(next.head, term(1, 1), Body::Data(2));
@@ -193,7 +194,12 @@ fn moments_of_frames_are_the_primarys_own() {
 #[test]
 fn a_busy_stream_does_not_keep_a_standby_from_being_asked_how_it_stands() {
     let mut primary = super::table::serving();
-    let mending = super::table::status_of(primary.tail(), crate::Upkeep::Mending { until: Position(5) });
+    let mending = super::table::status_of(
+        primary.tail(),
+        crate::Upkeep::Mending {
+            until: super::table::at(5),
+        },
+    );
     step(&mut primary, frame(term(1, 1), 3, 1, Message::Status(mending)));
     let later = NOW.plus(60_000);
     let entry = seal(primary.tail(), term(1, 1), Body::Data(1));

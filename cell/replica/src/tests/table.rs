@@ -83,6 +83,25 @@ pub(super) fn last() -> Head {
     durable(1, None).log.last()
 }
 
+/// Of the entry at a position of that log, or of one that would follow it.
+pub(super) fn at(position: u64) -> Head {
+    let mut log = durable(1, None).log;
+    while log.end().0 < position {
+        let next = seal(log.last(), term(1, 1), Body::Data(7));
+        log.push(next);
+    }
+    log.head(Position(position)).expect("nothing is trimmed")
+}
+
+/// At the same position of another history.
+pub(super) fn elsewhere(position: u64) -> Head {
+    Head {
+        term: term(7, 1),
+        chain: 99,
+        ..at(position)
+    }
+}
+
 pub(crate) fn start(n: u16, durable: Durable<Small>) -> Machine {
     let before = Moment(1_000_000);
     Replica::start(before, NodeKey(n), GROUP, durable, Plants::none()).0
@@ -183,6 +202,16 @@ fn acknowledge(machine: &mut Machine, from: u16) -> Vec<Action<Small>> {
     step(machine, frame(term(1, 1), from, 1, ack))
 }
 
+/// The control plane says, asked now, that no configuration is newer.
+pub(crate) fn confirm(machine: &mut Machine) {
+    let generation = machine.meta().config.as_ref().map(|config| config.generation);
+    let event = Event::Confirmed {
+        asked: NOW,
+        generation: generation.expect("a configuration"),
+    };
+    step(machine, event);
+}
+
 fn draining() -> Machine {
     let mut machine = serving();
     let entry = seal(machine.tail(), term(1, 1), Body::Data(9));
@@ -239,13 +268,13 @@ fn states() -> Vec<(&'static str, u16, Machine)> {
     let copying = Upkeep::Copying {
         base: Some(Position(0)),
         next_chunk: 1,
-        stamp: Position(2),
+        stamp: at(2),
     };
     let rewinding = Upkeep::Rewinding {
-        fork: Position(2),
-        end: Position(3),
+        fork: at(2),
+        end: at(3),
     };
-    let mending = Upkeep::Mending { until: Position(4) };
+    let mending = Upkeep::Mending { until: at(4) };
     vec![
         ("vacant", 2, start(2, Durable::default())),
         ("amnesiac", 2, amnesiac()),
@@ -301,6 +330,8 @@ fn brief(action: &Action<Small>) -> String {
         },
         Action::Propose(proposal) => format!("propose {:?}", proposal.change),
         Action::Report(report) => format!("report {report:?}"),
+        Action::CollectKeys { fork, end } => format!("collect keys {}..{}", fork.position.0, end.position.0),
+        Action::ReadKeys { fork, .. } => format!("read keys from {}", fork.position.0),
         other => format!("{other:?}"),
     }
 }

@@ -24,6 +24,8 @@ pub struct Op {
     pub tx: Option<Tx>,
     pub read_count: u8,
     pub reads: [(u8, u64); 2],
+    /// When it was asked, the newest acknowledged erase of each of those rows.
+    pub erased: [u64; 2],
 }
 
 impl Op {
@@ -31,8 +33,9 @@ impl Op {
         &self.reads[..usize::from(self.read_count)]
     }
 
-    pub fn writes(&self) -> &[(u8, u64)] {
-        self.tx.as_ref().map_or(&[], |tx| tx.writes())
+    /// What becomes of each row.
+    pub fn effects(&self) -> impl Iterator<Item = (u8, u64)> + '_ {
+        self.tx.iter().flat_map(|tx| tx.effects())
     }
 
     pub fn is_sync(&self) -> bool {

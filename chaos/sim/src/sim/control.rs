@@ -10,6 +10,7 @@ use control_plane_state::shard_config::{
 };
 use platform_model::{Generation, NodeId, ReplicaId};
 
+use super::clients::State;
 use super::content::SimContent;
 use super::convert;
 use super::invariants::law;
@@ -147,9 +148,22 @@ impl World {
                     silent_micros: report.silent_micros,
                 };
                 self.hears(node, shard, event);
+                if !self.shards[shard].config.names(report.replica) {
+                    // An order to erase it may have been lost.
+                    let (order, replica) = (self.order_index(), report.replica);
+                    self.order(node, shard, Event::Erase { order, replica });
+                }
             }
-            if known < self.shards[shard].config.generation {
+            let generation = self.shards[shard].config.generation;
+            if known < generation {
                 self.tell_configuration(node, shard);
+            } else if report.is_some_and(|report| report.leads && !report.serves) {
+                let asked = now;
+                let event = Box::new(Event::Confirmed { asked, generation });
+                if let (Some(delay), _) = self.net.route(self.nodes.len(), node) {
+                    let happening = Happening::Order { node, shard, event };
+                    self.queue.push(self.now + delay, happening);
+                }
             }
         }
     }
@@ -186,7 +200,14 @@ impl World {
     }
 
     pub(crate) fn commit(&mut self, shard: usize, expected: Generation, command: &ConfigCommand) {
-        if !self.is_control_up() {
+        // Whoever hears that the primary's volume is gone takes no other copy out, nor goes on with it.
+        let primary = self.shards[shard].config.primary.replica;
+        let takes_out = matches!(
+            command,
+            ConfigCommand::RemoveCopy { .. } | ConfigCommand::ReplaceCopy { .. }
+        );
+        let taken_back = takes_out && self.lost(shard, primary);
+        if !self.is_control_up() || taken_back {
             return;
         }
         self.control.index += 1;
@@ -220,6 +241,7 @@ impl World {
     /// What follows from a committed command beside the new configuration.
     fn committed_command(&mut self, shard: usize, command: &ConfigCommand, before: &ShardConfig) {
         match command {
+            ConfigCommand::Propose { change, .. } => self.after_proposal(shard, *change),
             ConfigCommand::BeginPromote => self.see("promotion-began"),
             ConfigCommand::BeginHandover { .. } => self.see("handover-began"),
             ConfigCommand::CancelHandover => self.see("handover-cancelled"),
@@ -234,7 +256,11 @@ impl World {
                     self.see("promotion-forced");
                     let node = self.primary_of(shard);
                     let log = &self.nodes[node].hosts[shard].disk.image.log;
-                    self.shards[shard].oracle.force(log);
+                    let world = &mut self.shards[shard];
+                    world.oracle.force(log);
+                    // What was asked before may be answered by a shard that never heard of the erases that are lost.
+                    let asked = world.ops.iter_mut().filter(|op| op.state == State::Asked);
+                    asked.for_each(|op| op.erased = [0, 0]);
                 }
             }
             ConfigCommand::ReplaceCopy { replica, .. } | ConfigCommand::RemoveCopy { replica } => {

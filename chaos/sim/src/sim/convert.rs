@@ -16,6 +16,7 @@ fn member(copy: &ShardCopy) -> Member {
 /// What replicas are told.
 pub fn configuration(config: &ShardConfig) -> Configuration {
     let state = |state| match state {
+        CopyState::Damaged => StandbyState::Damaged,
         CopyState::Copying => StandbyState::Copying,
         CopyState::CatchingUp => StandbyState::CatchingUp,
         CopyState::InSync => StandbyState::InSync,
@@ -46,6 +47,7 @@ pub fn command(proposal: &Proposal) -> ConfigCommand {
         Change::Complete(replica) => ProposedChange::Complete(replica),
         Change::Add(replica) => ProposedChange::Add(replica),
         Change::Drop(replica) => ProposedChange::Drop(replica),
+        Change::Damaged(replica) => ProposedChange::Damaged(replica),
     };
     ConfigCommand::Propose {
         by: proposal.by,

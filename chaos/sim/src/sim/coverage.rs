@@ -23,7 +23,7 @@ pub const STATES: [&str; 14] = [
 ];
 
 /// Events, as [`Event::name`] names them.
-pub const EVENTS: [&str; 29] = [
+pub const EVENTS: [&str; 30] = [
     "configured",
     "query",
     "append",
@@ -53,6 +53,7 @@ pub const EVENTS: [&str; 29] = [
     "verify",
     "may-trim",
     "leave",
+    "confirmed",
 ];
 
 /// Counts of (state, event), taken and refused.
@@ -97,6 +98,15 @@ impl Coverage {
             .iter()
             .zip(&self.refused)
             .filter(|pair| seen(*pair))
+            .count()
+    }
+
+    /// How many pairs were seen here and not by `other`.
+    pub fn only_here(&self, other: &Self) -> usize {
+        (0..self.taken.len())
+            .filter(|cell| {
+                self.taken[*cell] + self.refused[*cell] > 0 && other.taken[*cell] + other.refused[*cell] == 0
+            })
             .count()
     }
 
@@ -178,5 +188,6 @@ pub fn event_index(event: &Event<SimContent>) -> usize {
         Event::Verify { .. } => 26,
         Event::MayTrim { .. } => 27,
         Event::Leave => 28,
+        Event::Confirmed { .. } => 29,
     }
 }

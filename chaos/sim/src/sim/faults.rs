@@ -102,6 +102,14 @@ pub enum FaultKind {
     Destroy {
         pick: u8,
     },
+    /// A wall clock jumps, forth or back, for good.
+    ClockJump {
+        node: u8,
+    },
+    /// Several faults, one after another, that single draws meet too seldom ([`super::ambush`]).
+    Ambush {
+        pick: u8,
+    },
 }
 
 impl FaultKind {
@@ -134,6 +142,8 @@ impl FaultKind {
             Self::FailOver { .. } => "fail-over-by-hand",
             Self::Trap { .. } => "crash-in-a-state",
             Self::Destroy { .. } => "destroy-and-force",
+            Self::Ambush { .. } => "ambush",
+            Self::ClockJump { .. } => "clock-jump",
         }
     }
 }
@@ -145,18 +155,21 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Not a state: a copy that was in the making has just become whole, and its last batch is under way.
+pub const JUST_WHOLE: u8 = 14;
+
 /// States that a trap waits for: those that a copy leaves soon.
-const TRAPS: [u8; 9] = [3, 4, 4, 5, 6, 9, 10, 12, 13];
+const TRAPS: [u8; 10] = [3, 4, 4, 5, 6, 9, 10, 12, 13, JUST_WHOLE];
 
 /// Which kinds a run has more of. The seed chooses one: seed modulo their number.
 pub const PROFILES: [(&str, &[u8]); 8] = [
     ("all", &[]),
     ("links", &[0, 1, 2, 3, 4, 5, 6]),
     ("crashes", &[7, 26, 26, 8, 18, 12, 2]),
-    ("clocks", &[9, 10, 10, 3, 17]),
+    ("clocks", &[9, 10, 10, 3, 17, 28, 28, 19]),
     ("disks", &[11, 12, 13, 14, 15, 7]),
-    ("handovers", &[19, 19, 19, 26, 17, 18, 2]),
-    ("copies", &[23, 13, 7, 24, 22, 2]),
+    ("handovers", &[19, 19, 19, 26, 17, 18, 2, 27, 27]),
+    ("copies", &[23, 13, 7, 24, 22, 2, 27, 27]),
     ("promotions", &[25, 25, 25, 2, 9, 18, 17, 7, 0]),
 ];
 
@@ -169,7 +182,7 @@ pub fn schedule(random: &mut Random, profile: usize, nodes: u8, from: u64, until
             let index = if !favoured.is_empty() && random.chance(650) {
                 u64::from(favoured[random.pick(favoured.len())])
             } else {
-                random.below(27)
+                random.below(29)
             };
             Fault {
                 micros: random.between(from, until),
@@ -227,6 +240,8 @@ fn kind(random: &mut Random, index: u64, nodes: u8) -> FaultKind {
         26 => FaultKind::Trap {
             state: TRAPS[usize::from(pick) % TRAPS.len()],
         },
+        27 => FaultKind::Ambush { pick },
+        28 => FaultKind::ClockJump { node },
         _ => FaultKind::Destroy { pick },
     }
 }

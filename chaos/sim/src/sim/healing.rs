@@ -2,7 +2,7 @@
 
 use control_plane_state::shard_config::ConfigPhase;
 
-use super::invariants::{progress, serializable};
+use super::invariants::{erased, progress, serializable};
 use super::parts::Happening;
 use super::world::{PROGRESS_BOUND, World};
 
@@ -32,6 +32,10 @@ impl World {
             all_in_sync: config.candidates().count() == config.copies().count()
                 && config.copies().count() >= world.copies_wanted,
             steady: config.phase == ConfigPhase::Steady && !config.unborn,
+            no_left_over: self.nodes.iter().all(|node| {
+                let held = node.hosts[shard].disk.image.meta.replica;
+                held.is_none_or(|replica| config.names(replica))
+            }),
         }
     }
 
@@ -39,12 +43,25 @@ impl World {
     pub(crate) fn probe(&mut self) {
         let healthy = (0..self.shards.len()).all(|shard| self.standing(shard).healthy());
         if healthy {
+            self.check_nothing_erased_is_left();
             self.finished = true;
         } else {
             for shard in 0..self.shards.len() {
                 self.force_if_needed(shard);
             }
             self.queue.push(self.now + 100_000, Happening::Probe);
+        }
+    }
+
+    /// No disk holds a row of before its erase.
+    fn check_nothing_erased_is_left(&mut self) {
+        for shard in 0..self.shards.len() {
+            for node in 0..self.nodes.len() {
+                let (host, world) = (&self.nodes[node].hosts[shard], &self.shards[shard]);
+                if let Err(detail) = erased::at_the_end(&world.oracle, &world.ops, &host.disk.image) {
+                    self.violated(erased::NAME, shard, format!("node {node}, at the end: {detail}"));
+                }
+            }
         }
     }
 

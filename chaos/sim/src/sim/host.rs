@@ -2,16 +2,19 @@
 //! step.
 
 use cell_replica::action::Action;
+use cell_replica::report::Report;
 use cell_replica::{Body, Event, Frame, Message, Refusal, Role};
 use platform_model::Position;
 
-use super::content::{SimContent, apply, chunk_mask, seal, written};
+use super::content::{SimContent, Tx, apply, chunk_mask, seal, written};
 use super::coverage;
 use super::disk::note_writers;
 use super::invariants::{
-    agreement, async_loss, in_sync, late_orders, no_acked_write_lost, one_server, whole_data,
+    agreement, async_loss, erased, in_sync, late_orders, no_acked_write_lost, one_content, one_server, times,
+    whole_data,
 };
 use super::parts::Happening;
+use super::plant::SimPlant;
 use super::world::World;
 
 impl World {
@@ -40,6 +43,7 @@ impl World {
         let came_into = coverage::state_index(replica);
         self.numbers.steps += 1;
         self.coverage.note(state, kind, outcome.is_err());
+        self.guide_to_the_rare(node, shard, state, kind);
         self.stir(((node * 8 + shard) * 64 + kind) as u64 * 2 + u64::from(outcome.is_err()));
         if let Some(text) = text {
             let ended = match &outcome {
@@ -63,6 +67,10 @@ impl World {
         self.check_servers(shard);
         if came_into != state {
             self.spring_trap(node, came_into);
+            if before == "copying" && after == "standby" {
+                self.spring_trap(node, usize::from(super::faults::JUST_WHOLE));
+            }
+            self.spring_ambush(shard, came_into);
         }
     }
 
@@ -115,7 +123,7 @@ impl World {
                 let event = Event::PageRead {
                     to,
                     chunk,
-                    stamp: image.log.end(),
+                    stamp: image.log.last(),
                     page: image.rows_of(chunk_mask(chunk)),
                     last: chunk + 1 == super::content::CHUNKS,
                 };
@@ -123,7 +131,7 @@ impl World {
             }
             Action::ReadKeys { to, fork, keys } => {
                 let image = &self.nodes[node].hosts[shard].disk.image;
-                let (stamp, page) = (image.log.end(), image.rows_of(keys));
+                let (stamp, page) = (image.log.last(), image.rows_of(keys));
                 let event = Event::KeysRead {
                     to,
                     fork,
@@ -134,10 +142,17 @@ impl World {
             }
             Action::CollectKeys { fork, end } => {
                 let log = &self.nodes[node].hosts[shard].disk.image.log;
-                let keys = log.after(fork).fold(0, |mask, entry| mask | written(entry));
+                let forgets = self.setting.plant == Some(SimPlant::RewindForgetsClearedRanges);
+                let keys = log.after(fork.position).fold(0, |mask, entry| match &entry.body {
+                    Body::Data(tx) if forgets => mask | (written(entry) & !tx.erased()),
+                    _ => mask | written(entry),
+                });
                 self.later(node, shard, Event::KeysCollected { fork, end, keys });
             }
             Action::Export { .. } => self.see("cut-off-entries-exported"),
+            Action::Report(Report::Mismatch { replica, .. }) => {
+                self.shards[shard].found_damaged.push(replica);
+            }
             Action::Propose(_) | Action::Report(_) | Action::Prepared { .. } | Action::Confirm { .. } => {
                 self.tell_control(node, shard, action);
             }
@@ -205,8 +220,22 @@ impl World {
         shard: usize,
         body: Body<SimContent>,
     ) -> Option<(u64, u64)> {
+        let wall = self.wall(node);
         let host = &mut self.nodes[node].hosts[shard];
         let replica = host.replica.as_ref()?;
+        if matches!(body, Body::Term) {
+            host.time = host.disk.image.time;
+        }
+        let body = match body {
+            Body::Data(tx) => {
+                // Never less than the time of the entry before, whatever the clock says.
+                let alone = self.setting.plant == Some(SimPlant::EntryTimeFromTheClockAlone);
+                let time = if alone { wall } else { wall.max(host.time) };
+                host.time = time;
+                Body::Data(Tx { time, ..tx })
+            }
+            other => other,
+        };
         let entry = seal(replica.tail(), replica.term()?, body);
         if matches!(entry.body, Body::Term) {
             host.rows = host.disk.image.rows;
@@ -225,9 +254,13 @@ impl World {
         let Some(replica) = &self.nodes[node].hosts[shard].replica else {
             return;
         };
+        let known = self.shards[shard].oracle.end();
         let checked = agreement::check(&mut self.shards[shard].oracle, replica.log(), position);
         if let Err(detail) = checked {
             self.violated(agreement::NAME, shard, detail);
+        }
+        if let Err(detail) = times::check(&self.shards[shard].oracle, known) {
+            self.violated(times::NAME, shard, detail);
         }
         let oracle = &mut self.shards[shard].oracle;
         let end = oracle.end();
@@ -245,6 +278,13 @@ impl World {
             if self.is_damaged(shard, copy.replica) {
                 continue;
             }
+            let differs = host.flipped == Some(copy.replica) && world.found_damaged.contains(&copy.replica);
+            if differs && whole_data::check(&world.oracle, &host.disk.image).is_err() {
+                broken = Some(format!(
+                    "{} was dropped for its data and is a candidate",
+                    copy.replica.0
+                ));
+            }
             if let Err(detail) = in_sync::check(&world.oracle, &host.disk.image) {
                 broken = Some(format!("{} on {}: {detail}", copy.replica.0, copy.node));
             }
@@ -261,6 +301,18 @@ impl World {
             return;
         }
         host.flipped = None;
+        let (image, world) = (&host.disk.image, &self.shards[shard]);
+        let erased = erased::in_copy(&world.oracle, &world.ops, image);
+        if let Err(detail) = erased {
+            self.violated(erased::NAME, shard, format!("node {node}: {detail}"));
+        }
+        let host = &mut self.nodes[node].hosts[shard];
+        let before = host.replica.as_ref().map_or(0, |replica| replica.durable().0);
+        if let Err(detail) = one_content::check(&mut self.shards[shard].oracle, &host.disk.image.log, before)
+        {
+            self.violated(one_content::NAME, shard, format!("node {node}: {detail}"));
+        }
+        let host = &self.nodes[node].hosts[shard];
         if let Err(detail) = whole_data::check(&self.shards[shard].oracle, &host.disk.image) {
             self.violated(whole_data::NAME, shard, format!("node {node}: {detail}"));
         }
@@ -280,6 +332,9 @@ impl World {
                 count += 1;
             }
         }
+        for node in &servers[..count] {
+            self.check_first_answer(*node, shard);
+        }
         if let Err(detail) = one_server::check(&servers[..count]) {
             self.violated(one_server::NAME, shard, detail);
         }
@@ -293,6 +348,17 @@ impl World {
             host.rows = host.disk.image.rows;
             host.writers = host.disk.image.writers;
         }
+    }
+
+    /// A term has just come to where it may answer: from here on its log is what clients see. One that was suspended
+    /// while it opened comes to the same stage long after it was replaced; without a lease it shows that to nobody.
+    fn check_first_answer(&mut self, node: usize, shard: usize) {
+        let host = &mut self.nodes[node].hosts[shard];
+        let Some(replica) = &host.replica else { return };
+        if host.judged == replica.term() {
+            return;
+        }
+        host.judged = replica.term();
         let oracle = &mut self.shards[shard].oracle;
         let loss = async_loss::on_serving(oracle, replica.log());
         let acked = no_acked_write_lost::on_serving(oracle, replica.log());

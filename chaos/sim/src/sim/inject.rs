@@ -6,7 +6,7 @@ use platform_model::ReplicaId;
 
 use super::content::KEYS;
 use super::disk::Image;
-use super::faults::FaultKind;
+use super::faults::{FaultKind, JUST_WHOLE};
 use super::parts::Happening;
 use super::world::{HEAL_AT, World};
 
@@ -80,6 +80,8 @@ impl World {
             FaultKind::Trim => self.trim_all(),
             FaultKind::Reshape { pick } => return self.reshape(usize::from(pick)),
             FaultKind::Destroy { pick } => return self.destroy(usize::from(pick), until),
+            FaultKind::ClockJump { node } => self.jump_wall_clock(usize::from(node)),
+            FaultKind::Ambush { pick } => return self.ambush(usize::from(pick), until),
             FaultKind::FailOver { pick } => return self.fail_over(usize::from(pick), until),
             FaultKind::Trap { state } => self.trap = Some((usize::from(state), until)),
         }
@@ -260,8 +262,14 @@ impl World {
             return;
         }
         self.trap = None;
-        let at = self.now + self.random.below(8_000);
-        let long = self.random.between(5_000, 300_000);
+        let just_whole = state == usize::from(JUST_WHOLE);
+        let (soon, back) = if just_whole {
+            (2_500, 20_000)
+        } else {
+            (8_000, 300_000)
+        };
+        let at = self.now + self.random.below(soon);
+        let long = self.random.between(2_000, back);
         self.crash_at(node, at, at + long);
     }
 

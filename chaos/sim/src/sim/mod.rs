@@ -9,6 +9,7 @@
 //! `control_plane_state::shard_config`. Everything else is a model. Start with [`world`], then [`host`] for what
 //! follows from a step, `control` for the control plane, [`faults`] for what goes wrong, [`run`] for many seeds.
 
+mod ambush;
 mod clients;
 mod content;
 mod control;
@@ -17,6 +18,7 @@ pub mod coverage;
 mod disk;
 pub mod exhaustive;
 pub mod faults;
+mod guide;
 mod healing;
 mod host;
 mod inject;
@@ -40,5 +42,5 @@ mod tests;
 
 pub use plant::SimPlant;
 pub(crate) use random::Random;
-pub use run::{Run, Seeds, Total, run, run_seed, shrink};
+pub use run::{Run, Seeds, Total, run, run_guided, run_seed, shrink};
 pub use world::{Numbers, Setting, World};

@@ -4,6 +4,7 @@ use super::parts::Happening;
 use super::world::{TICK_MICROS, World, group};
 use cell_replica::{Event, Moment, NodeKey, Replica};
 
+use super::disk::Flaws;
 use super::plant::SimPlant;
 
 impl World {
@@ -31,7 +32,12 @@ impl World {
         let (now, plants) = (self.local(node), self.replica_plants());
         let host = &mut self.nodes[node].hosts[shard];
         host.life += 1;
-        host.disk.lies = self.setting.plant == Some(SimPlant::SkipAnFsync);
+        let planted = |plant| self.setting.plant == Some(plant);
+        host.disk.flaws = Flaws {
+            lies: planted(SimPlant::SkipAnFsync),
+            takes_torn: planted(SimPlant::TornBatchIsTaken),
+            replays_no_erase: planted(SimPlant::EraseNotReplayed),
+        };
         let key = NodeKey(u16::try_from(node).expect("few nodes"));
         let (replica, actions) = Replica::start(now, key, group(shard), host.disk.durable(), plants);
         host.replica = Some(replica);
@@ -57,7 +63,11 @@ impl World {
         host.waiting.clear();
         let under_way = host.disk.under_way() as u64;
         let survived = usize::try_from(self.disks.between(0, under_way)).unwrap_or(0);
-        host.disk.crash(survived);
+        let torn = self.disks.number();
+        if host.disk.crash(survived, torn) {
+            self.see("torn-batch-dropped");
+        }
+        self.check_image(node, shard);
     }
 
     pub(crate) fn begin_flush(&mut self, node: usize, shard: usize) {
@@ -83,6 +93,10 @@ impl World {
         let Some(ticket) = self.nodes[node].hosts[shard].disk.end_flush(&mut taken) else {
             return;
         };
+        if let Some(replica) = self.nodes[node].hosts[shard].disk.image.meta.replica {
+            // A copy in the making whose disk was lost begins again under its name.
+            self.shards[shard].lost.retain(|lost| *lost != replica);
+        }
         self.check_image(node, shard);
         self.drive(node, shard, Event::Persisted(ticket));
         for digest in taken {
@@ -106,6 +120,24 @@ impl World {
         }
         let at = self.now + TICK_MICROS + self.random.below(TICK_MICROS / 4);
         self.queue.push(at, Happening::Tick { node, life });
+    }
+
+    /// What the wall clock of a node shows: it drifts and jumps, and nothing but the times of entries goes by it.
+    pub(crate) fn wall(&self, node: usize) -> u64 {
+        let node = &self.nodes[node];
+        let drift = i128::from(self.now) * i128::from(node.wall_ppm) / 1_000_000;
+        u64::try_from(i128::from(node.wall_offset) + i128::from(self.now) + drift).unwrap_or(0)
+    }
+
+    pub(crate) fn jump_wall_clock(&mut self, node: usize) {
+        let jump = self.random.below(7_200_000_000);
+        let back = self.random.chance(600);
+        let offset = &mut self.nodes[node].wall_offset;
+        *offset = if back {
+            offset.saturating_sub(jump)
+        } else {
+            *offset + jump
+        };
     }
 
     /// The own clock of a node.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cell_replica::{Body, Log};
-use platform_model::Position;
+use platform_model::{Position, Term};
 
 use super::content::{KEYS, SimContent, SimEntry, digest};
 
@@ -21,6 +21,17 @@ pub struct Sealed {
 pub struct Committed {
     pub chain: u64,
     pub op: u32,
+    /// The time in the entry; 0 if it has none.
+    pub time: u64,
+}
+
+/// A committed entry that cleared whole ranges.
+#[derive(Debug, Clone, Copy)]
+pub struct Erase {
+    pub position: u64,
+    pub chain: u64,
+    /// Rows.
+    pub mask: u32,
 }
 
 /// An async write that was answered and is not committed yet.
@@ -41,6 +52,13 @@ pub struct Oracle {
     pub lost_async: Vec<u32>,
     /// Answered writes that a forced promotion lost.
     pub lost_by_force: Vec<u32>,
+    /// Where each operation's entry was sealed, by its number.
+    placed: Vec<u64>,
+    pub erases: Vec<Erase>,
+    /// The newest acknowledged erase of each row.
+    pub erased: [u64; KEYS],
+    /// What is durable somewhere at a position of a term.
+    pub contents: HashMap<(u64, Term), u64>,
 }
 
 impl Oracle {
@@ -50,8 +68,18 @@ impl Oracle {
             Body::Data(tx) => tx.id,
             _ => 0,
         };
+        if op != 0 {
+            let index = op as usize;
+            self.placed.resize(self.placed.len().max(index + 1), 0);
+            self.placed[index] = entry.head.position.0;
+        }
         let digest = digest(rows, u32::MAX);
         self.sealed.insert(entry.head.chain, Sealed { digest, op });
+    }
+
+    /// Where the operation's entry was sealed, if it was.
+    pub fn placed(&self, op: u32) -> Option<u64> {
+        self.placed.get(op as usize).copied().filter(|place| *place > 0)
     }
 
     pub fn sealed(&self, chain: u64) -> Option<Sealed> {
@@ -85,6 +113,11 @@ impl Oracle {
             }
             self.committed.pop();
             self.lost_by_force.push(last.op);
+        }
+        let end = self.end();
+        self.erases.retain(|erase| erase.position <= end);
+        for erased in &mut self.erased {
+            *erased = if *erased > end { 0 } else { *erased };
         }
         let lost_by_force = &mut self.lost_by_force;
         self.acked_async.retain(|write| {

@@ -33,6 +33,7 @@ pub fn replicate(entries: u64) -> u64 {
             sync: true,
             count: 1,
             writes: [(0, number), (0, 0)],
+            time: number,
         };
         pair.seal(Body::Data(tx));
         if number % TRIM_EVERY == TRIM_EVERY - 1 {

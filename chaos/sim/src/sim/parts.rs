@@ -3,7 +3,7 @@
 use cell_replica::action::Action;
 use cell_replica::{Configuration, Event, Frame, Replica};
 use control_plane_state::shard_config::{ConfigCommand, Driver, ShardConfig};
-use platform_model::{Generation, ReplicaId};
+use platform_model::{Generation, ReplicaId, Term};
 
 use super::clients::{Client, Op, Waiting};
 use super::content::{KEYS, SimContent};
@@ -119,9 +119,13 @@ pub(crate) struct Host {
     /// Rows after the last sealed entry, while it leads.
     pub rows: [u64; KEYS],
     pub writers: [Writer; KEYS],
+    /// Of the last sealed entry, while it leads.
+    pub time: u64,
     pub waiting: Vec<Waiting>,
     /// Its stored rows were changed on purpose: they are not compared.
     pub flipped: Option<ReplicaId>,
+    /// The newest term here that was judged when it could first answer.
+    pub judged: Option<Term>,
     pub life: u32,
 }
 
@@ -133,6 +137,9 @@ pub(crate) struct Node {
     /// Its clock runs so many parts in a million fast or slow.
     pub rate_ppm: i64,
     pub offset: u64,
+    /// Its wall clock: how fast, and how far from the time of the simulation, in microseconds.
+    pub wall_ppm: i64,
+    pub wall_offset: u64,
     /// Time that a clock does not count that stops in suspend.
     pub suspended: u64,
     /// Such a clock stands since then.
@@ -150,8 +157,10 @@ impl Node {
             old: None,
             rows: [0; KEYS],
             writers: [Writer::default(); KEYS],
+            time: 0,
             waiting: Vec::new(),
             flipped: None,
+            judged: None,
             life: 0,
         };
         Self {
@@ -160,6 +169,8 @@ impl Node {
             paused_until: 0,
             rate_ppm: i64::try_from(random.below(19_000)).expect("small") - 9_500,
             offset: random.below(1_000_000_000),
+            wall_ppm: i64::try_from(random.below(1_000)).expect("small") - 500,
+            wall_offset: 86_400_000_000 + random.below(1_000_000),
             suspended: 0,
             suspended_from: None,
             slow_until: 0,
@@ -183,6 +194,8 @@ pub(crate) struct ShardWorld {
     pub answered_after_heal: bool,
     /// Copies whose disk is gone.
     pub lost: Vec<ReplicaId>,
+    /// Copies whose data a primary has found to differ.
+    pub found_damaged: Vec<ReplicaId>,
 }
 
 impl ShardWorld {
@@ -212,6 +225,7 @@ impl ShardWorld {
             clients: [Client::default(); CLIENTS],
             answered_after_heal: false,
             lost: Vec::new(),
+            found_damaged: Vec::new(),
         }
     }
 }

@@ -15,6 +15,14 @@ pub enum SimPlant {
     SkipAnFsync,
     /// In the host: the lease is counted by a clock that stops in suspend.
     LeaseByAClockThatStops,
+    /// In the host: what is left of a torn batch is taken.
+    TornBatchIsTaken,
+    /// In the host: a range that a stored entry clears is not cleared when it is applied at last.
+    EraseNotReplayed,
+    /// In the host: what an undone entry cleared as a range is not fetched.
+    RewindForgetsClearedRanges,
+    /// In the host: an entry's time is what the wall clock shows.
+    EntryTimeFromTheClockAlone,
 }
 
 impl SimPlant {
@@ -26,6 +34,10 @@ impl SimPlant {
             Self::LawNotAsked,
             Self::SkipAnFsync,
             Self::LeaseByAClockThatStops,
+            Self::TornBatchIsTaken,
+            Self::EraseNotReplayed,
+            Self::RewindForgetsClearedRanges,
+            Self::EntryTimeFromTheClockAlone,
         ]);
         all
     }
@@ -38,6 +50,10 @@ impl SimPlant {
             Self::LawNotAsked => "law-not-asked",
             Self::SkipAnFsync => "skip-an-fsync",
             Self::LeaseByAClockThatStops => "lease-by-a-clock-that-stops-in-suspend",
+            Self::TornBatchIsTaken => "torn-batch-is-taken",
+            Self::EraseNotReplayed => "erase-not-replayed",
+            Self::RewindForgetsClearedRanges => "rewind-forgets-cleared-ranges",
+            Self::EntryTimeFromTheClockAlone => "entry-time-from-the-clock-alone",
         }
     }
 

@@ -22,12 +22,14 @@ pub struct Run {
     pub coverage: Coverage,
     pub violation: Option<Violation>,
     pub faults: Vec<Fault>,
+    pub guided: bool,
     /// What took place, line by line, if it was asked for.
     pub lines: Vec<String>,
 }
 
 /// Runs one seed.
 pub fn run(setting: Setting) -> Run {
+    let guided = setting.guided;
     let mut world = World::new(setting);
     world.run();
     // What a fault of the schedule led to comes again by itself.
@@ -38,6 +40,7 @@ pub fn run(setting: Setting) -> Run {
         coverage: world.coverage,
         violation: world.violation,
         faults: world.faults,
+        guided,
         lines: world.lines,
     }
 }
@@ -48,6 +51,18 @@ pub fn run_seed(seed: u64, plant: Option<SimPlant>) -> Run {
         seed,
         plant,
         trace: false,
+        guided: false,
+        faults: None,
+    })
+}
+
+/// Runs one seed with faults where few runs were before.
+pub fn run_guided(seed: u64) -> Run {
+    run(Setting {
+        seed,
+        plant: None,
+        trace: false,
+        guided: true,
         faults: None,
     })
 }
@@ -68,6 +83,7 @@ pub fn shrink(failed: &Run, plant: Option<SimPlant>) -> Run {
             seed: failed.seed,
             plant,
             trace: false,
+            guided: failed.guided,
             faults: Some(fewer.clone()),
         });
         let same = tried

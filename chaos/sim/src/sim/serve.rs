@@ -3,12 +3,15 @@
 use cell_replica::Body;
 
 use super::clients::{State, Waiting};
-use super::content::{KEYS, Tx};
+use super::content::{ERASES, KEYS, ROOTS, Tx, rows_in};
 use super::disk::Writer;
-use super::invariants::no_acked_write_lost;
+use super::invariants::{erased, no_acked_write_lost};
 use super::oracle::Pending;
 use super::parts::Happening;
 use super::world::{CLIENT_PATIENCE_MICROS, HEAL_AT, World};
+
+/// So many transactions of a thousand erase a root.
+const ERASES_PER_MILLE: u64 = 50;
 
 impl World {
     pub(crate) fn request_arrives(&mut self, node: usize, shard: usize, op: u32) {
@@ -130,6 +133,11 @@ impl World {
 
     pub(crate) fn answer(&mut self, shard: usize, waiting: Waiting) {
         let (now, world) = (self.now, &mut self.shards[shard]);
+        let asked = world.ops[waiting.op as usize - 1];
+        if asked.state != State::Asked {
+            return;
+        }
+        let shows = erased::in_answer(&world.oracle, &world.ops, &asked);
         let op = &mut world.ops[waiting.op as usize - 1];
         if op.state != State::Asked {
             return;
@@ -147,6 +155,13 @@ impl World {
             op.completed = now;
             world.clients[usize::from(op.client)].waits_for = 0;
             world.answered_after_heal |= op.tx.is_some_and(|tx| tx.sync) && op.invoked > HEAL_AT;
+            if let Some((position, _)) = waiting.own {
+                let erases = op.tx.map_or(0, |tx| tx.erased());
+                for row in rows_in(erases) {
+                    let erased = &mut world.oracle.erased[usize::from(row)];
+                    *erased = (*erased).max(position);
+                }
+            }
             if let Some((position, chain)) = waiting.own.filter(|_| !sync)
                 && position > world.oracle.end()
             {
@@ -159,6 +174,9 @@ impl World {
                 self.think(),
             );
             self.queue.push(now + pause, Happening::Ask { shard, client });
+        }
+        if let Err(detail) = shows {
+            self.violated(erased::NAME, shard, detail);
         }
         if let Err(detail) = stands {
             self.violated(no_acked_write_lost::NAME, shard, detail);
@@ -203,12 +221,21 @@ impl World {
         let erases = self.asks.chance(80);
         let value = |index: u64| if erases { 0 } else { u64::from(id) * 2 + index };
         let sync = !self.asks.chance(self.shards[shard].async_per_mille);
-        let tx = (asks >= 3).then_some(Tx {
+        let mut tx = (asks >= 3).then_some(Tx {
             id,
             sync,
             count,
             writes: [(keys[2], value(0)), (keys[3], value(1))],
+            time: 0,
         });
+        if let Some(tx) = &mut tx
+            && self.asks.chance(ERASES_PER_MILLE)
+        {
+            // An erase is always sync, and clears the whole range of a root.
+            let root = u8::try_from(self.asks.below(u64::from(ROOTS))).expect("few roots");
+            (tx.sync, tx.count, tx.writes[0]) = (true, 1, (ERASES | root, 0));
+            self.see("root-erased");
+        }
         let op = super::clients::Op {
             id,
             client: u8::try_from(client).expect("few clients"),
@@ -218,6 +245,7 @@ impl World {
             tx,
             read_count: if tx.is_some() { 1 } else { 2 },
             reads: [(keys[0], 0), (keys[1], 0)],
+            erased: [keys[0], keys[1]].map(|key| self.shards[shard].oracle.erased[usize::from(key)]),
         };
         self.numbers.operations += 1;
         let world = &mut self.shards[shard];

@@ -199,6 +199,7 @@ impl State {
                     sync: true,
                     count: 1,
                     writes: [(0, 1), (0, 0)],
+                    time: 0,
                 };
                 self.seal(usize::from(node), Body::Data(tx));
             }

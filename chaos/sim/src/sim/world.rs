@@ -8,6 +8,7 @@ use platform_model::NodeId;
 use super::content::SimContent;
 use super::coverage::Coverage;
 use super::faults::{self, Fault};
+use super::guide::Guide;
 use super::invariants::Violation;
 use super::net::Net;
 use super::parts::{Control, Happening, Node, ShardWorld};
@@ -36,6 +37,8 @@ pub struct Setting {
     pub seed: u64,
     pub plant: Option<SimPlant>,
     pub trace: bool,
+    /// Faults go where few runs were before.
+    pub guided: bool,
     /// Instead of the schedule of the seed.
     pub faults: Option<Vec<Fault>>,
 }
@@ -76,6 +79,9 @@ pub struct World {
     pub(crate) active: usize,
     /// Whoever comes into this state crashes; and until when.
     pub(crate) trap: Option<(usize, u64)>,
+    /// As soon as a copy of this shard is in the making, its primary's volume is gone.
+    pub(crate) ambushed: Option<usize>,
+    pub(crate) guide: Option<Guide>,
     pub(crate) healed: bool,
     /// Everything works again.
     pub(crate) finished: bool,
@@ -142,6 +148,8 @@ impl World {
             faults,
             active: 0,
             trap: None,
+            ambushed: None,
+            guide: setting.guided.then(|| Guide::new(seed)),
             healed: false,
             finished: false,
             coverage: Coverage::default(),

@@ -124,6 +124,7 @@ fn propose(
         ProposedChange::Drop(replica) => {
             set_state(config, replica, |state| Some(state.min(CopyState::CatchingUp)))
         }
+        ProposedChange::Damaged(replica) => set_state(config, replica, |_| Some(CopyState::Damaged)),
     }
 }
 
@@ -235,7 +236,7 @@ fn begin_force(
 ) -> Result<(), ConfigRefusal> {
     let copy = config.standby(target).ok_or(ConfigRefusal::UnknownCopy(target))?;
     match copy.state {
-        CopyState::Copying => return Err(ConfigRefusal::NotWhole(target)),
+        CopyState::Damaged | CopyState::Copying => return Err(ConfigRefusal::NotWhole(target)),
         CopyState::InSync => return Err(ConfigRefusal::NeedsNoForce(target)),
         CopyState::CatchingUp => {}
     }

@@ -68,6 +68,8 @@ pub enum ProposedChange {
     Add(ReplicaId),
     /// It does not answer, or is to leave: it is not in-sync any more.
     Drop(ReplicaId),
+    /// Its data was found to differ from the primary's.
+    Damaged(ReplicaId),
 }
 
 /// An answer to `Prepare`: how long that copy's log is.

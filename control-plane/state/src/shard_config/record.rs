@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CopyState {
+    /// Its data was found to differ from its primary's: nothing brings it back, it is made anew under another name.
+    Damaged,
     /// A prefix of nothing: no flag promotes it.
     Copying,
     /// A consistent prefix.

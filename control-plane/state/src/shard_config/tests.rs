@@ -329,3 +329,34 @@ fn a_promotion_waits_for_all_candidates_but_not_for_ever() {
     run(&mut config, command.clone()).expect("ends");
     assert_eq!(config.epoch, Epoch(2));
 }
+
+#[test]
+fn a_copy_with_other_data_came_back_when_its_primary_had_changed() {
+    let mut config = three();
+    propose(&mut config, ProposedChange::Damaged(id(3))).expect("its data differs");
+    let state = |config: &ShardConfig| config.standby(id(3)).map(|copy| copy.state);
+    for change in [ProposedChange::Complete(id(3)), ProposedChange::Add(id(3))] {
+        assert_eq!(propose(&mut config, change), Err(ConfigRefusal::NotWhole(id(3))));
+    }
+    propose(&mut config, ProposedChange::Drop(id(3))).expect("it is out already");
+    assert_eq!(state(&config), Some(CopyState::Damaged));
+    let force = ConfigCommand::BeginForce {
+        target: id(3),
+        proof: Proof::ProviderGone { replica: id(1) },
+        loss_entries_max: 10,
+    };
+    assert_eq!(run(&mut config, force), Err(ConfigRefusal::NotWhole(id(3))));
+    run(&mut config, ConfigCommand::BeginPromote).expect("begins");
+    let answers = vec![answer(2, 1, 90)];
+    run(&mut config, ConfigCommand::FinishPromote { answers }).expect("ends");
+    assert_eq!(
+        state(&config),
+        Some(CopyState::Damaged),
+        "under the next primary too"
+    );
+    let anew = ConfigCommand::ReplaceCopy {
+        replica: id(3),
+        by: id(9),
+    };
+    run(&mut config, anew).expect("under another name");
+}

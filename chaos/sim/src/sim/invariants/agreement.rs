@@ -1,10 +1,10 @@
 //! There is one committed log: what any primary calls committed continues it, entry by entry.
 
-use cell_replica::Log;
+use cell_replica::{Body, Log};
 use platform_model::Position;
 
 use crate::sim::content::SimContent;
-use crate::sim::oracle::{Committed, Oracle};
+use crate::sim::oracle::{Committed, Erase, Oracle};
 
 pub const NAME: &str = "logs-agree-up-to-committed";
 
@@ -26,10 +26,20 @@ pub fn check(oracle: &mut Oracle, log: &Log<SimContent>, upto: Position) -> Resu
             return Err(format!("position {position} is called committed and is not kept"));
         };
         let op = oracle.sealed(head.chain).map_or(0, |sealed| sealed.op);
-        oracle.committed.push(Committed {
-            chain: head.chain,
-            op,
+        let chain = head.chain;
+        let tx = log.entry(Position(position)).and_then(|entry| match &entry.body {
+            Body::Data(tx) => Some(tx),
+            _ => None,
         });
+        let (time, mask) = tx.map_or((0, 0), |tx| (tx.time, tx.erased()));
+        oracle.committed.push(Committed { chain, op, time });
+        if mask != 0 {
+            oracle.erases.push(Erase {
+                position,
+                chain,
+                mask,
+            });
+        }
     }
     Ok(())
 }

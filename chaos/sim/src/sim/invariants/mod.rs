@@ -2,13 +2,16 @@
 
 pub mod agreement;
 pub mod async_loss;
+pub mod erased;
 pub mod in_sync;
 pub mod late_orders;
 pub mod law;
 pub mod no_acked_write_lost;
+pub mod one_content;
 pub mod one_server;
 pub mod progress;
 pub mod serializable;
+pub mod times;
 pub mod whole_data;
 
 /// A broken invariant.

@@ -1,4 +1,5 @@
-//! After healing everything works again within a bound: each shard answers sync writes, and all its copies are in-sync.
+//! After healing everything works again within a bound: each shard answers sync writes, all its copies are
+//! in-sync, and those that left are erased.
 
 pub const NAME: &str = "progress-after-healing";
 
@@ -9,11 +10,13 @@ pub struct Standing {
     pub answered: bool,
     pub all_in_sync: bool,
     pub steady: bool,
+    /// No disk holds a copy that stands in no configuration any more.
+    pub no_left_over: bool,
 }
 
 impl Standing {
     pub fn healthy(self) -> bool {
-        self.answered && self.all_in_sync && self.steady
+        self.answered && self.all_in_sync && self.steady && self.no_left_over
     }
 }
 

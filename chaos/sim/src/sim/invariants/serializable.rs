@@ -44,11 +44,11 @@ fn operation(op: &Op, placed: &HashMap<u32, u64>) -> Option<Operation> {
         key: vec![*key],
         value: (*value != 0).then(|| blob(*value)),
     });
-    let writes = op.writes().iter().map(|(key, value)| match value {
-        0 => Write::Clear { key: vec![*key] },
+    let writes = op.effects().map(|(key, value)| match value {
+        0 => Write::Clear { key: vec![key] },
         value => Write::Put {
-            key: vec![*key],
-            value: blob(*value),
+            key: vec![key],
+            value: blob(value),
         },
     });
     Some(Operation {
