@@ -3,7 +3,8 @@
 //! No clock, no I/O. Everything here is about what one shard decides on what it has *committed*; a host feeds it and
 //! carries the messages. Each rule is explained where it is enforced.
 //!
-//! - [`relay`] sends the events of a shard, in order per destination root; [`mark`] is the receiver's half;
+//! - [`relay`] sends the events of a shard, in order per destination root; [`mark`] is the receiver's half, [`parked`]
+//!   what becomes of an event that a root cannot take, [`outgoing`] what a person emits just after he has moved;
 //! - [`home`] is the directory's entry of a person, and the only thing that decides where he lives;
 //!   [`relocate`] is what the two shards do about it;
 //! - [`claim`] is a unique value: the authority's row and the user's own record of it.
@@ -11,11 +12,18 @@
 pub mod claim;
 pub mod home;
 pub mod mark;
+pub mod outgoing;
+pub mod parked;
 pub mod relay;
 pub mod relocate;
 
 pub use claim::{Authority, ClaimId, ClaimState, Row, Taken};
 pub use home::{Entry, EntryRefusal, OperationId};
-pub use mark::{Marks, Received};
-pub use relay::{Answer, EventKey, Relay, RelayAction};
+pub use mark::{Floors, Marks, Received};
+pub use outgoing::Outgoing;
+pub use parked::{Parked, ParkedRefusal};
+pub use relay::{Answer, AnswerRefusal, EventKey, Fed, Relay, RelayAction};
 pub use relocate::{Place, PlaceRefusal};
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,13 @@
 //! at a time, until it is acknowledged; then the cursor moves, by a transaction of the source.
 //!
 //! It never sends what is only durable: a failover could lose it, and the receiver would have an effect without a cause.
+//! An event that is held (see [`crate::outgoing`]) holds its lane: there is one mark per root and source, so one that is
+//! overtaken would be taken for a repeat.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use platform_model::{EpochPosition, RootRef};
+use thiserror::Error;
 
 /// Names one event for ever: where its entry stands, which transaction of it, which event of that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,6 +25,25 @@ pub enum Answer {
     Delivered,
     /// The root lives elsewhere: the gate is asked again. A receiver never forwards.
     Moved,
+}
+
+/// Why an answer changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+pub enum AnswerRefusal {
+    #[error("nothing was ever sent to that root")]
+    UnknownRoot,
+    #[error("that event is not under way")]
+    NotUnderWay,
+    #[error("the gate was asked")]
+    GateWasAsked,
+}
+
+/// What came of an event that was fed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fed {
+    Queued,
+    /// It, or a later one of the same root, was fed before.
+    Repeat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,7 +64,22 @@ pub enum RelayAction<P> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Lane<P> {
     events: VecDeque<(EventKey, P)>,
+    /// The newest event that was ever fed: what the cursor has not passed yet is read again and again.
+    last: EventKey,
     sent_micros: Option<u64>,
+    /// The gate was asked since.
+    asked: bool,
+}
+
+impl<P> Default for Lane<P> {
+    fn default() -> Self {
+        Self {
+            events: VecDeque::new(),
+            last: EventKey::default(),
+            sent_micros: None,
+            asked: false,
+        }
+    }
 }
 
 /// The relay of one shard, for one term: a new term makes it anew from the committed log and cursors.
@@ -62,60 +99,71 @@ impl<P: Copy> Relay<P> {
         }
     }
 
-    /// An event was committed. Keys come in order; one at or below the root's cursor must not be fed.
-    pub fn committed(&mut self, to: RootRef, key: EventKey, payload: P) {
-        let lane = self.lanes.entry(to).or_insert_with(|| Lane {
-            events: VecDeque::new(),
-            sent_micros: None,
-        });
-        if lane.events.back().is_none_or(|(last, _)| *last < key) {
-            lane.events.push_back((key, payload));
+    /// An event was committed. Keys come in order. All that the cursors have not passed must be fed before the first
+    /// [`Relay::tick`], or `low` would pass one that is under way.
+    pub fn committed(&mut self, to: RootRef, key: EventKey, payload: P) -> Fed {
+        let lane = self.lanes.entry(to).or_default();
+        if lane.last >= key {
+            return Fed::Repeat;
         }
+        lane.last = key;
+        lane.events.push_back((key, payload));
+        Fed::Queued
     }
 
-    /// Sends what is due: the first event of each root.
-    pub fn tick(&mut self, now_micros: u64) -> Vec<RelayAction<P>> {
-        let first = self
-            .lanes
-            .values()
-            .filter_map(|lane| lane.events.front())
-            .map(|(key, _)| *key);
-        self.low = first.min().unwrap_or(self.low);
+    /// Sends what is due: the first event of each root, unless `holds` says that it must wait.
+    pub fn tick(&mut self, now_micros: u64, holds: impl Fn(&P) -> bool) -> Vec<RelayAction<P>> {
+        let first = self.lanes.values().filter_map(|lane| lane.events.front());
+        // One that is held counts: a receiver takes whatever is below `low` for a repeat.
+        self.low = first.map(|(key, _)| *key).min().unwrap_or(self.low);
         let (low, retry) = (self.low, self.retry_micros);
         let due = |lane: &Lane<P>| lane.sent_micros.is_none_or(|sent| now_micros - sent >= retry);
         let mut actions = Vec::new();
         for (to, lane) in &mut self.lanes {
-            if !due(lane) {
-                continue;
-            }
-            if let Some((key, payload)) = lane.events.front() {
+            let front = lane.events.front().copied();
+            if let Some((key, payload)) = front.filter(|(_, payload)| due(lane) && !holds(payload)) {
                 lane.sent_micros = Some(now_micros);
+                lane.asked = false;
+                let to = *to;
                 actions.push(RelayAction::Deliver {
-                    to: *to,
-                    key: *key,
+                    to,
+                    key,
                     low,
-                    payload: *payload,
+                    payload,
                 });
             }
         }
         actions
     }
 
-    /// An answer for the event that is under way; any other is late and says nothing.
-    pub fn answered(&mut self, to: RootRef, key: EventKey, answer: Answer) -> Vec<RelayAction<P>> {
-        let Some(lane) = self.lanes.get_mut(&to) else {
-            return Vec::new();
-        };
-        if lane.events.front().is_none_or(|(first, _)| *first != key) {
-            return Vec::new();
+    /// An answer for the event that is under way.
+    ///
+    /// # Errors
+    /// It is for another: it comes late or twice, or from somebody who was never asked.
+    pub fn answered(
+        &mut self,
+        to: RootRef,
+        key: EventKey,
+        answer: Answer,
+    ) -> Result<RelayAction<P>, AnswerRefusal> {
+        let lane = self.lanes.get_mut(&to).ok_or(AnswerRefusal::UnknownRoot)?;
+        let first = lane.events.front().map(|(first, _)| *first);
+        if first != Some(key) || lane.sent_micros.is_none() {
+            return Err(AnswerRefusal::NotUnderWay);
         }
-        lane.sent_micros = None;
         match answer {
             Answer::Delivered => {
+                lane.sent_micros = None;
                 lane.events.pop_front();
-                vec![RelayAction::MoveCursor { to, key }]
+                Ok(RelayAction::MoveCursor { to, key })
             }
-            Answer::Moved => vec![RelayAction::AskGate { to }],
+            Answer::Moved if lane.asked => Err(AnswerRefusal::GateWasAsked),
+            Answer::Moved => {
+                // The event goes out again at its pace. At once, each copy of this answer would send it once more, and
+                // each of those be answered: a storm, for as long as nobody serves the root.
+                lane.asked = true;
+                Ok(RelayAction::AskGate { to })
+            }
         }
     }
 
@@ -153,23 +201,21 @@ mod tests {
         for position in 1..4 {
             relay.committed(root(u128::from(position % 2)), key(position), position);
         }
-        let sent = relay.tick(0);
-        assert_eq!(sent.len(), 2);
-        assert_eq!(relay.tick(50), vec![], "they are under way");
-        let moved = relay.answered(root(1), key(1), Answer::Delivered);
+        assert_eq!(relay.tick(0, |_| false).len(), 2);
+        assert_eq!(relay.tick(50, |_| false), vec![], "they are under way");
+        let moved = RelayAction::MoveCursor {
+            to: root(1),
+            key: key(1),
+        };
+        assert_eq!(relay.answered(root(1), key(1), Answer::Delivered), Ok(moved));
+        let again = relay.answered(root(1), key(1), Answer::Delivered);
+        assert_eq!(again, Err(AnswerRefusal::NotUnderWay), "a repeat");
         assert_eq!(
-            moved,
-            vec![RelayAction::MoveCursor {
-                to: root(1),
-                key: key(1)
-            }]
+            relay.committed(root(1), key(1), 1),
+            Fed::Repeat,
+            "the cursor is not committed yet"
         );
-        assert_eq!(
-            relay.answered(root(1), key(1), Answer::Delivered),
-            vec![],
-            "a repeat"
-        );
-        let next = relay.tick(60);
+        let next = relay.tick(60, |_| false);
         assert!(
             matches!(next[..], [RelayAction::Deliver { payload: 3, .. }]),
             "{next:?}"
@@ -181,12 +227,30 @@ mod tests {
     fn a_root_that_moved_is_sought_again_with_the_same_event() {
         let mut relay = Relay::new(100);
         relay.committed(root(1), key(1), 7);
-        relay.tick(0);
+        relay.tick(0, |_| false);
         let asked = relay.answered(root(1), key(1), Answer::Moved);
-        assert_eq!(asked, vec![RelayAction::AskGate { to: root(1) }]);
+        assert_eq!(asked, Ok(RelayAction::AskGate { to: root(1) }));
+        let again = relay.answered(root(1), key(1), Answer::Moved);
+        assert_eq!(again, Err(AnswerRefusal::GateWasAsked), "no storm");
+        assert_eq!(relay.tick(99, |_| false), vec![]);
         assert!(matches!(
-            relay.tick(1)[..],
+            relay.tick(100, |_| false)[..],
             [RelayAction::Deliver { payload: 7, .. }]
         ));
+    }
+
+    #[test]
+    fn low_stays_below_an_event_that_is_held() {
+        let mut relay = Relay::new(100);
+        relay.committed(root(1), key(1), 1);
+        relay.committed(root(2), key(2), 2);
+        let sent = relay.tick(0, |payload| *payload == 1);
+        let wanted = RelayAction::Deliver {
+            to: root(2),
+            key: key(2),
+            low: key(1),
+            payload: 2,
+        };
+        assert_eq!(sent, vec![wanted]);
     }
 }

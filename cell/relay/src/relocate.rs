@@ -27,13 +27,23 @@ pub enum PlaceRefusal {
     NotByTheEntry,
     #[error("that belongs to another operation")]
     OtherOperation,
+    #[error("that is older than what is here")]
+    Late,
+    #[error("the law permits no copy there")]
+    Unlawful,
 }
 
-/// Planted: the target serves as soon as it has everything.
+/// Bugs that are put in on purpose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RelocatePlants {
+    /// The target serves as soon as it has everything.
     pub activate_before_commit: bool,
+    /// The source takes its marker back without having read the entry's cancel.
     pub assume_the_cancel: bool,
+    /// A copy comes in whatever lived here since.
+    pub late_copy: bool,
+    /// The law is not asked before a range leaves.
+    pub law_not_asked: bool,
 }
 
 impl<S: Copy + PartialEq> Place<S> {
@@ -57,7 +67,31 @@ impl<S: Copy + PartialEq> Place<S> {
         }
     }
 
-    /// The source has read the entry, and began to read after its marker was set: it takes its marker back only if that operation is over and he still lives here.
+    /// His range may leave for the target: a first copy while he is served, the whole once the marker is set. The
+    /// gate is asked each time, before the first byte.
+    ///
+    /// # Errors
+    /// The law permits no copy there, or he is not here for this operation.
+    pub fn leave(
+        self,
+        operation: OperationId,
+        complete: bool,
+        lawful: bool,
+        plants: RelocatePlants,
+    ) -> Result<(), PlaceRefusal> {
+        if !lawful && !plants.law_not_asked {
+            return Err(PlaceRefusal::Unlawful);
+        }
+        match self {
+            Self::Home { .. } if !complete => Ok(()),
+            Self::Fenced { operation: own, .. } if own == operation => Ok(()),
+            Self::Fenced { .. } => Err(PlaceRefusal::OtherOperation),
+            _ => Err(PlaceRefusal::NotNow),
+        }
+    }
+
+    /// The source has read the entry, and began to read after its marker was set: it takes its marker back only if that
+    /// operation is over and he still lives here.
     ///
     /// # Errors
     /// The entry does not say so.
@@ -79,24 +113,53 @@ impl<S: Copy + PartialEq> Place<S> {
     }
 
     /// A copy comes in at the target, from a home that has served `served_epoch`. One who goes straight back may find his
-    /// old home still fenced: that he was served elsewhere since is the confirmation that it waits for.
+    /// old home still fenced: that he was served elsewhere since is the confirmation that it waits for. A copy that lay
+    /// somewhere brings nothing back: neither over a tombstone that is newer, nor a first copy over the whole.
     ///
     /// # Errors
-    /// He lives here, or another copy comes in.
+    /// He lives here, or it comes late, or another copy comes in.
     pub fn receive(
         this: Option<Self>,
         operation: OperationId,
         complete: bool,
         served_epoch: u64,
+        plants: RelocatePlants,
     ) -> Result<Self, PlaceRefusal> {
         match this {
-            None | Some(Self::Gone { .. }) => {}
+            None => {}
+            Some(Self::Gone { user_epoch, .. }) if served_epoch >= user_epoch || plants.late_copy => {}
+            Some(Self::Gone { .. }) => return Err(PlaceRefusal::Late),
             Some(Self::Fenced { user_epoch, .. }) if served_epoch > user_epoch => {}
-            Some(Self::Incoming { operation: own, .. }) if own <= operation => {}
+            Some(Self::Incoming { operation: own, .. }) if own < operation => {}
+            Some(Self::Incoming {
+                operation: own,
+                complete: true,
+            }) if own == operation && !complete && !plants.late_copy => return Err(PlaceRefusal::Late),
+            Some(Self::Incoming { operation: own, .. }) if own == operation => {}
             Some(Self::Incoming { .. }) => return Err(PlaceRefusal::OtherOperation),
             Some(_) => return Err(PlaceRefusal::NotNow),
         }
         Ok(Self::Incoming { operation, complete })
+    }
+
+    /// The target has read the entry, and began to read after the copy came in: the operation is over and he does not
+    /// live here, so the copy is erased; a tombstone stays. Of another operation's copy it says nothing.
+    ///
+    /// # Errors
+    /// The entry does not say so.
+    pub fn abandon(self, here: S, entry: &Entry<S>) -> Result<Self, PlaceRefusal> {
+        let Self::Incoming { operation, .. } = self else {
+            return Err(PlaceRefusal::NotNow);
+        };
+        let over = entry.newest >= operation && entry.operation != Some(operation);
+        if over && entry.home != here {
+            Ok(Self::Gone {
+                to: entry.home,
+                user_epoch: entry.user_epoch,
+            })
+        } else {
+            Err(PlaceRefusal::NotByTheEntry)
+        }
     }
 
     /// The target has read the entry, and began to read after the copy was complete: it serves only if that names it as his home.
@@ -148,7 +211,7 @@ mod tests {
         entry.start(operation, 'b').expect("starts");
         let fenced = home.fence(operation).expect("lives here");
         assert_eq!(fenced.resume('a', &entry, none), Err(PlaceRefusal::NotByTheEntry));
-        let incoming = Place::receive(None, operation, true, 1).expect("comes in");
+        let incoming = Place::receive(None, operation, true, 1, none).expect("comes in");
         assert_eq!(
             incoming.activate('b', &entry, none),
             Err(PlaceRefusal::NotByTheEntry)
@@ -170,11 +233,49 @@ mod tests {
             .expect("lives here");
         let back = OperationId(2);
         assert_eq!(
-            Place::receive(Some(fenced), back, true, 1),
+            Place::receive(Some(fenced), back, true, 1, RelocatePlants::default()),
             Err(PlaceRefusal::NotNow),
             "nobody has served him since"
         );
-        assert!(Place::receive(Some(fenced), back, true, 2).is_ok());
+        assert!(Place::receive(Some(fenced), back, true, 2, RelocatePlants::default()).is_ok());
+    }
+
+    #[test]
+    fn a_copy_that_lay_somewhere_brings_nothing_back() {
+        let none = RelocatePlants::default();
+        let receive = |this, operation, complete, served| {
+            Place::<char>::receive(Some(this), OperationId(operation), complete, served, none)
+        };
+        let gone = Place::Gone {
+            to: 'a',
+            user_epoch: 3,
+        };
+        assert_eq!(receive(gone, 1, true, 1), Err(PlaceRefusal::Late));
+        let whole = receive(gone, 3, true, 3).expect("he comes again");
+        assert_eq!(receive(whole, 3, false, 3), Err(PlaceRefusal::Late));
+        assert_eq!(receive(whole, 2, true, 3), Err(PlaceRefusal::OtherOperation));
+    }
+
+    #[test]
+    fn a_copy_whose_operation_is_over_is_erased() {
+        let operation = OperationId(1);
+        let mut entry = Entry::new('a');
+        let incoming: Place<char> = Place::Incoming {
+            operation,
+            complete: true,
+        };
+        assert!(
+            incoming.abandon('b', &entry).is_err(),
+            "not started yet, as it seems"
+        );
+        entry.start(operation, 'b').expect("starts");
+        assert!(incoming.abandon('b', &entry).is_err());
+        entry.cancel(operation).expect("cancels");
+        let gone = Place::Gone {
+            to: 'a',
+            user_epoch: 1,
+        };
+        assert_eq!(incoming.abandon('b', &entry), Ok(gone));
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Planted bugs of all simulations: which seed shows each, and by what.
 
-use chaos_sim::cross::{self, CrossPlant};
 use chaos_sim::shared::{self, SharedPlant};
-use chaos_sim::sim::{SimPlant, run_seed};
+use chaos_sim::sim::{Setting, SimPlant, run, run_seed};
 use platform_report::{Document, Figure};
 use serde_json::{Value, json};
 
@@ -14,22 +13,19 @@ const LEFT_OUT: &str = "left out: late commit after Unknown (the store's own tes
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Plant {
     Sim(SimPlant),
-    Cross(CrossPlant),
     Shared(SharedPlant),
 }
 
 impl Plant {
     pub(crate) fn all() -> Vec<Self> {
-        let cross = CrossPlant::ALL.into_iter().map(Self::Cross);
         let shared = SharedPlant::ALL.into_iter().map(Self::Shared);
         let sim = SimPlant::all().into_iter().map(Self::Sim);
-        sim.chain(cross).chain(shared).collect()
+        sim.chain(shared).collect()
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sim(plant) => plant.name(),
-            Self::Cross(plant) => plant.name(),
             Self::Shared(plant) => plant.name(),
         }
     }
@@ -40,7 +36,6 @@ impl Plant {
             Self::Sim(plant) => run_seed(seed, Some(plant))
                 .violation
                 .map(|violation| violation.invariant.to_owned()),
-            Self::Cross(plant) => invariant_of(cross::run(seed, Some(plant)).broken.as_ref()),
             Self::Shared(plant) => invariant_of(shared::run(seed, Some(plant)).broken.as_ref()),
         }
     }
@@ -48,8 +43,13 @@ impl Plant {
     /// The same seed without it.
     fn is_clean(self, seed: u64) -> bool {
         match self {
-            Self::Sim(_) => run_seed(seed, None).violation.is_none(),
-            Self::Cross(_) => cross::run(seed, None).broken.is_none(),
+            Self::Sim(plant) => {
+                let setting = Setting {
+                    plant: None,
+                    ..Setting::planted(seed, plant)
+                };
+                run(setting).violation.is_none()
+            }
             Self::Shared(_) => shared::run(seed, None).broken.is_none(),
         }
     }

@@ -8,8 +8,8 @@ use cell_replica::Moment;
 use cell_replica::shared::{SharedAction, SharedEvent, SharedHolder, SharedPlants, StoreAnswer};
 use platform_model::Epoch;
 
-use crate::sim::Random;
 use crate::sim::queue::Queue;
+use crate::sim::random::Random;
 
 const NODES: usize = 3;
 const LEASE: u64 = 200_000;

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use chaos_sim::cross::{self, CrossRun};
 use chaos_sim::shared::{self, SharedRun};
 use chaos_sim::sim::exhaustive::{Bounds, search};
 use chaos_sim::sim::{Run, Seeds, Setting, SimPlant, Total, run_guided, run_seed, shrink};
@@ -18,6 +17,8 @@ use crate::plants::{Plant, plant_names, plants};
 const STATES_MAX: u64 = 4_000_000;
 /// Entries that the speed of the pure machines is measured over.
 const PACE_ENTRIES: u64 = 200_000;
+/// A world where people live takes so many times as long: one in so many seeds runs there too.
+const PEOPLE_ONE_IN: u64 = 8;
 /// Failing seeds that are shrunk and printed.
 const FAILED_SHOWN_MAX: usize = 5;
 
@@ -35,6 +36,9 @@ pub struct SimArguments {
     /// Only this one.
     #[arg(long)]
     seed: Option<u64>,
+    /// With `--seed`: in the world where people live in the shards, with all that crosses them.
+    #[arg(long, requires = "seed")]
+    people: bool,
     /// Print all that takes place; with `--seed`.
     #[arg(long, requires = "seed")]
     trace: bool,
@@ -139,12 +143,12 @@ fn one(arguments: &SimArguments, seed: u64) -> anyhow::Result<u8> {
         Some(name) => Some(SimPlant::by_name(name).with_context(|| format!("no planted bug `{name}`"))?),
         None => None,
     };
+    let setting = plant.map_or(Setting::plain(seed), |plant| Setting::planted(seed, plant));
     let run = chaos_sim::sim::run(Setting {
-        seed,
-        plant,
         trace: arguments.trace,
         guided: arguments.guided,
-        faults: None,
+        crossing: arguments.people || setting.crossing,
+        ..setting
     });
     let mut text = run.lines.join("\n");
     text.push_str(&schedule(&run));
@@ -193,28 +197,49 @@ fn many(arguments: &SimArguments) -> Document {
     let mut document = Document::new("sim");
     let before = cpu();
     let total = run_all(arguments);
-    let count = |value: u64| value as f64;
-    let steps_seconds = (cpu() - before).as_secs_f64().max(1e-9);
+    let seconds = (cpu() - before).as_secs_f64().max(1e-9);
     let before = cpu();
     let replicated = chaos_sim::sim::pace::replicate(PACE_ENTRIES);
-    let entry_micros = (cpu() - before).as_secs_f64() * 1e6 / count(replicated.max(1));
-    let crossed = cross_runs(arguments);
-    let numbers = &total.numbers;
+    let entry_micros = (cpu() - before).as_secs_f64() * 1e6 / (replicated.max(1) as f64);
+    let people = people_runs(arguments);
+    let shared = shared_runs(arguments);
+    let broken = total.failed.len() + people.failed.len() + shared.broken.len();
     document.figures = vec![
-        Figure::info("seeds", count(total.runs), "runs"),
-        Figure::at_most(
-            "violations",
-            (total.failed.len() + crossed.broken.len()) as f64,
-            "runs",
-            0.0,
-        ),
+        Figure::info("seeds", total.runs as f64, "runs"),
+        Figure::at_most("violations", broken as f64, "runs", 0.0),
+    ];
+    let pace = total.numbers.steps as f64 / seconds;
+    document.figures.extend(figures(&total, pace, entry_micros));
+    if arguments.guided {
+        document.figures.extend(beside_plain(arguments, &total));
+    }
+    document.figures.extend(people_figures(&people));
+    document.figures.extend(shared.figures());
+    tables(&mut document, &total, &people);
+    for (seed, broken) in shared.broken.iter().take(FAILED_SHOWN_MAX) {
+        document
+            .notes
+            .push(format!("shared store, seed {seed}: {broken}"));
+    }
+    document.notes.push(format!(
+        "every seed runs in the world of clients and in that of the shared store; the first {} of them, one in \
+         {PEOPLE_ONE_IN}, in the world of people too (`--seed N --people`)",
+        people.runs
+    ));
+    let fingerprint = total.numbers.fingerprint ^ people.numbers.fingerprint;
+    document
+        .notes
+        .push(format!("fingerprint of all runs: {fingerprint:016x}"));
+    document
+}
+
+/// Those of the world of clients.
+fn figures(total: &Total, pace: f64, entry_micros: f64) -> Vec<Figure> {
+    let (numbers, count) = (&total.numbers, |value: u64| value as f64);
+    let lost = count(numbers.lost_async);
+    vec![
         Figure::info("steps", count(numbers.steps), "steps"),
-        Figure::at_least(
-            "steps-per-second",
-            count(numbers.steps) / steps_seconds,
-            "1/s",
-            200_000.0,
-        ),
+        Figure::at_least("steps-per-second", pace, "1/s", 200_000.0),
         Figure::at_most("cpu-per-replicated-entry", entry_micros, "us", 2.0),
         Figure::info("simulated-hours", count(numbers.micros) / 3.6e9, "h"),
         Figure::info("faults", count(numbers.faults.values().sum()), "faults"),
@@ -223,36 +248,27 @@ fn many(arguments: &SimArguments) -> Document {
         Figure::info("operations-judged", count(numbers.judged), "operations"),
         Figure::info("entries", count(numbers.entries), "entries"),
         Figure::info("changes-of-primary", count(numbers.epochs), "epochs"),
-        Figure::info(
-            "async-writes-lost-within-the-bound",
-            count(numbers.lost_async),
-            "writes",
-        ),
+        Figure::info("async-writes-lost-within-the-bound", lost, "writes"),
         Figure::info("refusals", count(numbers.refused), "steps"),
         Figure::info("state-event-pairs-seen", total.coverage.pairs() as f64, "pairs"),
-    ];
-    if arguments.guided {
-        document.figures.extend(beside_plain(arguments, &total));
-    }
-    document.figures.extend(crossed.figures());
+    ]
+}
+
+fn tables(document: &mut Document, total: &Total, people: &Total) {
     let named = |map: &std::collections::BTreeMap<&'static str, u64>| -> Value {
         map.iter()
             .map(|(name, count)| json!({ "name": name, "count": count }))
             .collect()
     };
-    document.tables.insert("faults".into(), named(&numbers.faults));
-    document.tables.insert("seen".into(), named(&numbers.seen));
-    document.tables.insert("coverage".into(), coverage(&total));
-    if !total.failed.is_empty() {
-        document.tables.insert("violations".into(), violations(&total));
+    let mut insert = |name: &str, table| document.tables.insert(name.into(), table);
+    insert("faults", named(&total.numbers.faults));
+    insert("seen", named(&total.numbers.seen));
+    insert("faults-with-people", named(&people.numbers.faults));
+    insert("seen-with-people", named(&people.numbers.seen));
+    insert("coverage", coverage(total));
+    if !(total.failed.is_empty() && people.failed.is_empty()) {
+        insert("violations", violations(total, people));
     }
-    for (seed, broken) in crossed.broken.iter().take(FAILED_SHOWN_MAX) {
-        document.notes.push(format!("beside, seed {seed}: {broken}"));
-    }
-    document
-        .notes
-        .push(format!("fingerprint of all runs: {:016x}", numbers.fingerprint));
-    document
 }
 
 /// How much further the guided search gets than as many plain seeds.
@@ -269,50 +285,58 @@ fn beside_plain(arguments: &SimArguments, guided: &Total) -> [Figure; 3] {
     ]
 }
 
-/// Sums of the simulations of what crosses shards and of shared stores.
+/// The world where people live, by the first of the seeds.
+fn people_runs(arguments: &SimArguments) -> Total {
+    let mut total = Total::default();
+    for seed in arguments.from..arguments.from + arguments.seeds.div_ceil(PEOPLE_ONE_IN) {
+        total.add(chaos_sim::sim::run(Setting::crossing(seed)));
+    }
+    total
+}
+
+fn people_figures(people: &Total) -> Vec<Figure> {
+    let numbers = &people.numbers;
+    let seen = |name: &str| numbers.seen.get(name).copied().unwrap_or(0) as f64;
+    vec![
+        Figure::info("people-seeds", people.runs as f64, "runs"),
+        Figure::info("people-steps", numbers.steps as f64, "steps"),
+        Figure::info("people-simulated-hours", numbers.micros as f64 / 3.6e9, "h"),
+        Figure::info("people-changes-of-primary", numbers.epochs as f64, "epochs"),
+        Figure::info("events-emitted", seen("event-emitted"), "events"),
+        Figure::info("events-delivered", seen("event-took-effect"), "events"),
+        Figure::info("events-parked", seen("event-parked"), "events"),
+        Figure::info("people-moved", seen("person-moved"), "people"),
+        Figure::info("claims-activated", seen("claim-activated"), "claims"),
+    ]
+}
+
+/// Sums of the simulation of shared stores.
 #[derive(Debug, Default)]
-struct Crossed {
-    sum: CrossRun,
-    shared: SharedRun,
+struct Shared {
+    sum: SharedRun,
     broken: Vec<(u64, String)>,
 }
 
-impl Crossed {
+impl Shared {
     fn figures(&self) -> Vec<Figure> {
-        let count = |value: u64| value as f64;
         vec![
-            Figure::info("cross-steps", count(self.sum.steps), "steps"),
-            Figure::info("cross-failovers", count(self.sum.failovers), "epochs"),
-            Figure::info("events-delivered", count(self.sum.delivered), "events"),
-            Figure::info("people-moved", count(self.sum.moved), "people"),
-            Figure::info("shared-store-steps", count(self.shared.steps), "steps"),
-            Figure::info("shared-store-takeovers", count(self.shared.takeovers), "epochs"),
-            Figure::info("claims-activated", count(self.sum.claims_active), "claims"),
+            Figure::info("shared-store-steps", self.sum.steps as f64, "steps"),
+            Figure::info("shared-store-takeovers", self.sum.takeovers as f64, "epochs"),
         ]
     }
 }
 
-fn cross_runs(arguments: &SimArguments) -> Crossed {
-    let mut crossed = Crossed::default();
+fn shared_runs(arguments: &SimArguments) -> Shared {
+    let mut shared = Shared::default();
     for seed in arguments.from..arguments.from + arguments.seeds {
-        let run = cross::run(seed, None);
-        let sum = &mut crossed.sum;
-        sum.steps += run.steps;
-        sum.failovers += run.failovers;
-        sum.delivered += run.delivered;
-        sum.moved += run.moved;
-        sum.claims_active += run.claims_active;
-        if let Some(broken) = run.broken {
-            crossed.broken.push((seed, broken));
-        }
         let run = shared::run(seed, None);
-        crossed.shared.steps += run.steps;
-        crossed.shared.takeovers += run.takeovers;
+        shared.sum.steps += run.steps;
+        shared.sum.takeovers += run.takeovers;
         if let Some(broken) = run.broken {
-            crossed.broken.push((seed, broken));
+            shared.broken.push((seed, broken));
         }
     }
-    crossed
+    shared
 }
 
 fn coverage(total: &Total) -> Value {
@@ -325,16 +349,18 @@ fn coverage(total: &Total) -> Value {
         .collect()
 }
 
-fn violations(total: &Total) -> Value {
+fn violations(total: &Total, people: &Total) -> Value {
     total
         .failed
         .iter()
+        .chain(&people.failed)
         .take(FAILED_SHOWN_MAX)
         .map(|run| {
             let shrunk = shrink(run, None);
             let faults: Vec<String> = shrunk.faults.iter().map(|fault| fault.to_string()).collect();
             json!({
                 "seed": run.seed,
+                "people": run.crossing,
                 "violation": run.violation.as_ref().map(ToString::to_string),
                 "schedule": faults,
             })

@@ -1,42 +1,78 @@
-//! What shards, directory and the driver of relocations say to each other.
+//! What shards, directories, people and the driver of relocations say to each other.
 
-use cell_relay::{Answer, ClaimId, Entry, EventKey, OperationId};
+use cell_relay::{Answer, ClaimId, Entry, EventKey, Floors, OperationId};
 
-use super::shard::Person;
+use super::values::{CrossEvent, Range, Shard, Stamp};
 
-/// Names one shard: 0 to 2 hold people, [`DIRECTORY`] holds entries and claims.
-pub(crate) type Shard = usize;
-
-pub(crate) const SHARDS: Shard = 4;
-pub(crate) const DIRECTORY: Shard = 3;
+/// Whom a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum To {
+    /// Whoever serves it.
+    Shard(Shard),
+    /// The driver of relocations.
+    Driver,
+}
 
 #[derive(Debug, Clone)]
-pub(crate) enum Message {
+pub(crate) enum CrossMessage {
+    /// What people do.
+    Emit {
+        by: u8,
+        to: u8,
+        poison: bool,
+        sync: bool,
+    },
+    Claim {
+        user: u8,
+        digest: u8,
+        claim: ClaimId,
+    },
+    Unclaim {
+        user: u8,
+    },
+    /// An operator tries a parked event again, or drops it.
+    Unpark {
+        user: u8,
+        source: Shard,
+        key: EventKey,
+    },
     Deliver {
         source: Shard,
         user: u8,
         key: EventKey,
-        payload: u32,
+        low: EventKey,
+        event: CrossEvent,
     },
     Delivered {
         user: u8,
         key: EventKey,
         answer: Answer,
     },
-    /// Steps of a relocation, from its driver.
+    /// Has all been delivered that he emitted before this epoch?
+    AskPassed {
+        from: Shard,
+        user: u8,
+        user_epoch: u64,
+    },
+    Passed {
+        user: u8,
+        user_epoch: u64,
+    },
+    AskEntry {
+        from: To,
+        user: u8,
+        asked: Stamp,
+    },
+    EntryIs {
+        user: u8,
+        entry: Entry<Shard>,
+        asked: Stamp,
+    },
+    /// Compare-and-sets of an entry.
     Start {
         user: u8,
         operation: OperationId,
         to: Shard,
-    },
-    Fence {
-        user: u8,
-        operation: OperationId,
-    },
-    Incoming {
-        user: u8,
-        operation: OperationId,
-        person: Box<Person>,
     },
     Commit {
         user: u8,
@@ -47,45 +83,62 @@ pub(crate) enum Message {
         user: u8,
         operation: OperationId,
     },
-    /// A shard asks for a person's entry, and is told it.
-    AskEntry {
+    /// To the source: send a first copy, or set the marker and send the whole.
+    Copy {
+        user: u8,
+        operation: OperationId,
+        to: Shard,
+        complete: bool,
+    },
+    Incoming {
+        user: u8,
+        operation: OperationId,
+        complete: bool,
         from: Shard,
-        user: u8,
-        asked: EventKey,
+        served_epoch: u64,
+        range: Box<(Range, Floors<Shard>)>,
     },
-    EntryIs {
-        user: u8,
-        entry: Entry<Shard>,
-        asked: EventKey,
+    /// The target has a copy, committed.
+    Arrived {
+        operation: OperationId,
+        complete: bool,
     },
-    /// The target has begun to serve this user epoch: the source may erase.
+    /// The law permits no copy there.
+    Unlawful {
+        operation: OperationId,
+    },
+    /// The target serves this user epoch: the source may erase.
     Erase {
         user: u8,
         to: Shard,
         user_epoch: u64,
     },
-    /// Claims.
     Take {
         from: Shard,
         user: u8,
-        digest: u64,
+        digest: u8,
         claim: ClaimId,
     },
     TakenIs {
         user: u8,
-        digest: u64,
+        digest: u8,
         claim: ClaimId,
         yours: bool,
     },
     /// The authority's reconciler wants a decision.
     Decide {
         user: u8,
-        digest: u64,
+        digest: u8,
         claim: ClaimId,
     },
     /// The claim is dropped, committed.
     DroppedIs {
-        digest: u64,
+        digest: u8,
+        claim: ClaimId,
+    },
+    /// Planted: time frees a row.
+    Expire {
+        digest: u8,
         claim: ClaimId,
     },
 }

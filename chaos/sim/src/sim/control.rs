@@ -261,6 +261,9 @@ impl World {
                     // What was asked before may be answered by a shard that never heard of the erases that are lost.
                     let asked = world.ops.iter_mut().filter(|op| op.state == State::Asked);
                     asked.for_each(|op| op.erased = [0, 0]);
+                    if let Some(cross) = &mut self.cross {
+                        cross.god.forced = true;
+                    }
                 }
             }
             ConfigCommand::ReplaceCopy { replica, .. } | ConfigCommand::RemoveCopy { replica } => {

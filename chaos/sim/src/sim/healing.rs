@@ -42,8 +42,12 @@ impl World {
     /// Ends the run as soon as everything works again.
     pub(crate) fn probe(&mut self) {
         let healthy = (0..self.shards.len()).all(|shard| self.standing(shard).healthy());
-        if healthy {
+        for shard in 0..self.shards.len() {
+            self.crossing_committed(shard);
+        }
+        if healthy && self.crossing_unsettled().is_none() {
             self.check_nothing_erased_is_left();
+            self.check_all_taken();
             self.finished = true;
         } else {
             for shard in 0..self.shards.len() {
@@ -70,6 +74,9 @@ impl World {
             if let Err(detail) = progress::check(self.standing(shard), PROGRESS_BOUND) {
                 self.violated(progress::NAME, shard, detail);
             }
+        }
+        if let Some(detail) = self.crossing_unsettled() {
+            self.violated(progress::NAME, 0, detail);
         }
     }
 

@@ -266,6 +266,7 @@ impl World {
         let end = oracle.end();
         oracle.acked_async.retain(|write| write.position > end);
         self.check_candidates(shard);
+        self.crossing_committed(shard);
     }
 
     /// Every candidate of the newest configuration has all that is committed.
@@ -368,6 +369,7 @@ impl World {
         if let Err(detail) = loss {
             self.violated(async_loss::NAME, shard, detail);
         }
+        self.check_homes_now();
     }
 
     // Requests of clients.

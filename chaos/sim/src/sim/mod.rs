@@ -11,7 +11,7 @@
 
 mod ambush;
 mod clients;
-mod content;
+pub(crate) mod content;
 mod control;
 mod convert;
 pub mod coverage;
@@ -28,19 +28,18 @@ mod nodes;
 mod operator;
 mod oracle;
 pub mod pace;
-mod parts;
+pub(crate) mod parts;
 mod plant;
 pub(crate) mod queue;
-mod random;
+pub(crate) mod random;
 mod run;
 mod serve;
 mod small_world;
-mod world;
+pub(crate) mod world;
 
 #[cfg(test)]
 mod tests;
 
 pub use plant::SimPlant;
-pub(crate) use random::Random;
 pub use run::{Run, Seeds, Total, run, run_guided, run_seed, shrink};
 pub use world::{Numbers, Setting, World};

@@ -117,6 +117,7 @@ impl World {
         for shard in 0..self.shards.len() {
             self.drive(node, shard, Event::Tick);
             self.answer_what_waits(node, shard);
+            self.cross_ticks(node, shard);
         }
         let at = self.now + TICK_MICROS + self.random.below(TICK_MICROS / 4);
         self.queue.push(at, Happening::Tick { node, life });

@@ -110,7 +110,8 @@ impl World {
         if config.candidates().count() > 1 {
             return self.lose_disk(node, until);
         }
-        let Some(target) = self.force_target(shard) else {
+        // What a forced promotion loses by somebody's word breaks promises between shards.
+        let Some(target) = self.force_target(shard).filter(|_| self.cross.is_none()) else {
             return false;
         };
         let proof = Proof::ProviderGone {

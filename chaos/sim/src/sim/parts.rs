@@ -11,6 +11,7 @@ use super::disk::{Disk, Image, Writer};
 use super::oracle::Oracle;
 use super::random::Random;
 use super::world::{CLIENTS, node_id};
+use crate::cross::parts::CrossHappening;
 
 /// What will happen.
 #[derive(Debug)]
@@ -89,6 +90,8 @@ pub(crate) enum Happening {
     },
     Heal,
     Probe,
+    /// Of people and what crosses shards.
+    Cross(CrossHappening),
 }
 
 impl Happening {
@@ -103,7 +106,8 @@ impl Happening {
             | Self::Configuration { node, .. }
             | Self::Arrive { node, .. }
             | Self::ReadDone { node, .. }
-            | Self::Reports { node, .. } => Some(*node),
+            | Self::Reports { node, .. }
+            | Self::Cross(CrossHappening::Arrive { node, .. }) => Some(*node),
             _ => None,
         }
     }

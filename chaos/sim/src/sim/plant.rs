@@ -2,11 +2,15 @@
 
 use cell_replica::Plant;
 
+use crate::cross::CrossPlant;
+
 /// A bug that is put in on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SimPlant {
     /// In the protocol.
     Replica(Plant),
+    /// In what crosses shards.
+    Cross(CrossPlant),
     /// In the control plane: a promotion is given up and forgotten.
     AbandonedPrepare,
     PromoteTheShorterLog,
@@ -39,12 +43,14 @@ impl SimPlant {
             Self::RewindForgetsClearedRanges,
             Self::EntryTimeFromTheClockAlone,
         ]);
+        all.extend(CrossPlant::ALL.map(Self::Cross));
         all
     }
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Replica(plant) => plant.name(),
+            Self::Cross(plant) => plant.name(),
             Self::AbandonedPrepare => "abandoned-prepare",
             Self::PromoteTheShorterLog => "promote-the-shorter-log",
             Self::LawNotAsked => "law-not-asked",
@@ -55,6 +61,11 @@ impl SimPlant {
             Self::RewindForgetsClearedRanges => "rewind-forgets-cleared-ranges",
             Self::EntryTimeFromTheClockAlone => "entry-time-from-the-clock-alone",
         }
+    }
+
+    /// Whether it takes people to show it.
+    pub fn is_crossing(self) -> bool {
+        matches!(self, Self::Cross(_))
     }
 
     pub fn by_name(name: &str) -> Option<Self> {

@@ -18,6 +18,8 @@ const RARE: u64 = 40;
 #[derive(Debug, Clone)]
 pub struct Run {
     pub seed: u64,
+    /// Whether people lived in the shards.
+    pub crossing: bool,
     pub numbers: Numbers,
     pub coverage: Coverage,
     pub violation: Option<Violation>,
@@ -30,12 +32,14 @@ pub struct Run {
 /// Runs one seed.
 pub fn run(setting: Setting) -> Run {
     let guided = setting.guided;
+    let crossing = setting.crossing;
     let mut world = World::new(setting);
     world.run();
     // What a fault of the schedule led to comes again by itself.
     world.faults.truncate(world.scheduled);
     Run {
         seed: world.setting.seed,
+        crossing,
         numbers: world.numbers,
         coverage: world.coverage,
         violation: world.violation,
@@ -47,23 +51,17 @@ pub fn run(setting: Setting) -> Run {
 
 /// Runs one seed without anything special.
 pub fn run_seed(seed: u64, plant: Option<SimPlant>) -> Run {
-    run(Setting {
-        seed,
-        plant,
-        trace: false,
-        guided: false,
-        faults: None,
+    run(match plant {
+        Some(plant) => Setting::planted(seed, plant),
+        None => Setting::plain(seed),
     })
 }
 
 /// Runs one seed with faults where few runs were before.
 pub fn run_guided(seed: u64) -> Run {
     run(Setting {
-        seed,
-        plant: None,
-        trace: false,
         guided: true,
-        faults: None,
+        ..Setting::plain(seed)
     })
 }
 
@@ -84,6 +82,7 @@ pub fn shrink(failed: &Run, plant: Option<SimPlant>) -> Run {
             plant,
             trace: false,
             guided: failed.guided,
+            crossing: failed.crossing,
             faults: Some(fewer.clone()),
         });
         let same = tried

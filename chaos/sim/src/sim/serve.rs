@@ -9,6 +9,7 @@ use super::invariants::{erased, no_acked_write_lost};
 use super::oracle::Pending;
 use super::parts::Happening;
 use super::world::{CLIENT_PATIENCE_MICROS, HEAL_AT, World};
+use crate::cross::values::{CLIENT_ROOT, CLIENT_ROWS_FROM};
 
 /// So many transactions of a thousand erase a root.
 const ERASES_PER_MILLE: u64 = 50;
@@ -103,6 +104,7 @@ impl World {
 
     /// Lets out the answers whose time has come.
     pub(crate) fn answer_what_waits(&mut self, node: usize, shard: usize) {
+        self.let_out_crossing(node, shard);
         let now = self.local(node);
         let host = &mut self.nodes[node].hosts[shard];
         if host.waiting.is_empty() {
@@ -214,7 +216,10 @@ impl World {
     /// A client asks for something new.
     pub(crate) fn ask(&mut self, shard: usize, client: usize) {
         let id = u32::try_from(self.shards[shard].ops.len() + 1).expect("few operations");
-        let mut key = || u8::try_from(self.asks.below(KEYS as u64)).expect("few rows");
+        // Where people live the first rows are theirs.
+        let first = if self.cross.is_some() { CLIENT_ROWS_FROM } else { 0 };
+        let rows = KEYS as u64 - u64::from(first);
+        let mut key = || first + u8::try_from(self.asks.below(rows)).expect("few rows");
         let keys = [key(), key(), key(), key()];
         let asks = self.asks.below(10);
         let count = 1 + u8::from(keys[2] != keys[3] && asks > 6);
@@ -232,7 +237,8 @@ impl World {
             && self.asks.chance(ERASES_PER_MILLE)
         {
             // An erase is always sync, and clears the whole range of a root.
-            let root = u8::try_from(self.asks.below(u64::from(ROOTS))).expect("few roots");
+            let any = u8::try_from(self.asks.below(u64::from(ROOTS))).expect("few roots");
+            let root = if self.cross.is_some() { CLIENT_ROOT } else { any };
             (tx.sync, tx.count, tx.writes[0]) = (true, 1, (ERASES | root, 0));
             self.see("root-erased");
         }

@@ -15,6 +15,9 @@ use super::parts::{Control, Happening, Node, ShardWorld};
 use super::plant::SimPlant;
 use super::queue::Queue;
 use super::random::{Random, mix};
+use crate::cross::CrossPlant;
+use crate::cross::parts::{Cross, CrossHappening};
+use crate::cross::values::SHARDS;
 
 /// The phase of faults is between these, in microseconds.
 pub const FAULTS_FROM: u64 = 700_000;
@@ -39,6 +42,8 @@ pub struct Setting {
     pub trace: bool,
     /// Faults go where few runs were before.
     pub guided: bool,
+    /// Whether people live in the shards, with all that crosses them.
+    pub crossing: bool,
     /// Instead of the schedule of the seed.
     pub faults: Option<Vec<Fault>>,
 }
@@ -62,6 +67,44 @@ pub struct Numbers {
     pub seen: std::collections::BTreeMap<&'static str, u64>,
 }
 
+impl Setting {
+    /// A seed of the world without people.
+    pub fn plain(seed: u64) -> Self {
+        Self {
+            seed,
+            plant: None,
+            trace: false,
+            guided: false,
+            crossing: false,
+            faults: None,
+        }
+    }
+
+    /// A seed of the world with people.
+    pub fn crossing(seed: u64) -> Self {
+        Self {
+            crossing: true,
+            ..Self::plain(seed)
+        }
+    }
+
+    fn cross_plant(&self) -> Option<CrossPlant> {
+        match self.plant {
+            Some(SimPlant::Cross(plant)) => Some(plant),
+            _ => None,
+        }
+    }
+
+    /// With this bug put in; those of what crosses shards need people.
+    pub fn planted(seed: u64, plant: SimPlant) -> Self {
+        Self {
+            plant: Some(plant),
+            crossing: plant.is_crossing(),
+            ..Self::plain(seed)
+        }
+    }
+}
+
 pub struct World {
     pub(crate) setting: Setting,
     pub(crate) now: u64,
@@ -70,6 +113,8 @@ pub struct World {
     pub(crate) shards: Vec<ShardWorld>,
     pub(crate) net: Net,
     pub(crate) control: Control,
+    /// What is kept for people, where there are any.
+    pub(crate) cross: Option<Box<Cross>>,
     pub(crate) random: Random,
     pub(crate) disks: Random,
     pub(crate) asks: Random,
@@ -112,7 +157,8 @@ impl World {
         let seed = setting.seed;
         let mut random = Random::new(seed, 1);
         let node_count = usize::try_from(random.between(3, 5)).expect("few nodes");
-        let shard_count = usize::try_from(random.between(1, 2)).expect("few shards");
+        let few = usize::try_from(random.between(1, 2)).expect("few shards");
+        let shard_count = if setting.crossing { SHARDS } else { few };
         let lease_micros = 1000 * random.between(120, 400);
         // Often shorter than a lease: the answers wait for the promises, the choice need not.
         let prepare_wait_micros = random.between(30_000, lease_micros * 3 / 2 + 200_000);
@@ -140,6 +186,9 @@ impl World {
                 deposed: Vec::new(),
                 truce: None,
             },
+            cross: setting
+                .crossing
+                .then(|| Cross::new(seed, node_count, setting.cross_plant()).into()),
             shards,
             random,
             disks: Random::new(seed, 4),
@@ -171,12 +220,15 @@ impl World {
         }
         for shard in 0..self.shards.len() {
             self.publish(shard);
-            for client in 0..CLIENTS {
+            for client in 0..self.clients() {
                 let at = 300_000 + self.asks.below(50_000);
                 self.queue.push(at, Happening::Ask { shard, client });
             }
         }
         self.queue.push(1_000, Happening::ControlTick);
+        if self.cross.is_some() {
+            self.queue.push(300_000, Happening::Cross(CrossHappening::Act));
+        }
         for index in 0..self.faults.len() {
             self.queue
                 .push(self.faults[index].micros, Happening::FaultBegins(index));
@@ -251,6 +303,7 @@ impl World {
             } => self.restart_copy(node, shard),
             Happening::Heal => self.heal(),
             Happening::Probe => self.probe(),
+            Happening::Cross(happening) => self.cross_happens(happening),
         }
     }
 
@@ -261,6 +314,11 @@ impl World {
             return true;
         }
         false
+    }
+
+    /// Where people live they are most of the load.
+    fn clients(&self) -> usize {
+        if self.cross.is_some() { 1 } else { CLIENTS }
     }
 
     pub(crate) fn violated(&mut self, invariant: &'static str, shard: usize, detail: String) {
