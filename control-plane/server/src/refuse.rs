@@ -44,7 +44,7 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::Trust(rule) => return trust(rule),
         Rule::Limit { .. } => (RefusalCode::Limit, ""),
         Rule::Duration { .. } => (RefusalCode::Invalid, ""),
-        Rule::LawForbids { .. } => (RefusalCode::LawForbids, "cellctl policy why-not"),
+        Rule::LawForbids(_) => (RefusalCode::LawForbids, "cellctl policy why-not"),
         Rule::LawSaysCountry { .. } => (RefusalCode::LawForbids, "cellctl policy show"),
         Rule::LawSamePerson { .. } => (
             RefusalCode::Law,

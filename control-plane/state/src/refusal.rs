@@ -90,17 +90,8 @@ pub enum Refusal {
     #[error("the world may have {max} {what}")]
     Limit { what: Counted, max: usize },
     /// The matrix in force says no.
-    #[error("the law ({version}) forbids shard {shard} in cell {cell}, region {region}: {why}")]
-    LawForbids {
-        shard: ShardId,
-        cell: CellId,
-        region: RegionId,
-        version: LawVersion,
-        /// Empty: no rule permits it.
-        rule: String,
-        article: String,
-        why: String,
-    },
+    #[error(transparent)]
+    LawForbids(Box<LawForbids>),
     #[error("law {version} is neither proposed nor waiting for its day")]
     LawNotProposed { version: LawVersion },
     #[error("who proposed law {version} may not approve it")]
@@ -128,6 +119,20 @@ pub enum Refusal {
     Duration { given: u64, min: u64, max: u64 },
 }
 
+/// What the matrix in force does not permit. Boxed: the rare refusal must not widen every answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("the law ({version}) forbids shard {shard} in cell {cell}, region {region}: {why}")]
+pub struct LawForbids {
+    pub shard: ShardId,
+    pub cell: CellId,
+    pub region: RegionId,
+    pub version: LawVersion,
+    /// Empty: no rule permits it.
+    pub rule: String,
+    pub article: String,
+    pub why: String,
+}
+
 fn names(homes: &[HomeId]) -> String {
     homes
         .iter()
@@ -151,7 +156,7 @@ impl Refusal {
             Denied::UnknownSink(_) | Denied::NoHome(_) => None,
         };
         let (rule, article) = rule.map_or_else(Default::default, |rule| (rule.id, rule.article));
-        Self::LawForbids {
+        Self::LawForbids(Box::new(LawForbids {
             shard: shard.clone(),
             cell: cell.clone(),
             region: region.clone(),
@@ -161,7 +166,7 @@ impl Refusal {
             rule,
             article,
             why: denied.to_string(),
-        }
+        }))
     }
 
     /// Its name, and what it names as JSON, as they stand in the ledger: taken from the stored form, which does not

@@ -47,6 +47,7 @@ fn path(verb: Verb) -> &'static str {
         Verb::SetCountry => "Admin/SetCountry",
         Verb::SetCellState => "Admin/SetCellState",
         Verb::PlaceShard => "Admin/PlaceShard",
+        Verb::SetAutomation => "Admin/SetAutomation",
         Verb::AddMember => "Admin/AddMember",
         Verb::RemoveMember => "Admin/RemoveMember",
         Verb::ForwardPropose => "Forward/Propose",
