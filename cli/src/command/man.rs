@@ -66,11 +66,11 @@ fn page(command: &clap::Command, name: &str) -> Result<Vec<u8>> {
         .get_after_help()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let examples = after
-        .split("\n\n")
-        .next()
-        .unwrap_or_default()
-        .replacen("Example: ", "", 1);
+    let examples = after.split("\n\n").next().unwrap_or_default();
+    let examples = ["Examples:\n", "Example: "]
+        .into_iter()
+        .find_map(|title| examples.strip_prefix(title))
+        .unwrap_or(examples);
     let man = clap_mangen::Man::new(command.clone().after_help("")).title(name);
     let mut text = Vec::new();
     man.render_title(&mut text)?;
@@ -81,7 +81,7 @@ fn page(command: &clap::Command, name: &str) -> Result<Vec<u8>> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut text)?;
     }
-    text.extend_from_slice(section("EXAMPLES", &examples).as_bytes());
+    text.extend_from_slice(section("EXAMPLES", examples).as_bytes());
     text.extend_from_slice(section("EXIT STATUS", CODES.trim_start_matches("Exit codes:\n")).as_bytes());
     Ok(text)
 }

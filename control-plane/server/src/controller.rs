@@ -75,12 +75,7 @@ impl Controller {
         let config = &settings.config;
         let lock = data_dir::lock(&config.data_dir)?;
         let identity = Identity::load(&config.identity_dir, &settings.world)?;
-        let name = identity.spiffe_id();
-        if !matches!(name.kind, SpiffeKind::Controller(_)) {
-            return Err(StartError::NotAController {
-                found: name.to_string(),
-            });
-        }
+        let name = own_name(&identity)?;
         identity.watch(RELOAD_EVERY, clock.clone(), tasks);
         telemetry::metrics().keep_up(clock.clone(), tasks);
         let issuing = Issuing::open(&config.trust, &settings.world, &identity)?;
@@ -93,11 +88,8 @@ impl Controller {
         let raft = RaftNode::start(settings.raft(), recorder, identity.clone(), clock.clone(), tasks).await?;
         let (id, peers) = (config.id, settings.peers.clone());
         let proposer = Proposer::new(raft.clone(), identity.clone(), clock.clone(), id, peers.clone());
-        let hub = Hub::new(
-            RoutingTable::empty(settings.world.clone()),
-            config.limits.watchers,
-            tasks.token(),
-        );
+        let nothing = RoutingTable::empty(settings.world.clone());
+        let hub = Hub::new(nothing, config.limits.watchers, tasks.token());
         believe(&identity, &raft, tasks);
         hub.follow(&raft, tasks);
         let known = (id, peers.clone());
@@ -135,15 +127,10 @@ impl Controller {
             issuing,
             client_protocol_min: config.limits.client_protocol_min,
         };
-        let limits = serve::Limits {
-            connections: config.limits.connections,
-            ..serve::Limits::default()
-        };
         if let Some(joining) = joining {
             services::join::serve(joining, &identity, &parts, tasks);
         }
-        let note = note_refused(&parts.security);
-        serve::serve_mtls_noting(listener, identity, limits, routes(&parts), note, tasks);
+        serve_all(listener, identity, &parts, config, tasks);
         tracing::info!(%address, id, "controller serves");
         Ok(Self {
             address,
@@ -229,6 +216,28 @@ async fn open_ledger(settings: &Settings) -> Result<LedgerStore, StartError> {
     let opened = tokio::task::spawn_blocking(move || LedgerStore::open(&into, &world, archive)).await;
     let opened = opened.expect("opening the ledger does not panic, and nothing cancels it");
     opened.map_err(|source| StartError::Ledger { dir, source })
+}
+
+/// Who this process is, by its certificate: a controller.
+fn own_name(identity: &Identity) -> Result<SpiffeId, StartError> {
+    let name = identity.spiffe_id();
+    if matches!(name.kind, SpiffeKind::Controller(_)) {
+        Ok(name)
+    } else {
+        Err(StartError::NotAController {
+            found: name.to_string(),
+        })
+    }
+}
+
+/// Everything that the listener of members of the world serves.
+fn serve_all(listener: TcpListener, identity: Identity, parts: &Parts, config: &Config, tasks: &TaskGroup) {
+    let limits = serve::Limits {
+        connections: config.limits.connections,
+        ..serve::Limits::default()
+    };
+    let note = note_refused(&parts.security);
+    serve::serve_mtls_noting(listener, identity, limits, routes(parts), note, tasks);
 }
 
 /// Where others reach the controller: as the settings say, else what was bound.

@@ -80,6 +80,10 @@ async fn an_approval_is_signed_by_its_sender_over_this_very_law() {
     assert_eq!(view.in_force.expect("in force").revision, 1);
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one world from its first node to its report"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_law_forbids_is_refused_and_the_report_tells_what_is_where() {
     let world = World::made(1).await;

@@ -73,8 +73,8 @@ fn random_block(seed: u64, jurisdiction: &Jurisdiction, region: &RegionId) -> Bl
                 jurisdiction.as_str(),
                 region.as_str(),
                 action.as_str(),
-            ]) % 2
-                == 0;
+            ])
+            .is_multiple_of(2);
         for class in DataClass::ALL {
             for purpose in Purpose::ALL {
                 let point = [

@@ -58,7 +58,7 @@ impl World {
     pub fn new(plant: Option<Plant>) -> Self {
         let world = platform_model::WorldId::new(&"a".repeat(64)).expect("an id");
         let mut made = Self {
-            heard: vec![Arc::new(RoutingTable::empty(world.clone())); HOMES.len()],
+            heard: HOMES.map(|_| Arc::new(RoutingTable::empty(world.clone()))).into(),
             state: State::new(world),
             now_ms: BEGIN_MS,
             version: 0,
@@ -246,7 +246,7 @@ impl World {
 
     /// The node: begins what the table that it heard of gives it, if its own law lets it.
     fn open_what_the_tables_say(&mut self) -> Result<(), TestCaseError> {
-        for at in 0..HOMES.len() {
+        for (at, own) in HOMES.iter().enumerate() {
             let (table, law) = (Arc::clone(&self.heard[at]), self.law(at));
             let mine = table
                 .shards
@@ -277,9 +277,7 @@ impl World {
             }
             if self.plant == Some(Plant::Node) {
                 // As if it had not asked: it keeps what nobody may keep there.
-                let foreign = (0..HOMES.len())
-                    .find(|other| HOMES[*other].0 != HOMES[at].0)
-                    .expect("several");
+                let foreign = HOMES.iter().position(|other| other.0 != own.0).expect("several");
                 self.disks[at].insert(ShardId::Root {
                     home: home(foreign),
                     index: 0,

@@ -79,7 +79,7 @@ pub async fn verify(scene: &Scene<'_>, story: &mut Story<'_>) -> Result<()> {
 
 /// A segment file of the last controller.
 fn segment(scene: &Scene<'_>) -> Result<PathBuf> {
-    let last = seats().into_iter().filter(Seat::is_controller).next_back();
+    let last = seats().into_iter().rfind(Seat::is_controller);
     let last = last.filter(|seat| matches!(seat.kind, SeatKind::Controller(_)));
     let folder = scene
         .world

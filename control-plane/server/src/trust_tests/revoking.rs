@@ -14,6 +14,7 @@ fn in_an_hour() -> u64 {
     Clock::system().unix_ms() + 3_600_000
 }
 
+#[expect(clippy::too_many_lines, reason = "one node from its first call to its return")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoked_node_is_believed_by_nobody_also_after_restarts() {
     let mut world = World::made(1).await;
