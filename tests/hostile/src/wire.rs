@@ -207,7 +207,7 @@ pub fn ledger(bytes: &[u8]) {
         assert_eq!(again, Some(head));
     }
     if let Some(sealed) = read::<pb::SealedSegment, SealedSegment>(bytes) {
-        let wire = pb::SealedSegment::from(sealed.clone()).encode_to_vec();
+        let wire = pb::SealedSegment::from(sealed).encode_to_vec();
         assert_eq!(read::<pb::SealedSegment, SealedSegment>(&wire), Some(sealed));
     }
     let _ = read::<pb::LedgerOverview, Overview>(bytes);
