@@ -46,6 +46,8 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::Duration { .. } => (RefusalCode::Invalid, ""),
         Rule::LawForbids(_) => (RefusalCode::LawForbids, "cellctl policy why-not"),
         Rule::LawSaysCountry { .. } => (RefusalCode::LawForbids, "cellctl policy show"),
+        Rule::LawKeepsOut { .. } => (RefusalCode::LawForbids, "cellctl policy show"),
+        Rule::LawWidens { .. } => (RefusalCode::Law, "cellctl policy plan"),
         Rule::LawSamePerson { .. } => (
             RefusalCode::Law,
             "another person of the role compliance approves it",

@@ -166,6 +166,9 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
             digest,
             approval,
         } => rules::law::approve(state, author, *version, *digest, approval),
+        Command::AdmitForeign { home, jurisdiction } => {
+            rules::admitted::admit(state, author, home, jurisdiction)
+        }
         Command::WithdrawLaw { version } => rules::law::withdraw(state, *version),
         Command::ActivateLaw => rules::law::activate(state),
         Command::SetMatrixAgeMax { matrix_age_max_ms } => rules::law::set_age_max(state, *matrix_age_max_ms),
@@ -174,7 +177,7 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
 
 #[cfg(test)]
 #[path = "apply_tests.rs"]
-mod tests;
+pub(crate) mod tests;
 
 #[cfg(test)]
 #[path = "law_tests.rs"]

@@ -6,7 +6,7 @@ use super::*;
 use crate::command::{Author, AuthoritySpec, CellSpec, HomeSpec, WorldSpec};
 use crate::limits::TOKEN_KEYS_MAX;
 
-pub(super) fn spec() -> WorldSpec {
+pub(crate) fn spec() -> WorldSpec {
     let homes = [("eu/eu-central", "eu-central-1"), ("us/us-east", "us-east-1")];
     WorldSpec {
         common_host: "example.test".into(),
@@ -41,7 +41,7 @@ pub(super) fn spec() -> WorldSpec {
     }
 }
 
-pub(super) fn empty() -> State {
+pub(crate) fn empty() -> State {
     State::new(WorldId::new(&"a".repeat(64)).expect("an id"))
 }
 
@@ -53,7 +53,7 @@ fn operator() -> Author {
 }
 
 /// A node with a certificate for the region that its cell's name says.
-pub(super) fn author(id: NodeId) -> Author {
+pub(crate) fn author(id: NodeId) -> Author {
     let (region, _) = id.cell.as_str().rsplit_once('-').expect("region and number");
     Author::Node {
         region: region.parse().expect("a region"),
@@ -65,7 +65,7 @@ fn give(state: &mut State, author: Author, command: Command) -> Effects {
     apply(state, &Envelope::new(author, 1_000, "a test", command))
 }
 
-pub(super) fn made() -> State {
+pub(crate) fn made() -> State {
     let mut state = empty();
     let effects = give(&mut state, operator(), Command::InitWorld(spec()));
     assert!(matches!(
@@ -79,7 +79,7 @@ pub(super) fn made() -> State {
 }
 
 /// With a law under which everything stays in its own regions.
-pub(super) fn lawful() -> State {
+pub(crate) fn lawful() -> State {
     let mut state = made();
     let law = law_tests::proposal(1, "2000-01-01", &law_tests::areas());
     law_tests::enact(&mut state, law_tests::NOW_MS, &law);
@@ -95,7 +95,7 @@ fn start(incarnation: u64) -> Start {
     }
 }
 
-pub(super) fn register(state: &mut State, node: &str, incarnation: u64, address: &str) -> Outcome {
+pub(crate) fn register(state: &mut State, node: &str, incarnation: u64, address: &str) -> Outcome {
     let node: NodeId = node.parse().expect("a node");
     let command = Command::RegisterNode {
         node: node.clone(),
@@ -105,7 +105,7 @@ pub(super) fn register(state: &mut State, node: &str, incarnation: u64, address:
     give(state, author(node), command).outcome
 }
 
-pub(super) fn place(state: &mut State, shard: &str, cell: &str, expected: u64) -> Outcome {
+pub(crate) fn place(state: &mut State, shard: &str, cell: &str, expected: u64) -> Outcome {
     let command = Command::PlaceShard {
         shard: shard.parse().expect("a shard"),
         cell: cell.parse().expect("a cell"),
@@ -114,7 +114,7 @@ pub(super) fn place(state: &mut State, shard: &str, cell: &str, expected: u64) -
     give(state, operator(), command).outcome
 }
 
-pub(super) fn refusal(outcome: Outcome) -> Refusal {
+pub(crate) fn refusal(outcome: Outcome) -> Refusal {
     outcome
         .refusal()
         .cloned()

@@ -99,6 +99,11 @@ pub enum Command {
         digest: Digest,
         approval: Approval,
     },
+    /// A node that serves people of a home is about to keep data of people of another jurisdiction there.
+    AdmitForeign {
+        home: HomeId,
+        jurisdiction: Jurisdiction,
+    },
     /// Takes a law back that does not hold yet.
     WithdrawLaw {
         version: LawVersion,
@@ -207,6 +212,7 @@ impl Command {
             Self::SettleRefusals => "settle-refusals",
             Self::ProposeLaw { .. } => "propose-law",
             Self::ApproveLaw { .. } => "approve-law",
+            Self::AdmitForeign { .. } => "admit-foreign",
             Self::WithdrawLaw { .. } => "withdraw-law",
             Self::ActivateLaw => "activate-law",
             Self::SetMatrixAgeMax { .. } => "set-matrix-age-max",
@@ -224,7 +230,7 @@ impl Command {
             Self::SetCellState { cell, .. } => format!("cell/{cell}"),
             Self::PlaceShard { shard, .. } => format!("shard/{shard}"),
             Self::RegisterNode { node, .. } => format!("node/{node}"),
-            Self::PublishTokenKey { home, .. } => format!("home/{home}"),
+            Self::PublishTokenKey { home, .. } | Self::AdmitForeign { home, .. } => format!("home/{home}"),
             Self::Trust(command) => command.subject(),
             Self::SetAutomation { .. } => "automation".to_owned(),
             Self::ChangeMember { id, .. } => format!("controller/{id}"),

@@ -49,6 +49,7 @@ fn read_by(state: &State, command: &Command) -> Vec<(String, Option<u64>)> {
             vec![home(state, id), shard(state, &ShardId::Keys { home: id.clone() })]
         }
         Command::Trust(command) => command.read_by(state),
+        Command::AdmitForeign { home: id, .. } => vec![home(state, id)],
         Command::ProposeLaw { .. }
         | Command::ApproveLaw { .. }
         | Command::WithdrawLaw { .. }
@@ -72,12 +73,12 @@ fn shard(state: &State, id: &ShardId) -> (String, Option<u64>) {
     (format!("shard/{id}"), known.map(|record| record.generation.0))
 }
 
-/// How many token keys it has: the rest of a home never changes.
+/// How many token keys it has and how many jurisdictions it admitted: the rest of a home never changes.
 fn home(state: &State, id: &HomeId) -> (String, Option<u64>) {
     let known = state.homes.get(id);
     (
         format!("home/{id}"),
-        known.map(|record| record.token_keys.len() as u64),
+        known.map(|record| (record.token_keys.len() + record.admitted.len()) as u64),
     )
 }
 

@@ -92,6 +92,20 @@ pub enum Refusal {
     /// The matrix in force says no.
     #[error(transparent)]
     LawForbids(Box<LawForbids>),
+    #[error("the law lets no data of people of {jurisdiction} come to home {home}")]
+    LawKeepsOut {
+        home: HomeId,
+        jurisdiction: Jurisdiction,
+    },
+    #[error(
+        "home {home} holds {class} data of people of {jurisdiction}, which this law does not let be in {region}, where copies of the home may come to be"
+    )]
+    LawWidens {
+        home: HomeId,
+        jurisdiction: Jurisdiction,
+        region: RegionId,
+        class: String,
+    },
     #[error("law {version} is neither proposed nor waiting for its day")]
     LawNotProposed { version: LawVersion },
     #[error("who proposed law {version} may not approve it")]

@@ -1,6 +1,6 @@
 //! What is known. Records that people or plans change have a generation each; the routing table is derived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use platform_model::{
     Cell, CellId, CellState, CountryCode, Epoch, Generation, Home, HomeId, Jurisdiction, Node, NodeId,
@@ -80,6 +80,9 @@ pub struct HomeRecord {
     pub host: String,
     /// Newest last.
     pub token_keys: Vec<TokenKey>,
+    /// Foreign jurisdictions whose data the home holds.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub admitted: BTreeSet<Jurisdiction>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

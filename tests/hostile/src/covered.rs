@@ -243,10 +243,6 @@ pub const COVERED: &[(&str, &[&str])] = &[
 /// What has the shape of a parser and no target, and why.
 pub const EXEMPT: &[(&str, &str)] = &[
     (
-        "cli/src/command/world/init.rs FromStr for Named",
-        "typed by whoever makes the world: two names by the parsers of places",
-    ),
-    (
         "platform/runtime/src/tls/issuer.rs fn open",
         "files of the operator's own",
     ),

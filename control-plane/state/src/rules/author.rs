@@ -8,7 +8,7 @@ pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
     let allowed = match (author, command) {
         (author, Command::Trust(command)) => command.may(author),
         (Author::Node { id, .. }, Command::RegisterNode { node, .. }) => id == node,
-        (Author::Node { .. }, Command::PublishTokenKey { .. }) => true,
+        (Author::Node { .. }, Command::PublishTokenKey { .. } | Command::AdmitForeign { .. }) => true,
         (Author::Node { .. }, _) => false,
         (Author::Controller { .. }, command) => {
             matches!(command, Command::SettleRefusals | Command::ActivateLaw)
@@ -17,6 +17,7 @@ pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
             Author::Operator { .. },
             Command::RegisterNode { .. }
             | Command::PublishTokenKey { .. }
+            | Command::AdmitForeign { .. }
             | Command::SettleRefusals
             | Command::ActivateLaw,
         ) => false,

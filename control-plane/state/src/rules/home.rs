@@ -1,5 +1,7 @@
 //! Homes: made once, with a number of shards that never changes.
 
+use std::collections::BTreeSet;
+
 use platform_model::{HomeId, ShardId};
 
 use crate::changes::Changes;
@@ -29,6 +31,7 @@ pub(crate) fn create(state: &mut State, spec: &HomeSpec) -> Result<Changes, Refu
         shard_count: spec.shard_count,
         host: spec.host.clone(),
         token_keys: Vec::new(),
+        admitted: BTreeSet::new(),
     };
     state.homes.insert(spec.id.clone(), record);
     let mut changes = Changes {

@@ -16,7 +16,7 @@ use crate::limits::{
     LAW_HISTORY_MAX, LAW_MATRIX_BYTES_MAX, LAW_TEXT_BYTES_MAX, MATRIX_AGE_RANGE_MS, STRANDED_NAMED_MAX,
 };
 use crate::refusal::{Refusal, Text};
-use crate::rules::{country, placement, text};
+use crate::rules::{admitted, country, placement, text};
 use crate::state::State;
 
 /// Puts a law up for approval; one that was up before is replaced.
@@ -46,6 +46,7 @@ pub(crate) fn propose(
         });
     }
     strands_nobody(state, &matrix)?;
+    admitted::keeps_its_word(state, &matrix)?;
     let law = ProposedLaw {
         version,
         text: proposal.text.clone(),
@@ -131,6 +132,7 @@ pub(crate) fn approve(
         });
     }
     strands_nobody(state, &law.matrix.0)?;
+    admitted::keeps_its_word(state, &law.matrix.0)?;
     let (holds_from_ms, at_once) = begins(state, &law.matrix.0)?;
     let (now_ms, book) = (state.time_ms, &mut state.law);
     if let Some(before) = book.approved.take() {
@@ -286,7 +288,7 @@ pub(crate) fn set_age_max(state: &mut State, given: u64) -> Result<Changes, Refu
     })
 }
 
-fn hidden() -> Changes {
+pub(crate) fn hidden() -> Changes {
     Changes {
         hidden: true,
         ..Changes::default()

@@ -1,6 +1,7 @@
 //! What each command must obey and what it changes, one file per subject. Every function checks all first, then
 //! changes: a refusal leaves the state as it was.
 
+pub(crate) mod admitted;
 pub(crate) mod author;
 pub(crate) mod authority;
 pub(crate) mod automation;
