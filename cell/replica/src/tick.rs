@@ -87,12 +87,13 @@ impl<C: Content> Replica<C> {
                 }
             }
             PeerPhase::Asking | PeerPhase::Rewinding if unasked >= retry => self.query_peer(now, index, out),
-            PeerPhase::Streaming if !peer.whole && unasked >= retry => self.query_peer(now, index, out),
+            // Before the question below: where ticks are rare, that one is due at each of them.
             PeerPhase::Streaming if stalled => {
                 peer.sent = peer.acked;
                 peer.progressed = now;
                 self.pump(now, index, out);
             }
+            PeerPhase::Streaming if !peer.whole && unasked >= retry => self.query_peer(now, index, out),
             PeerPhase::Streaming if idle >= pace => {
                 if let Some((member, _, ask)) = self.ask(now, index) {
                     self.send(member, term, Message::KeepAlive { ask, serves }, out);

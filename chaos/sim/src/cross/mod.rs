@@ -44,6 +44,12 @@ mod tests {
         assert!(seen("claim-activated") > 20, "values are claimed");
     }
 
+    /// A mending standby had lost a whole window of entries and was only asked how it stands, for ever.
+    #[test]
+    fn a_window_that_was_lost_is_sent_again_to_a_standby_that_mends() {
+        assert_eq!(crossing(788).violation, None);
+    }
+
     #[test]
     fn a_seed_gives_one_run() {
         let (first, second) = (crossing(7), crossing(7));

@@ -1,7 +1,7 @@
 //! What operators do, in the middle of faults too: handovers, promotions by hand, verification, other places for copies,
 //! and force where nothing else is left.
 
-use cell_replica::Event;
+use cell_replica::{Event, Role};
 use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, CopyState, Proof};
 use platform_model::{Position, ReplicaId};
 
@@ -155,8 +155,15 @@ impl World {
     /// The consistent copy with the longest log that is not in-sync.
     pub(crate) fn force_target(&self, shard: usize) -> Option<ReplicaId> {
         let whole = |copy: &&control_plane_state::shard_config::ShardCopy| {
-            let image = &self.nodes[usize::from(copy.node.ordinal)].hosts[shard].disk.image;
+            let host = &self.nodes[usize::from(copy.node.ordinal)].hosts[shard];
+            let image = &host.disk.image;
+            // One that says it has forgotten is no copy, whatever lies on its disk.
+            let remembers = host
+                .replica
+                .as_ref()
+                .is_none_or(|replica| *replica.role() != Role::Amnesiac);
             copy.state == CopyState::CatchingUp
+                && remembers
                 && image.is_whole()
                 && image.meta.replica == Some(copy.replica)
         };

@@ -46,6 +46,7 @@ fn seeds_that_once_broke_something_break_nothing() {
         20_000_075_454,
         21_000_010_344,
         21_000_011_782,
+        4_302,
     ];
     for seed in once {
         assert_eq!(run_seed(seed, None).violation, None, "seed {seed}");
