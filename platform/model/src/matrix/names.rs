@@ -105,7 +105,7 @@ impl Key {
                     u32::from_le_bytes(*first).into(),
                     u32::from_le_bytes(*last).into(),
                 ),
-                _ => (bytes.iter().fold(0, |key, byte| key << 8 | u64::from(*byte)), 0),
+                _ => (short(bytes), 0),
             },
         };
         Self { first, last, length }
@@ -118,6 +118,17 @@ impl Key {
             self.first.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.last.wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
         let mixed = (mixed ^ self.length as u64).wrapping_mul(0x1656_67b1_9e37_79f9);
         usize::try_from(mixed >> 48).expect("16 bits")
+    }
+}
+
+/// The whole of a name of less than four bytes: no loop, for most names of jurisdictions are such.
+#[inline]
+fn short(bytes: &[u8]) -> u64 {
+    match *bytes {
+        [one] => u64::from(one),
+        [one, two] => u64::from(one) << 8 | u64::from(two),
+        [one, two, three] => u64::from(one) << 16 | u64::from(two) << 8 | u64::from(three),
+        _ => 0,
     }
 }
 
