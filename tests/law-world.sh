@@ -19,7 +19,7 @@ ends() {
   [ "$got" = "$code" ] || fail "exit code $got instead of $code: cellctl $*"
   grep -q -- "$text" "$root/out" || fail "no '$text': cellctl $*"
 }
-value() { sed -n "s/^ *\"$1\": \"*\([^\",]*\).*/\1/p" | head -n 1; }
+value() { sed -n "s/^ *\"$1\": \"*\([^\",]*\).*/\1/p" | awk "NR == 1"; }
 
 "$cellctl" dev up --no-build >"$root/out" 2>&1 || fail "dev up"
 ends 0 "in-force" policy show
