@@ -111,10 +111,11 @@ fn settle(plain: &mut RoutingTable, home: &HomeId, shape: Shape) -> Result<()> {
         plain.nodes.insert(node, address);
     }
     for index in 0..shape.shards_per_home {
-        let route = ShardRoute {
-            node: node(&home.region, shape.cell_of(index))?,
-            epoch: TABLE_EPOCH,
-        };
+        let route = ShardRoute::single(
+            node(&home.region, shape.cell_of(index))?,
+            TABLE_EPOCH,
+            platform_model::ReplicaId(7),
+        );
         let shard = ShardId::Root {
             home: home.clone(),
             index,

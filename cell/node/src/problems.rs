@@ -42,10 +42,7 @@ mod tests {
         let shard: ShardId = "eu/eu-central/003".parse().expect("a shard");
         let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
         assert_eq!(not_here(&table, &me, &shard).code, Code::Unavailable);
-        let route = ShardRoute {
-            node: me.clone(),
-            epoch: Epoch(4),
-        };
+        let route = ShardRoute::single(me.clone(), Epoch(4), platform_model::ReplicaId(7));
         table.shards.insert(shard.clone(), route);
         assert_eq!(
             not_here(&table, &me, &shard).code,
@@ -55,10 +52,7 @@ mod tests {
         let other: NodeId = "eu-west-1/0".parse().expect("a node");
         table.shards.insert(
             shard.clone(),
-            ShardRoute {
-                node: other,
-                epoch: Epoch(5),
-            },
+            ShardRoute::single(other, Epoch(5), platform_model::ReplicaId(7)),
         );
         let moved = not_here(&table, &me, &shard);
         assert_eq!(moved.code, Code::Moved);

@@ -12,7 +12,7 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::WorldExists => (RefusalCode::WorldExists, "cellctl world status"),
         Rule::NotYours { .. } => (RefusalCode::NotAuthorised, ""),
         Rule::Length { .. } | Rule::NoShards(_) | Rule::NotAHost(_) => (RefusalCode::Invalid, ""),
-        Rule::UnknownCell(_) | Rule::UnknownHome(_) | Rule::UnknownShard(_) => {
+        Rule::UnknownCell(_) | Rule::UnknownHome(_) | Rule::UnknownShard(_) | Rule::UnknownNode(_) => {
             (RefusalCode::Unknown, "cellctl world status")
         }
         Rule::CellExists(_) | Rule::HomeExists(_) | Rule::AuthorityExists(_) | Rule::HostTaken(_) => {
@@ -35,12 +35,15 @@ pub fn rule(rule: &Rule) -> Refusal {
         | Rule::OutsideHomeRegion { .. }
         | Rule::OutsideJurisdiction { .. }
         | Rule::ShardServed { .. }
+        | Rule::ShardUnserved(_)
         | Rule::NoHomeInJurisdiction { .. } => (RefusalCode::Placement, ""),
         Rule::NotPrimary { .. } => (
             RefusalCode::NotAuthorised,
             "only the primary of the key shard publishes keys",
         ),
         Rule::KeyIdReused { .. } => (RefusalCode::Exists, ""),
+        Rule::NoLaw => (RefusalCode::LawForbids, "cellctl policy show"),
+        Rule::Config(_) => (RefusalCode::Placement, "cellctl shard show"),
         Rule::Trust(rule) => return trust(rule),
         Rule::Limit { .. } => (RefusalCode::Limit, ""),
         Rule::Duration { .. } => (RefusalCode::Invalid, ""),

@@ -171,6 +171,11 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
         }
         Command::WithdrawLaw { version } => rules::law::withdraw(state, *version),
         Command::ActivateLaw => rules::law::activate(state),
+        Command::Configure {
+            shard,
+            expected,
+            command,
+        } => rules::shard::configure(state, author, shard, *expected, command),
         Command::SetMatrixAgeMax { matrix_age_max_ms } => rules::law::set_age_max(state, *matrix_age_max_ms),
     }
 }

@@ -41,7 +41,7 @@ fn served(state: &State) -> usize {
     state
         .shards
         .values()
-        .filter(|record| record.primary.is_some())
+        .filter(|record| record.config.is_some())
         .count()
 }
 

@@ -13,6 +13,7 @@ use platform_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::law::Approval;
+use crate::shard_config::ConfigCommand;
 use crate::trust::TrustCommand;
 
 /// Version of the envelopes that this build writes, and the highest that it reads.
@@ -110,6 +111,12 @@ pub enum Command {
     },
     /// The approved law holds wholly, if its day has come.
     ActivateLaw,
+    /// Changes the copies of a shard, or who of them leads.
+    Configure {
+        shard: ShardId,
+        expected: Generation,
+        command: ConfigCommand,
+    },
     /// How old a table may be under which something new is kept or crosses.
     SetMatrixAgeMax {
         matrix_age_max_ms: u64,
@@ -216,6 +223,7 @@ impl Command {
             Self::WithdrawLaw { .. } => "withdraw-law",
             Self::ActivateLaw => "activate-law",
             Self::SetMatrixAgeMax { .. } => "set-matrix-age-max",
+            Self::Configure { command, .. } => command.name(),
         }
     }
 
@@ -228,7 +236,7 @@ impl Command {
             Self::CreateAuthority(spec) => format!("authority/{}", spec.jurisdiction),
             Self::SetCountry { country, .. } => format!("country/{country}"),
             Self::SetCellState { cell, .. } => format!("cell/{cell}"),
-            Self::PlaceShard { shard, .. } => format!("shard/{shard}"),
+            Self::PlaceShard { shard, .. } | Self::Configure { shard, .. } => format!("shard/{shard}"),
             Self::RegisterNode { node, .. } => format!("node/{node}"),
             Self::PublishTokenKey { home, .. } | Self::AdmitForeign { home, .. } => format!("home/{home}"),
             Self::Trust(command) => command.subject(),

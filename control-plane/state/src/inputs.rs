@@ -44,6 +44,7 @@ fn read_by(state: &State, command: &Command) -> Vec<(String, Option<u64>)> {
         Command::PlaceShard {
             shard: id, cell: to, ..
         } => vec![shard(state, id), cell(state, to)],
+        Command::Configure { shard: id, .. } => vec![shard(state, id)],
         Command::RegisterNode { node: id, .. } => vec![node(state, id), cell(state, &id.cell)],
         Command::PublishTokenKey { home: id, .. } => {
             vec![home(state, id), shard(state, &ShardId::Keys { home: id.clone() })]

@@ -8,6 +8,7 @@ use platform_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::law::LawBook;
+use crate::shard_config::ConfigRefusal;
 use crate::trust::TrustRefusal;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -85,6 +86,14 @@ pub enum Refusal {
         country: CountryCode,
         jurisdiction: Jurisdiction,
     },
+    #[error("nobody serves {0} yet")]
+    ShardUnserved(ShardId),
+    #[error("there is no node {0}")]
+    UnknownNode(NodeId),
+    #[error("no law is in force: nothing may be kept anywhere")]
+    NoLaw,
+    #[error(transparent)]
+    Config(#[from] ConfigRefusal),
     #[error(transparent)]
     Trust(#[from] TrustRefusal),
     #[error("the world may have {max} {what}")]
@@ -187,7 +196,8 @@ impl Refusal {
     /// change with the words for people.
     pub fn on_record(&self) -> (String, String) {
         let written = match self {
-            // By its own name: that it is about trust says nothing.
+            // By its own name: that it is about trust, or a configuration, says nothing.
+            Self::Config(refusal) => serde_json::to_string(refusal),
             Self::Trust(refusal) => serde_json::to_string(refusal),
             refusal => serde_json::to_string(refusal),
         };

@@ -204,12 +204,12 @@ fn check_step(before: &State, after: &State, effects: &Effects) -> Result<(), Te
     for (id, old) in &before.shards {
         let new = &after.shards[id];
         prop_assert!(
-            new.epoch >= old.epoch && new.generation >= old.generation,
+            new.epoch() >= old.epoch() && new.generation >= old.generation,
             "{}",
             id
         );
         prop_assert!(
-            new.primary == old.primary || new.epoch > old.epoch,
+            new.primary() == old.primary() || new.epoch() > old.epoch(),
             "{} changed hands in one epoch",
             id
         );
@@ -229,13 +229,8 @@ fn check_step(before: &State, after: &State, effects: &Effects) -> Result<(), Te
             "{} far from home",
             id
         );
-        prop_assert!(
-            record
-                .primary
-                .as_ref()
-                .is_none_or(|node| node.cell == record.cell)
-        );
-        prop_assert_eq!(record.epochs.last().map(|e| &e.node), record.primary.as_ref());
+        prop_assert!(record.primary().is_none_or(|node| node.cell == record.cell));
+        prop_assert_eq!(record.epochs.last().map(|e| &e.node), record.primary());
     }
     for (id, old) in &before.nodes {
         prop_assert!(after.nodes[id].start.incarnation >= old.start.incarnation);

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::law::LawBook;
 use crate::ledger::Ledger;
+use crate::shard_config::ShardConfig;
 use crate::trust::Trust;
 
 /// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
-pub const STATE_VERSION: u16 = 3;
+pub const STATE_VERSION: u16 = 4;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -104,15 +105,14 @@ pub struct AuthorityRecord {
     pub shard_count: u16,
 }
 
-/// The configuration of a shard: one copy, on its primary.
+/// A shard: where it is meant to be, and once it was placed, who holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardRecord {
+    /// That of the configuration, once there is one.
     pub generation: Generation,
-    /// The highest ever given out for this shard; 0 until it has its first primary.
-    pub epoch: Epoch,
-    /// The cell that it is meant for.
+    /// The cell that it is meant for; once it was placed, that of its primary.
     pub cell: CellId,
-    pub primary: Option<NodeId>,
+    pub config: Option<ShardConfig>,
     /// Who held it, oldest first; bounded, the newest stay.
     pub epochs: Vec<EpochEntry>,
 }
@@ -212,10 +212,17 @@ impl NodeRecord {
 }
 
 impl ShardRecord {
+    /// Who serves it.
+    pub fn primary(&self) -> Option<&NodeId> {
+        self.config.as_ref().map(|config| &config.primary.node)
+    }
+
+    /// The epoch that is served; 0 until it has its first primary.
+    pub fn epoch(&self) -> Epoch {
+        self.config.as_ref().map_or(Epoch(0), |config| config.epoch)
+    }
+
     pub(crate) fn route(&self) -> Option<ShardRoute> {
-        Some(ShardRoute {
-            node: self.primary.clone()?,
-            epoch: self.epoch,
-        })
+        self.config.as_ref().map(ShardConfig::route)
     }
 }

@@ -1,11 +1,14 @@
 //! Stored states of builds before this one: how each version becomes the next.
 
 use control_plane_ledger::{Digest, Head};
-use platform_model::WorldId;
+use platform_model::replica_set::LEASE_MICROS;
+use platform_model::{Epoch, Generation, NodeId, ShardId, WorldId};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::ledger::Ledger;
+use crate::rules::placement::first_replica;
+use crate::shard_config::ShardConfig;
 use crate::state::{STATE_VERSION, State};
 
 /// A stored state that this build cannot read.
@@ -28,9 +31,10 @@ pub enum UnreadableState {
 pub fn read(version: u16, stored: Value) -> Result<State, UnreadableState> {
     let parse = |source| UnreadableState::Parse { version, source };
     let stored = match version {
-        1 => with_ledger(stored).map_err(parse)?,
+        1 => with_configs(with_ledger(stored).map_err(parse)?).map_err(parse)?,
         // 2 -> 3: worlds had no law, and nothing was on record about trust; what is absent reads as none.
-        2 | STATE_VERSION => stored,
+        2 | 3 => with_configs(stored).map_err(parse)?,
+        STATE_VERSION => stored,
         found => return Err(UnreadableState::Version { found }),
     };
     serde_json::from_value(stored).map_err(parse)
@@ -57,6 +61,37 @@ fn with_ledger(mut stored: Value) -> Result<Value, serde_json::Error> {
     if let Some(fields) = stored.as_object_mut() {
         fields.remove("decisions");
         fields.insert("ledger".to_owned(), serde_json::to_value(ledger)?);
+    }
+    Ok(stored)
+}
+
+/// Version 3 knew one copy of each shard, by its node.
+#[derive(Deserialize)]
+struct OneCopy {
+    generation: Generation,
+    epoch: Epoch,
+    primary: Option<NodeId>,
+}
+
+/// 3 -> 4: a shard has a configuration. Its one copy has no name yet: it is given one, and takes it as it forms.
+fn with_configs(mut stored: Value) -> Result<Value, serde_json::Error> {
+    let world: WorldId = serde_json::from_value(stored["world"].clone())?;
+    let shards = stored.get_mut("shards").and_then(Value::as_object_mut);
+    for (name, record) in shards.into_iter().flatten() {
+        let one: OneCopy = serde_json::from_value(record.clone())?;
+        let shard: ShardId = serde_json::from_value(Value::String(name.clone()))?;
+        let config = one.primary.map(|node| {
+            let replica = first_replica(&world, &shard, one.generation);
+            let mut config = ShardConfig::new(node, replica, LEASE_MICROS);
+            config.generation = one.generation;
+            (config.epoch, config.epoch_max) = (one.epoch, one.epoch);
+            config
+        });
+        if let Some(fields) = record.as_object_mut() {
+            fields.remove("epoch");
+            fields.remove("primary");
+            fields.insert("config".to_owned(), serde_json::to_value(config)?);
+        }
     }
     Ok(stored)
 }
@@ -95,6 +130,34 @@ mod tests {
             .collect();
         assert_eq!(held, hash);
         assert_eq!(state.shards.len(), 7);
+    }
+
+    #[test]
+    fn a_state_of_version_3_names_the_copy_that_each_shard_has() {
+        let stored: Value = serde_json::from_str(include_str!("stored_state_v3.json")).expect("JSON");
+        let state = read(3, stored.clone()).expect("reads");
+        for (shard, record) in &state.shards {
+            let before = &stored["shards"][shard.to_string()];
+            let primary = record.primary().map(ToString::to_string);
+            assert_eq!(primary.as_deref(), before["primary"].as_str(), "{shard}");
+            assert_eq!(Some(record.epoch().0), before["epoch"].as_u64(), "{shard}");
+            assert_eq!(
+                Some(record.generation.0),
+                before["generation"].as_u64(),
+                "{shard}"
+            );
+            let Some(config) = &record.config else { continue };
+            assert!(config.unborn, "{shard} takes its name as it forms");
+            assert_eq!(
+                (config.generation, config.epoch_max),
+                (record.generation, config.epoch)
+            );
+        }
+        let names = state.shards.values().filter_map(|record| record.config.as_ref());
+        let names: std::collections::BTreeSet<_> = names.map(|config| config.primary.replica).collect();
+        assert_eq!(names.len(), 4, "each its own");
+        let again = serde_json::to_value(&state).expect("writes");
+        assert_eq!(read(STATE_VERSION, again).expect("reads"), state);
     }
 
     #[test]

@@ -11,10 +11,11 @@ use crate::break_glass::BreakGlass;
 use crate::id::{UserId, WorldId};
 use crate::matrix::Matrix;
 use crate::place::{CellId, CountryCode, HomeId, Jurisdiction, NodeId, RegionId};
+use crate::replica_set::ReplicaSet;
 use crate::revocation::RevokedIdentity;
 use crate::shard::ShardId;
 use crate::start::Start;
-use crate::version::{Epoch, Generation};
+use crate::version::{Epoch, Generation, ReplicaId};
 
 /// One version of the whole table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,11 +90,35 @@ pub struct Node {
     pub start: Start,
 }
 
-/// Who serves a shard, and since which epoch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Who serves a shard, since which epoch, and who else holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardRoute {
     pub node: NodeId,
     pub epoch: Epoch,
+    pub set: Arc<ReplicaSet>,
+}
+
+impl ShardRoute {
+    /// Of a shard with one copy.
+    pub fn single(node: NodeId, epoch: Epoch, replica: ReplicaId) -> Self {
+        let set = Arc::new(ReplicaSet::single(replica));
+        Self { node, epoch, set }
+    }
+
+    /// Every node that holds a copy or has one to erase, the primary's first; one may stand twice.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodeId> {
+        let standbys = self.set.standbys.iter().map(|copy| &copy.node);
+        let erased = self.set.erased.iter().map(|copy| &copy.node);
+        std::iter::once(&self.node).chain(standbys).chain(erased)
+    }
+
+    /// The node that holds the copy of this name.
+    pub fn node_of(&self, replica: ReplicaId) -> Option<&NodeId> {
+        if self.set.primary == replica {
+            return Some(&self.node);
+        }
+        self.set.standby(replica).map(|copy| &copy.node)
+    }
 }
 
 /// What leads from one generation to the next. Absent in a map: unchanged; `None`: removed.

@@ -85,8 +85,9 @@ impl FromStr for EpochPosition {
     }
 }
 
-/// The random name of one copy of a shard; a copy made anew has a new one.
+/// The random name of one copy of a shard; a copy made anew has a new one. Written as 32 hex digits, stored so too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ReplicaId(pub u128);
 
 impl fmt::Display for ReplicaId {
@@ -95,9 +96,47 @@ impl fmt::Display for ReplicaId {
     }
 }
 
+impl FromStr for ReplicaId {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        let digits = text.len() == 32 && text.bytes().all(digit);
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits);
+        number
+            .map(Self)
+            .ok_or_else(|| InvalidId::new("the name of a copy", "32 lower-case hex digits", text))
+    }
+}
+
+impl TryFrom<String> for ReplicaId {
+    type Error = InvalidId;
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<ReplicaId> for String {
+    fn from(id: ReplicaId) -> Self {
+        id.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_copy_is_read_as_it_is_written() {
+        let id = ReplicaId(u128::MAX - 7);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let other = [
+            "7",
+            "+0000000000000000000000000000000",
+            &"F".repeat(32),
+            &"0".repeat(33),
+        ];
+        assert!(other.iter().all(|text| text.parse::<ReplicaId>().is_err()));
+    }
 
     #[test]
     fn a_later_epoch_is_later_whatever_the_position() {

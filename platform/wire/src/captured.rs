@@ -8,7 +8,10 @@ mod report;
 
 use std::fmt::{Debug, Write};
 
-use platform_model::{RoutingTable, TableDelta};
+use platform_model::{
+    CopyRoute, CopyState, Epoch, ErasedCopy, Generation, ReplicaId, ReplicaSet, RoutingTable, SetPhase,
+    TableDelta,
+};
 use prost::Message;
 
 use crate::pb;
@@ -21,6 +24,15 @@ const DELTA: &str = "\
     636465663031323334353637383961626364656618022a5608011002224e2a250a0e65752d63656e7472616c2d312f30\
     120b3132372e302e302e313a371a0608031007180832250a1165752f65752d63656e7472616c2f303037120e65752d63\
     656e7472616c2d312f3018012a00";
+/// A delta that gives a shard a set of copies: one is handed over to, one is copied, one is to be erased.
+const SET: &str = "\
+    080112403031323334353637383961626364656630313233343536373839616263646566303132333435363738396162\
+    636465663031323334353637383961626364656618022aff010801100222f6012a250a0e65752d63656e7472616c2d31\
+    2f30120b3132372e302e302e313a371a0608031007180832cc010a1165752f65752d63656e7472616c2f303037120e65\
+    752d63656e7472616c2d312f30180122a40108091210000000100000000000000000000000001a240a0e65752d63656e\
+    7472616c2d322f3012100000000000000000000000000000000218041a240a0e65752d63656e7472616c2d322f311210\
+    00000000000000000000000000000003180220c0cf2432160a1000000000000000000000000000000002100518463801\
+    42240a0e65752d63656e7472616c2d312f3112100000000000000000000000000000000418452a00";
 /// A table with one country.
 const SNAPSHOT: &str = "\
     080112403031323334353637383961626364656630313233343536373839616263646566303132333435363738396162\
@@ -65,6 +77,7 @@ fn tables() -> (RoutingTable, RoutingTable) {
     let route = platform_model::ShardRoute {
         node: id,
         epoch: platform_model::Epoch(1),
+        set: std::sync::Arc::new(platform_model::ReplicaSet::unnamed()),
     };
     new.shards
         .insert("eu/eu-central/007".parse().expect("a shard"), route);
@@ -127,6 +140,48 @@ fn captured_frames_are_read_and_written_the_same() {
         panic!("no delta: {read:?}")
     };
     assert_eq!(TableDelta::try_from(read), Ok(old.delta_to(&new)));
+}
+
+/// What a controller sends that knows of more copies than one; one that did not sent no set, and is still read.
+#[test]
+fn captured_frames_carry_the_copies_of_a_shard() {
+    let (old, mut new) = tables();
+    let node = |text: &str| text.parse().expect("a node");
+    let standby = |ordinal, replica, state| CopyRoute {
+        node: node(&format!("eu-central-2/{ordinal}")),
+        replica: ReplicaId(replica),
+        state,
+    };
+    let set = ReplicaSet {
+        generation: Generation(9),
+        primary: ReplicaId(1 << 100),
+        standbys: vec![
+            standby(0, 2, CopyState::InSync),
+            standby(1, 3, CopyState::Copying),
+        ],
+        lease_micros: 600_000,
+        phase: SetPhase::Handover {
+            target: ReplicaId(2),
+            epoch: Epoch(5),
+            order: 70,
+        },
+        unborn: true,
+        erased: vec![ErasedCopy {
+            node: node("eu-central-1/1"),
+            replica: ReplicaId(4),
+            order: 69,
+        }],
+    };
+    let route = new.shards.values_mut().next().expect("one");
+    route.set = std::sync::Arc::new(set);
+    let delta = old.delta_to(&new);
+    let frame = frame(2, Body::Delta((&delta).into()));
+    assert_eq!(hex(&frame.encode_to_vec()), SET);
+    let read = pb::WatchFrame::decode(bytes(SET).as_slice()).expect("decodes");
+    let Some(Body::Delta(read)) = read.body else {
+        panic!("no delta: {read:?}")
+    };
+    assert_eq!(TableDelta::try_from(read), Ok(delta));
 }
 
 /// What a controller sends that keeps a ledger; one that kept none sent no such field, and is still read.

@@ -1,6 +1,6 @@
 //! Tests of [`super`]: what goes out comes in the same, and nothing else comes in.
 
-use platform_model::WorldId;
+use platform_model::{CopyRoute, CopyState, ErasedCopy, ReplicaSet, SetPhase, WorldId};
 
 use super::*;
 
@@ -56,14 +56,65 @@ fn table() -> RoutingTable {
     table
         .nodes
         .insert("eu-central-1/0".parse().expect("a node"), node);
-    let route = ShardRoute {
-        node: "eu-central-1/0".parse().expect("a node"),
-        epoch: Epoch(4),
-    };
+    let route = ShardRoute::single(
+        "eu-central-1/0".parse().expect("a node"),
+        Epoch(4),
+        platform_model::ReplicaId(7),
+    );
     table
         .shards
         .insert("eu/eu-central/000".parse().expect("a shard"), route);
     table
+        .shards
+        .insert("eu/eu-central/001".parse().expect("a shard"), replicated());
+    table
+}
+
+/// A shard in the middle of a promotion, with standbys in every state.
+fn replicated() -> ShardRoute {
+    let states = [
+        CopyState::Damaged,
+        CopyState::Copying,
+        CopyState::CatchingUp,
+        CopyState::InSync,
+    ];
+    let standby = |(n, state)| CopyRoute {
+        node: format!("eu-west-1/{n}").parse().expect("a node"),
+        replica: ReplicaId(u128::MAX - u128::from(n)),
+        state,
+    };
+    let erased = ErasedCopy {
+        node: "eu-west-1/9".parse().expect("a node"),
+        replica: ReplicaId(99),
+        order: 4,
+    };
+    let set = ReplicaSet {
+        standbys: (0..4u8).zip(states).map(standby).collect(),
+        phase: SetPhase::Promoting {
+            epoch: Epoch(6),
+            order: 77,
+        },
+        unborn: true,
+        erased: vec![erased],
+        ..ReplicaSet::single(ReplicaId(1))
+    };
+    ShardRoute {
+        node: "eu-central-1/0".parse().expect("a node"),
+        epoch: Epoch(5),
+        set: Arc::new(set),
+    }
+}
+
+#[test]
+fn a_route_of_a_build_that_knew_one_copy_has_a_set_without_a_name() {
+    let mut wire = pb::Table::from(&table());
+    let records = wire.records.as_mut().expect("set above");
+    records.shards[1].set = None;
+    let read = RoutingTable::try_from(wire).expect("reads");
+    let sets: Vec<bool> = read.shards.values().map(|route| route.set.is_unnamed()).collect();
+    assert_eq!(sets, [false, true]);
+    let again = pb::Table::from(&read);
+    assert_eq!(again.records.expect("set above").shards[1].set, None);
 }
 
 #[test]
@@ -94,15 +145,52 @@ fn a_delta_comes_in_as_it_went_out() {
 
 type Breaks = fn(&mut pb::Records);
 
+fn set(records: &mut pb::Records) -> &mut pb::ReplicaSet {
+    records.shards[1].set.as_mut().expect("set above")
+}
+
+#[test]
+fn a_handover_has_a_standby_for_its_target() {
+    let mut wire = pb::Table::from(&table());
+    let set = set(wire.records.as_mut().expect("set above"));
+    set.promoting = None;
+    set.handover = Some(pb::Handover {
+        target: set.standbys[3].replica.clone(),
+        epoch: 6,
+        order: 1,
+    });
+    assert!(RoutingTable::try_from(wire.clone()).is_ok());
+    let set = &mut wire.records.as_mut().expect("set above").shards[1].set;
+    set.iter_mut().for_each(|set| set.standbys.truncate(3));
+    let error = RoutingTable::try_from(wire)
+        .expect_err("a target that is none")
+        .to_string();
+    assert!(error.contains("no standby"), "{error}");
+}
+
 #[test]
 fn each_broken_field_is_refused_by_name() {
-    let broken: [(&str, Breaks); 6] = [
+    let broken: [(&str, Breaks); 12] = [
         ("stands twice", |r| r.shards.push(r.shards[0].clone())),
         ("shard count 0", |r| r.homes[0].shard_count = 0),
         ("shard count 65536", |r| r.authorities[0].shard_count = 65_536),
         ("state 9", |r| r.cells[0].state = 9),
         ("31 bytes", |r| r.homes[0].token_keys[0].public.truncate(31)),
         ("is not a node", |r| r.shards[0].node.clear()),
+        ("15 bytes", |r| set(r).primary.truncate(15)),
+        ("16 bytes, not 16, or is none", |r| set(r).primary.fill(0)),
+        ("stands twice", |r| {
+            let set = set(r);
+            set.standbys[1].replica.clone_from(&set.primary)
+        }),
+        ("state 9 of copy", |r| set(r).standbys[0].state = 9),
+        ("more than a shard may have", |r| {
+            let set = set(r);
+            set.erased = vec![set.erased[0].clone(); 65]
+        }),
+        ("two changes of primary", |r| {
+            set(r).handover = Some(pb::Handover::default())
+        }),
     ];
     for (expected, breaks) in broken {
         let mut wire = pb::Table::from(&table());

@@ -91,7 +91,7 @@ proptest! {
             let mut entry = world.homes.values().next().expect("one").clone();
             entry.shard_count = u16::try_from(n % 7 + 1).expect("small");
             for index in 0..entry.shard_count {
-                let route = platform_model::ShardRoute { node: node.clone(), epoch: Epoch(n as u64) };
+                let route = platform_model::ShardRoute::single(node.clone(), Epoch(n as u64), platform_model::ReplicaId(7));
                 world.shards.insert(platform_model::ShardId::Root { home: home.clone(), index }, route);
             }
             world.homes.insert(home, entry);

@@ -27,10 +27,7 @@ pub fn world() -> RoutingTable {
         let host = format!("{}.meridian.test", home.host_label());
         insert(&mut table, &node, &home.region);
         for index in 0..8 {
-            let route = ShardRoute {
-                node: node.clone(),
-                epoch: Epoch(1),
-            };
+            let route = ShardRoute::single(node.clone(), Epoch(1), platform_model::ReplicaId(7));
             table.shards.insert(
                 ShardId::Root {
                     home: home.clone(),

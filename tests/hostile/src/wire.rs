@@ -91,10 +91,7 @@ pub fn sample_table() -> RoutingTable {
             home: home.clone(),
             index,
         };
-        let route = ShardRoute {
-            node: node.clone(),
-            epoch: Epoch(1),
-        };
+        let route = ShardRoute::single(node.clone(), Epoch(1), platform_model::ReplicaId(7));
         table.shards.insert(shard, route);
     }
     table

@@ -208,10 +208,11 @@ impl World {
             };
             table.shards.insert(
                 shard,
-                platform_model::ShardRoute {
+                platform_model::ShardRoute::single(
                     node,
-                    epoch: platform_model::Epoch(9),
-                },
+                    platform_model::Epoch(9),
+                    platform_model::ReplicaId(7),
+                ),
             );
             self.heard[to] = Arc::new(table);
         }
@@ -220,11 +221,11 @@ impl World {
     /// `apply`: whatever became a primary in this step is where the law in force permits it.
     fn no_primary_outside_the_law(&mut self, before: &State) -> Result<(), TestCaseError> {
         for (shard, record) in &self.state.shards {
-            let Some(node) = &record.primary else { continue };
+            let Some(node) = record.primary() else { continue };
             if before
                 .shards
                 .get(shard)
-                .is_some_and(|old| old.primary.as_ref() == Some(node))
+                .is_some_and(|old| old.primary() == Some(node))
             {
                 continue;
             }
@@ -294,11 +295,7 @@ impl World {
         }
         for (at, disk) in self.disks.iter().enumerate() {
             for shard in disk {
-                let intended = self
-                    .state
-                    .shards
-                    .get(shard)
-                    .and_then(|record| record.primary.as_ref());
+                let intended = self.state.shards.get(shard).and_then(|record| record.primary());
                 let unintended = intended.is_none_or(|node| node.cell != cell(at));
                 let denied = self
                     .state

@@ -33,10 +33,11 @@ fn table() -> RoutingTable {
     let mut table = super::sample::table();
     table.generation = Generation(3);
     for (shard, node, epoch) in [(SHARD, "eu-central-1/0", 4), (AWAY, "eu-west-1/0", 9)] {
-        let route = ShardRoute {
-            node: node.parse().expect("a node"),
-            epoch: Epoch(epoch),
-        };
+        let route = ShardRoute::single(
+            node.parse().expect("a node"),
+            Epoch(epoch),
+            platform_model::ReplicaId(7),
+        );
         table.shards.insert(shard.parse().expect("a shard"), route);
     }
     table

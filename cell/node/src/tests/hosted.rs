@@ -18,10 +18,11 @@ const WITHIN: Duration = Duration::from_secs(20);
 fn table(routes: &[(&str, &str, u64)]) -> Arc<RoutingTable> {
     let mut table = sample::table();
     for (shard, node, epoch) in routes {
-        let route = ShardRoute {
-            node: node.parse().expect("a node"),
-            epoch: Epoch(*epoch),
-        };
+        let route = ShardRoute::single(
+            node.parse().expect("a node"),
+            Epoch(*epoch),
+            platform_model::ReplicaId(7),
+        );
         table.shards.insert(shard.parse().expect("a shard"), route);
     }
     Arc::new(table)

@@ -38,7 +38,7 @@ fn report(parts: &Parts, state: &State, beats: &[(Heartbeat, u64)]) -> pb::Resid
     let intended: BTreeSet<(&ShardId, &NodeId)> = state
         .shards
         .iter()
-        .filter_map(|(shard, record)| Some((shard, record.primary.as_ref()?)))
+        .filter_map(|(shard, record)| Some((shard, record.primary()?)))
         .collect();
     let copies = state
         .shards
@@ -66,7 +66,7 @@ fn report(parts: &Parts, state: &State, beats: &[(Heartbeat, u64)]) -> pb::Resid
 fn copy(state: &State, shard: &ShardId, record: &ShardRecord, seen: &Seen<'_>) -> pb::ShardCopy {
     let region = state.cells.get(&record.cell).map(|cell| cell.region.clone());
     let (rules, denied) = judged(state, shard, region.as_ref());
-    let node = record.primary.as_ref();
+    let node = record.primary();
     let (current, earlier) = match record.epochs.split_last() {
         Some((current, earlier)) => (Some(current), earlier),
         None => (None, [].as_slice()),
@@ -78,7 +78,7 @@ fn copy(state: &State, shard: &ShardId, record: &ShardRecord, seen: &Seen<'_>) -
         cell: record.cell.to_string(),
         region: region.map(|region| region.to_string()).unwrap_or_default(),
         node: node.map(ToString::to_string).unwrap_or_default(),
-        epoch: record.epoch.0,
+        epoch: record.epoch().0,
         since_ms: current.map_or(0, |current| current.since_ms),
         rules,
         denied,

@@ -20,13 +20,9 @@ pub(super) async fn local(parts: &Parts, digest: bool) -> pb::StatusReply {
     let shards = state.shards.iter().map(|(id, record)| pb::ShardRecord {
         shard: id.to_string(),
         generation: record.generation.0,
-        epoch: record.epoch.0,
+        epoch: record.epoch().0,
         cell: record.cell.to_string(),
-        primary: record
-            .primary
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        primary: record.primary().map(ToString::to_string).unwrap_or_default(),
     });
     let cells = state.cells.iter().map(|(id, record)| pb::CellRecord {
         cell: id.to_string(),

@@ -54,7 +54,7 @@ fn serves_people(state: &State, author: &Author, home: &HomeId) -> Result<(), Re
     };
     let of_home = |shard: &ShardId| matches!(shard, ShardId::Root { home: owner, .. } if owner == home);
     let mut own = state.shards.iter().filter(|(shard, _)| of_home(shard));
-    if own.any(|(_, record)| record.primary.as_ref() == Some(id)) {
+    if own.any(|(_, record)| record.primary() == Some(id)) {
         Ok(())
     } else {
         Err(not_yours())

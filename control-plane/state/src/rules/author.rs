@@ -8,16 +8,23 @@ pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
     let allowed = match (author, command) {
         (author, Command::Trust(command)) => command.may(author),
         (Author::Node { id, .. }, Command::RegisterNode { node, .. }) => id == node,
-        (Author::Node { .. }, Command::PublishTokenKey { .. } | Command::AdmitForeign { .. }) => true,
+        (
+            Author::Node { .. },
+            Command::PublishTokenKey { .. } | Command::AdmitForeign { .. } | Command::Configure { .. },
+        ) => true,
         (Author::Node { .. }, _) => false,
         (Author::Controller { .. }, command) => {
-            matches!(command, Command::SettleRefusals | Command::ActivateLaw)
+            matches!(
+                command,
+                Command::SettleRefusals | Command::ActivateLaw | Command::Configure { .. }
+            )
         }
         (
             Author::Operator { .. },
             Command::RegisterNode { .. }
             | Command::PublishTokenKey { .. }
             | Command::AdmitForeign { .. }
+            | Command::Configure { .. }
             | Command::SettleRefusals
             | Command::ActivateLaw,
         ) => false,
@@ -29,6 +36,7 @@ pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
     let subject = match command {
         Command::RegisterNode { node, .. } => format!("node {node}"),
         Command::PublishTokenKey { home, .. } => format!("home {home}"),
+        Command::Configure { shard, .. } => format!("shard {shard}"),
         other => format!("the world ({})", other.name()),
     };
     Err(Refusal::NotYours {

@@ -256,6 +256,23 @@ pub(crate) fn may_keep(book: &LawBook, shard: &ShardId, region: &RegionId) -> Re
     matrix.may_serve(shard, region).map(|_| ()).map_err(Some)
 }
 
+/// Whether it lets a standby of `shard` be in `region`. One where no primary may be is no candidate.
+///
+/// # Errors
+/// `None` inside: no law is in force.
+pub(crate) fn may_stand_by(book: &LawBook, shard: &ShardId, region: &RegionId) -> Result<(), Option<Denied>> {
+    #[cfg(feature = "failpoints")]
+    if fail::eval("no-law-in-apply", |_| ()).is_some() {
+        return Ok(());
+    }
+    let matrix = book.matrix().ok_or(None)?;
+    let allowed = match shard.home() {
+        Some(home) => matrix.may_keep_shard(Action::StoreStandby, &home.jurisdiction, region),
+        None => matrix.may_hold_claims(shard.jurisdiction(), region),
+    };
+    allowed.map(|_| ()).map_err(Some)
+}
+
 /// As [`may_keep`], as a refusal; a world without a law may name what it will keep.
 pub(crate) fn may_be_meant_for(
     state: &State,

@@ -12,6 +12,7 @@ pub(crate) mod law;
 pub(crate) mod member;
 pub(crate) mod node;
 pub(crate) mod placement;
+pub(crate) mod shard;
 pub(crate) mod token_key;
 pub(crate) mod world;
 

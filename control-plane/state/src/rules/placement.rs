@@ -4,13 +4,16 @@
 //! A shard gets its first primary when the first node of its cell (ordinal 0) has registered, the cell is open, and
 //! the law in force permits it there.
 
-use platform_model::{CellId, CellState, Epoch, Generation, NodeId, ShardId};
+use control_plane_ledger::Digest;
+use platform_model::replica_set::LEASE_MICROS;
+use platform_model::{CellId, CellState, Generation, NodeId, ReplicaId, ShardId, WorldId};
 
 use crate::changes::Changes;
-use crate::limits::{EPOCHS_KEPT_MAX, SHARDS_MAX};
+use crate::limits::SHARDS_MAX;
 use crate::refusal::{Counted, Refusal};
 use crate::rules::{count, law};
-use crate::state::{CellRecord, EpochEntry, ShardRecord, State};
+use crate::shard_config::ShardConfig;
+use crate::state::{CellRecord, ShardRecord, State};
 
 /// The node of a cell that takes its shards.
 const FIRST_NODE: u16 = 0;
@@ -38,7 +41,7 @@ pub(crate) fn place(
         return Ok(Changes::default());
     }
     may_hold(state, shard, cell)?;
-    if let Some(primary) = &record.primary {
+    if let Some(primary) = record.primary() {
         return Err(Refusal::ShardServed {
             shard: shard.clone(),
             primary: primary.clone(),
@@ -104,9 +107,8 @@ pub(crate) fn add(state: &mut State, shards: Vec<ShardId>, cell: &CellId) -> Cha
     for shard in shards {
         let record = ShardRecord {
             generation: Generation(1),
-            epoch: Epoch(0),
             cell: cell.clone(),
-            primary: None,
+            config: None,
             epochs: Vec::new(),
         };
         state.shards.insert(shard, record);
@@ -148,27 +150,28 @@ pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
     }
     let since_ms = state.time_ms;
     for (shard, record) in &mut state.shards {
-        let waits = record.cell == *cell && record.primary.is_none();
+        let waits = record.cell == *cell && record.config.is_none();
         if waits && law::may_keep(&state.law, shard, &region).is_ok() {
-            record.take(first.clone(), since_ms);
+            let generation = record.generation.next();
+            let replica = first_replica(&state.world, shard, generation);
+            let mut config = ShardConfig::new(first.clone(), replica, LEASE_MICROS);
+            config.generation = generation;
+            record.follow(config, since_ms);
             changes.shards.insert(shard.clone());
         }
     }
     changes
 }
 
-impl ShardRecord {
-    /// Gives the shard to a node, in an epoch above every one before.
-    fn take(&mut self, node: NodeId, since_ms: u64) {
-        self.epoch = self.epoch.next();
-        self.generation = self.generation.next();
-        self.epochs.push(EpochEntry {
-            epoch: self.epoch,
-            node: node.clone(),
-            since_ms,
-        });
-        let surplus = self.epochs.len().saturating_sub(EPOCHS_KEPT_MAX);
-        self.epochs.drain(..surplus);
-        self.primary = Some(node);
-    }
+/// The name of a shard's first copy. A name is random, so that no two copies ever have one; this one is drawn from what
+/// never comes twice, for whoever applies the command must draw the same.
+pub(crate) fn first_replica(world: &WorldId, shard: &ShardId, generation: Generation) -> ReplicaId {
+    let text = format!("{world} {shard} {generation}");
+    let digest = Digest::of("meridian first copy", text.as_bytes());
+    let half = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0u128, |number, byte| number << 8 | u128::from(*byte))
+    };
+    ReplicaId(half(&digest.as_bytes()[..16]).max(1))
 }

@@ -47,7 +47,7 @@ fn serves_keys(state: &State, author: &Author, home: &HomeId) -> Result<(), Refu
         .get(&shard)
         .ok_or_else(|| Refusal::UnknownHome(home.clone()))?;
     match author {
-        Author::Node { id, .. } if record.primary.as_ref() == Some(id) => Ok(()),
+        Author::Node { id, .. } if record.primary() == Some(id) => Ok(()),
         Author::Node { id, .. } => Err(Refusal::NotPrimary {
             node: id.clone(),
             shard,

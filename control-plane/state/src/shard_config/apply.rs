@@ -3,15 +3,22 @@
 use platform_model::{Epoch, Generation, NodeId, ReplicaId};
 
 use super::command::{Candidate, Certificate, ConfigCommand, Proof, ProposedChange};
-use super::record::{ConfigPhase, CopyState, Forced, ShardConfig, ShardCopy};
+use super::record::{ConfigPhase, CopyState, Erasing, Forced, ShardConfig, ShardCopy};
 use super::refusal::ConfigRefusal;
 
 /// Standbys of one shard.
-const STANDBYS_MAX: usize = 8;
+pub const STANDBYS_MAX: usize = 8;
+/// Copies of one shard that were taken out and are not erased yet.
+const ERASURES_MAX: usize = 64;
 
 /// Where the law lets a copy lie.
 pub trait Law {
     fn may_hold(&self, node: &NodeId) -> bool;
+
+    /// Where a primary may be. A law that tells the two apart says so here.
+    fn may_lead(&self, node: &NodeId) -> bool {
+        self.may_hold(node)
+    }
 }
 
 /// Bugs that are put in on purpose, to show that the checkers see them. Off unless a simulation says so.
@@ -58,8 +65,11 @@ pub fn apply(
             target,
             proof,
             loss_entries_max,
-        } => begin_force(config, index, *target, proof, *loss_entries_max)?,
-        ConfigCommand::FinishPromote { answers } => finish_promote(config, rules.plants, answers)?,
+        } => {
+            may_lead(config, rules, *target)?;
+            begin_force(config, index, *target, proof, *loss_entries_max)?;
+        }
+        ConfigCommand::FinishPromote { answers } => finish_promote(config, rules, answers)?,
         ConfigCommand::BeginHandover {
             target,
             certificate,
@@ -67,6 +77,7 @@ pub fn apply(
         } => {
             let certificate = certificate.as_ref().filter(|_| *needs_certificate);
             certified(config, *target, certificate, *needs_certificate)?;
+            may_lead(config, rules, *target)?;
             begin_handover(config, index, *target)?;
         }
         ConfigCommand::FinishHandover { target } => finish_handover(config, *target)?,
@@ -75,10 +86,18 @@ pub fn apply(
             _ => return Err(ConfigRefusal::NotUnderWay),
         },
         ConfigCommand::EraseCopy { replica } => {
-            if config.names(*replica) {
-                return Err(ConfigRefusal::StillNamed(*replica));
+            erase(config, index, *replica)?;
+        }
+        ConfigCommand::Erased { replica, order, .. } => {
+            let ordered = config
+                .erasing
+                .get(replica)
+                .is_some_and(|erasing| erasing.index == *order);
+            if !ordered {
+                let (replica, order) = (*replica, *order);
+                return Err(ConfigRefusal::NotOrdered { replica, order });
             }
-            config.erased.insert(*replica);
+            config.erasing.remove(replica);
         }
         ConfigCommand::AbandonPromote => match config.phase {
             ConfigPhase::Promoting { .. } if rules.plants.abandoned_prepare => {
@@ -140,7 +159,7 @@ fn set_state(
 }
 
 fn name_is_free(config: &ShardConfig, replica: ReplicaId) -> Result<(), ConfigRefusal> {
-    if config.names(replica) || config.erased.contains(&replica) {
+    if config.names(replica) || config.erased.contains(&replica) || config.left.contains_key(&replica) {
         return Err(ConfigRefusal::NameTaken(replica));
     }
     Ok(())
@@ -151,6 +170,14 @@ fn lawful(rules: &ConfigRules<'_>, node: &NodeId) -> Result<(), ConfigRefusal> {
         return Ok(());
     }
     Err(ConfigRefusal::ResidencyDenied(node.clone()))
+}
+
+/// Whether the law lets a standby lead where it is.
+fn may_lead(config: &ShardConfig, rules: &ConfigRules<'_>, target: ReplicaId) -> Result<(), ConfigRefusal> {
+    match config.standby(target) {
+        Some(copy) if !rules.law.may_lead(&copy.node) => Err(ConfigRefusal::MayNotLead(copy.node.clone())),
+        _ => Ok(()),
+    }
 }
 
 fn add_copy(
@@ -192,7 +219,29 @@ fn outsider(config: &ShardConfig, replica: ReplicaId) -> Result<usize, ConfigRef
 fn remove_copy(config: &mut ShardConfig, replica: ReplicaId) -> Result<(), ConfigRefusal> {
     steady(config)?;
     let index = outsider(config, replica)?;
-    config.standbys.remove(index);
+    room_to_erase(config)?;
+    let copy = config.standbys.remove(index);
+    config.left.insert(copy.replica, copy.node);
+    Ok(())
+}
+
+fn room_to_erase(config: &ShardConfig) -> Result<(), ConfigRefusal> {
+    if config.left.len() + config.erasing.len() < ERASURES_MAX {
+        return Ok(());
+    }
+    Err(ConfigRefusal::TooManyErasures { max: ERASURES_MAX })
+}
+
+/// Orders that a copy be erased which is in no configuration: from here on its name is forbidden for ever. Whose node
+/// is known is told.
+fn erase(config: &mut ShardConfig, index: u64, replica: ReplicaId) -> Result<(), ConfigRefusal> {
+    if config.names(replica) {
+        return Err(ConfigRefusal::StillNamed(replica));
+    }
+    config.erased.insert(replica);
+    if let Some(node) = config.left.remove(&replica) {
+        config.erasing.insert(replica, Erasing { node, index });
+    }
     Ok(())
 }
 
@@ -206,8 +255,11 @@ fn replace_copy(
     let index = outsider(config, replica)?;
     lawful(rules, &config.standbys[index].node)?;
     name_is_free(config, by)?;
-    config.standbys[index].replica = by;
-    config.standbys[index].state = CopyState::Copying;
+    room_to_erase(config)?;
+    let copy = &mut config.standbys[index];
+    config.left.insert(copy.replica, copy.node.clone());
+    copy.replica = by;
+    copy.state = CopyState::Copying;
     Ok(())
 }
 
@@ -261,9 +313,10 @@ fn begin_force(
 
 fn finish_promote(
     config: &mut ShardConfig,
-    plants: ConfigPlants,
+    rules: &ConfigRules<'_>,
     answers: &[Candidate],
 ) -> Result<(), ConfigRefusal> {
+    let plants = rules.plants;
     let ConfigPhase::Promoting { epoch, forced, .. } = &config.phase else {
         return Err(ConfigRefusal::NotUnderWay);
     };
@@ -285,13 +338,30 @@ fn finish_promote(
             answer.replica == config.primary.replica,
         )
     };
-    let chosen = if plants.promote_the_shorter_log {
-        answers.iter().min_by_key(longest)
-    } else {
-        answers.iter().max_by_key(longest)
+    // Who leads already goes on, whatever the law says by now: it is in alarm, and moved.
+    let lawful = |answer: &&Candidate| {
+        let copy = config.standby(answer.replica);
+        copy.is_none_or(|copy| rules.law.may_lead(&copy.node))
     };
-    let chosen = chosen.ok_or(ConfigRefusal::NoAnswer)?.replica;
-    let answered = |replica: ReplicaId| answers.iter().any(|answer| answer.replica == replica);
+    let able = answers.iter().filter(lawful);
+    let chosen = if plants.promote_the_shorter_log {
+        able.min_by_key(longest)
+    } else {
+        able.max_by_key(longest)
+    };
+    let Candidate {
+        replica: chosen,
+        epoch: of,
+        position,
+    } = *chosen.ok_or(ConfigRefusal::NoAnswer)?;
+    // A log that goes on behind the chosen one's is cut off there before it counts again.
+    let fits = |answer: &Candidate| {
+        plants.promote_the_shorter_log || (answer.epoch, answer.position) <= (of, position)
+    };
+    let answered = |replica: ReplicaId| {
+        let mut own = answers.iter().filter(|answer| answer.replica == replica);
+        own.any(fits)
+    };
     lead(config, chosen, epoch, |copy| {
         if answered(copy.replica) {
             CopyState::InSync

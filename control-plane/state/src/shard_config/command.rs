@@ -53,6 +53,13 @@ pub enum ConfigCommand {
     EraseCopy {
         replica: ReplicaId,
     },
+    /// Its node has erased it, as that order said: the receipt.
+    Erased {
+        replica: ReplicaId,
+        order: u64,
+        bytes: u64,
+        keys: u64,
+    },
     /// Planted: gives a promotion up and leaves everything as it was. Refused unless the bug is on.
     AbandonPromote,
 }
@@ -70,6 +77,33 @@ pub enum ProposedChange {
     Drop(ReplicaId),
     /// Its data was found to differ from the primary's.
     Damaged(ReplicaId),
+}
+
+impl ConfigCommand {
+    /// The command's name, as logs, metrics and decisions say it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Propose { change, .. } => match change {
+                ProposedChange::Born => "shard-born",
+                ProposedChange::Complete(_) => "copy-complete",
+                ProposedChange::Add(_) => "copy-in-sync",
+                ProposedChange::Drop(_) => "drop-copy",
+                ProposedChange::Damaged(_) => "copy-damaged",
+            },
+            Self::AddCopy { .. } => "add-copy",
+            Self::RemoveCopy { .. } => "remove-copy",
+            Self::ReplaceCopy { .. } => "replace-copy",
+            Self::BeginPromote => "begin-promote",
+            Self::BeginForce { .. } => "begin-force",
+            Self::FinishPromote { .. } => "finish-promote",
+            Self::BeginHandover { .. } => "begin-handover",
+            Self::FinishHandover { .. } => "finish-handover",
+            Self::CancelHandover => "cancel-handover",
+            Self::EraseCopy { .. } => "erase-copy",
+            Self::Erased { .. } => "copy-erased",
+            Self::AbandonPromote => "abandon-promote",
+        }
+    }
 }
 
 /// An answer to `Prepare`: how long that copy's log is.

@@ -20,5 +20,5 @@ mod tests;
 pub use apply::{ConfigPlants, ConfigRules, Law, apply};
 pub use command::{Candidate, Certificate, ConfigCommand, Proof, ProposedChange};
 pub use driver::{Driver, DriverAction, DriverEvent, DriverSettings, Seen};
-pub use record::{ConfigPhase, CopyState, ShardConfig, ShardCopy};
+pub use record::{ConfigPhase, CopyState, Erasing, Forced, ShardConfig, ShardCopy};
 pub use refusal::ConfigRefusal;

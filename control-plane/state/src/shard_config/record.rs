@@ -1,23 +1,13 @@
 //! What is known of a shard's replica set.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use platform_model::{Epoch, Generation, NodeId, ReplicaId};
+pub use platform_model::CopyState;
+use platform_model::{
+    CopyRoute, Epoch, ErasedCopy, Generation, NodeId, ReplicaId, ReplicaSet, SetPhase, ShardRoute,
+};
 use serde::{Deserialize, Serialize};
-
-/// How far a standby is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CopyState {
-    /// Its data was found to differ from its primary's: nothing brings it back, it is made anew under another name.
-    Damaged,
-    /// A prefix of nothing: no flag promotes it.
-    Copying,
-    /// A consistent prefix.
-    CatchingUp,
-    /// Has everything that was ever acknowledged as sync.
-    InSync,
-}
 
 /// One copy and where it is. For the primary the state has no meaning and stands at `InSync`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,6 +35,20 @@ pub enum ConfigPhase {
     },
 }
 
+impl ConfigPhase {
+    fn route(&self) -> SetPhase {
+        match *self {
+            Self::Steady => SetPhase::Steady,
+            Self::Promoting { epoch, index, .. } => SetPhase::Promoting { epoch, order: index },
+            Self::Handover { target, epoch, index } => SetPhase::Handover {
+                target,
+                epoch,
+                order: index,
+            },
+        }
+    }
+}
+
 /// A promotion of a copy that is not in-sync.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Forced {
@@ -68,6 +72,20 @@ pub struct ShardConfig {
     pub unborn: bool,
     /// Copies whose erasure was ordered: a point of no return.
     pub erased: BTreeSet<ReplicaId>,
+    /// Copies that were taken out and lie on their nodes still: nobody has ordered yet that they be erased.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left: BTreeMap<ReplicaId, NodeId>,
+    /// Of [`Self::erased`], those whose nodes have not said yet that it is done.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub erasing: BTreeMap<ReplicaId, Erasing>,
+}
+
+/// An order to erase a copy that was not answered yet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Erasing {
+    pub node: NodeId,
+    /// The log index of the order.
+    pub index: u64,
 }
 
 impl ShardConfig {
@@ -87,6 +105,36 @@ impl ShardConfig {
             phase: ConfigPhase::Steady,
             unborn: true,
             erased: BTreeSet::new(),
+            left: BTreeMap::new(),
+            erasing: BTreeMap::new(),
+        }
+    }
+
+    /// As the routing table says it.
+    pub fn route(&self) -> ShardRoute {
+        let standby = |copy: &ShardCopy| CopyRoute {
+            node: copy.node.clone(),
+            replica: copy.replica,
+            state: copy.state,
+        };
+        let erased = |(replica, erasing): (&ReplicaId, &Erasing)| ErasedCopy {
+            node: erasing.node.clone(),
+            replica: *replica,
+            order: erasing.index,
+        };
+        let set = ReplicaSet {
+            generation: self.generation,
+            primary: self.primary.replica,
+            standbys: self.standbys.iter().map(standby).collect(),
+            lease_micros: self.lease_micros,
+            phase: self.phase.route(),
+            unborn: self.unborn,
+            erased: self.erasing.iter().map(erased).collect(),
+        };
+        ShardRoute {
+            node: self.primary.node.clone(),
+            epoch: self.epoch,
+            set: Arc::new(set),
         }
     }
 

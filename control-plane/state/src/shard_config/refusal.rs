@@ -43,6 +43,12 @@ pub enum ConfigRefusal {
     StillNamed(ReplicaId),
     #[error("the law permits no copy on {0}")]
     ResidencyDenied(NodeId),
+    #[error("the law permits no primary on {0}")]
+    MayNotLead(NodeId),
+    #[error("nobody has ordered under {order} that {replica} be erased")]
+    NotOrdered { replica: ReplicaId, order: u64 },
+    #[error("{max} copies of this shard wait to be erased")]
+    TooManyErasures { max: usize },
     #[error("a shard has at most {max} standbys")]
     TooManyStandbys { max: usize },
 }

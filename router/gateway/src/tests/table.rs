@@ -34,10 +34,7 @@ pub fn table(world: WorldId, key: &SigningKey, nodes: &[&StandIn]) -> RoutingTab
         let host = format!("{}.{COMMON}", home.host_label());
         name(&mut table, node);
         for index in 0..SHARDS {
-            let route = ShardRoute {
-                node: node.id.clone(),
-                epoch: Epoch(3),
-            };
+            let route = ShardRoute::single(node.id.clone(), Epoch(3), platform_model::ReplicaId(7));
             table.shards.insert(
                 ShardId::Root {
                     home: home.clone(),
