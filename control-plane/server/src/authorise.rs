@@ -14,6 +14,7 @@ pub enum Verb {
     RegisterNode,
     PublishTokenKey,
     Heartbeat,
+    Replicas,
     Status,
     InitWorld,
     CreateHome,
@@ -27,6 +28,7 @@ pub enum Verb {
     SetAutomation,
     ForwardPropose,
     ForwardHeartbeat,
+    ForwardReplicas,
     ForwardWallClock,
     ReadLedger,
     ProposeLaw,
@@ -56,11 +58,12 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
         Self::Heartbeat,
+        Self::Replicas,
         Self::Status,
         Self::InitWorld,
         Self::CreateHome,
@@ -74,6 +77,7 @@ impl Verb {
         Self::SetAutomation,
         Self::ForwardPropose,
         Self::ForwardHeartbeat,
+        Self::ForwardReplicas,
         Self::ForwardWallClock,
         Self::ReadLedger,
         Self::ProposeLaw,
@@ -99,6 +103,7 @@ impl Verb {
             Self::RegisterNode => "register-node",
             Self::PublishTokenKey => "publish-token-key",
             Self::Heartbeat => "heartbeat",
+            Self::Replicas => "replicas",
             Self::Status => "status",
             Self::InitWorld => "init-world",
             Self::CreateHome => "create-home",
@@ -112,6 +117,7 @@ impl Verb {
             Self::SetAutomation => "set-automation",
             Self::ForwardPropose => "forward-propose",
             Self::ForwardHeartbeat => "forward-heartbeat",
+            Self::ForwardReplicas => "forward-replicas",
             Self::ForwardWallClock => "forward-wall-clock",
             Self::ReadLedger => "read-ledger",
             Self::ProposeLaw => "propose-law",
@@ -136,7 +142,7 @@ impl Verb {
     pub fn roles(self) -> &'static [Role] {
         match self {
             Self::Watch | Self::Status => EVERYONE,
-            Self::RegisterNode | Self::PublishTokenKey | Self::Heartbeat => &[Role::Node],
+            Self::RegisterNode | Self::PublishTokenKey | Self::Heartbeat | Self::Replicas => &[Role::Node],
             // Where residents of a country belong is a matter of law.
             // So is where a region stands.
             Self::SetCountry
@@ -158,7 +164,10 @@ impl Verb {
             | Self::AddMember
             | Self::RemoveMember
             | Self::SetAutomation => &[Role::Sre],
-            Self::ForwardPropose | Self::ForwardHeartbeat | Self::ForwardWallClock => &[Role::Controller],
+            Self::ForwardPropose
+            | Self::ForwardHeartbeat
+            | Self::ForwardReplicas
+            | Self::ForwardWallClock => &[Role::Controller],
             // Controllers fetch from each other what they lack.
             Self::ReadLedger | Self::ReadTrust => {
                 &[Role::Viewer, Role::Sre, Role::Compliance, Role::Controller]
@@ -229,6 +238,7 @@ watch              viewer sre compliance node router controller
 register-node      node
 publish-token-key  node
 heartbeat          node
+replicas           node
 status             viewer sre compliance node router controller
 init-world         sre
 create-home        sre
@@ -242,6 +252,7 @@ remove-member      sre
 set-automation     sre
 forward-propose    controller
 forward-heartbeat  controller
+forward-replicas   controller
 forward-wall-clock controller
 read-ledger        viewer sre compliance controller
 propose-law        compliance

@@ -1,6 +1,6 @@
 //! What an operator asks of the controllers. Commands are sent again only if surely nobody took them.
 
-mod dry_run;
+pub(crate) mod dry_run;
 mod law;
 mod status;
 
@@ -25,9 +25,9 @@ pub use status::{Automation, Insight, Member, NodeReport, Paused, ShardRecord, W
 /// Clone: a shared handle.
 #[derive(Clone)]
 pub struct AdminClient {
-    controllers: Controllers,
+    pub(crate) controllers: Controllers,
     /// Commands are judged and not given.
-    dry: bool,
+    pub(crate) dry: bool,
 }
 
 /// A command was taken and applied.
@@ -312,26 +312,35 @@ impl AdminClient {
         R: Clone + Into<dry_run::Command>,
         F: AsyncFn(Channel, R) -> Result<Response<pb::CommandReply>, Status>,
     {
-        let reply = if self.dry {
-            let request = dry_run::request(self.world(), request.into());
-            let judge = |channel| {
-                let request = request.clone();
-                async move { client(channel).dry_run(request).await }
-            };
-            self.controllers.call(REPORT, judge).await?
-        } else {
-            self.controllers
-                .call(COMMAND, |channel| send(channel, request.clone()))
-                .await?
-        };
-        Ok(Accepted {
-            sequence: reply.sequence,
-            generation: Generation(reply.generation),
-        })
+        if self.dry {
+            return self.judge(dry_run::request(self.world(), request.into())).await;
+        }
+        let reply = self
+            .controllers
+            .call(COMMAND, |channel| send(channel, request.clone()))
+            .await?;
+        Ok(accepted(&reply))
     }
 
-    fn world(&self) -> String {
+    /// What would come of a command.
+    pub(crate) async fn judge(&self, request: pb::DryRunRequest) -> Result<Accepted, CallError> {
+        let judge = |channel| {
+            let request = request.clone();
+            async move { client(channel).dry_run(request).await }
+        };
+        let reply = self.controllers.call(REPORT, judge).await?;
+        Ok(accepted(&reply))
+    }
+
+    pub(crate) fn world(&self) -> String {
         self.controllers.world().to_string()
+    }
+}
+
+fn accepted(reply: &pb::CommandReply) -> Accepted {
+    Accepted {
+        sequence: reply.sequence,
+        generation: Generation(reply.generation),
     }
 }
 

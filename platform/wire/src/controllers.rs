@@ -97,6 +97,12 @@ pub(crate) const REPORT: Manner = Manner {
     attempt: Duration::from_secs(4),
     within: Duration::from_secs(10),
 };
+/// Reports that another follows soon: who does not answer at once is left, for others may know who leads by then.
+pub(crate) const PROMPT: Manner = Manner {
+    repeat: Repeat::Idempotent,
+    attempt: Duration::from_millis(800),
+    within: Duration::from_secs(2),
+};
 /// Commands: the first one of a world waits for its first election.
 pub(crate) const COMMAND: Manner = Manner {
     repeat: Repeat::Once,

@@ -3,7 +3,7 @@
 //! Every message carries the version of its frame and the id of its world; both are checked before anything else is
 //! read. No business here: who may call what, and what then happens, is for the servers to say.
 //!
-//! Start with [`follow`] for the routing table, [`report`] and [`admin`] for the controllers, [`ledger`] and [`heads`]
+//! Start with [`follow`] for the routing table, [`report`], [`replicas`], [`admin`] and [`operation`] for the controllers, [`ledger`] and [`heads`]
 //! for what they decided and who has seen it, [`join`], [`renew`] and [`trust`] for certificates, [`directory`] for
 //! what nodes ask of each other, [`refusal`] for how a call is refused.
 
@@ -20,10 +20,12 @@ pub mod inside;
 pub mod join;
 pub mod law;
 pub mod ledger;
+pub mod operation;
 pub mod pb;
 pub mod raft;
 pub mod refusal;
 pub mod renew;
+pub mod replicas;
 pub mod report;
 pub mod spec;
 pub mod trust;

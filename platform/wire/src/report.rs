@@ -15,7 +15,7 @@ pub use crate::controllers::CallError;
 /// Reports of one node. Clone: a shared handle.
 #[derive(Clone)]
 pub struct ReportClient {
-    controllers: Controllers,
+    pub(crate) controllers: Controllers,
 }
 
 /// What the leader keeps of a node, in memory only.

@@ -122,6 +122,24 @@ pub const COVERED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "replicas",
+        &[
+            "platform/wire/src/replicas/convert.rs TryFrom<pb::ReplicasRequest> for ReplicasReport",
+            "platform/wire/src/replicas/convert.rs TryFrom<pb::CopyReport> for CopyReport",
+            "platform/wire/src/replicas/convert.rs TryFrom<pb::Told> for ",
+            "platform/wire/src/replicas/convert.rs TryFrom<pb::ReplicasReply> for ReplicasReply",
+        ],
+    ),
+    (
+        "operations",
+        &[
+            "platform/wire/src/operation/convert.rs TryFrom<pb::Operation> for OperationView",
+            "platform/wire/src/operation/convert.rs TryFrom<pb::Blocker> for Blocker",
+            "platform/wire/src/operation/simulate.rs TryFrom<pb::SimulateReply> for Simulation",
+            "platform/wire/src/operation/simulate.rs TryFrom<pb::simulate_request::Lose> for Lose",
+        ],
+    ),
+    (
         "world-spec",
         &[
             "platform/wire/src/spec.rs TryFrom<pb::WorldSpec> for WorldSpec",

@@ -8,6 +8,7 @@
 //! Start with [`TARGETS`]. What is covered, and what is not and why, is in [`covered`]; a parser that is in neither is a
 //! fault. Servers are linked in here and nowhere else: this crate is part of nothing that runs.
 
+mod copies;
 pub mod covered;
 pub mod found;
 mod law;
@@ -56,6 +57,8 @@ pub const TARGETS: &[Target] = &[
     target("table", wire::table, wire::table_seeds),
     target("delta", wire::delta, wire::delta_seeds),
     target("law", wire::law, wire::law_seeds),
+    target("replicas", copies::replicas, copies::replica_seeds),
+    target("operations", copies::operations, copies::operation_seeds),
     target("world-spec", wire::spec, wire::spec_seeds),
     target("status", wire::status, wire::status_seeds),
     target("ledger-answers", wire::ledger, wire::ledger_seeds),

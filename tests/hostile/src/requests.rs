@@ -102,6 +102,20 @@ pub fn all(bytes: &[u8]) {
         ReadLawRequest,
         ResidencyRequest,
         ResidencyReport,
+        ReplicasRequest,
+        ReplicasReply,
+        MoveShardRequest,
+        FailoverShardRequest,
+        VerifyShardRequest,
+        RepairShardRequest,
+        SetSurvivalRequest,
+        SimulateRequest,
+        ListOperationsRequest,
+        ListOperationsReply,
+        GetOperationRequest,
+        GetOperationReply,
+        ChangeOperationRequest,
+        OperationReply,
     );
     if let Some(request) = stable::<pb::RegisterNodeRequest>(bytes) {
         let _ = convert::read_start(request.start);

@@ -16,7 +16,8 @@ pub(super) async fn judge(
 ) -> Result<Response<pb::CommandReply>, Status> {
     let wire = request.get_ref();
     let asked = wire.command.as_ref();
-    let verb = verb(asked.ok_or_else(|| Refusal::invalid("the request has no `command`"))?);
+    let asked = asked.ok_or_else(|| Refusal::invalid("the request has no `command`"))?;
+    let verb = verb(asked).ok_or_else(|| Status::unimplemented("operations come later"))?;
     let caller = parts.admit(&request, verb, wire.version, &wire.world)?;
     let author = parts.author(&request, verb, wire.version, &wire.world)?;
     let asked = request.into_inner().command;
@@ -30,8 +31,8 @@ pub(super) async fn judge(
     }))
 }
 
-fn verb(command: &Wire) -> Verb {
-    match command {
+fn verb(command: &Wire) -> Option<Verb> {
+    Some(match command {
         Wire::InitWorld(_) => Verb::InitWorld,
         Wire::CreateHome(_) => Verb::CreateHome,
         Wire::CreateCell(_) => Verb::CreateCell,
@@ -44,7 +45,8 @@ fn verb(command: &Wire) -> Verb {
         Wire::ApproveLaw(_) => Verb::ApproveLaw,
         Wire::WithdrawLaw(_) => Verb::WithdrawLaw,
         Wire::SetMatrixAgeMax(_) => Verb::SetMatrixAgeMax,
-    }
+        _ => return None,
+    })
 }
 
 /// Reason and command.
@@ -65,5 +67,6 @@ fn command(parts: &Parts, caller: &SpiffeId, command: Wire) -> Result<(String, C
             let matrix_age_max_ms = wire.matrix_age_max_ms;
             (wire.reason, Command::SetMatrixAgeMax { matrix_age_max_ms })
         }
+        _ => return Err(Refusal::invalid("operations come later")),
     })
 }

@@ -45,6 +45,16 @@ impl Forward for Service {
         }))
     }
 
+    async fn replicas(
+        &self,
+        request: Request<pb::ReplicasRequest>,
+    ) -> Result<Response<pb::ReplicasReply>, Status> {
+        let wire = request.get_ref();
+        self.0
+            .admit(&request, Verb::ForwardReplicas, wire.version, &wire.world)?;
+        Err(Status::unimplemented("no controller keeps reports of copies yet"))
+    }
+
     async fn wall_clock(
         &self,
         request: Request<pb::WallClockRequest>,

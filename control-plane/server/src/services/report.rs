@@ -65,6 +65,16 @@ impl Report for Service {
             version: FRAME_VERSION,
         }))
     }
+
+    async fn replicas(
+        &self,
+        request: Request<pb::ReplicasRequest>,
+    ) -> Result<Response<pb::ReplicasReply>, Status> {
+        let wire = request.get_ref();
+        self.0
+            .admit(&request, Verb::Replicas, wire.version, &wire.world)?;
+        Err(Status::unimplemented("no controller keeps reports of copies yet"))
+    }
 }
 
 impl Service {

@@ -3,9 +3,9 @@
 use crate::frame::FRAME_VERSION;
 use crate::pb;
 
-pub(super) use crate::pb::dry_run_request::Command;
+pub(crate) use crate::pb::dry_run_request::Command;
 
-pub(super) fn request(world: String, command: Command) -> pb::DryRunRequest {
+pub(crate) fn request(world: String, command: Command) -> pb::DryRunRequest {
     pb::DryRunRequest {
         version: FRAME_VERSION,
         world,

@@ -1,0 +1,426 @@
+//! Reports of copies, written and read. Whoever reads one believes no length and no number of it.
+
+use std::collections::BTreeSet;
+
+use platform_model::{Epoch, Generation, Incarnation, InvalidId, Position, ReplicaId, ShardId, Term};
+
+use super::{
+    CopyReport, ReplicasReply, ReplicasReport, TOLD_MAX, Told, ToldChange, UnusableWhy, copies_sent,
+    told_sent,
+};
+use crate::frame::FRAME_VERSION;
+use crate::pb;
+use crate::pb::told::What;
+use crate::report::COPIES_MAX;
+
+/// Positions, generations and epochs of a report are below: whoever adds one to them never leaves the number.
+pub const NUMBER_MAX: u64 = i64::MAX as u64;
+/// Bytes of the name of a machine's state.
+pub const STATE_NAME_MAX: usize = 32;
+
+/// A report that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReplicas {
+    #[error(transparent)]
+    Id(#[from] InvalidId),
+    #[error("a replica id has 16 bytes, this one has {0}")]
+    Replica(usize),
+    #[error("`{0}` is past any that there can be")]
+    Number(&'static str),
+    #[error("there is no `{0}`")]
+    Missing(&'static str),
+    #[error("a report has at most {max} {what}")]
+    TooMany { what: &'static str, max: usize },
+    #[error(
+        "the name of a state is a word of small letters and hyphens, at most {STATE_NAME_MAX} bytes long"
+    )]
+    StateName,
+    #[error("{chunks} of {of} chunks")]
+    Chunks { chunks: u32, of: u32 },
+    #[error("entries ({fork}, {end}] are none")]
+    Range { fork: u64, end: u64 },
+    #[error("a copy of {0} is in it twice")]
+    Twice(ShardId),
+}
+
+pub(super) fn request(world: String, report: &ReplicasReport) -> pb::ReplicasRequest {
+    pb::ReplicasRequest {
+        version: FRAME_VERSION,
+        world,
+        node: report.node.to_string(),
+        incarnation: report.incarnation.0,
+        copies: copies_sent(report).iter().map(Into::into).collect(),
+        told: told_sent(report).iter().map(Into::into).collect(),
+    }
+}
+
+impl TryFrom<pb::ReplicasRequest> for ReplicasReport {
+    type Error = InvalidReplicas;
+
+    fn try_from(wire: pb::ReplicasRequest) -> Result<Self, InvalidReplicas> {
+        few("copies", wire.copies.len(), COPIES_MAX)?;
+        few("things to tell", wire.told.len(), TOLD_MAX)?;
+        let copies = wire.copies.into_iter().map(CopyReport::try_from);
+        let copies: Vec<CopyReport> = copies.collect::<Result<_, _>>()?;
+        once_each(&copies)?;
+        let told = wire.told.into_iter().map(<(ShardId, Told)>::try_from);
+        Ok(Self {
+            node: wire.node.parse()?,
+            incarnation: Incarnation(number("incarnation", wire.incarnation)?),
+            copies,
+            told: told.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&CopyReport> for pb::CopyReport {
+    fn from(copy: &CopyReport) -> Self {
+        Self {
+            shard: copy.shard.to_string(),
+            replica: replica_bytes(copy.replica),
+            generation: copy.generation.0,
+            term: Some(term(copy.term)),
+            last: copy.last.0,
+            chain: copy.chain,
+            committed: copy.committed.0,
+            leads: copy.leads,
+            serves: copy.serves,
+            silent_micros: copy.silent_micros,
+            state: copy.state.clone(),
+            copied_bytes: copy.copied_bytes,
+            copy_bytes_per_second: copy.copy_bytes_per_second,
+            copy_left_bytes: copy.copy_left_bytes,
+            commits_per_second: copy.commits_per_second,
+            p99_micros: copy.p99_micros,
+            stalled_micros: copy.stalled_micros,
+        }
+    }
+}
+
+impl TryFrom<pb::CopyReport> for CopyReport {
+    type Error = InvalidReplicas;
+
+    fn try_from(wire: pb::CopyReport) -> Result<Self, InvalidReplicas> {
+        let word = |b: u8| b.is_ascii_lowercase() || b == b'-';
+        if wire.state.len() > STATE_NAME_MAX || !wire.state.bytes().all(word) {
+            return Err(InvalidReplicas::StateName);
+        }
+        Ok(Self {
+            shard: wire.shard.parse()?,
+            replica: read_replica(&wire.replica)?,
+            generation: Generation(number("generation", wire.generation)?),
+            term: read_term(wire.term)?,
+            last: Position(number("last", wire.last)?),
+            chain: wire.chain,
+            committed: Position(number("committed", wire.committed)?),
+            leads: wire.leads,
+            serves: wire.serves,
+            silent_micros: wire.silent_micros,
+            state: wire.state,
+            copied_bytes: number("copied_bytes", wire.copied_bytes)?,
+            copy_bytes_per_second: number("copy_bytes_per_second", wire.copy_bytes_per_second)?,
+            copy_left_bytes: number("copy_left_bytes", wire.copy_left_bytes)?,
+            commits_per_second: wire.commits_per_second,
+            p99_micros: wire.p99_micros,
+            stalled_micros: wire.stalled_micros,
+        })
+    }
+}
+
+impl From<&(ShardId, Told)> for pb::Told {
+    fn from((shard, told): &(ShardId, Told)) -> Self {
+        Self {
+            shard: shard.to_string(),
+            what: Some(what(told)),
+        }
+    }
+}
+
+fn what(told: &Told) -> What {
+    match *told {
+        Told::Proposal {
+            generation,
+            epoch,
+            by,
+            change,
+        } => What::Proposal(proposal(generation, epoch, by, change)),
+        Told::Prepared {
+            epoch: Epoch(epoch),
+            replica,
+            last_epoch: Epoch(last_epoch),
+            last_position: Position(last_position),
+        } => What::Prepared(pb::ToldPrepared {
+            epoch,
+            replica: replica_bytes(replica),
+            last_epoch,
+            last_position,
+        }),
+        Told::Confirmed {
+            generation: Generation(generation),
+            epoch: Epoch(epoch),
+            replica,
+            position: Position(position),
+        } => What::Confirmed(pb::ToldConfirmed {
+            generation,
+            epoch,
+            replica: replica_bytes(replica),
+            position,
+        }),
+        Told::Unusable { replica, why } => {
+            let replica = replica_bytes(replica);
+            let why = unusable(why).into();
+            What::Unusable(pb::ToldUnusable { replica, why })
+        }
+        Told::CutOff { replica, fork, end } => {
+            let (replica, fork, end) = (replica_bytes(replica), fork.0, end.0);
+            What::CutOff(pb::ToldCutOff { replica, fork, end })
+        }
+        Told::Mismatch {
+            replica,
+            chunk,
+            position: Position(position),
+        } => What::Mismatch(pb::ToldMismatch {
+            replica: replica_bytes(replica),
+            chunk,
+            position,
+        }),
+        Told::Certified {
+            replica,
+            term,
+            chunks,
+            of,
+        } => What::Certified(certified(replica, term, chunks, of)),
+        Told::Erased {
+            replica,
+            order,
+            bytes,
+            keys,
+        } => What::Erased(erased(replica, order, bytes, keys)),
+    }
+}
+
+fn certified(replica: ReplicaId, of_term: Term, chunks: u32, of: u32) -> pb::ToldCertified {
+    pb::ToldCertified {
+        replica: replica_bytes(replica),
+        term: Some(term(of_term)),
+        chunks,
+        of,
+    }
+}
+
+fn erased(replica: ReplicaId, order: u64, bytes: u64, keys: u64) -> pb::ToldErased {
+    pb::ToldErased {
+        replica: replica_bytes(replica),
+        order,
+        bytes,
+        keys,
+    }
+}
+
+fn proposal(generation: Generation, epoch: Epoch, by: ReplicaId, change: ToldChange) -> pb::ToldProposal {
+    let (kind, replica) = match change {
+        ToldChange::Born => (pb::ChangeKind::Born, Vec::new()),
+        ToldChange::Complete(replica) => (pb::ChangeKind::Complete, replica_bytes(replica)),
+        ToldChange::Add(replica) => (pb::ChangeKind::Add, replica_bytes(replica)),
+        ToldChange::Drop(replica) => (pb::ChangeKind::Drop, replica_bytes(replica)),
+        ToldChange::Damaged(replica) => (pb::ChangeKind::Damaged, replica_bytes(replica)),
+    };
+    pb::ToldProposal {
+        generation: generation.0,
+        epoch: epoch.0,
+        by: replica_bytes(by),
+        change: kind.into(),
+        replica,
+    }
+}
+
+impl TryFrom<pb::Told> for (ShardId, Told) {
+    type Error = InvalidReplicas;
+
+    fn try_from(wire: pb::Told) -> Result<Self, InvalidReplicas> {
+        let shard = wire.shard.parse()?;
+        let told = match wire.what.ok_or(InvalidReplicas::Missing("what"))? {
+            What::Proposal(told) => read_proposal(&told)?,
+            What::Prepared(told) => Told::Prepared {
+                epoch: Epoch(number("epoch", told.epoch)?),
+                replica: read_replica(&told.replica)?,
+                last_epoch: Epoch(number("last_epoch", told.last_epoch)?),
+                last_position: Position(number("last_position", told.last_position)?),
+            },
+            What::Confirmed(told) => Told::Confirmed {
+                generation: Generation(number("generation", told.generation)?),
+                epoch: Epoch(number("epoch", told.epoch)?),
+                replica: read_replica(&told.replica)?,
+                position: Position(number("position", told.position)?),
+            },
+            What::Unusable(told) => Told::Unusable {
+                replica: read_replica(&told.replica)?,
+                why: read_unusable(told.why())?,
+            },
+            What::CutOff(told) => read_cut_off(&told)?,
+            What::Mismatch(told) => Told::Mismatch {
+                replica: read_replica(&told.replica)?,
+                chunk: told.chunk,
+                position: Position(number("position", told.position)?),
+            },
+            What::Certified(told) => read_certified(&told)?,
+            What::Erased(told) => Told::Erased {
+                replica: read_replica(&told.replica)?,
+                order: number("order", told.order)?,
+                bytes: number("bytes", told.bytes)?,
+                keys: number("keys", told.keys)?,
+            },
+        };
+        Ok((shard, told))
+    }
+}
+
+fn read_proposal(wire: &pb::ToldProposal) -> Result<Told, InvalidReplicas> {
+    let about = || read_replica(&wire.replica);
+    let change = match wire.change() {
+        pb::ChangeKind::Unspecified => return Err(InvalidReplicas::Missing("change")),
+        pb::ChangeKind::Born => ToldChange::Born,
+        pb::ChangeKind::Complete => ToldChange::Complete(about()?),
+        pb::ChangeKind::Add => ToldChange::Add(about()?),
+        pb::ChangeKind::Drop => ToldChange::Drop(about()?),
+        pb::ChangeKind::Damaged => ToldChange::Damaged(about()?),
+    };
+    Ok(Told::Proposal {
+        generation: Generation(number("generation", wire.generation)?),
+        epoch: Epoch(number("epoch", wire.epoch)?),
+        by: read_replica(&wire.by)?,
+        change,
+    })
+}
+
+fn read_cut_off(wire: &pb::ToldCutOff) -> Result<Told, InvalidReplicas> {
+    let (fork, end) = (number("fork", wire.fork)?, number("end", wire.end)?);
+    if fork > end {
+        return Err(InvalidReplicas::Range { fork, end });
+    }
+    Ok(Told::CutOff {
+        replica: read_replica(&wire.replica)?,
+        fork: Position(fork),
+        end: Position(end),
+    })
+}
+
+fn read_certified(wire: &pb::ToldCertified) -> Result<Told, InvalidReplicas> {
+    let (chunks, of) = (wire.chunks, wire.of);
+    if chunks > of {
+        return Err(InvalidReplicas::Chunks { chunks, of });
+    }
+    Ok(Told::Certified {
+        replica: read_replica(&wire.replica)?,
+        term: read_term(wire.term)?,
+        chunks,
+        of,
+    })
+}
+
+impl From<&ReplicasReply> for pb::ReplicasReply {
+    fn from(reply: &ReplicasReply) -> Self {
+        let newest = reply
+            .newest
+            .iter()
+            .map(|(shard, generation)| pb::ShardGeneration {
+                shard: shard.to_string(),
+                generation: generation.0,
+            });
+        Self {
+            version: FRAME_VERSION,
+            newest: newest.collect(),
+            verify: reply.verify.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl TryFrom<pb::ReplicasReply> for ReplicasReply {
+    type Error = InvalidReplicas;
+
+    fn try_from(wire: pb::ReplicasReply) -> Result<Self, InvalidReplicas> {
+        few("shards", wire.newest.len(), COPIES_MAX)?;
+        few("shards to verify", wire.verify.len(), COPIES_MAX)?;
+        let newest = wire.newest.into_iter().map(|one| {
+            let generation = Generation(number("generation", one.generation)?);
+            Ok((one.shard.parse()?, generation))
+        });
+        let verify = wire.verify.iter().map(|shard| shard.parse());
+        Ok(Self {
+            newest: newest.collect::<Result<_, InvalidReplicas>>()?,
+            verify: verify.collect::<Result<_, InvalidId>>()?,
+        })
+    }
+}
+
+/// A node may hold two copies of a shard for a while, the old one until it is erased; not one of them twice.
+fn once_each(copies: &[CopyReport]) -> Result<(), InvalidReplicas> {
+    let mut seen = BTreeSet::new();
+    match copies
+        .iter()
+        .find(|copy| !seen.insert((&copy.shard, copy.replica)))
+    {
+        Some(copy) => Err(InvalidReplicas::Twice(copy.shard.clone())),
+        None => Ok(()),
+    }
+}
+
+fn few(what: &'static str, len: usize, max: usize) -> Result<(), InvalidReplicas> {
+    if len > max {
+        return Err(InvalidReplicas::TooMany { what, max });
+    }
+    Ok(())
+}
+
+fn number(what: &'static str, value: u64) -> Result<u64, InvalidReplicas> {
+    if value > NUMBER_MAX {
+        return Err(InvalidReplicas::Number(what));
+    }
+    Ok(value)
+}
+
+/// As it travels: 16 bytes, big end first.
+pub(crate) fn replica_bytes(replica: ReplicaId) -> Vec<u8> {
+    replica.0.to_be_bytes().to_vec()
+}
+
+pub(crate) fn read_replica(bytes: &[u8]) -> Result<ReplicaId, InvalidReplicas> {
+    let exact: [u8; 16] = bytes
+        .try_into()
+        .map_err(|_| InvalidReplicas::Replica(bytes.len()))?;
+    Ok(ReplicaId(u128::from_be_bytes(exact)))
+}
+
+fn term(term: Term) -> pb::Term {
+    pb::Term {
+        epoch: term.epoch.0,
+        incarnation: term.incarnation.0,
+    }
+}
+
+fn read_term(wire: Option<pb::Term>) -> Result<Term, InvalidReplicas> {
+    let wire = wire.ok_or(InvalidReplicas::Missing("term"))?;
+    Ok(Term {
+        epoch: Epoch(number("epoch", wire.epoch)?),
+        incarnation: Incarnation(number("incarnation", wire.incarnation)?),
+    })
+}
+
+fn unusable(why: UnusableWhy) -> pb::UnusableWhy {
+    match why {
+        UnusableWhy::Amnesia => pb::UnusableWhy::Amnesia,
+        UnusableWhy::Trimmed => pb::UnusableWhy::Trimmed,
+        UnusableWhy::Misfit => pb::UnusableWhy::Misfit,
+        UnusableWhy::Mismatch => pb::UnusableWhy::Mismatch,
+    }
+}
+
+fn read_unusable(why: pb::UnusableWhy) -> Result<UnusableWhy, InvalidReplicas> {
+    match why {
+        pb::UnusableWhy::Unspecified => Err(InvalidReplicas::Missing("why")),
+        pb::UnusableWhy::Amnesia => Ok(UnusableWhy::Amnesia),
+        pb::UnusableWhy::Trimmed => Ok(UnusableWhy::Trimmed),
+        pb::UnusableWhy::Misfit => Ok(UnusableWhy::Misfit),
+        pb::UnusableWhy::Mismatch => Ok(UnusableWhy::Mismatch),
+    }
+}
