@@ -6,12 +6,12 @@ mod command;
 mod contexts;
 mod demo;
 mod evidence;
-mod exit;
 mod law;
 mod printer;
 mod world;
 
 use clap::{CommandFactory, FromArgMatches};
+use cli_world::exit;
 
 fn main() -> std::process::ExitCode {
     platform_runtime::tls::install_ring();

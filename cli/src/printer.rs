@@ -65,6 +65,12 @@ pub struct Printer {
     colour: bool,
 }
 
+impl cli_world::Progress for Printer {
+    fn progress(&self, text: &str) {
+        Self::progress(self, text);
+    }
+}
+
 impl Printer {
     /// Colour is for terminals, and for those who have not asked for none (`NO_COLOR`, `TERM=dumb`).
     pub fn new(format: Format) -> Self {

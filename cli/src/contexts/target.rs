@@ -11,10 +11,10 @@ use platform_runtime::clock::Clock;
 use platform_runtime::tls::Identity;
 use platform_wire::admin::AdminClient;
 
-use super::file::{Contexts, usual_file};
 use crate::command::USUAL_DIR;
 use crate::exit::Hinted;
 use crate::world::{Folder, Layout, ports::Ports, seats};
+use cli_world::contexts::{Contexts, usual_file};
 
 /// Names the context.
 const CONTEXT_VARIABLE: &str = "CELLCTL_CONTEXT";
@@ -331,5 +331,23 @@ mod tests {
         assert_eq!(target.identity, dir.path().join("operator"));
         let text = crate::exit::text(&target.admin().err().expect("no certificate"), "");
         assert!(text.contains("hint: cellctl doctor"), "{text}");
+    }
+
+    #[test]
+    fn the_context_in_the_folder_of_a_world_means_that_world() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let layout = cli_world::Layout::new(dir.path().join("w"));
+        cli_world::make::make(&layout, None).expect("made");
+        let by_folder = Target::of_folder(layout.root()).expect("a world");
+        let args = WorldArgs {
+            contexts: Some(layout.contexts()),
+            context: Some("dev".into()),
+            dir: None,
+        };
+        let by_context = args.target().expect("a context");
+        assert_eq!(by_context.world, by_folder.world);
+        assert_eq!(by_context.controllers, by_folder.controllers);
+        assert_eq!(by_context.routers, by_folder.routers);
+        assert_eq!(by_context.identity, by_folder.identity);
     }
 }

@@ -5,7 +5,6 @@
 //! is one file; [`story`] collects what they find, [`stage`] cleans up whatever happens.
 
 mod absent;
-mod app;
 mod crash;
 mod files;
 mod keep;
@@ -17,7 +16,6 @@ mod sabotage;
 mod stage;
 mod story;
 mod tally;
-mod track;
 mod workouts;
 
 use std::path::PathBuf;
@@ -30,7 +28,7 @@ use crate::command::interrupted;
 use crate::exit::Ended;
 use crate::printer::Printer;
 use crate::world::{Binaries, World, door};
-use app::{App, Person};
+use cli_world::app::{self, App, Person, track};
 use stage::Stage;
 use story::Story;
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use cli_world::app::Kind;
+use cli_world::app::Observer;
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -10,50 +12,6 @@ use super::story::{Row, count};
 
 /// Failures that are kept with their text.
 const SAMPLES_MAX: usize = 20;
-
-/// What a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    Register,
-    Locate,
-    Login,
-    Refresh,
-    LogOut,
-    ReadProfile,
-    ChangeProfile,
-    Upload,
-    List,
-    Detail,
-    Original,
-    Delete,
-}
-
-impl Kind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Locate => "locate",
-            Self::Login => "log in",
-            Self::Refresh => "refresh",
-            Self::LogOut => "log out",
-            Self::ReadProfile => "read profile",
-            Self::ChangeProfile => "change profile",
-            Self::Upload => "upload",
-            Self::List => "list",
-            Self::Detail => "read activity",
-            Self::Original => "read file",
-            Self::Delete => "delete",
-        }
-    }
-
-    /// Whether it commits something durable when it succeeds.
-    pub fn writes(self) -> bool {
-        !matches!(
-            self,
-            Self::Locate | Self::ReadProfile | Self::List | Self::Detail | Self::Original
-        )
-    }
-}
 
 #[derive(Debug, Default)]
 struct Line {
@@ -68,13 +26,12 @@ pub struct Tally {
     samples: Mutex<Vec<String>>,
 }
 
-impl Tally {
-    pub fn answered(&self, kind: Kind, took: Duration) {
+impl Observer for Tally {
+    fn answered(&self, kind: Kind, took: Duration) {
         self.lines.lock().entry(kind).or_default().took.push(took);
     }
 
-    /// A request without its answer, or with a wrong one.
-    pub fn failed(&self, kind: Kind, took: Duration, why: &str) {
+    fn failed(&self, kind: Kind, took: Duration, why: &str) {
         let mut lines = self.lines.lock();
         let line = lines.entry(kind).or_default();
         line.took.push(took);
@@ -84,7 +41,9 @@ impl Tally {
             samples.push(why.to_owned());
         }
     }
+}
 
+impl Tally {
     /// An answer that came and is not true.
     pub fn wrong(&self, kind: Kind, why: &str) {
         self.lines.lock().entry(kind).or_default().failed += 1;

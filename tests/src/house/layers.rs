@@ -171,9 +171,20 @@ pub const LAYERS: &[Layer] = &[
     ),
     // What drives, measures and tests the rest. No server is linked in.
     layer(
+        "cli-world",
+        7,
+        &[
+            "control-plane-residency",
+            "platform-model",
+            "platform-runtime",
+            "platform-wire",
+        ],
+    ),
+    layer(
         "cellctl",
         8,
         &[
+            "cli-world",
             "control-plane-ledger",
             "control-plane-residency",
             "platform-model",

@@ -21,7 +21,7 @@ use super::ready::{self, POLL, StartedAfter};
 use super::seats::{COMMON_HOST, Seat, SeatKind, seats, spec};
 use super::{config_files, disk, door, make, operator, trust};
 use crate::exit::Hinted;
-use crate::printer::Printer;
+use crate::progress::Progress;
 
 /// For a controller to answer after its start.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -46,13 +46,15 @@ impl World {
     ///
     /// # Errors
     /// For a folder of something else; what the file system says.
-    pub fn open_or_make(layout: &Layout, door: Option<u16>, printer: &Printer) -> Result<Self> {
+    pub fn open_or_make(layout: &Layout, door: Option<u16>, progress: &dyn Progress) -> Result<Self> {
         match Folder::look(layout)? {
             Folder::World(_) => return Self::open(layout),
             Folder::Unfinished => {
-                printer.progress("this folder holds a world whose making was broken off: it is made anew")
+                progress.progress("this folder holds a world whose making was broken off: it is made anew")
             }
-            Folder::Empty => printer.progress(&format!("a new world is made in {}", layout.root().display())),
+            Folder::Empty => {
+                progress.progress(&format!("a new world is made in {}", layout.root().display()))
+            }
         }
         disk::create_folder(layout.root())?;
         disk::check_free(layout.root())?;
@@ -110,24 +112,24 @@ impl World {
     ///
     /// # Errors
     /// Names what is in the way. Processes that were started before the failure go on.
-    pub async fn up(&self, binaries: Binaries, printer: &Printer) -> Result<Vec<Seat>> {
-        let missing = self.missing(printer)?;
+    pub async fn up(&self, binaries: Binaries, progress: &dyn Progress) -> Result<Vec<Seat>> {
+        let missing = self.missing(progress)?;
         if missing.is_empty() {
             return Ok(missing);
         }
-        let outcome = self.start_missing(&missing, binaries, printer).await;
+        let outcome = self.start_missing(&missing, binaries, progress).await;
         outcome.map_err(|error| disk::explained(error, self.layout.root()))?;
         Ok(missing)
     }
 
     /// Seats without a process; the pid files of dead ones are taken away.
-    fn missing(&self, printer: &Printer) -> Result<Vec<Seat>> {
+    fn missing(&self, progress: &dyn Progress) -> Result<Vec<Seat>> {
         let mut missing = Vec::new();
         for seat in seats() {
             match Process::state(&self.layout, &seat) {
                 State::Running(_) => continue,
                 State::Stale(process) => {
-                    printer.progress(&format!(
+                    progress.progress(&format!(
                         "{seat} is gone (process {} ended by itself): its pid file is removed",
                         process.pid
                     ));
@@ -140,7 +142,12 @@ impl World {
         Ok(missing)
     }
 
-    async fn start_missing(&self, missing: &[Seat], binaries: Binaries, printer: &Printer) -> Result<()> {
+    async fn start_missing(
+        &self,
+        missing: &[Seat],
+        binaries: Binaries,
+        progress: &dyn Progress,
+    ) -> Result<()> {
         disk::check_free(self.layout.root())?;
         for seat in missing {
             self.ports
@@ -149,15 +156,15 @@ impl World {
         }
         trust::refresh(&self.layout, &self.id, missing)?;
         config_files::write_all(&self.layout, &self.id, &self.ports)?;
-        binaries.install(&self.layout, printer).await?;
+        binaries.install(&self.layout, progress).await?;
         let (controllers, others): (Vec<_>, Vec<_>) = missing.iter().cloned().partition(Seat::is_controller);
         if !controllers.is_empty() {
-            printer.progress("starting the controllers");
+            progress.progress("starting the controllers");
             self.start_controllers(&controllers).await?;
         }
-        self.make_known(printer).await?;
-        self.enact_law(printer).await?;
-        printer.progress("starting cells and router");
+        self.make_known(progress).await?;
+        self.enact_law(progress).await?;
+        progress.progress("starting cells and router");
         self.start_others(&others).await
     }
 
@@ -227,12 +234,12 @@ impl World {
     }
 
     /// Tells the controllers what the world is made of, once in its life.
-    async fn make_known(&self, printer: &Printer) -> Result<()> {
+    async fn make_known(&self, progress: &dyn Progress) -> Result<()> {
         let admin = self.admin()?;
         if admin.status().await.map_err(operator::explain)?.world_made {
             return Ok(());
         }
-        printer.progress("telling the controllers what the world is made of");
+        progress.progress("telling the controllers what the world is made of");
         match admin.init_world(&spec()).await {
             Err(error)
                 if error
@@ -245,7 +252,11 @@ impl World {
         }
     }
 
-    fn spawn(&self, seat: &Seat) -> Result<()> {
+    /// Starts a process again that was killed, and waits for nothing.
+    ///
+    /// # Errors
+    /// When its binary cannot be started.
+    pub fn spawn(&self, seat: &Seat) -> Result<()> {
         let child = Process::start(&self.layout, seat, &self.environment.lock())?;
         self.children.lock().insert(seat.to_string(), child);
         Ok(())

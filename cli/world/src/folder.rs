@@ -167,7 +167,7 @@ fn foreign(layout: &Layout) -> Hinted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::make;
+    use crate::make;
 
     fn made() -> (tempfile::TempDir, Layout, WorldId) {
         let dir = tempfile::tempdir().expect("a folder");

@@ -1,19 +1,23 @@
 //! What came back: an answer, or why there is none.
 
 use bytes::Bytes;
+use platform_model::EpochPosition;
+use platform_model::header::POSITION;
 use reqwest::RequestBuilder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::code_of;
-use crate::demo::tally::Kind;
-use crate::world::door::innermost;
+use super::kind::Kind;
+use crate::door::innermost;
 
 /// An answer that says yes.
 #[derive(Debug)]
 pub struct Answer {
     kind: Kind,
     pub status: u16,
+    /// The (epoch, position) pair of what was written, as the answer names it.
+    pub written: Option<EpochPosition>,
     pub body: Bytes,
 }
 
@@ -68,11 +72,17 @@ pub async fn exchange(kind: Kind, request: RequestBuilder) -> Result<Answer, Fai
     };
     let response = request.send().await.map_err(lost)?;
     let status = response.status();
+    let written = response
+        .headers()
+        .get(POSITION)
+        .and_then(|value| value.to_str().ok());
+    let written = written.and_then(|text| text.parse().ok());
     let body = response.bytes().await.map_err(lost)?;
     if status.is_success() {
         Ok(Answer {
             kind,
             status: status.as_u16(),
+            written,
             body,
         })
     } else {

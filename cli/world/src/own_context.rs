@@ -40,27 +40,3 @@ pub fn write(layout: &Layout, world: &WorldId, ports: &Ports) -> Result<()> {
     };
     contexts.save(&layout.contexts())
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::contexts::{Target, WorldArgs};
-    use crate::world::{Layout, make};
-
-    #[test]
-    fn the_context_in_the_folder_means_the_world_of_the_folder() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let layout = Layout::new(dir.path().join("w"));
-        make::make(&layout, None).expect("made");
-        let by_folder = Target::of_folder(layout.root()).expect("a world");
-        let args = WorldArgs {
-            contexts: Some(layout.contexts()),
-            context: Some("dev".into()),
-            dir: None,
-        };
-        let by_context = args.target().expect("a context");
-        assert_eq!(by_context.world, by_folder.world);
-        assert_eq!(by_context.controllers, by_folder.controllers);
-        assert_eq!(by_context.routers, by_folder.routers);
-        assert_eq!(by_context.identity, by_folder.identity);
-    }
-}

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use super::World;
 use super::operator;
 use super::people::{APPROVER, AUTHOR};
-use crate::printer::Printer;
+use crate::progress::Progress;
 
 /// Why this law is proposed and approved: stands in the ledger.
 const REASON: &str = "the law of a development world";
@@ -22,13 +22,13 @@ impl World {
     ///
     /// # Errors
     /// What the controllers refuse.
-    pub async fn enact_law(&self, printer: &Printer) -> Result<()> {
+    pub async fn enact_law(&self, progress: &dyn Progress) -> Result<()> {
         let author = self.admin_as(&AUTHOR)?;
         let known = author.law().await.map_err(operator::explain)?;
         if known.in_force.is_some() || known.approved.is_some() {
             return Ok(());
         }
-        printer.progress(
+        progress.progress(
             "its law is proposed by one person and approved by another (the example: no legal advice)",
         );
         let law = compiled(self.catalogue().await?).await?;

@@ -199,7 +199,7 @@ fn read_end(path: &Path, from: u64) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::seats::seats;
+    use crate::seats::seats;
 
     fn layout() -> (tempfile::TempDir, Layout, Seat) {
         let dir = tempfile::tempdir().expect("a folder");

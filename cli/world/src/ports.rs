@@ -41,6 +41,23 @@ impl Ports {
         Ok(Self(chosen))
     }
 
+    /// As [`Self::choose`], with a second port for every node and controller: what others dial is a proxy's, which
+    /// whoever has the world keeps, and the process listens behind it.
+    ///
+    /// # Errors
+    /// When the machine has no free ports left.
+    pub fn choose_behind_proxies() -> Result<Self> {
+        let mut ports = Self::choose(None)?;
+        for seat in seats()
+            .iter()
+            .filter(|seat| !matches!(seat.kind, SeatKind::Router(_)))
+        {
+            let port = free_port(&ports.0.values().copied().collect())?;
+            ports.0.insert(behind(seat), port);
+        }
+        Ok(ports)
+    }
+
     /// # Errors
     /// When the file is missing or does not name every listener.
     pub fn load(layout: &Layout) -> Result<Self> {
@@ -70,7 +87,13 @@ impl Ports {
         self.named(&seat.to_string())
     }
 
-    /// `127.0.0.1:PORT` of the seat's main listener.
+    /// `127.0.0.1:PORT` at which the seat's process itself listens, where a proxy stands before it.
+    pub fn behind(&self, seat: &Seat) -> Option<String> {
+        let port = self.0.get(&behind(seat))?;
+        Some(format!("{}:{port}", Ipv4Addr::LOCALHOST))
+    }
+
+    /// `127.0.0.1:PORT` at which others reach the seat.
     pub fn address(&self, seat: &Seat) -> String {
         format!("{}:{}", Ipv4Addr::LOCALHOST, self.of(seat))
     }
@@ -93,7 +116,8 @@ impl Ports {
     /// # Errors
     /// Names the port, who wants it, who has it if that can be seen, and the command that shows it.
     pub fn check_free(&self, seat: &Seat) -> Result<()> {
-        for name in listeners(seat) {
+        let hidden = self.0.contains_key(&behind(seat)).then(|| vec![behind(seat)]);
+        for name in hidden.unwrap_or_else(|| listeners(seat)) {
             let port = self.named(&name);
             if !is_free(port) {
                 return Err(taken(port, &name).into());
@@ -130,6 +154,10 @@ fn listeners(seat: &Seat) -> Vec<String> {
 
 fn internal(seat: &Seat) -> String {
     format!("{seat}-internal")
+}
+
+fn behind(seat: &Seat) -> String {
+    format!("{seat}-behind")
 }
 
 fn free_port(taken: &BTreeSet<u16>) -> Result<u16> {
@@ -178,6 +206,21 @@ mod tests {
         let router = seats().pop().expect("the router is the last");
         assert_eq!(ports.of(&router), 8_443);
         assert_ne!(ports.internal_address(&router), "127.0.0.1:8443");
+    }
+
+    #[test]
+    fn behind_a_proxy_only_the_hidden_port_must_be_free() {
+        let ports = Ports::choose_behind_proxies().expect("free ports");
+        let seat = &seats()[0];
+        let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.of(seat))).expect("free");
+        ports.check_free(seat).expect("the proxy is in nobody's way");
+        let hidden = ports.behind(seat).expect("a port of its own");
+        assert_ne!(hidden, ports.address(seat));
+        let _held = TcpListener::bind(hidden).expect("free");
+        assert!(ports.check_free(seat).is_err());
+        drop(proxy);
+        let router = seats().pop().expect("the router is the last");
+        assert_eq!(ports.behind(&router), None);
     }
 
     #[test]

@@ -26,6 +26,18 @@ const KEY_BYTES: usize = 32;
 /// # Errors
 /// What the file system says. The folder is then unfinished, and a second call begins anew.
 pub fn make(layout: &Layout, door: Option<u16>) -> Result<WorldId> {
+    make_at(layout, || Ports::choose(door))
+}
+
+/// As [`make`], with a proxy before every node and controller ([`Ports::choose_behind_proxies`]).
+///
+/// # Errors
+/// As [`make`].
+pub fn make_behind_proxies(layout: &Layout) -> Result<WorldId> {
+    make_at(layout, Ports::choose_behind_proxies)
+}
+
+fn make_at(layout: &Layout, choose: impl Fn() -> Result<Ports>) -> Result<WorldId> {
     clear_unfinished(layout)?;
     disk::create_folder(layout.root())?;
     disk::write(
@@ -40,7 +52,7 @@ pub fn make(layout: &Layout, door: Option<u16>) -> Result<WorldId> {
     for seat in seats() {
         issue_public(layout, &authority, &seat)?;
     }
-    let ports = Ports::choose(door)?;
+    let ports = choose()?;
     ports.save(layout)?;
     config_files::write_all(layout, &world, &ports)?;
     folder::label(layout, &world)?;
@@ -172,7 +184,7 @@ mod tests {
         assert_eq!(seats().iter().map(certificate).collect::<Vec<_>>(), before);
         // An authority from which the root was taken away serves on.
         fs::remove_file(layout.authority().join("ca-key.pem")).expect("taken away");
-        let node = super::super::seats::seat_named("celld-us-east-1").expect("a seat");
+        let node = crate::seats::seat_named("celld-us-east-1").expect("a seat");
         fs::remove_file(layout.identity(&node).join("cert.pem")).expect("lost");
         trust::refresh(&layout, &world, &seats()).expect("made anew");
         let identity = Identity::load(&layout.identity(&node), &world).expect("loads");
@@ -184,7 +196,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let layout = Layout::new(dir.path().join("new"));
         make(&layout, None).expect("made");
-        let us = super::super::seats::seat_named("celld-us-east-1").expect("a seat");
+        let us = crate::seats::seat_named("celld-us-east-1").expect("a seat");
         let mut names: Vec<_> = fs::read_dir(layout.node_secrets(&us))
             .expect("secrets")
             .map(|file| file.expect("a file").file_name().into_string().expect("text"))

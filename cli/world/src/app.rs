@@ -3,14 +3,16 @@
 //! It repeats nothing: whether a failed request may be sent again is for the steps to say.
 
 mod answer;
+mod kind;
+pub mod track;
 mod views;
 
 use std::sync::Arc;
 
 use anyhow::Result;
 use bytes::Bytes;
-use platform_model::header::IDEMPOTENCY_KEY;
-use platform_model::{CountryCode, HomeId, UserId};
+use platform_model::header::{IDEMPOTENCY_KEY, POSITION};
+use platform_model::{CountryCode, EpochPosition, HomeId, UserId};
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
 use reqwest::{Client, Method, RequestBuilder};
@@ -18,10 +20,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use answer::{Answer, Failure};
+pub use kind::{Kind, Nobody, Observer};
 pub use views::{Activity, Figures, Page, Place, Profile, Tokens};
 
-use super::tally::{Kind, Tally};
-use crate::world::door::in_path;
+use crate::door::in_path;
 
 /// Cheap to clone; clones share connections.
 #[derive(Clone)]
@@ -31,7 +33,7 @@ pub struct App {
     url: String,
     /// Homes are behind the same door: their hosts have its port.
     port: String,
-    tally: Arc<Tally>,
+    observer: Arc<dyn Observer>,
 }
 
 /// Somebody who uses the app.
@@ -63,7 +65,7 @@ pub struct Newcomer {
     pub email: String,
 }
 
-/// The password of everyone in the demo.
+/// The password of everyone.
 const PASSWORD: &str = "correct horse battery staple";
 
 impl App {
@@ -73,24 +75,30 @@ impl App {
             http,
             url: url.to_owned(),
             port,
-            tally: Arc::default(),
+            observer: Arc::new(Nobody),
         }
     }
 
-    /// The same app; its requests are counted here.
+    /// The same app; how its requests end is told here.
     #[must_use]
-    pub fn counted(&self, tally: &Arc<Tally>) -> Self {
+    pub fn counted<O: Observer + 'static>(&self, observer: &Arc<O>) -> Self {
+        let observer: Arc<dyn Observer> = Arc::<O>::clone(observer);
         Self {
-            tally: Arc::clone(tally),
+            observer,
             ..self.clone()
         }
     }
 
     pub async fn register(&self, newcomer: Newcomer) -> Result<Person, Failure> {
+        self.register_under(newcomer, random::uuid_v7()).await
+    }
+
+    /// As [`Self::register`], under a key with which it can be sent again.
+    pub async fn register_under(&self, newcomer: Newcomer, key: Uuid) -> Result<Person, Failure> {
         let body = json!({ "email": newcomer.email, "password": PASSWORD, "display_name": newcomer.name });
         let request = self.at_door(Method::POST, &format!("/v1/register/{}", newcomer.country));
         let tokens: Tokens = self
-            .send(Kind::Register, with_key(request.json(&body), random::uuid_v7()))
+            .send(Kind::Register, with_key(request.json(&body), key))
             .await?
             .read()?;
         let Newcomer { name, country, email } = newcomer;
@@ -145,13 +153,28 @@ impl App {
             .read()
     }
 
+    /// A profile that is not older than a write that the app has seen.
+    pub async fn profile_since(
+        &self,
+        person: &Person,
+        seen: Option<EpochPosition>,
+    ) -> Result<Profile, Failure> {
+        let mut request = self.by(person, Method::GET, "/v1/profile");
+        if let Some(seen) = seen {
+            request = request.header(POSITION, seen.to_string());
+        }
+        self.send(Kind::ReadProfile, request).await?.read()
+    }
+
     pub async fn rename(&self, person: &Person, name: &str) -> Result<Profile, Failure> {
+        self.rename_under(person, name, random::uuid_v7()).await?.read()
+    }
+
+    /// As [`Self::rename`], under a key with which it can be sent again.
+    pub async fn rename_under(&self, person: &Person, name: &str, key: Uuid) -> Result<Answer, Failure> {
         let body = json!({ "display_name": name });
-        let request = with_key(
-            self.by(person, Method::PATCH, "/v1/profile").json(&body),
-            random::uuid_v7(),
-        );
-        self.send(Kind::ChangeProfile, request).await?.read()
+        let request = self.by(person, Method::PATCH, "/v1/profile").json(&body);
+        self.send(Kind::ChangeProfile, with_key(request, key)).await
     }
 
     /// Sends a file under a key; the answer says whether it is new (201) or was there (200).
@@ -256,13 +279,13 @@ impl App {
         let outcome = answer::exchange(kind, request).await;
         let took = clock.monotonic().saturating_sub(begun);
         match &outcome {
-            _ if wanted(&outcome) => self.tally.answered(kind, took),
-            Ok(answer) => self.tally.failed(
+            _ if wanted(&outcome) => self.observer.answered(kind, took),
+            Ok(answer) => self.observer.failed(
                 kind,
                 took,
                 &format!("{}: answered {}", kind.as_str(), answer.status),
             ),
-            Err(failure) => self.tally.failed(kind, took, &failure.to_string()),
+            Err(failure) => self.observer.failed(kind, took, &failure.to_string()),
         }
         outcome
     }

@@ -12,7 +12,7 @@ use tokio::process::Command;
 use super::disk;
 use super::layout::Layout;
 use crate::exit::Hinted;
-use crate::printer::Printer;
+use crate::progress::Progress;
 
 /// The processes that a world is made of.
 const SERVERS: [&str; 3] = ["controld", "celld", "routerd"];
@@ -34,7 +34,7 @@ impl Binaries {
     ///
     /// # Errors
     /// Fails with cargo's own message when the build does.
-    pub async fn install(self, layout: &Layout, printer: &Printer) -> Result<()> {
+    pub async fn install(self, layout: &Layout, progress: &dyn Progress) -> Result<()> {
         let target = self.folder()?;
         if self == Self::AsTheyAre || !source_tree().join("Cargo.toml").exists() {
             return copy(&target, layout);
@@ -44,7 +44,7 @@ impl Binaries {
             Self::Normal | Self::AsTheyAre => None,
             Self::Failpoints => Some(SetAside::new(&target)?),
         };
-        self.build(&target, printer).await?;
+        self.build(&target, progress).await?;
         let copied = copy(&target, layout);
         drop(aside);
         copied
@@ -59,8 +59,8 @@ impl Binaries {
         }
     }
 
-    async fn build(self, target: &Path, printer: &Printer) -> Result<()> {
-        printer
+    async fn build(self, target: &Path, progress: &dyn Progress) -> Result<()> {
+        progress
             .progress("building controld, celld and routerd (about ten minutes when nothing is built yet)");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
@@ -182,8 +182,9 @@ fn profile_folder() -> Result<PathBuf> {
 /// The checkout that this binary was built from.
 pub fn source_tree() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the crate lies in a folder of the workspace")
+        .ancestors()
+        .nth(2)
+        .expect("the crate lies two folders below the workspace's")
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ struct Controld {
     data_dir: PathBuf,
     identity_dir: PathBuf,
     listen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advertise: Option<String>,
     peers: Vec<String>,
     trust: Trust,
     log: Log,
@@ -41,6 +43,8 @@ struct Celld {
     data_dir: PathBuf,
     identity_dir: PathBuf,
     listen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advertise: Option<String>,
     controllers: Vec<String>,
     keys: Keys,
     log: Log,
@@ -115,7 +119,8 @@ fn controld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, id: u6
         id,
         data_dir: layout.data(seat),
         identity_dir: layout.identity(seat),
-        listen: ports.address(seat),
+        listen: listen(ports, seat),
+        advertise: advertise(ports, seat),
         peers: peers.collect(),
         trust: Trust {
             issuer_dir: layout.issuer(seat),
@@ -129,6 +134,15 @@ fn controld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, id: u6
     }
 }
 
+fn listen(ports: &Ports, seat: &Seat) -> String {
+    ports.behind(seat).unwrap_or_else(|| ports.address(seat))
+}
+
+/// Said only where it differs from where the process listens.
+fn advertise(ports: &Ports, seat: &Seat) -> Option<String> {
+    ports.behind(seat).map(|_| ports.address(seat))
+}
+
 fn celld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, node: String) -> Celld {
     let keys = Keys {
         lookup_key_file: layout.node_secrets(seat).join(Layout::LOOKUP_KEY_FILE),
@@ -140,7 +154,8 @@ fn celld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, node: Str
         region: seat.region.to_string(),
         data_dir: layout.data(seat),
         identity_dir: layout.identity(seat),
-        listen: ports.address(seat),
+        listen: listen(ports, seat),
+        advertise: advertise(ports, seat),
         controllers: ports.controllers(),
         keys,
         log: Log {

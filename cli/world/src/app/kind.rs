@@ -1,0 +1,65 @@
+//! What a request of an app is for, and who hears how it ended.
+
+use std::time::Duration;
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Register,
+    Locate,
+    Login,
+    Refresh,
+    LogOut,
+    ReadProfile,
+    ChangeProfile,
+    Upload,
+    List,
+    Detail,
+    Original,
+    Delete,
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Locate => "locate",
+            Self::Login => "log in",
+            Self::Refresh => "refresh",
+            Self::LogOut => "log out",
+            Self::ReadProfile => "read profile",
+            Self::ChangeProfile => "change profile",
+            Self::Upload => "upload",
+            Self::List => "list",
+            Self::Detail => "read activity",
+            Self::Original => "read file",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// Whether it commits something durable when it succeeds.
+    pub fn writes(self) -> bool {
+        !matches!(
+            self,
+            Self::Locate | Self::ReadProfile | Self::List | Self::Detail | Self::Original
+        )
+    }
+}
+
+/// Hears how each request of an app ended.
+pub trait Observer: Send + Sync {
+    fn answered(&self, kind: Kind, took: Duration);
+
+    /// A request without its answer, or with a wrong one.
+    fn failed(&self, kind: Kind, took: Duration, why: &str);
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nobody;
+
+impl Observer for Nobody {
+    fn answered(&self, _kind: Kind, _took: Duration) {}
+
+    fn failed(&self, _kind: Kind, _took: Duration, _why: &str) {}
+}
