@@ -160,6 +160,17 @@ impl Table {
         &self.shards[shard.0 as usize]
     }
 
+    /// A shard of people by its name.
+    pub fn shard_index(&self, shard: &ShardId) -> Option<ShardIndex> {
+        let ShardId::Root { home, index } = shard else {
+            return None;
+        };
+        match self.find_shard(home, *index) {
+            Found::Home(found) => Some(found.shard),
+            Found::UnknownHome => None,
+        }
+    }
+
     pub fn shards(&self) -> &[ShardId] {
         &self.shards
     }
