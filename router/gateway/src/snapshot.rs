@@ -101,12 +101,18 @@ impl Known {
         self.changes.subscribe()
     }
 
-    /// Where a shard of people is served, as far as is known now.
+    /// Where a shard of people is served, as far as is known now; nowhere while its next primary is being chosen.
     pub fn place(&self, shard: &ShardId, now_ms: u64) -> Option<(Arc<Snapshot>, Place)> {
         let snapshot = self.snapshot.load_full();
         let index = snapshot.table.shard_index(shard)?;
         let learned = self.overrides.read().find(&snapshot.table, index, now_ms);
-        let place = learned.or_else(|| snapshot.table.place(index))?;
+        let named = || {
+            snapshot
+                .table
+                .place(index)
+                .filter(|_| !snapshot.table.is_leaderless(index))
+        };
+        let place = learned.or_else(named)?;
         Some((snapshot, place))
     }
 

@@ -167,7 +167,7 @@ impl<'a> Outbound<'a> {
     ) -> Result<Answer, Refusal> {
         let (limits, fault) = (self.means.limits, FaultCell::default());
         let body_limits = limits.body_of(route.class);
-        let mut room = self.room_if_held(&snapshot, route.place, &body, body_limits)?;
+        let mut room = self.room_if_held(&snapshot, route, &body, body_limits)?;
         let body = self.take(body, body_limits, &fault).await?;
         if let Some((room, _)) = &mut room {
             room.shrink(self.head.bytes() + body.kept_bytes());
@@ -189,12 +189,16 @@ impl<'a> Outbound<'a> {
     fn room_if_held(
         &self,
         snapshot: &Snapshot,
-        place: Place,
+        Route { place, learned, .. }: Route,
         body: &Incoming,
         limits: BodyLimits,
     ) -> Result<Option<(Room, Why)>, Refusal> {
-        let Some(held) = self.means.holds.find(snapshot.table.shard(place.shard)) else {
-            return Ok(None);
+        let (holds, shard) = (self.means.holds, snapshot.table.shard(place.shard));
+        let held = match holds.find(shard) {
+            Some(held) => held,
+            // Whom the table names is gone; a node may have named the next one meanwhile.
+            None if !learned && snapshot.table.is_leaderless(place.shard) => holds.begin(shard, Why::Away),
+            None => return Ok(None),
         };
         let told = body.size_hint();
         let body_bytes = match told.exact() {
@@ -204,10 +208,7 @@ impl<'a> Outbound<'a> {
             None => limits.replay_max,
         };
         let (bytes, why) = (self.head.bytes() + body_bytes, held.why());
-        let room = self
-            .means
-            .holds
-            .room(&held, bytes, &snapshot.pool(place.node).cell);
+        let room = holds.room(&held, bytes, &snapshot.pool(place.node).cell);
         room.map(|room| Some((room, why)))
             .map_err(|not_held| Box::new(not_held.problem(why, RETRY_AFTER_S)))
     }

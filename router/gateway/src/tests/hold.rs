@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use platform_model::matrix::plain;
-use platform_model::{Epoch, Generation, PROBE_PATH, ShardId};
+use platform_model::{Epoch, Generation, PROBE_PATH, SetPhase, ShardId};
 use platform_runtime::config::HumanDuration;
 use tokio::io::AsyncWriteExt;
 
@@ -50,7 +50,7 @@ fn get(world: &World) -> Request<Body> {
 /// `eu/eu-central` at the spare node, an epoch later.
 pub fn promote_the_spare(world: &World) {
     let mut table = world.table.clone();
-    table.generation = Generation(6);
+    table.generation = Generation(7);
     for (shard, route) in &mut table.shards {
         if matches!(shard, ShardId::Root { home, .. } if home.region.as_str() == "eu-central") {
             (route.node, route.epoch) = (world.spare.id.clone(), Epoch(4));
@@ -347,6 +347,27 @@ async fn a_dead_primary_is_waited_for_until_it_is_back() {
     let answer = Answer::read(sent.await.expect("an answer")).await;
     assert_eq!((answer.status, &answer.body[..]), (200, &b"here"[..]));
     assert_eq!(revived.requests(), 1);
+}
+
+/// While the next primary is chosen nobody asks the old one, and then nobody but the new one.
+#[tokio::test]
+async fn a_shard_whose_primary_is_being_chosen_is_held_by_the_table() {
+    let world = World::with(|config| config.hold.within = NEVER).await;
+    let mut table = world.table.clone();
+    table.generation = Generation(6);
+    for route in table.shards.values_mut() {
+        Arc::make_mut(&mut route.set).phase = SetPhase::Promoting {
+            epoch: Epoch(4),
+            order: 9,
+        };
+    }
+    world.running().known.take(Arc::new(table));
+    let sent = world.send_apart(post(&world, "here"));
+    until("a place in the line", || held(&world, &world.central) == 1).await;
+    promote_the_spare(&world);
+    assert_eq!(sent.await.expect("an answer").status(), 200);
+    assert_eq!((world.central.requests(), world.spare.requests()), (0, 1));
+    assert_eq!(world.central.probes.load(Ordering::SeqCst), 0);
 }
 
 /// A primary that is stopped, or cut off, says nothing at all.
