@@ -24,7 +24,7 @@ pub use break_glass::BreakGlass;
 pub use class::DataClass;
 pub use id::{IdempotencyKey, InvalidId, RequestId, UserId, WorldId};
 pub use place::{CellId, CountryCode, HomeId, Jurisdiction, NodeId, RegionId};
-pub use problem::{Code, Problem};
+pub use problem::{Code, PROBE_PATH, Problem};
 pub use replica_set::{CopyRoute, CopyState, ErasedCopy, ReplicaSet, SetPhase};
 pub use revocation::{KeyDigest, RevokedIdentity};
 pub use root::{RootId, RootKind, RootRef};

@@ -1,11 +1,25 @@
 //! The catalogue of error codes that apps see, and the one shape in which they see them (RFC 9457).
 //!
 //! A code is stable: apps branch on it. What is wrong in one request stands in `detail`, which may change.
+//!
+//! **What a node's door tells the router** ([`Code::holds`], [`Code::unexecuted`]). Both answers promise that nothing of
+//! the request was executed, whatever its method, so that the router may send it once more:
+//! - `moved` (421, members `shard`, `epoch`, `node`): another node serves the shard, or this one in a later epoch. The
+//!   router sends the request there at once. Without the members it waits as after `moving`.
+//! - `moving` (503, no members needed): this node may serve the shard in a moment, or nobody does yet: a handover is
+//!   under way, the copy is being opened, it has no lease, or the node's table is older than the router's. The router
+//!   holds the request, asks the door with `GET` [`PROBE_PATH`] until it lets requests of the shard pass, then sends it.
+//!
+//! Neither may be said once a transaction of the request may have been committed: that is `outcome-unknown`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
+
+/// What a router asks a node's door, with the headers of the shard and its epoch, to see whether it lets requests pass.
+/// No domain has this path: `404` says that the door was passed.
+pub const PROBE_PATH: &str = "/.meridian/serves";
 
 /// One row of the catalogue: `(variant, "code", status, retryable, "title")`.
 macro_rules! catalogue {
@@ -267,6 +281,13 @@ catalogue![
         "The write may have happened: send it again with its key"
     ),
     (
+        OutcomeUnkeyed,
+        "outcome-unknown-without-key",
+        502,
+        false,
+        "The write may have happened, and had no key: look before you send it again"
+    ),
+    (
         LimitExceeded,
         "limit-exceeded",
         422,
@@ -275,6 +296,18 @@ catalogue![
     ),
     (Internal, "internal", 500, false, "A fault of ours"),
 ];
+
+impl Code {
+    /// The router keeps the request and sends it again once the shard is served: see the module's documentation.
+    pub fn holds(self) -> bool {
+        matches!(self, Self::Moving)
+    }
+
+    /// Nothing of the request was executed, whatever its method.
+    pub fn unexecuted(self) -> bool {
+        matches!(self, Self::Moved | Self::Moving)
+    }
+}
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -375,6 +408,15 @@ mod tests {
             r#""title":"The file holds no workout","type":"urn:meridian:problem:empty-file"}"#
         );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_a_router_may_send_again_was_not_executed_and_may_be_sent_again() {
+        for code in Code::ALL.iter().filter(|code| code.unexecuted()) {
+            assert!(code.retryable(), "{code}");
+        }
+        assert!(Code::ALL.iter().all(|code| !code.holds() || code.unexecuted()));
+        assert!(!Code::OutcomeUnknown.unexecuted() && !Code::Unavailable.unexecuted());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The router's settings: one struct, checked before anything starts. `--print-config` shows the defaults.
 
+mod hold;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +15,8 @@ use crate::apps::connection::ConnectionLimits;
 use crate::apps::listener::ListenerLimits;
 use crate::forward::ForwardLimits;
 use crate::request::body::BodyLimits;
+
+pub use self::hold::Hold;
 
 /// Everything that can be set. Sections are flat and have no optional parts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,6 +33,7 @@ pub struct Config {
     /// How it gets its first certificate, if none is in `internal.identity_dir`.
     pub join: JoinSettings,
     pub nodes: Nodes,
+    pub hold: Hold,
     pub learned: Learned,
     pub tokens: Tokens,
     pub cors: CorsSettings,
@@ -141,6 +146,7 @@ impl Default for Config {
             internal: Internal::default(),
             join: JoinSettings::default(),
             nodes: Nodes::default(),
+            hold: Hold::default(),
             learned: Learned::default(),
             tokens: Tokens::default(),
             cors: CorsSettings::default(),
@@ -250,6 +256,7 @@ impl Config {
             ("apps.streams_max", self.apps.streams_max as usize),
             ("nodes.connections_per_node", self.nodes.connections_per_node),
             ("nodes.in_flight_per_cell_max", self.nodes.in_flight_per_cell_max),
+            ("hold.requests_per_shard_max", self.hold.requests_per_shard_max),
             ("learned.entries_max", self.learned.entries_max),
         ];
         if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
@@ -260,6 +267,12 @@ impl Config {
         }
         if self.apps.replay_body_max.0 > REPLAY_BYTES_MAX.min(self.apps.body_max.0) {
             return refuse("apps.replay_body_max", "at most 1MiB and at most `apps.body_max`");
+        }
+        if let Some(key) = self.hold.disorder() {
+            return refuse(key, "at most what a cell may hold, and that at most what all may");
+        }
+        if self.hold.bytes_per_shard_max.0 < self.apps.replay_body_max.0 + self.apps.header_max.0 {
+            return refuse("hold.bytes_per_shard_max", "room for one request at least");
         }
         let advertised = [
             ("apps.advertise", &self.apps.advertise),

@@ -55,6 +55,11 @@ impl Faults {
     pub fn reroute(&self, _table: &Table, _head: &RequestHead<'_>, route: Route) -> Route {
         route
     }
+
+    /// Whether a request that may have been executed may be sent again.
+    pub fn may_replay(&self, repeatable: bool) -> bool {
+        repeatable
+    }
 }
 
 #[cfg(feature = "failpoints")]
@@ -97,6 +102,11 @@ impl Faults {
         let wrong = table.homes().iter().filter(|home| home.id.jurisdiction != *right);
         let place = wrong.filter_map(|home| table.find(&home.id, user).place()).next();
         place.map_or(route, |place| Route { place, ..route })
+    }
+
+    /// `replays-what-it-may-not`: everything is sent again.
+    pub fn may_replay(&self, repeatable: bool) -> bool {
+        repeatable || planted("replays-what-it-may-not")
     }
 }
 

@@ -15,6 +15,7 @@ pub mod config;
 pub mod faults;
 pub mod forward;
 pub mod framing;
+pub mod hold;
 pub mod internal;
 pub mod meters;
 pub mod moved;

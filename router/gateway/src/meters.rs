@@ -2,6 +2,7 @@
 //!
 //! Labels come from closed lists and from the table, never from a request: no user id, no path, no host.
 
+use crate::hold::bounds::Full;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use platform_model::{CellId, Code};
 use router_table::RouteClass;
@@ -21,6 +22,19 @@ pub struct CellMeters {
     pub moved: Counter,
     pub overloaded: Counter,
     pub breaker_opened: Counter,
+    /// Requests that wait for a shard now, and their bytes.
+    pub held: Gauge,
+    pub held_bytes: Gauge,
+    /// How long requests waited.
+    pub held_seconds: Histogram,
+    /// Requests that were sent after they had waited, and those that waited in vain.
+    pub hold_replays: Counter,
+    pub hold_in_vain: Counter,
+    /// Not held: the shard had been for too long.
+    pub hold_refused_long: Counter,
+    hold_refused: [Counter; Full::ALL.len()],
+    /// Questions whether a shard is served.
+    pub probes: Counter,
 }
 
 #[derive(Debug)]
@@ -54,7 +68,20 @@ impl CellMeters {
             moved: counter!("router_moved_total", "cell" => label()),
             overloaded: counter!("router_overloaded_total", "cell" => label()),
             breaker_opened: counter!("router_breaker_opened_total", "cell" => label()),
+            held: gauge!("router_held", "cell" => label()),
+            held_bytes: gauge!("router_held_bytes", "cell" => label()),
+            held_seconds: histogram!("router_held_seconds", "cell" => label()),
+            hold_replays: counter!("router_held_replays_total", "cell" => label()),
+            hold_in_vain: counter!("router_held_in_vain_total", "cell" => label()),
+            hold_refused_long: hold_refused(cell, "time"),
+            hold_refused: Full::ALL.map(|full| hold_refused(cell, full.as_str())),
+            probes: counter!("router_probes_total", "cell" => label()),
         }
+    }
+
+    /// Counts a request that was not held for the bound that is reached.
+    pub fn hold_refused(&self, full: Full) {
+        self.hold_refused[full as usize].increment(1);
     }
 
     /// Counts one answer. `took`: from the request's head to the answer's head.
@@ -68,6 +95,10 @@ impl CellMeters {
         meters.requests[status].increment(1);
         meters.seconds.record(took.as_secs_f64());
     }
+}
+
+fn hold_refused(cell: &str, bound: &'static str) -> Counter {
+    counter!("router_hold_refused_total", "cell" => cell.to_owned(), "bound" => bound)
 }
 
 /// Counts an answer of the router's own by its code.

@@ -1,4 +1,5 @@
-//! Reads a node's `421 moved`: which shard, since which epoch, at which node.
+//! Reads what a node's door says of a shard: `421 moved` (since which epoch, at which node), `503 moving` (wait).
+//! Both promise that nothing of the request was executed.
 
 use bytes::Bytes;
 use http::response::Parts;
@@ -9,17 +10,19 @@ use platform_model::{Code, Epoch, Problem};
 use router_table::Moved;
 use serde::Deserialize;
 
-/// Longest document of a `421`.
+/// Longest document of either.
 const DOCUMENT_BYTES_MAX: usize = 16 * 1024;
 
 /// What an answer turned out to be.
 pub enum Verdict {
     /// Untouched.
     Other(Response<Incoming>),
-    /// A `421` for another reason.
-    NotMoved(Parts, Bytes),
+    /// A problem for another reason, read.
+    Whole(Parts, Bytes),
     /// `None`: the node does not serve the shard and does not say who does.
     Moved(Option<Moved>),
+    /// The node may serve the shard in a moment.
+    Moving,
 }
 
 #[derive(Deserialize)]
@@ -30,11 +33,12 @@ struct Document {
     node: Option<String>,
 }
 
-/// Reads the body only of a `421` with a problem document.
+/// Reads the body only of a `421` or `503` with a problem document.
 pub async fn read(answer: Response<Incoming>) -> Verdict {
     let is_problem =
         |value: &http::HeaderValue| value.as_bytes().starts_with(Problem::CONTENT_TYPE.as_bytes());
-    if answer.status() != StatusCode::MISDIRECTED_REQUEST
+    let may_be = [StatusCode::MISDIRECTED_REQUEST, StatusCode::SERVICE_UNAVAILABLE];
+    if !may_be.contains(&answer.status())
         || !answer.headers().get(header::CONTENT_TYPE).is_some_and(is_problem)
     {
         return Verdict::Other(answer);
@@ -46,7 +50,8 @@ pub async fn read(answer: Response<Incoming>) -> Verdict {
     };
     match serde_json::from_slice::<Document>(&bytes) {
         Ok(document) if document.code == Code::Moved.as_str() => Verdict::Moved(document.place()),
-        _ => Verdict::NotMoved(parts, bytes),
+        Ok(document) if document.code == Code::Moving.as_str() => Verdict::Moving,
+        _ => Verdict::Whole(parts, bytes),
     }
 }
 

@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use crate::apps;
 use crate::config::{Config, InvalidSetting};
 use crate::faults::Faults;
+use crate::hold::Holds;
 use crate::internal::{self, Advertised, Inside};
 use crate::meters::{CellMeters, DOOR};
 use crate::request::cors::Cors;
@@ -148,8 +149,16 @@ impl Parts {
             tasks: self.tasks,
             _lock: self.lock,
         };
+        // Not among the tasks of apps: they are to be let go while those are waited for.
+        let holds = Holds::new(
+            config.hold.limits(),
+            Arc::clone(&known),
+            self.clock.clone(),
+            running.tasks.clone(),
+        );
         let door = Arc::new(Door {
             known: Arc::clone(&known),
+            holds,
             verifier: Verifier::new(config.tokens.cache_entries_max),
             clock: self.clock,
             cors: Cors::new(&config.cors.origins),
@@ -183,16 +192,16 @@ impl Parts {
             in_flight_per_cell_max: config.nodes.in_flight_per_cell_max,
             connect_timeout: config.nodes.connect_timeout.0,
         };
-        let upstreams = Arc::new(Upstreams::new(settings));
+        let upstreams = Upstreams::new(settings);
         let life_ms = u64::try_from(config.learned.life.0.as_millis()).unwrap_or(u64::MAX);
         let overrides = Overrides::new(config.learned.entries_max, life_ms);
         let known = Arc::new(Known::new(
             self.followed.clone().into(),
-            &region,
-            &upstreams,
+            region,
+            upstreams,
             overrides,
         ));
-        known.keep_up(region, upstreams, self.clock.clone(), &self.tasks);
+        known.keep_up(self.clock.clone(), &self.tasks);
         known
     }
 }

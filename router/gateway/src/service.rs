@@ -18,6 +18,7 @@ use crate::answer::{self, OutBody};
 use crate::apps::Activity;
 use crate::faults::Faults;
 use crate::forward::{self, ForwardLimits, Means, Outbound};
+use crate::hold::Holds;
 use crate::meters::{self, CellMeters};
 use crate::request::cors::Cors;
 use crate::request::{caller, headers};
@@ -30,6 +31,7 @@ type Answer = Response<OutBody>;
 /// What all requests share.
 pub struct Door {
     pub known: Arc<Known>,
+    pub holds: Arc<Holds>,
     pub verifier: Verifier,
     pub clock: Clock,
     pub cors: Cors,
@@ -90,31 +92,27 @@ impl Door {
         }
         let snapshot = self.known.snapshot.load_full();
         self.faults.before_routing().await?;
-        let route = self.route(note, &snapshot, parts, &host)?;
+        note.class = PathDoor::of(parts.method.as_str(), parts.uri.path())?.class();
+        let route = self.route(&snapshot, parts, &host)?;
         note.cell = Some(Arc::clone(&snapshot.pool(route.place.node).cell));
         let means = Means {
             known: &self.known,
-            snapshot: &snapshot,
+            holds: &self.holds,
+            decide: &|snapshot| self.route(snapshot, parts, &host),
+            faults: &self.faults,
             limits: self.limits,
             clock: &self.clock,
             tasks: &self.tasks,
             app,
         };
         Outbound::new(means, parts, &host, &note.id)?
-            .run(body, route)
+            .run(body, snapshot, route)
             .await
     }
 
-    fn route(
-        &self,
-        note: &mut Note,
-        snapshot: &Snapshot,
-        parts: &Parts,
-        host: &str,
-    ) -> Result<Route, Refusal> {
+    fn route(&self, snapshot: &Snapshot, parts: &Parts, host: &str) -> Result<Route, Refusal> {
         let (method, path) = (parts.method.as_str(), parts.uri.path());
         let door = PathDoor::of(method, path)?;
-        note.class = door.class();
         let named = match door {
             PathDoor::Homed(_) => {
                 let now_s = self.clock.unix_s();

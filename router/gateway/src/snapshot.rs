@@ -7,11 +7,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 use parking_lot::RwLock;
-use platform_model::{RegionId, RoutingTable};
+use platform_model::{RegionId, RoutingTable, ShardId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_wire::follow::Followed;
-use router_table::{NodeIndex, Overrides, ShardIndex, Table};
+use router_table::{Moved, NodeIndex, Overrides, Place, RefusedOverride, ShardIndex, Table};
 use tokio::sync::watch;
 
 use crate::faults;
@@ -60,6 +60,10 @@ pub struct Known {
     pub snapshot: ArcSwap<Snapshot>,
     pub overrides: RwLock<Overrides>,
     source: Source,
+    own_region: RegionId,
+    upstreams: Upstreams,
+    /// Counts tables and what was learned beside them.
+    changes: watch::Sender<u64>,
 }
 
 /// Where tables come from.
@@ -79,14 +83,53 @@ impl From<Followed> for Source {
 }
 
 impl Known {
-    pub fn new(source: Source, own_region: &RegionId, upstreams: &Upstreams, overrides: Overrides) -> Self {
+    pub fn new(source: Source, own_region: RegionId, upstreams: Upstreams, overrides: Overrides) -> Self {
         let plain = Arc::clone(&source.table.borrow());
-        let first = Snapshot::new(plain, own_region, upstreams);
+        let first = Snapshot::new(plain, &own_region, &upstreams);
         Self {
             snapshot: ArcSwap::from_pointee(first),
             overrides: RwLock::new(overrides),
             source,
+            own_region,
+            upstreams,
+            changes: watch::Sender::new(0),
         }
+    }
+
+    /// Changes when a shard may be elsewhere than before.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Where a shard of people is served, as far as is known now; nowhere while its next primary is being chosen.
+    pub fn place(&self, shard: &ShardId, now_ms: u64) -> Option<(Arc<Snapshot>, Place)> {
+        let snapshot = self.snapshot.load_full();
+        let index = snapshot.table.shard_index(shard)?;
+        let learned = self.overrides.read().find(&snapshot.table, index, now_ms);
+        let named = || {
+            snapshot
+                .table
+                .place(index)
+                .filter(|_| !snapshot.table.is_leaderless(index))
+        };
+        let place = learned.or_else(named)?;
+        Some((snapshot, place))
+    }
+
+    /// Takes a node's word for where a shard is.
+    ///
+    /// # Errors
+    /// As [`Overrides::learn`].
+    pub fn learn(
+        &self,
+        table: &Table,
+        shard: ShardIndex,
+        said: Moved,
+        now_ms: u64,
+    ) -> Result<Place, RefusedOverride> {
+        let learned = self.overrides.write().learn(table, shard, said, now_ms)?;
+        self.changes.send_modify(|changes| *changes += 1);
+        Ok(learned)
     }
 
     /// Milliseconds since a controller confirmed the table; `None` while there is none.
@@ -95,13 +138,7 @@ impl Known {
     }
 
     /// Takes every new table into use until the group ends.
-    pub fn keep_up(
-        self: &Arc<Self>,
-        own_region: RegionId,
-        upstreams: Arc<Upstreams>,
-        clock: Clock,
-        tasks: &TaskGroup,
-    ) {
+    pub fn keep_up(self: &Arc<Self>, clock: Clock, tasks: &TaskGroup) {
         let (known, token) = (Arc::clone(self), tasks.token());
         let mut table = self.source.table.clone();
         tasks.spawn("table-compile", async move {
@@ -110,7 +147,7 @@ impl Known {
                     changed = table.changed() => match changed {
                         Ok(()) => {
                             let plain = Arc::clone(&table.borrow_and_update());
-                            known.take(plain, &own_region, &upstreams);
+                            known.take(plain);
                         }
                         Err(_) => tokio::time::sleep(TICK).await,
                     },
@@ -122,13 +159,15 @@ impl Known {
         });
     }
 
-    fn take(&self, plain: Arc<RoutingTable>, own_region: &RegionId, upstreams: &Upstreams) {
-        let next = Snapshot::new(plain, own_region, upstreams);
+    /// Takes a table into use.
+    pub fn take(&self, plain: Arc<RoutingTable>) {
+        let next = Snapshot::new(plain, &self.own_region, &self.upstreams);
         tracing::info!(
             generation = next.table.generation().0,
             "a new routing table is in use"
         );
         self.snapshot.store(Arc::new(next));
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
     fn measure(&self, now_ms: u64) {

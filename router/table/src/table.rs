@@ -59,6 +59,8 @@ struct PackedPlace {
     /// xxh3 (64 bits) of the shard's name.
     key: u64,
     node: u32,
+    /// Its next primary is being chosen: `node` is the old one.
+    leaderless: bool,
 }
 
 /// What the table says of a home.
@@ -160,6 +162,17 @@ impl Table {
         &self.shards[shard.0 as usize]
     }
 
+    /// A shard of people by its name.
+    pub fn shard_index(&self, shard: &ShardId) -> Option<ShardIndex> {
+        let ShardId::Root { home, index } = shard else {
+            return None;
+        };
+        match self.find_shard(home, *index) {
+            Found::Home(found) => Some(found.shard),
+            Found::UnknownHome => None,
+        }
+    }
+
     pub fn shards(&self) -> &[ShardId] {
         &self.shards
     }
@@ -172,6 +185,13 @@ impl Table {
             node: NodeIndex(place.node),
             epoch: place.epoch,
         })
+    }
+
+    /// Whether the shard's next primary is being chosen: nobody serves it, as the table sees it.
+    pub fn is_leaderless(&self, shard: ShardIndex) -> bool {
+        self.places
+            .get(shard.0 as usize)
+            .is_some_and(|place| place.leaderless)
     }
 
     /// The shard's name as a number that is the same in every table.

@@ -46,6 +46,14 @@ fn a_setting_that_cannot_be_is_named() {
         key(|c| c.apps.replay_body_max = kib(2_048)),
         "apps.replay_body_max"
     );
+    assert_eq!(
+        key(|c| c.hold.requests_per_cell_max = 5_000),
+        "hold.requests_per_cell_max"
+    );
+    assert_eq!(
+        key(|c| c.hold.bytes_per_shard_max = kib(80)),
+        "hold.bytes_per_shard_max"
+    );
     assert_eq!(key(|c| c.cors.origins = vec!["*".into()]), "cors.origins");
 }
 

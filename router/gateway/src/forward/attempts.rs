@@ -1,10 +1,12 @@
-//! The attempts of one request: at most three.
+//! The attempts of one request: at most four.
 //!
-//! Once, once more after `moved` (refused before it was executed), once more after a failure if it cannot have been
-//! executed or may be executed twice. Nothing streams twice. Wherever the request goes next, it takes a place in that
-//! node's cell before it leaves the one that it has.
+//! Once; once more after `moved` (refused before it was executed); once more if its connection was gone before it took
+//! the request, out of the cell's budget; once more after it was held, which costs no budget. Nothing streams twice.
+//! Wherever the request goes next, it takes a place in that node's cell before it leaves the one that it has; while it
+//! is held it has none. After that it is decided anew, by the table of then.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,119 +14,137 @@ use http::Response;
 use http::response::Parts;
 use hyper::body::Incoming;
 use platform_model::{Code, Problem};
-use platform_runtime::retry;
 use router_table::{Moved, Place};
 
-use super::{Answer, Outbound, RETRY_AFTER_S, Refusal, body_refused};
+use super::salvage::{Failed, told};
+use super::{Answer, Means, Outbound, RETRY_AFTER_S, Refusal};
 use crate::answer::OutBody;
+use crate::hold::Why;
+use crate::hold::bounds::Room;
+use crate::hold::held::Turn;
 use crate::moved::{self, Verdict};
 use crate::request::body::{FaultCell, RequestBody};
 use crate::request::headers;
-use crate::upstream::pool::SendError;
-use crate::upstream::{AnswerBroken, Cell, NodeBody, NodePool, Permit, Unreachable, response};
+use crate::snapshot::Snapshot;
+use crate::upstream::{AnswerBroken, Cell, NodeBody, NodePool, Permit, Way, response};
 
-/// Wait before a second attempt at a node that could not be reached.
-const BACKOFF: retry::Policy = retry::Policy {
-    attempts: 2,
-    base: Duration::from_millis(50),
-    cap: Duration::from_millis(50),
-    within: Duration::from_secs(1),
-};
+/// How long a node may take before the router looks whether the shard has another primary meanwhile.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// What a primary that was replaced has to answer what it was sent, if that can be sent again, and if not.
+const GRACE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 
 /// Where a request stands between its attempts.
 pub(super) struct Attempts<'a> {
     outbound: &'a Outbound<'a>,
+    snapshot: Arc<Snapshot>,
     place: Place,
-    /// In the cell of `place`. `None` once it went to the answer.
+    /// In the cell of `place`. `None` while it is held, and once it went to the answer.
     permit: Option<Permit>,
     fault: &'a FaultCell,
     streams: bool,
-    replayed: bool,
+    moved: bool,
     retried: bool,
+    held: bool,
+    /// It waits in a line now.
+    waits: Option<Why>,
 }
 
-/// What a node's answer comes to.
-enum Judged {
+/// What an attempt comes to.
+enum Outcome {
     Answer(Box<Answer>),
     Moved(Place),
-    Broken(AnswerBroken),
+    Failed(Failed),
 }
 
 impl<'a> Attempts<'a> {
-    /// # Errors
-    /// `overloaded` when the cell has no place.
-    pub(super) fn begin(
+    pub(super) fn new(
         outbound: &'a Outbound<'a>,
-        place: Place,
+        (snapshot, place): (Arc<Snapshot>, Place),
         streams: bool,
         fault: &'a FaultCell,
-    ) -> Result<Self, Refusal> {
-        let mut attempts = Self {
+    ) -> Self {
+        Self {
             outbound,
+            snapshot,
             place,
             permit: None,
             fault,
             streams,
-            replayed: false,
+            moved: false,
             retried: false,
-        };
-        attempts.go(place)?;
-        Ok(attempts)
+            held: false,
+            waits: None,
+        }
     }
 
+    /// `room`: in the line of the shard, which is held already.
+    ///
     /// # Errors
     /// The problem that the app is told.
-    pub(super) async fn run(&mut self, mut body: RequestBody) -> Result<Answer, Refusal> {
+    pub(super) async fn run(
+        &mut self,
+        mut body: RequestBody,
+        room: Option<(Room, Why)>,
+    ) -> Result<Answer, Refusal> {
+        let mut turn = match room {
+            Some((room, why)) => Some(self.wait(room, why).await?),
+            None => {
+                self.go(self.place)?;
+                None
+            }
+        };
         loop {
             let again = body.again();
-            let request = self.outbound.request(body, self.place);
-            let failed = match self.pool().send(request, self.fault).await {
-                Ok(answer) => match self.judge(answer).await? {
-                    Judged::Answer(answer) => return Ok(*answer),
-                    Judged::Moved(to) => {
-                        let (Some(copy), false) = (again, self.replayed) else {
-                            return Err(moving());
-                        };
-                        self.replayed = true;
-                        self.go(to)?;
-                        body = copy;
-                        continue;
-                    }
-                    Judged::Broken(error) => {
-                        self.pool().broke_off(self.fault);
-                        SendError::Broken(error)
-                    }
-                },
-                Err(failed) => failed,
+            let failed = match (self.attempt(body, turn.as_mut()).await?, &again) {
+                (Outcome::Answer(answer), _) => {
+                    turn.map(Turn::answered);
+                    return Ok(*answer);
+                }
+                (Outcome::Moved(to), Some(copy)) if !self.moved => {
+                    self.moved = true;
+                    self.go(to)?;
+                    body = copy.again().expect("a copy can be copied");
+                    continue;
+                }
+                (Outcome::Moved(_), _) => Failed::Refused,
+                (Outcome::Failed(failed), _) => failed,
             };
-            body = self.retry(failed, again).await?;
-            self.retried = true;
-            self.go(self.learned())?;
+            let (why, at_once) = (failed.why(), failed.connection_only());
+            body = failed.salvage(self.outbound, again, self.fault)?;
+            if at_once && self.pay() {
+                self.go(self.learned())?;
+                continue;
+            }
+            turn = Some(self.hold(&body, why, turn.take()).await?);
         }
     }
 
     /// The deadline has passed. The node where the request is by now did not answer in time, unless it was the app
     /// that took it.
-    pub(super) fn out_of_time(&self) {
+    pub(super) fn out_of_time(&self) -> Refusal {
+        if let Some(why) = self.waits {
+            return told(why);
+        }
         if !self.streams {
             self.pool().failed();
         }
+        Box::new(Problem::new(Code::Timeout).retry_after_s(RETRY_AFTER_S))
     }
 
-    fn pool(&self) -> &'a NodePool {
-        self.outbound.means.snapshot.pool(self.place.node)
+    fn pool(&self) -> &Arc<NodePool> {
+        self.snapshot.pool(self.place.node)
     }
 
     /// Takes a place for the request where it goes next.
     fn go(&mut self, to: Place) -> Result<(), Refusal> {
         self.place = to;
-        let cell = &self.pool().cell;
-        if self.permit.as_ref().is_some_and(|permit| permit.is_of(cell)) {
+        let cell = Arc::clone(&self.pool().cell);
+        if self.permit.as_ref().is_some_and(|permit| permit.is_of(&cell)) {
             return Ok(());
         }
-        let mut permit = cell.admit().ok_or_else(|| overloaded(cell))?;
+        let mut permit = cell.admit().ok_or_else(|| overloaded(&cell))?;
         if self.streams && !permit.stream() {
-            return Err(overloaded(cell));
+            return Err(overloaded(&cell));
         }
         self.permit = Some(permit);
         Ok(())
@@ -135,30 +155,99 @@ impl<'a> Attempts<'a> {
         let means = self.outbound.means;
         let overrides = means.known.overrides.read();
         overrides
-            .find(&means.snapshot.table, self.place.shard, means.clock.unix_ms())
+            .find(&self.snapshot.table, self.place.shard, means.clock.unix_ms())
             .unwrap_or(self.place)
     }
 
+    /// Holds the request for the first time; a second time is once too often.
+    async fn hold(&mut self, body: &RequestBody, why: Why, turn: Option<Turn>) -> Result<Turn, Refusal> {
+        let means = self.outbound.means;
+        if let Some(turn) = turn {
+            turn.refused(why, means.clock.monotonic());
+        }
+        if self.held {
+            return Err(told(why));
+        }
+        let held = means
+            .holds
+            .begin(self.snapshot.table.shard(self.place.shard), why);
+        let bytes = self.outbound.head.bytes() + body.kept_bytes();
+        let room = means.holds.room(&held, bytes, &self.pool().cell);
+        let room = room.map_err(|not_held| not_held.problem(why, RETRY_AFTER_S))?;
+        self.wait(room, why).await
+    }
+
+    /// Waits in the line of the shard, then is decided anew.
+    async fn wait(&mut self, room: Room, why: Why) -> Result<Turn, Refusal> {
+        let means = self.outbound.means;
+        let shard = self.snapshot.table.shard(self.place.shard).clone();
+        (self.permit, self.held, self.waits) = (None, true, Some(why));
+        let turn = means.holds.wait(&shard, why, room).await;
+        let turn = turn.map_err(|not_held| not_held.problem(why, RETRY_AFTER_S))?;
+        self.waits = None;
+        let snapshot = means.known.snapshot.load_full();
+        let place = (means.decide)(&snapshot)?.place;
+        if *snapshot.table.shard(place.shard) != shard {
+            // Someone new would be taken elsewhere by now: that is for a request of its own.
+            return Err(told(Why::Moving));
+        }
+        self.snapshot = snapshot;
+        self.go(place)?;
+        Ok(turn)
+    }
+
+    /// Sends the request once and reads what the answer means.
+    async fn attempt(&mut self, body: RequestBody, turn: Option<&mut Turn>) -> Result<Outcome, Refusal> {
+        let request = self.outbound.request(body, &self.snapshot, self.place);
+        let (pool, means, fault) = (Arc::clone(self.pool()), self.outbound.means, self.fault);
+        let sent = AtomicBool::new(false);
+        let way = Way {
+            fault,
+            turn,
+            sent: &sent,
+        };
+        let grace = GRACE[usize::from(!self.outbound.repeatable)];
+        let replaced = replaced(means, Arc::clone(&self.snapshot), self.place, grace);
+        let exchange = async {
+            match pool.send(request, way).await {
+                Ok(answer) => self.judge(answer).await,
+                Err(failed) => Ok(Outcome::Failed(failed.into())),
+            }
+        };
+        tokio::select! {
+            biased;
+            outcome = exchange => outcome,
+            () = replaced => {
+                pool.broke_off(fault);
+                let executed = sent.load(Ordering::Relaxed);
+                let failed = if executed { Failed::Unknown(None) } else { Failed::Refused };
+                Ok(Outcome::Failed(failed))
+            }
+        }
+    }
+
     /// Passes an answer on, or reads where the shard has moved to.
-    async fn judge(&mut self, answer: Response<Incoming>) -> Result<Judged, Refusal> {
+    async fn judge(&mut self, answer: Response<Incoming>) -> Result<Outcome, Refusal> {
         match moved::read(answer).await {
             Verdict::Other(answer) => self.pass_on(answer).await,
-            Verdict::NotMoved(parts, bytes) => Ok(whole(parts, bytes)),
+            Verdict::Whole(parts, bytes) => Ok(whole(parts, bytes)),
+            Verdict::Moving => Ok(Outcome::Failed(Failed::Refused)),
             Verdict::Moved(said) => {
                 self.pool().cell.meters.moved.increment(1);
-                self.learn(said.ok_or_else(moving)?).map(Judged::Moved)
+                let to = said.and_then(|said| self.learn(said));
+                Ok(to.map_or(Outcome::Failed(Failed::Refused), Outcome::Moved))
             }
         }
     }
 
     /// A small answer is kept, so that nothing of the cell waits for the app to read it; a larger one streams.
-    async fn pass_on(&mut self, answer: Response<Incoming>) -> Result<Judged, Refusal> {
+    async fn pass_on(&mut self, answer: Response<Incoming>) -> Result<Outcome, Refusal> {
         let means = self.outbound.means;
         let (parts, body) = answer.into_parts();
         if response::is_small(&body) {
             return Ok(match response::keep(body, means.limits.answer_idle).await {
                 Ok(bytes) => whole(parts, bytes),
-                Err(error) => Judged::Broken(error),
+                Err(error) => self.broken(error),
             });
         }
         let mut permit = self
@@ -174,79 +263,65 @@ impl<'a> Attempts<'a> {
         Ok(finished(parts, OutBody::Node(Box::new(body))))
     }
 
-    fn learn(&self, said: Moved) -> Result<Place, Refusal> {
-        let means = self.outbound.means;
-        let (table, now_ms) = (&means.snapshot.table, means.clock.unix_ms());
-        let learned = means
-            .known
-            .overrides
-            .write()
-            .learn(table, self.place.shard, said, now_ms);
-        learned.map_err(|error| {
-            tracing::warn!(node = %self.pool().node, %error, "a node's `moved` is not followed");
-            moving()
-        })
+    fn broken(&self, error: AnswerBroken) -> Outcome {
+        self.pool().broke_off(self.fault);
+        Outcome::Failed(Failed::Unknown(Some(error)))
     }
 
-    /// The body for a second attempt, if there may be one and the cell's budget pays for it.
-    async fn retry(&self, failed: SendError, again: Option<RequestBody>) -> Result<RequestBody, Refusal> {
-        match failed {
-            SendError::NotSent(request, None) if self.pay() => Ok(request.into_body()),
-            SendError::NotSent(_, None) => Err(unavailable()),
-            SendError::NotSent(request, Some(why)) => {
-                tracing::debug!(error = &why as &dyn std::error::Error, "a node cannot be reached");
-                if matches!(why, Unreachable::BreakerOpen(_)) || !self.pay() {
-                    return Err(unavailable());
-                }
-                self.outbound.means.clock.sleep(BACKOFF.wait(1)).await;
-                Ok(request.into_body())
-            }
-            SendError::Broken(error) => {
-                if let Some(fault) = self.fault.get() {
-                    return Err(body_refused(fault, self.outbound.means.limits.body));
-                }
-                tracing::debug!(%error, "an exchange with a node broke off");
-                match again {
-                    Some(copy) if self.outbound.repeatable && self.pay() => Ok(copy),
-                    _ if self.outbound.safe => Err(unavailable()),
-                    _ => Err(Box::new(
-                        Problem::new(Code::OutcomeUnknown).retry_after_s(RETRY_AFTER_S),
-                    )),
-                }
-            }
-        }
+    fn learn(&self, said: Moved) -> Option<Place> {
+        let means = self.outbound.means;
+        let now_ms = means.clock.unix_ms();
+        let learned = means
+            .known
+            .learn(&self.snapshot.table, self.place.shard, said, now_ms);
+        learned
+            .inspect_err(|error| {
+                tracing::warn!(node = %self.pool().node, %error, "a node's `moved` is not followed");
+            })
+            .ok()
     }
 
     /// One retry for a request, out of its cell's budget.
-    fn pay(&self) -> bool {
+    fn pay(&mut self) -> bool {
         let cell = &self.pool().cell;
         let paid = !self.retried && cell.budget.spend();
         if paid {
             cell.meters.retries.increment(1);
         }
+        self.retried |= paid;
         paid
     }
 }
 
-fn finished(parts: Parts, body: OutBody) -> Judged {
-    let mut answer = Response::from_parts(parts, body);
-    headers::for_app(answer.headers_mut());
-    Judged::Answer(Box::new(answer))
+/// Returns when the shard has been in a later epoch than the one that the request was sent in for `grace`, and the
+/// node has not answered yet: a primary that was replaced may be stopped, or cut off.
+async fn replaced(means: Means<'_>, sent_by: Arc<Snapshot>, to: Place, grace: Duration) {
+    means.clock.sleep(PATIENCE).await;
+    let mut changes = means.known.changes();
+    let shard = sent_by.table.shard(to.shard);
+    loop {
+        changes.borrow_and_update();
+        let now = means.known.place(shard, means.clock.unix_ms());
+        if now.is_some_and(|(_, now)| now.epoch > to.epoch) {
+            return means.clock.sleep(grace).await;
+        }
+        if changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
-fn whole(parts: Parts, bytes: Bytes) -> Judged {
+fn finished(parts: Parts, body: OutBody) -> Outcome {
+    let mut answer = Response::from_parts(parts, body);
+    headers::for_app(answer.headers_mut());
+    Outcome::Answer(Box::new(answer))
+}
+
+fn whole(parts: Parts, bytes: Bytes) -> Outcome {
     finished(parts, OutBody::Own(bytes))
 }
 
 fn overloaded(cell: &Arc<Cell>) -> Refusal {
     cell.meters.overloaded.increment(1);
     Box::new(Problem::new(Code::Overloaded).retry_after_s(RETRY_AFTER_S))
-}
-
-fn moving() -> Refusal {
-    Box::new(Problem::new(Code::Moving).retry_after_s(RETRY_AFTER_S))
-}
-
-fn unavailable() -> Refusal {
-    Box::new(Problem::new(Code::Unavailable).retry_after_s(RETRY_AFTER_S))
 }

@@ -1,9 +1,12 @@
-//! From a decision to a node's answer: bounds, attempts, replay after `moved`, deadline.
+//! From a decision to a node's answer: bounds, attempts, replays, deadline.
 //!
+//! A request of a shard that is held joins its line before its body is read, so that it is refused without it past a
+//! bound; a body that is too large to keep waits unread.
 //! A request takes a place in its cell only once there is something to send: a body that is kept has arrived whole by
 //! then. It gives it back as soon as its answer is here. What happens in between is in [`attempts`].
 
 mod attempts;
+mod salvage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +24,9 @@ use router_table::{Place, Route, RouteClass};
 use self::attempts::Attempts;
 use crate::answer::OutBody;
 use crate::apps::Activity;
+use crate::faults::Faults;
+use crate::hold::bounds::Room;
+use crate::hold::{Holds, Why};
 use crate::request::body::{BodyFault, BodyLimits, FaultCell, RequestBody};
 use crate::request::headers;
 use crate::snapshot::{Known, Snapshot};
@@ -60,7 +66,10 @@ impl ForwardLimits {
 #[derive(Clone, Copy)]
 pub struct Means<'a> {
     pub known: &'a Known,
-    pub snapshot: &'a Snapshot,
+    pub holds: &'a Arc<Holds>,
+    /// The decision on this request by a table: asked again after it was held.
+    pub decide: &'a (dyn Fn(&Snapshot) -> Result<Route, Refusal> + Send + Sync),
+    pub faults: &'a Faults,
     pub limits: ForwardLimits,
     pub clock: &'a Clock,
     /// Where answers that stream are watched.
@@ -83,6 +92,17 @@ struct Head {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+}
+
+impl Head {
+    /// What it takes of memory, about.
+    fn bytes(&self) -> usize {
+        let fields = self.headers.iter();
+        let fields: usize = fields
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        fields + self.uri.path().len() + self.uri.query().map_or(0, str::len)
+    }
 }
 
 type Refusal = Box<Problem>;
@@ -139,23 +159,58 @@ impl<'a> Outbound<'a> {
     ///
     /// # Errors
     /// The problem that the app is told.
-    pub async fn run(&self, body: Incoming, route: Route) -> Result<Answer, Refusal> {
+    pub async fn run(
+        &self,
+        body: Incoming,
+        snapshot: Arc<Snapshot>,
+        route: Route,
+    ) -> Result<Answer, Refusal> {
         let (limits, fault) = (self.means.limits, FaultCell::default());
-        let body = self.take(body, limits.body_of(route.class), &fault).await?;
+        let body_limits = limits.body_of(route.class);
+        let mut room = self.room_if_held(&snapshot, route, &body, body_limits)?;
+        let body = self.take(body, body_limits, &fault).await?;
+        if let Some((room, _)) = &mut room {
+            room.shrink(self.head.bytes() + body.kept_bytes());
+        }
         let streams = matches!(body, RequestBody::Streaming(_));
         let deadline = if streams {
             limits.upload_deadline
         } else {
             limits.request_deadline
         };
-        let mut attempts = Attempts::begin(self, route.place, streams, &fault)?;
-        match tokio::time::timeout(deadline, attempts.run(body)).await {
+        let mut attempts = Attempts::new(self, (snapshot, route.place), streams, &fault);
+        match tokio::time::timeout(deadline, attempts.run(body, room)).await {
             Ok(answer) => answer,
-            Err(_) => {
-                attempts.out_of_time();
-                Err(Box::new(Problem::new(Code::Timeout).retry_after_s(RETRY_AFTER_S)))
-            }
+            Err(_) => Err(attempts.out_of_time()),
         }
+    }
+
+    /// Room in the line of a shard that is held already, for a body that is not read yet.
+    fn room_if_held(
+        &self,
+        snapshot: &Snapshot,
+        Route { place, learned, .. }: Route,
+        body: &Incoming,
+        limits: BodyLimits,
+    ) -> Result<Option<(Room, Why)>, Refusal> {
+        let (holds, shard) = (self.means.holds, snapshot.table.shard(place.shard));
+        let held = match holds.find(shard) {
+            Some(held) => held,
+            // Whom the table names is gone; a node may have named the next one meanwhile.
+            None if !learned && snapshot.table.is_leaderless(place.shard) => holds.begin(shard, Why::Away),
+            None => return Ok(None),
+        };
+        let told = body.size_hint();
+        let body_bytes = match told.exact() {
+            // It waits unread.
+            _ if told.lower() > limits.replay_max as u64 => 0,
+            Some(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+            None => limits.replay_max,
+        };
+        let (bytes, why) = (self.head.bytes() + body_bytes, held.why());
+        let room = holds.room(&held, bytes, &snapshot.pool(place.node).cell);
+        room.map(|room| Some((room, why)))
+            .map_err(|not_held| Box::new(not_held.problem(why, RETRY_AFTER_S)))
     }
 
     /// Reads as much of a body as is kept.
@@ -178,13 +233,13 @@ impl<'a> Outbound<'a> {
         }
     }
 
-    fn request(&self, body: RequestBody, place: Place) -> Request<RequestBody> {
+    fn request(&self, body: RequestBody, snapshot: &Snapshot, place: Place) -> Request<RequestBody> {
         let mut request = Request::new(body);
         *request.method_mut() = self.head.method.clone();
         *request.uri_mut() = self.head.uri.clone();
         *request.version_mut() = Version::HTTP_2;
         *request.headers_mut() = self.head.headers.clone();
-        let shard = self.means.snapshot.shard_header(place.shard);
+        let shard = snapshot.shard_header(place.shard);
         request.headers_mut().insert(header::SHARD, shard);
         request.headers_mut().insert(header::EPOCH, place.epoch.0.into());
         request

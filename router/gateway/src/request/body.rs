@@ -123,6 +123,14 @@ impl RequestBody {
         })
     }
 
+    /// Bytes of it that are in memory.
+    pub fn kept_bytes(&self) -> usize {
+        match self {
+            Self::Kept(bytes) => bytes.len(),
+            Self::Streaming(streaming) => streaming.first.as_ref().map_or(0, Bytes::len),
+        }
+    }
+
     /// A second copy, if the body can be sent twice.
     pub fn again(&self) -> Option<Self> {
         match self {

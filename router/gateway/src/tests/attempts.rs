@@ -34,7 +34,7 @@ async fn a_lost_connection_is_made_anew_and_only_what_may_be_repeated_is_repeate
     // The node dies under a request: a GET is sent again to the node that came back, a POST without a key is not.
     for (method, key, expected) in [
         ("GET", None, 200),
-        ("POST", None, 503),
+        ("POST", None, 502),
         ("POST", Some(uuid::Uuid::now_v7()), 200),
     ] {
         let world = World::new().await;
@@ -59,8 +59,12 @@ async fn a_lost_connection_is_made_anew_and_only_what_may_be_repeated_is_repeate
         revived.always(echo);
         let answer = Answer::read(sent.await.expect("an answer")).await;
         assert_eq!(answer.status, expected, "{method} {key:?}: {answer:?}");
-        if expected == 503 {
-            assert_eq!(answer.code(), "outcome-unknown");
+        if expected == 502 {
+            assert_eq!(answer.code(), "outcome-unknown-without-key");
+            assert!(
+                !answer.headers.contains_key("retry-after"),
+                "nobody sends it again unasked"
+            );
         }
     }
 }
@@ -83,7 +87,10 @@ async fn a_key_that_is_not_forwarded_permits_no_replay() {
     stop(&world.central).await;
     let revived = world.revive(&world.central).await;
     let answer = Answer::read(sent.await.expect("an answer")).await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "outcome-unknown"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (502, "outcome-unknown-without-key")
+    );
     assert_eq!(revived.requests(), 0, "not sent a second time");
 }
 
@@ -148,6 +155,7 @@ async fn a_place_is_taken_in_the_cell_where_the_request_goes_next() {
 async fn a_timeout_is_charged_to_the_node_where_the_request_is() {
     let world = World::with(|config| {
         config.nodes.request_deadline = SHORT;
+        config.hold.within = SHORT;
         // Each request goes by the first node.
         config.learned.life.0 = Duration::ZERO;
     })

@@ -217,8 +217,8 @@ async fn a_sick_cell_takes_nothing_from_another() {
 }
 
 #[tokio::test]
-async fn a_dead_node_is_told_of_at_once_and_found_again() {
-    let world = World::new().await;
+async fn a_dead_node_is_waited_for_told_of_and_found_again() {
+    let world = World::with(|config| config.hold.within = SHORT).await;
     world.central.tasks.shutdown(Duration::from_millis(50)).await;
     for _ in 0..8 {
         let answer = world.get("eu/eu-central", "/v1/profile").await;

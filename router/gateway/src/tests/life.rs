@@ -12,7 +12,7 @@ use super::stand_in::full;
 use super::world::{Answer, World, until};
 
 /// Asks the router's internal listener, as a node of the world would.
-async fn inside(world: &World, path: &str) -> (u16, String) {
+pub async fn inside(world: &World, path: &str) -> (u16, String) {
     let dir = world.dir.path().join("eu-central-1");
     let identity = Identity::load(&dir, &world.table.world).expect("loads");
     let address = world.running().internal.to_string();
@@ -174,7 +174,7 @@ async fn a_new_table_is_taken_into_use_and_a_node_that_stays_keeps_its_connectio
         in_flight_per_cell_max: 4,
         connect_timeout: Duration::from_secs(1),
     };
-    let upstreams = Arc::new(Upstreams::new(settings));
+    let upstreams = Upstreams::new(settings);
     let (sender, receiver) = tokio::sync::watch::channel(Arc::new(world.table.clone()));
     let source = Source {
         table: receiver,
@@ -182,11 +182,11 @@ async fn a_new_table_is_taken_into_use_and_a_node_that_stays_keeps_its_connectio
     };
     let known = Arc::new(Known::new(
         source,
-        &region,
-        &upstreams,
+        region,
+        upstreams,
         router_table::Overrides::new(4, 1_000),
     ));
-    known.keep_up(region, Arc::clone(&upstreams), clock, &tasks);
+    known.keep_up(clock, &tasks);
 
     let before = known.snapshot.load_full();
     let mut next = world.table.clone();

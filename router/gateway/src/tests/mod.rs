@@ -17,6 +17,10 @@ mod frames;
 #[cfg(not(feature = "failpoints"))]
 mod framing;
 #[cfg(not(feature = "failpoints"))]
+mod hold;
+#[cfg(not(feature = "failpoints"))]
+mod hold_bounds;
+#[cfg(not(feature = "failpoints"))]
 mod life;
 #[cfg(not(feature = "failpoints"))]
 mod pieces;

@@ -6,14 +6,15 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use platform_model::{NodeId, Problem};
+use platform_model::{Code, NodeId, PROBE_PATH, Problem};
 use platform_runtime::TaskGroup;
 use platform_runtime::serve::{self, Limits};
 use platform_runtime::tls::Identity;
@@ -26,11 +27,13 @@ type Behaviour = Box<dyn Fn(Request<Incoming>) -> Reply + Send + Sync>;
 pub struct StandIn {
     pub id: NodeId,
     pub address: SocketAddr,
-    /// Heads of the requests that came.
+    /// Heads of the requests of apps that came.
     pub seen: Mutex<Vec<http::request::Parts>>,
     /// Taken one a request; when empty, `always` answers.
     pub next: Mutex<VecDeque<Behaviour>>,
     always: Mutex<Arc<dyn Fn(Request<Incoming>) -> Reply + Send + Sync>>,
+    /// What the router asked about its shards: answered as by `always`, never by `next`.
+    pub probes: AtomicUsize,
     pub tasks: TaskGroup,
 }
 
@@ -43,21 +46,30 @@ impl StandIn {
             seen: Mutex::default(),
             next: Mutex::default(),
             always: Mutex::new(Arc::new(echo)),
+            probes: AtomicUsize::new(0),
             tasks: TaskGroup::new(),
         });
         let this = Arc::clone(&node);
         let service = tower::service_fn(move |request: Request<Incoming>| {
-            let (parts, body) = request.into_parts();
-            this.seen.lock().push(parts.clone());
-            let request = Request::from_parts(parts, body);
-            let reply = match this.next.lock().pop_front() {
-                Some(once) => once(request),
-                None => this.always.lock().clone()(request),
-            };
+            let reply = this.reply(request);
             async move { Ok::<_, Infallible>(reply.await) }
         });
         serve::serve_mtls(listener, identity, Limits::default(), service, &node.tasks);
         node
+    }
+
+    fn reply(&self, request: Request<Incoming>) -> Reply {
+        if request.uri().path() == PROBE_PATH {
+            self.probes.fetch_add(1, Ordering::Relaxed);
+            return self.always.lock().clone()(request);
+        }
+        let (parts, body) = request.into_parts();
+        self.seen.lock().push(parts.clone());
+        let request = Request::from_parts(parts, body);
+        match self.next.lock().pop_front() {
+            Some(once) => once(request),
+            None => self.always.lock().clone()(request),
+        }
     }
 
     /// Answers the next request so.
@@ -97,12 +109,21 @@ pub fn moved(request: &Request<Incoming>, epoch: u64, node: &NodeId) -> Response
     let shard = request.headers()[platform_model::header::SHARD]
         .to_str()
         .expect("text");
-    let problem = Problem::new(platform_model::Code::Moved)
+    let problem = Problem::new(Code::Moved)
         .with("shard", shard)
         .with("epoch", epoch)
         .with("node", node.to_string());
+    told(&problem)
+}
+
+/// A node's `503` of a shard that it may serve in a moment.
+pub fn moving() -> Response<Body> {
+    told(&Code::Moving.into())
+}
+
+fn told(problem: &Problem) -> Response<Body> {
     Response::builder()
-        .status(StatusCode::MISDIRECTED_REQUEST)
+        .status(problem.code.status())
         .header("content-type", Problem::CONTENT_TYPE)
         .body(full(problem.to_json()))
         .expect("a response")

@@ -6,6 +6,7 @@ use platform_model::CellId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::budget::Budget;
+use crate::hold::bounds::Counts;
 use crate::meters::CellMeters;
 
 /// Requests whose body or answer streams may take this part of a cell's places: an app can make such a request last,
@@ -18,6 +19,8 @@ pub struct Cell {
     pub id: CellId,
     pub budget: Budget,
     pub meters: CellMeters,
+    /// What waits for its shards.
+    pub held: Arc<Counts>,
     in_flight: Arc<Semaphore>,
     streaming: Arc<Semaphore>,
 }
@@ -38,6 +41,7 @@ impl Cell {
             id,
             budget: Budget::default(),
             meters,
+            held: Arc::default(),
             in_flight: Arc::new(Semaphore::new(in_flight_max)),
             streaming: Arc::new(Semaphore::new(in_flight_max.div_ceil(STREAMING_PART))),
         }

@@ -12,6 +12,6 @@ pub mod response;
 pub mod slot;
 
 pub use cell::{Cell, Permit};
-pub use pool::{NodePool, Unreachable};
+pub use pool::{NodePool, Unreachable, Way};
 pub use registry::Upstreams;
 pub use response::{AnswerBroken, NodeBody};

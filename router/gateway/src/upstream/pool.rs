@@ -4,23 +4,28 @@
 //! deadline. A request that was never put on a connection comes back whole. What a connection is stands in `slot.rs`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use platform_model::{NodeId, RegionId};
+use platform_model::{Epoch, NodeId, PROBE_PATH, RegionId, header};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_runtime::serve::{ServeError, connect_guarded};
 use platform_runtime::tls::{Expect, Identity};
+use tokio::sync::Semaphore;
 
 use super::breaker::Breaker;
 use super::cell::Cell;
 use super::response::AnswerBroken;
 use super::slot::{self, Ready, Sender, Slot};
+use crate::hold::held::Turn;
 use crate::request::body::{FaultCell, RequestBody};
+
+/// Held shards that ask one node at once whether it serves them.
+const PROBES_AT_ONCE: usize = 8;
 
 /// What all pools share.
 #[derive(Clone)]
@@ -56,6 +61,16 @@ pub enum Unreachable {
     Nowhere(NodeId),
 }
 
+/// How a request goes to its node, and how far it came.
+pub struct Way<'a> {
+    /// Where the request's body says that its app broke it off, which is not the node's fault.
+    pub fault: &'a FaultCell,
+    /// Of a request that was held: it goes by the connection of its line.
+    pub turn: Option<&'a mut Turn>,
+    /// Set once it is on a connection: from then on it may have been executed.
+    pub sent: &'a AtomicBool,
+}
+
 /// How a request failed once a node was chosen.
 #[derive(Debug)]
 pub enum SendError {
@@ -76,6 +91,7 @@ pub struct NodePool {
     slots: Box<[Slot]>,
     next: AtomicUsize,
     breaker: Mutex<Breaker>,
+    probes: Semaphore,
 }
 
 impl NodePool {
@@ -98,31 +114,38 @@ impl NodePool {
             slots,
             next: AtomicUsize::new(0),
             breaker: Mutex::default(),
+            probes: Semaphore::new(PROBES_AT_ONCE),
         }
     }
 
-    /// Sends a request and waits for the head of the answer. Cancel-safe: the stream is reset. `fault` is where the
-    /// request's body says that its app broke it off, which is not the node's fault.
+    /// Sends a request and waits for the head of the answer. Cancel-safe: the stream is reset.
     ///
     /// # Errors
     /// [`SendError`]; the breaker has been told.
     pub async fn send(
         &self,
         request: Request<RequestBody>,
-        fault: &FaultCell,
+        way: Way<'_>,
     ) -> Result<Response<Incoming>, SendError> {
         if !self.admit() {
             let why = Unreachable::BreakerOpen(self.node.clone());
             return Err(SendError::NotSent(Box::new(request), Some(why)));
         }
-        let mut sender = match self.sender().await {
+        let lane = way.turn.as_ref().map(|turn| turn.lane());
+        let mut sender = match self.sender(lane).await {
             Ok(sender) => sender,
             Err(why) => {
                 self.failed();
                 return Err(SendError::NotSent(Box::new(request), Some(why)));
             }
         };
-        match sender.try_send_request(request).await {
+        // It stands in the connection's queue before its future is first polled.
+        let answer = sender.try_send_request(request);
+        way.sent.store(true, Ordering::Relaxed);
+        if let Some(turn) = way.turn {
+            turn.sent();
+        }
+        match answer.await {
             Ok(response) => {
                 self.succeeded();
                 Ok(response)
@@ -131,7 +154,7 @@ impl NodePool {
                 // The connection went away before it took the request: that says nothing about the node yet.
                 Some(request) => Err(SendError::NotSent(Box::new(request), None)),
                 None => {
-                    self.broke_off(fault);
+                    self.broke_off(way.fault);
                     Err(SendError::Broken(AnswerBroken::Broken(error.into_error())))
                 }
             },
@@ -143,6 +166,27 @@ impl NodePool {
         if fault.get().is_none() {
             self.failed();
         }
+    }
+
+    /// Asks the node's door about a shard. `None`: there was no answer. Cancel-safe.
+    pub async fn probe(&self, shard: HeaderValue, epoch: Epoch) -> Option<Response<Incoming>> {
+        let _turn = self.probes.acquire().await.ok()?;
+        let mut request = Request::new(RequestBody::Kept(bytes::Bytes::new()));
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = Uri::builder()
+            .scheme("https")
+            .authority("node")
+            .path_and_query(PROBE_PATH)
+            .build()
+            .expect("a constant");
+        request.headers_mut().insert(header::SHARD, shard);
+        request.headers_mut().insert(header::EPOCH, epoch.0.into());
+        let way = Way {
+            fault: &FaultCell::default(),
+            turn: None,
+            sent: &AtomicBool::new(false),
+        };
+        self.send(request, way).await.ok()
     }
 
     fn admit(&self) -> bool {
@@ -168,9 +212,10 @@ impl NodePool {
         *breaker = next;
     }
 
-    async fn sender(&self) -> Result<Sender, Unreachable> {
+    async fn sender(&self, lane: Option<usize>) -> Result<Sender, Unreachable> {
         let clock = &self.settings.clock;
-        let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
+        let at = lane.unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed));
+        let slot = &self.slots[at % self.slots.len()];
         if let Some(sender) = slot.open(clock) {
             return Ok(sender);
         }

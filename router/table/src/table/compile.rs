@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use platform_model::{CellState, CountryCode, Epoch, Jurisdiction, NodeId, RegionId, RoutingTable, ShardId};
+use platform_model::{
+    CellState, CountryCode, Epoch, Jurisdiction, NodeId, RegionId, RoutingTable, SetPhase, ShardId,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{EMPTY, HomeEntry, HomeSlot, NOWHERE, NodeEntry, NodeIndex, PackedPlace, Table, door};
@@ -80,6 +82,7 @@ fn packed(table: &RoutingTable, nodes: &HashMap<NodeId, NodeIndex>, shard: &Shar
         epoch: route.map_or(Epoch(0), |route| route.epoch),
         key,
         node,
+        leaderless: route.is_some_and(|route| matches!(route.set.phase, SetPhase::Promoting { .. })),
     }
 }
 
