@@ -25,6 +25,7 @@ pub mod trust;
 
 mod changes;
 mod inputs;
+mod plant;
 mod rules;
 
 pub use apply::{Effects, apply, apply_logged};

@@ -6,8 +6,8 @@ use super::change::{at, change, end, not_now};
 use super::record::{Certified, OperationId, OperationKind, OperationRecord, OperationState};
 use super::refusal::{OperationRefusal, Waits};
 use super::step::Step;
-use super::{Planted, planted};
 use crate::limits::CERTIFICATES_MAX;
+use crate::plant::{Planted, planted};
 use crate::refusal::{Counted, Refusal};
 use crate::rules::{count, shard as rules};
 use crate::shard_config::{ConfigPhase, ShardConfig};
@@ -106,7 +106,7 @@ fn uncertified(record: &OperationRecord, config: &ShardConfig, given: &[Certifie
         Some(replica) => !certified(replica),
         None => config.candidates().skip(1).any(|copy| !certified(copy.replica)),
     };
-    missing.then_some(Waits::NoCertificate { epoch })
+    (missing && !planted(Planted::NoCertificate)).then_some(Waits::NoCertificate { epoch })
 }
 
 fn unreceipted(record: &OperationRecord, config: &ShardConfig) -> Option<Waits> {

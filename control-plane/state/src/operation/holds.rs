@@ -6,7 +6,7 @@ use platform_model::{NodeId, ReplicaId, ShardId};
 use super::record::{OperationId, OperationKind, OperationRecord, OperationState};
 use super::refusal::OperationRefusal;
 use super::step::Step;
-use super::{Planted, planted};
+use crate::plant::{Planted, planted};
 use crate::refusal::Refusal;
 use crate::shard_config::{ConfigCommand, ConfigRefusal, Proof};
 use crate::state::State;

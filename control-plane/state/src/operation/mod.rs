@@ -12,7 +12,6 @@ mod change;
 mod command;
 mod follow;
 mod holds;
-mod plant;
 mod record;
 mod refusal;
 mod start;
@@ -22,7 +21,6 @@ mod tests;
 
 pub(crate) use follow::follow;
 pub(crate) use holds::permits;
-pub(crate) use plant::{Planted, planted};
 
 pub use command::{OperationCommand, Start};
 pub use record::{

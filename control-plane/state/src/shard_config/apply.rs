@@ -8,6 +8,7 @@ use super::primary::{
 };
 use super::record::{ConfigPhase, CopyState, Erasing, ShardConfig, ShardCopy};
 use super::refusal::ConfigRefusal;
+use crate::plant::{Planted, planted};
 
 /// Standbys of one shard.
 pub const STANDBYS_MAX: usize = 8;
@@ -166,7 +167,8 @@ fn set_state(
 }
 
 fn name_is_free(config: &ShardConfig, replica: ReplicaId) -> Result<(), ConfigRefusal> {
-    if config.names(replica) || config.erased.contains(&replica) || config.left.contains_key(&replica) {
+    let gone = config.erased.contains(&replica) || config.left.contains_key(&replica);
+    if config.names(replica) || (gone && !planted(Planted::NameGivenAgain)) {
         return Err(ConfigRefusal::NameTaken(replica));
     }
     Ok(())
@@ -225,7 +227,7 @@ fn retire(config: &mut ShardConfig, replica: ReplicaId) -> Result<(), ConfigRefu
 fn outsider(config: &ShardConfig, replica: ReplicaId) -> Result<usize, ConfigRefusal> {
     let index = config.standbys.iter().position(|copy| copy.replica == replica);
     let index = index.ok_or(ConfigRefusal::UnknownCopy(replica))?;
-    if config.standbys[index].state == CopyState::InSync {
+    if config.standbys[index].state == CopyState::InSync && !planted(Planted::InSyncRemoved) {
         return Err(ConfigRefusal::InSync(replica));
     }
     Ok(index)

@@ -13,6 +13,10 @@ pub(crate) enum Planted {
     NoCertificate,
     /// A step is left before it is done.
     StepNotLookedAt,
+    /// A copy leaves on which its primary counts.
+    InSyncRemoved,
+    /// The name of a copy that has left is given again.
+    NameGivenAgain,
 }
 
 #[cfg(test)]
