@@ -204,7 +204,7 @@ impl SurvivalForbidden {
 }
 
 /// The rule that says no, and the article that it stands for; both empty if none permits it.
-fn rule_of(denied: &Denied) -> (String, String) {
+pub fn rule_of(denied: &Denied) -> (String, String) {
     let rule = match denied {
         Denied::Point { rule, .. } => rule.clone(),
         Denied::NeedsConsent { rule, .. } => Some(rule.clone()),

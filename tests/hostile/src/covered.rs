@@ -11,6 +11,9 @@ pub const COVERED: &[(&str, &[&str])] = &[
             "platform/model/src/id.rs FromStr for IdempotencyKey",
             "platform/model/src/id.rs FromStr for RequestId",
             "platform/model/src/version.rs FromStr for EpochPosition",
+            "platform/model/src/version.rs FromStr for ReplicaId",
+            "platform/model/src/version.rs TryFrom<String> for ReplicaId",
+            "platform/model/src/survival.rs FromStr for Survival",
             "platform/model/src/revocation.rs FromStr for KeyDigest",
             "platform/model/src/revocation.rs FromStr for RevokedIdentity",
             "platform/model/src/revocation.rs TryFrom<String> for $type",
@@ -100,7 +103,12 @@ pub const COVERED: &[(&str, &[&str])] = &[
     ),
     (
         "table",
-        &["platform/wire/src/convert.rs TryFrom<pb::Table> for RoutingTable"],
+        &[
+            "platform/wire/src/convert.rs TryFrom<pb::Table> for RoutingTable",
+            "platform/wire/src/convert/set.rs fn read_set",
+            "platform/wire/src/convert/set.rs fn read_name",
+            "platform/wire/src/convert/set.rs fn read_copy_state",
+        ],
     ),
     (
         "delta",

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use platform_model::matrix::{Matrix, plain};
 use platform_model::{
-    CellId, CountryCode, Epoch, Generation, Jurisdiction, LawInForce, RoutingTable, ShardId, ShardRoute,
-    TableDelta, TokenKey, WorldId,
+    CellId, CopyRoute, CopyState, CountryCode, Epoch, ErasedCopy, Generation, Jurisdiction, LawInForce,
+    ReplicaId, ReplicaSet, RoutingTable, SetPhase, ShardId, ShardRoute, TableDelta, TokenKey, WorldId,
 };
 use platform_runtime::tls::Signed;
 use platform_wire::admin::{WorldSpec, WorldStatus};
@@ -91,10 +91,37 @@ pub fn sample_table() -> RoutingTable {
             home: home.clone(),
             index,
         };
-        let route = ShardRoute::single(node.clone(), Epoch(1), platform_model::ReplicaId(7));
-        table.shards.insert(shard, route);
+        let set = std::sync::Arc::new(sample_set(&node, index));
+        let (node, epoch) = (node.clone(), Epoch(1));
+        table.shards.insert(shard, ShardRoute { node, epoch, set });
     }
     table
+}
+
+/// A set of copies in the middle of a handover, or of a promotion.
+fn sample_set(node: &platform_model::NodeId, index: u16) -> ReplicaSet {
+    let (epoch, order) = (Epoch(2), 9);
+    let target = ReplicaId(8);
+    let phase = match index {
+        0 => SetPhase::Promoting { epoch, order },
+        _ => SetPhase::Handover { target, epoch, order },
+    };
+    let standby = CopyRoute {
+        node: node.clone(),
+        replica: target,
+        state: CopyState::InSync,
+    };
+    let erased = ErasedCopy {
+        node: node.clone(),
+        replica: ReplicaId(9),
+        order,
+    };
+    ReplicaSet {
+        standbys: vec![standby],
+        phase,
+        erased: vec![erased],
+        ..ReplicaSet::single(ReplicaId(7))
+    }
 }
 
 pub fn table(bytes: &[u8]) {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use platform_model::matrix::{Action, LawDate, Purpose, SinkKind};
 use platform_model::{
     CellId, CountryCode, DataClass, EpochPosition, HomeId, IdempotencyKey, Jurisdiction, KeyDigest, NodeId,
-    RegionId, RequestId, RevokedIdentity, ShardId, UserId, WorldId,
+    RegionId, ReplicaId, RequestId, RevokedIdentity, ShardId, Survival, UserId, WorldId,
 };
 use platform_wire::join::JoinToken;
 
@@ -45,6 +45,8 @@ pub fn ids(bytes: &[u8]) {
     one_form::<KeyDigest>(text);
     one_form::<RevokedIdentity>(text);
     one_form::<JoinToken>(text);
+    one_form::<ReplicaId>(text);
+    one_form::<Survival>(text);
     // A UUID has several spellings.
     reads_again::<UserId>(text);
     reads_again::<RequestId>(text);
@@ -62,6 +64,8 @@ pub fn id_seeds() -> Vec<Vec<u8>> {
         "{018f9b1e-7c5a-7b3e-9f00-0123456789ab}",
         "e12:345",
         "e0:0",
+        "0123456789abcdef0123456789abcdef",
+        "region",
     ])
 }
 

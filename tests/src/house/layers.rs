@@ -54,6 +54,11 @@ pub const LAYERS: &[Layer] = &[
         2,
         &["control-plane-ledger", "platform-model"],
     ),
+    layer(
+        "control-plane-planner",
+        3,
+        &["control-plane-ledger", "control-plane-state", "platform-model"],
+    ),
     layer("control-plane-residency", 2, &["platform-model"]).in_tests(&["platform-runtime"]),
     layer("cell-store", 2, &[]),
     // The protocols, pure, and the simulators that try to break them.

@@ -5,6 +5,7 @@ use platform_model::Generation;
 use super::record::{OperationId, OperationKind, OperationRecord, OperationState};
 use super::refusal::OperationRefusal;
 use super::step::Step;
+use crate::command::Author;
 use crate::limits::TEXT_BYTES_MAX;
 use crate::refusal::{Refusal, Text};
 use crate::rules::{shard as rules, text};
@@ -110,9 +111,22 @@ pub(super) fn reverse(state: &mut State, id: OperationId, expected: Generation) 
     Ok(())
 }
 
-/// A window ends at once; an erasure without a receipt is left to the order that stands in the table.
-pub(super) fn finish(state: &mut State, id: OperationId, expected: Generation) -> Result<(), Refusal> {
+/// A window ends at once; an erasure without a receipt is left to the order that stands in the table. Of a repair the
+/// controllers may say that themselves: what it replaces is often on a node that never answers.
+pub(super) fn finish(
+    state: &mut State,
+    author: &Author,
+    id: OperationId,
+    expected: Generation,
+) -> Result<(), Refusal> {
     let record = at(state, id, expected)?;
+    let unasked = matches!(author, Author::Controller { .. });
+    if unasked && !matches!(record.kind, OperationKind::Repair { .. }) {
+        return Err(Refusal::NotYours {
+            author: author.to_string(),
+            subject: format!("operation {id}"),
+        });
+    }
     if record.state != OperationState::Running {
         return Err(not_now(id, record));
     }

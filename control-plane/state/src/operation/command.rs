@@ -69,10 +69,9 @@ impl OperationCommand {
             Author::Operator { .. } => !matches!(self, Self::Advance { .. } | Self::Fail { .. }),
             Author::Controller { .. } => match self {
                 Self::Start(start) => matches!(start.kind, OperationKind::Repair { .. }),
-                Self::Advance { .. } | Self::Fail { .. } | Self::Cancel { .. } => true,
-                Self::Pause { .. } | Self::Resume { .. } | Self::Reverse { .. } | Self::Finish { .. } => {
-                    false
-                }
+                // Which it may finish, the operation says.
+                Self::Advance { .. } | Self::Fail { .. } | Self::Cancel { .. } | Self::Finish { .. } => true,
+                Self::Pause { .. } | Self::Resume { .. } | Self::Reverse { .. } => false,
             },
         }
     }
