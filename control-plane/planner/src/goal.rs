@@ -7,6 +7,7 @@ use control_plane_state::shard_config::{CopyState, ShardConfig, ShardCopy};
 use platform_model::{CellId, NodeId, RegionId, ShardId, Survival};
 
 use crate::law;
+use crate::plant::{Planted, planted};
 
 /// The goal of a shard: that of its home; of a directory shard, the highest of the homes whose people it knows.
 pub fn of_shard(state: &State, shard: &ShardId) -> Survival {
@@ -64,6 +65,9 @@ pub(crate) fn counts(
     config: &ShardConfig,
     copy: &ShardCopy,
 ) -> bool {
+    if planted(Planted::OnItsWayForgotten) && copy.state != CopyState::InSync {
+        return false;
+    }
     let whole = copy.state != CopyState::Damaged && !config.retiring.contains(&copy.replica);
     let seat = Seat::of(state, &copy.node);
     let lawful = |seat: Seat<'_>| law::may_stand_by(state, shard, seat.region).is_ok();
@@ -78,7 +82,7 @@ pub(crate) fn is_met(
     config: &ShardConfig,
     goal: Survival,
 ) -> bool {
-    if goal == Survival::None {
+    if goal == Survival::None || planted(Planted::AllIsWell) {
         return true;
     }
     let Some(primary) = Seat::of(state, &config.primary.node) else {

@@ -21,6 +21,7 @@ pub mod repair;
 pub mod simulate;
 
 mod law;
+mod plant;
 #[cfg(test)]
 mod tests;
 

@@ -13,6 +13,7 @@ use platform_model::{CellId, CellState, NodeId, RegionId, ShardId, Survival};
 use crate::goal::Seat;
 use crate::law;
 use crate::observed::Observed;
+use crate::plant::{Planted, planted};
 
 /// Why a shard cannot have the copy that it needs. Ordered: of several reasons the last is told, the one that a person
 /// can help most easily.
@@ -159,15 +160,17 @@ pub(crate) fn in_cell(
         .ok_or_else(|| Infeasible::NoNode(cell.clone()))?;
     match law::may_stand_by(state, shard, &record.region) {
         Ok(()) => {}
+        Err(_) if planted(Planted::LawNotAsked) => {}
         Err(Some(denied)) => return Err(by_law(&record.region, &denied)),
         Err(None) => return Err(Infeasible::NoLaw),
     }
-    if record.state == CellState::Cordoned {
+    if record.state == CellState::Cordoned && !planted(Planted::CordonIgnored) {
         return Err(Infeasible::Cordoned(cell.clone()));
     }
     let holds = |node: &NodeId| config.copies().any(|copy| copy.node == *node);
     let there = state.nodes.keys().filter(|node| node.cell == *cell);
-    let free = there.filter(|node| !observed.silent.contains(*node) && !holds(node));
+    let heard = |node: &NodeId| !observed.silent.contains(node) || planted(Planted::SilentTaken);
+    let free = there.filter(|node| heard(node) && !holds(node));
     let mut able = free.peekable();
     if able.peek().is_none() {
         return Err(Infeasible::NoNode(cell.clone()));

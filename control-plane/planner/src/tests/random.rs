@@ -4,9 +4,11 @@ use control_plane_state::State;
 use control_plane_state::shard_config::{CopyState, ShardConfig};
 use platform_model::{CellState, NodeId, RegionId, ShardId, Survival};
 use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::world::*;
 use crate::plan::{PlanStep, Why};
+use crate::plant::{PLANTED, Planted};
 use crate::repair::plan;
 use crate::simulate::{GoalAfter, Lose, Outcome, Thresholds, simulate};
 use crate::{Observed, goal};
@@ -139,6 +141,9 @@ fn check_step(state: &State, observed: &Observed, step: &PlanStep) -> Result<(),
     let config = state.shards[&step.shard].config.as_ref().expect("served");
     prop_assert_eq!(step.expected, config.generation);
     if let Some(to) = &step.add {
+        let goal = goal::of_shard(state, &step.shard);
+        let needed = !met(state, observed, &step.shard, goal);
+        prop_assert!(needed, "{} needs nothing", step.shard);
         let mut able = able(state, observed, &step.shard, config);
         prop_assert!(able.any(|node| node == to), "{} may not take {}", to, step.shard);
     }
@@ -151,37 +156,109 @@ fn check_step(state: &State, observed: &Observed, step: &PlanStep) -> Result<(),
     Ok(())
 }
 
+/// What a goal means, straight from the words: a standby that is whole or coming, heard, lawful, and far enough.
+fn met(state: &State, observed: &Observed, shard: &ShardId, goal: Survival) -> bool {
+    let config = state.shards[shard].config.as_ref().expect("served");
+    let home = &config.primary.node;
+    let far = |node: &NodeId| match goal {
+        Survival::None => true,
+        Survival::Zone => node.cell != home.cell,
+        Survival::Region => region(state, node) != region(state, home),
+    };
+    let mut good = config.standbys.iter().filter(|copy| {
+        let there = copy.state != CopyState::Damaged && !observed.silent.contains(&copy.node);
+        there && lawful(shard, &region(state, &copy.node)) && far(&copy.node)
+    });
+    goal == Survival::None || good.next().is_some()
+}
+
+fn sound(numbers: &Numbers) -> Result<(), TestCaseError> {
+    let (mut state, observed) = make(numbers);
+    let first = plan(&state, &observed);
+    prop_assert_eq!(&plan(&state.clone(), &observed.clone()), &first);
+    for step in &first.steps {
+        check_step(&state, &observed, step)?;
+    }
+    for unmet in &first.unmet {
+        let config = state.shards[&unmet.shard].config.as_ref().expect("served");
+        let mut left = able(&state, &observed, &unmet.shard, config);
+        prop_assert!(left.next().is_none(), "{:?} could be met", unmet);
+    }
+    let mut rounds = 0;
+    while carry_out(&mut state, &observed) > 0 {
+        rounds += 1;
+        prop_assert!(rounds <= 8, "it never ends");
+    }
+    for (shard, record) in &state.shards {
+        let config = record.config.as_ref().expect("served");
+        let leads = !observed.silent.contains(&config.primary.node);
+        let met = met(&state, &observed, shard, goal::of_shard(&state, shard));
+        let able = able(&state, &observed, shard, config).next().is_some();
+        prop_assert!(!leads || met || !able, "{} stays below its goal", shard);
+        for copy in config.standbys.iter().filter(|_| leads) {
+            prop_assert!(
+                lawful(shard, &region(&state, &copy.node)),
+                "{} stays on {}",
+                shard,
+                copy.node
+            );
+        }
+    }
+    Ok(())
+}
+
+fn survives(numbers: &Numbers, lost: u8) -> Result<(), TestCaseError> {
+    let (mut state, _) = make(numbers);
+    let all = Observed::default();
+    for _ in 0..8 {
+        carry_out(&mut state, &all);
+    }
+    for record in state.shards.values_mut() {
+        let config = record.config.as_mut().expect("served");
+        for copy in config
+            .standbys
+            .iter_mut()
+            .filter(|copy| copy.state != CopyState::Damaged)
+        {
+            copy.state = CopyState::InSync;
+        }
+    }
+    let cell: platform_model::CellId = CELLS[usize::from(lost)].parse().expect("a cell");
+    let (at, _) = cell.as_str().rsplit_once('-').expect("region and number");
+    let loses = [
+        (Survival::Zone, Lose::Cell(cell.clone())),
+        (Survival::Region, Lose::Region(at.parse().expect("a region"))),
+    ];
+    let thresholds = Thresholds {
+        lease_ms: 600,
+        report_every_ms: 250,
+        missing_ms: 600,
+        tick_ms: 50,
+        retry_ms: 100,
+        async_lag_entries: 24,
+    };
+    for (size, lose) in loses {
+        let simulation = simulate(&state, &all, &lose, &thresholds);
+        for (shard, fate) in &simulation.shards {
+            let goal = goal::of_shard(&state, shard);
+            let met = met(&state, &all, shard, goal);
+            let survives = matches!(fate.outcome, Outcome::ServesOn | Outcome::FailsOver { .. });
+            prop_assert!(!met || goal < size || survives, "{}: {:?}", shard, fate);
+            if let Outcome::FailsOver { to } = &fate.outcome {
+                prop_assert!(lawful(shard, &region(&state, to)), "{} led by {}", shard, to);
+            }
+            prop_assert!(survives || fate.after == GoalAfter::Waits);
+        }
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     #[test]
     fn a_plan_is_lawful_complete_and_comes_to_an_end(numbers in numbers()) {
-        let (mut state, observed) = make(&numbers);
-        let first = plan(&state, &observed);
-        prop_assert_eq!(&plan(&state.clone(), &observed.clone()), &first);
-        for step in &first.steps {
-            check_step(&state, &observed, step)?;
-        }
-        for unmet in &first.unmet {
-            let config = state.shards[&unmet.shard].config.as_ref().expect("served");
-            let mut left = able(&state, &observed, &unmet.shard, config);
-            prop_assert!(left.next().is_none(), "{:?} could be met", unmet);
-        }
-        let mut rounds = 0;
-        while carry_out(&mut state, &observed) > 0 {
-            rounds += 1;
-            prop_assert!(rounds <= 8, "it never ends");
-        }
-        for (shard, record) in &state.shards {
-            let config = record.config.as_ref().expect("served");
-            let leads = !observed.silent.contains(&config.primary.node);
-            let met = goal::is_met(&state, &observed.silent, shard, config, goal::of_shard(&state, shard));
-            let able = able(&state, &observed, shard, config).next().is_some();
-            prop_assert!(!leads || met || !able, "{} stays below its goal", shard);
-            for copy in config.standbys.iter().filter(|_| leads) {
-                prop_assert!(lawful(shard, &region(&state, &copy.node)), "{} stays on {}", shard, copy.node);
-            }
-        }
+        sound(&numbers)?;
     }
 
     /// What is there already is left alone, and one more node changes nothing for those that need nothing.
@@ -206,44 +283,35 @@ proptest! {
     /// A shard at its goal loses nothing that was sync, whatever of that size is lost.
     #[test]
     fn who_is_at_his_goal_survives_it(numbers in numbers(), lost in 0..7u8) {
-        let (mut state, _) = make(&numbers);
-        let all = Observed::default();
-        for _ in 0..8 {
-            carry_out(&mut state, &all);
-        }
-        for record in state.shards.values_mut() {
-            let config = record.config.as_mut().expect("served");
-            for copy in config.standbys.iter_mut().filter(|copy| copy.state != CopyState::Damaged) {
-                copy.state = CopyState::InSync;
-            }
-        }
-        let cell: platform_model::CellId = CELLS[usize::from(lost)].parse().expect("a cell");
-        let (at, _) = cell.as_str().rsplit_once('-').expect("region and number");
-        let loses = [
-            (Survival::Zone, Lose::Cell(cell.clone())),
-            (Survival::Region, Lose::Region(at.parse().expect("a region"))),
-        ];
-        let thresholds = Thresholds {
-            lease_ms: 600,
-            report_every_ms: 250,
-            missing_ms: 600,
-            tick_ms: 50,
-            retry_ms: 100,
-            async_lag_entries: 24,
+        survives(&numbers, lost)?;
+    }
+}
+
+/// Each rule left out is seen by one of the two.
+#[test]
+fn a_rule_left_out_is_seen() {
+    for bug in [
+        Planted::LawNotAsked,
+        Planted::CordonIgnored,
+        Planted::SilentTaken,
+        Planted::AllIsWell,
+        Planted::OnItsWayForgotten,
+        Planted::AnybodyLeads,
+    ] {
+        let config = Config {
+            cases: 4_000,
+            failure_persistence: None,
+            max_shrink_iters: 16,
+            ..Config::default()
         };
-        for (size, lose) in loses {
-            let simulation = simulate(&state, &all, &lose, &thresholds);
-            for (shard, fate) in &simulation.shards {
-                let config = state.shards[shard].config.as_ref().expect("served");
-                let goal = goal::of_shard(&state, shard);
-                let met = goal::is_met(&state, &all.silent, shard, config, goal);
-                let survives = matches!(fate.outcome, Outcome::ServesOn | Outcome::FailsOver { .. });
-                prop_assert!(!met || goal < size || survives, "{}: {:?}", shard, fate);
-                if let Outcome::FailsOver { to } = &fate.outcome {
-                    prop_assert!(lawful(shard, &region(&state, to)), "{} led by {}", shard, to);
-                }
-                prop_assert!(survives || fate.after == GoalAfter::Waits);
-            }
-        }
+        let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        let mut runner = TestRunner::new_with_rng(config, rng);
+        PLANTED.set(Some(bug));
+        let found = runner.run(&(numbers(), 0..7u8), |(numbers, lost)| {
+            sound(&numbers)?;
+            survives(&numbers, lost)
+        });
+        PLANTED.set(None);
+        assert!(found.is_err(), "{bug:?} was not seen");
     }
 }

@@ -475,7 +475,7 @@ fn runner(cases: u32) -> TestRunner {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn no_commands_break_a_rule(actions in actions()) {
