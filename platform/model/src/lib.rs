@@ -17,6 +17,7 @@ pub mod root;
 pub mod shard;
 pub mod start;
 pub mod table;
+pub mod thresholds;
 pub mod version;
 
 pub use actor::{Actor, Role};
