@@ -1,7 +1,7 @@
 //! What the leader wants committed.
 
+use control_plane_state::Command;
 use control_plane_state::shard_config::ConfigCommand;
-use control_plane_state::{Command, OperationCommand};
 use platform_model::{Generation, NodeId, ShardId};
 
 /// One command that the leader gives, and why: the reason stands in the ledger.
@@ -39,16 +39,6 @@ impl Act {
                 expected,
                 command,
             },
-            shard: shard.clone(),
-        }
-    }
-
-    /// A step of an operation on `shard`.
-    pub fn operation(shard: &ShardId, command: OperationCommand, reason: impl Into<String>) -> Self {
-        Self {
-            by: By::Controller,
-            reason: reason.into(),
-            command: Command::Operation(command),
             shard: shard.clone(),
         }
     }

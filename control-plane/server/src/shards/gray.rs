@@ -41,7 +41,10 @@ impl CellLatencies {
     /// The median of the primaries of the cell's other nodes.
     fn median_of_others(&self, node: &NodeId) -> Option<u32> {
         let of_cell = self.by_cell.get(&node.cell)?.iter();
-        let mut others: Vec<u32> = of_cell.filter(|(other, _)| other != node).map(|(_, p99)| *p99).collect();
+        let mut others: Vec<u32> = of_cell
+            .filter(|(other, _)| other != node)
+            .map(|(_, p99)| *p99)
+            .collect();
         let middle = others.len() / 2;
         others.sort_unstable();
         others.get(middle).copied()
@@ -83,19 +86,27 @@ fn is_outlier(p99_micros: u32, median_micros: u32) -> bool {
     p99 >= OUTLIER_P99_MS_MIN * 1_000 && p99 >= u64::from(median_micros) * OUTLIER_TIMES
 }
 
-/// Who may relieve a suspect primary: an in-sync standby whose node is heard, and that has all that the primary has. If
-/// none has, it is the standbys that are slow.
+/// Who may relieve a suspect primary: an in-sync standby whose node is heard. While commits stall, one that holds
+/// entries which are not committed has them from the primary and does not get them onto its own disk: then it is the
+/// standby that is slow.
 pub fn successor(
     state: &State,
     config: &ShardConfig,
     watched: &Watched,
     heard: impl Fn(&NodeId) -> bool,
 ) -> Option<ReplicaId> {
-    let in_sync = config.standbys.iter().filter(|copy| copy.state == CopyState::InSync);
-    let whole = |replica: ReplicaId| watched.lag(config.primary.replica, replica) == Some(0);
-    let mut fit = in_sync.filter(|copy| {
-        state.nodes.contains_key(&copy.node) && heard(&copy.node) && whole(copy.replica)
-    });
+    let primary = &watched.copy(config.primary.replica)?.report;
+    let stalls = primary.stalled_micros >= STALL_MS * 1_000;
+    let is_quick = |replica: ReplicaId| {
+        let standby = watched.copy(replica);
+        standby.is_some_and(|seen| !stalls || seen.report.last <= primary.committed)
+    };
+    let in_sync = config
+        .standbys
+        .iter()
+        .filter(|copy| copy.state == CopyState::InSync);
+    let mut fit = in_sync
+        .filter(|copy| state.nodes.contains_key(&copy.node) && heard(&copy.node) && is_quick(copy.replica));
     fit.next().map(|copy| copy.replica)
 }
 
@@ -160,9 +171,19 @@ mod tests {
         let mut suspicion = Suspicion::default();
         let slow = report(2_000_000, 0);
         assert!(!judge(&mut suspicion, 0, &slow, &[9_000, 10_000, 11_000]));
-        assert!(judge(&mut suspicion, OUTLIER_FOR_MS, &slow, &[9_000, 10_000, 11_000]));
+        assert!(judge(
+            &mut suspicion,
+            OUTLIER_FOR_MS,
+            &slow,
+            &[9_000, 10_000, 11_000]
+        ));
         // All are slow: nobody stands out, and what was before is forgotten.
-        assert!(!judge(&mut suspicion, OUTLIER_FOR_MS, &slow, &[1_900_000, 2_000_000]));
+        assert!(!judge(
+            &mut suspicion,
+            OUTLIER_FOR_MS,
+            &slow,
+            &[1_900_000, 2_000_000]
+        ));
         assert!(!judge(&mut suspicion, OUTLIER_FOR_MS * 2, &slow, &[9_000]));
         // Nobody to compare with.
         assert!(!judge(&mut suspicion, OUTLIER_FOR_MS * 9, &slow, &[]));

@@ -20,7 +20,11 @@ struct Heard {
 impl NodesHeard {
     /// Whether the report counts: one of an earlier start than the last is left out.
     pub fn hear(&mut self, now_micros: u64, node: &NodeId, incarnation: Incarnation) -> bool {
-        if self.last.get(node).is_some_and(|heard| heard.incarnation > incarnation) {
+        if self
+            .last
+            .get(node)
+            .is_some_and(|heard| heard.incarnation > incarnation)
+        {
             return false;
         }
         let heard = Heard {
@@ -38,7 +42,8 @@ impl NodesHeard {
     }
 
     pub fn is_missing(&self, now_micros: u64, node: &NodeId, missing_micros: u64) -> bool {
-        self.age_micros(now_micros, node).is_none_or(|age| age >= missing_micros)
+        self.age_micros(now_micros, node)
+            .is_none_or(|age| age >= missing_micros)
     }
 
     /// Forgets nodes that are none any more.

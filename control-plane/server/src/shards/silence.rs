@@ -17,16 +17,13 @@ pub struct Silence {
 }
 
 impl Silence {
-    pub fn of(state: &State, heard: &NodesHeard, now_micros: u64, missing_micros: u64) -> Self {
-        let configs = state.shards.values().filter_map(|record| record.config.as_ref());
-        let holders: BTreeSet<&NodeId> = configs
-            .flat_map(|config| config.copies().map(|copy| &copy.node))
-            .collect();
+    /// Of `holders`, those that have not reported for so long.
+    pub fn of(holders: &BTreeSet<NodeId>, heard: &NodesHeard, now_micros: u64, missing_micros: u64) -> Self {
         let silent = holders
             .iter()
             .filter(|node| heard.is_missing(now_micros, node, missing_micros));
         Self {
-            silent: silent.map(|node| (*node).clone()).collect(),
+            silent: silent.cloned().collect(),
             holders: holders.len(),
         }
     }
@@ -37,6 +34,17 @@ impl Silence {
         let silent = u64::try_from(self.silent.len()).unwrap_or(u64::MAX);
         silent > 1 && silent * 100 > share_max
     }
+}
+
+/// Nodes that hold a copy of anything.
+pub fn holders(state: &State) -> BTreeSet<NodeId> {
+    let configs = state.shards.values().filter_map(|record| record.config.as_ref());
+    let nodes = configs.flat_map(|config| config.copies().map(|copy| &copy.node));
+    nodes
+        .collect::<BTreeSet<&NodeId>>()
+        .into_iter()
+        .cloned()
+        .collect()
 }
 
 #[cfg(test)]

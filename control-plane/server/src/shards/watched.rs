@@ -25,8 +25,6 @@ pub struct Watched {
 pub struct SeenCopy {
     pub at_micros: u64,
     pub report: CopyReport,
-    /// When its log was last seen to grow, or to be whole.
-    pub grew_micros: u64,
 }
 
 /// How much of a copy was found equal to its primary's.
@@ -63,12 +61,8 @@ impl Watched {
     }
 
     pub fn see(&mut self, now_micros: u64, report: CopyReport) {
-        let before = self.copies.get(&report.replica);
-        let grew = before.is_none_or(|seen| seen.report.last < report.last);
-        let grew_micros = before.filter(|_| !grew).map_or(now_micros, |seen| seen.grew_micros);
         let seen = SeenCopy {
             at_micros: now_micros,
-            grew_micros,
             report,
         };
         self.copies.insert(seen.report.replica, seen);
@@ -88,7 +82,8 @@ impl Watched {
     /// A later term's certificate stands for the copy; within a term, more chunks.
     pub fn certify(&mut self, replica: ReplicaId, certified: Certified) {
         let known = self.certified.get(&replica);
-        let newer = known.is_none_or(|known| (known.term, known.chunks) <= (certified.term, certified.chunks));
+        let newer =
+            known.is_none_or(|known| (known.term, known.chunks) <= (certified.term, certified.chunks));
         if newer {
             self.certified.insert(replica, certified);
         }
