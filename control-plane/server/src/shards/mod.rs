@@ -11,6 +11,8 @@ mod leader;
 mod reports;
 mod run;
 mod silence;
+mod suspects;
+mod tidy;
 mod told;
 mod watched;
 

@@ -53,7 +53,13 @@ pub fn hear(
         };
         let ordered = config.erasing.get(&replica);
         return match ordered.filter(|erasing| erasing.node == *teller.node && erasing.index == order) {
-            Some(_) => act(shard, config, By::Node(teller.node.clone()), erased, ""),
+            Some(_) => act(
+                shard,
+                config,
+                By::Controller,
+                erased,
+                &format!("{} says so", teller.node),
+            ),
             None => Heard::Ignored,
         };
     }
