@@ -16,6 +16,7 @@ pub mod revocation;
 pub mod root;
 pub mod shard;
 pub mod start;
+pub mod survival;
 pub mod table;
 pub mod version;
 
@@ -30,5 +31,6 @@ pub use revocation::{KeyDigest, RevokedIdentity};
 pub use root::{RootId, RootKind, RootRef};
 pub use shard::ShardId;
 pub use start::Start;
+pub use survival::Survival;
 pub use table::{Cell, CellState, Home, LawInForce, Node, RoutingTable, ShardRoute, TableDelta, TokenKey};
 pub use version::{Epoch, EpochPosition, Generation, Incarnation, Position, ReplicaId, Term};
