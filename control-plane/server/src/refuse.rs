@@ -43,6 +43,10 @@ pub fn rule(rule: &Rule) -> Refusal {
         ),
         Rule::KeyIdReused { .. } => (RefusalCode::Exists, ""),
         Rule::NoLaw => (RefusalCode::LawForbids, "cellctl policy show"),
+        Rule::NoSuchRegion { .. } | Rule::SurvivalForbidden(_) => {
+            (RefusalCode::LawForbids, "cellctl policy why-not")
+        }
+        Rule::Operation(_) => (RefusalCode::Placement, "cellctl operation list"),
         Rule::Config(_) => (RefusalCode::Placement, "cellctl shard show"),
         Rule::Trust(rule) => return trust(rule),
         Rule::Limit { .. } => (RefusalCode::Limit, ""),

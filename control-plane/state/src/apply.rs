@@ -8,6 +8,7 @@ use crate::changes::Changes;
 use crate::command::{Command, Envelope};
 use crate::inputs;
 use crate::limits::TEXT_BYTES_MAX;
+use crate::operation;
 use crate::outcome::Outcome;
 use crate::refusal::{Refusal, Text};
 use crate::rules;
@@ -171,6 +172,8 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
         }
         Command::WithdrawLaw { version } => rules::law::withdraw(state, *version),
         Command::ActivateLaw => rules::law::activate(state),
+        Command::SetSurvival { home, goal, expected } => rules::survival::set(state, home, *goal, *expected),
+        Command::Operation(command) => operation::apply(state, envelope, command),
         Command::Configure {
             shard,
             expected,

@@ -8,11 +8,12 @@ use control_plane_ledger::Digest;
 use platform_model::matrix::LawVersion;
 use platform_model::{
     CellId, CellState, CountryCode, Generation, HomeId, Jurisdiction, NodeId, RegionId, Role, ShardId, Start,
-    TokenKey, WorldId,
+    Survival, TokenKey, WorldId,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::law::Approval;
+use crate::operation::OperationCommand;
 use crate::shard_config::ConfigCommand;
 use crate::trust::TrustCommand;
 
@@ -111,6 +112,14 @@ pub enum Command {
     },
     /// The approved law holds wholly, if its day has come.
     ActivateLaw,
+    /// What the shards of a home are to survive.
+    SetSurvival {
+        home: HomeId,
+        goal: Survival,
+        expected: Generation,
+    },
+    /// Long work on a shard.
+    Operation(OperationCommand),
     /// Changes the copies of a shard, or who of them leads.
     Configure {
         shard: ShardId,
@@ -224,6 +233,8 @@ impl Command {
             Self::ActivateLaw => "activate-law",
             Self::SetMatrixAgeMax { .. } => "set-matrix-age-max",
             Self::Configure { command, .. } => command.name(),
+            Self::SetSurvival { .. } => "set-survival",
+            Self::Operation(command) => command.name(),
         }
     }
 
@@ -238,7 +249,10 @@ impl Command {
             Self::SetCellState { cell, .. } => format!("cell/{cell}"),
             Self::PlaceShard { shard, .. } | Self::Configure { shard, .. } => format!("shard/{shard}"),
             Self::RegisterNode { node, .. } => format!("node/{node}"),
-            Self::PublishTokenKey { home, .. } | Self::AdmitForeign { home, .. } => format!("home/{home}"),
+            Self::PublishTokenKey { home, .. }
+            | Self::AdmitForeign { home, .. }
+            | Self::SetSurvival { home, .. } => format!("home/{home}"),
+            Self::Operation(command) => command.subject(),
             Self::Trust(command) => command.subject(),
             Self::SetAutomation { .. } => "automation".to_owned(),
             Self::ChangeMember { id, .. } => format!("controller/{id}"),

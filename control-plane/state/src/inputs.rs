@@ -5,6 +5,7 @@ use control_plane_ledger::Digest;
 use platform_model::{CellId, HomeId, NodeId, ShardId};
 
 use crate::command::Command;
+use crate::operation::OperationId;
 use crate::state::State;
 
 /// The digest of the inputs. One encoding for ever: name, then 0 or 1 and the number, big-endian.
@@ -44,7 +45,20 @@ fn read_by(state: &State, command: &Command) -> Vec<(String, Option<u64>)> {
         Command::PlaceShard {
             shard: id, cell: to, ..
         } => vec![shard(state, id), cell(state, to)],
-        Command::Configure { shard: id, .. } => vec![shard(state, id)],
+        Command::Configure { shard: id, .. } => {
+            let under_way = state.operations.active_on(id);
+            let operation = under_way.map(|(id, _)| operation(state, id));
+            [shard(state, id)].into_iter().chain(operation).collect()
+        }
+        Command::SetSurvival { home: id, .. } => vec![home(state, id)],
+        Command::Operation(command) => match command.id() {
+            Err(start) => vec![shard(state, &start.shard)],
+            Ok(id) => {
+                let of = state.operations.records.get(&id).map(|record| &record.shard);
+                let of = of.map(|id| shard(state, id));
+                [operation(state, id)].into_iter().chain(of).collect()
+            }
+        },
         Command::RegisterNode { node: id, .. } => vec![node(state, id), cell(state, &id.cell)],
         Command::PublishTokenKey { home: id, .. } => {
             vec![home(state, id), shard(state, &ShardId::Keys { home: id.clone() })]
@@ -74,12 +88,21 @@ fn shard(state: &State, id: &ShardId) -> (String, Option<u64>) {
     (format!("shard/{id}"), known.map(|record| record.generation.0))
 }
 
-/// How many token keys it has and how many jurisdictions it admitted: the rest of a home never changes.
+fn operation(state: &State, id: OperationId) -> (String, Option<u64>) {
+    let known = state.operations.records.get(&id);
+    (format!("operation/{id}"), known.map(|record| record.generation.0))
+}
+
+/// How many token keys it has, how many jurisdictions it admitted, and how often its goal changed: the rest of a home
+/// never does.
 fn home(state: &State, id: &HomeId) -> (String, Option<u64>) {
     let known = state.homes.get(id);
     (
         format!("home/{id}"),
-        known.map(|record| (record.token_keys.len() + record.admitted.len()) as u64),
+        known.map(|record| {
+            let changes = record.survival.generation.0 - 1;
+            (record.token_keys.len() + record.admitted.len()) as u64 + changes
+        }),
     )
 }
 

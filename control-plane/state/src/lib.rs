@@ -15,6 +15,7 @@ pub mod command;
 pub mod law;
 pub mod ledger;
 pub mod limits;
+pub mod operation;
 pub mod outcome;
 pub mod refusal;
 pub mod shard_config;

@@ -12,6 +12,17 @@ pub const HOMES_MAX: usize = 1_000;
 pub const COUNTRIES_MAX: usize = 676;
 /// Shards of a world, of all kinds.
 pub const SHARDS_MAX: usize = 65_536;
+/// Copies that one node may hold; what a cell's first node was given at the start counts, and is never refused.
+pub const COPIES_PER_NODE_MAX: usize = 4_096;
+/// Operations under way in a world, and in each cell that takes part.
+pub const OPERATIONS_MAX: usize = 256;
+pub const OPERATIONS_PER_CELL_MAX: usize = 16;
+/// Operations that have ended and are remembered; the newest stay.
+pub const OPERATIONS_KEPT_MAX: usize = 256;
+/// Certificates of one verification: as many as a shard may have standbys.
+pub const CERTIFICATES_MAX: usize = 8;
+/// Longest window of a move, in milliseconds: a week.
+pub const WINDOW_MS_MAX: u64 = 7 * 86_400_000;
 /// Token keys of one home: the newest, and the older ones under which tokens may still run.
 pub const TOKEN_KEYS_MAX: usize = 4;
 /// Epochs of a shard whose holders are remembered; the newest stay.

@@ -3,11 +3,12 @@
 use control_plane_ledger::Digest;
 use platform_model::matrix::{Denied, LawVersion};
 use platform_model::{
-    CellId, CountryCode, Generation, HomeId, Incarnation, Jurisdiction, NodeId, RegionId, ShardId,
+    CellId, CountryCode, Generation, HomeId, Incarnation, Jurisdiction, NodeId, RegionId, ShardId, Survival,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::law::LawBook;
+use crate::operation::OperationRefusal;
 use crate::shard_config::ConfigRefusal;
 use crate::trust::TrustRefusal;
 
@@ -86,6 +87,15 @@ pub enum Refusal {
         country: CountryCode,
         jurisdiction: Jurisdiction,
     },
+    #[error(transparent)]
+    Operation(#[from] OperationRefusal),
+    /// No place is left for a copy that the goal asks for.
+    #[error(transparent)]
+    SurvivalForbidden(Box<SurvivalForbidden>),
+    #[error(
+        "the law names no region where a copy could be with which home {home} would survive the loss of a {goal}"
+    )]
+    NoSuchRegion { home: HomeId, goal: Survival },
     #[error("nobody serves {0} yet")]
     ShardUnserved(ShardId),
     #[error("there is no node {0}")]
@@ -156,6 +166,58 @@ pub struct LawForbids {
     pub why: String,
 }
 
+/// What the law forbids of a survival goal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error(
+    "home {home} cannot survive the loss of a {goal}: the law ({version}) forbids the copy in {region}: {why}"
+)]
+pub struct SurvivalForbidden {
+    pub home: HomeId,
+    pub goal: Survival,
+    pub region: RegionId,
+    pub version: LawVersion,
+    /// Empty: no rule permits it.
+    pub rule: String,
+    pub article: String,
+    pub why: String,
+}
+
+impl SurvivalForbidden {
+    pub(crate) fn new(
+        home: &HomeId,
+        goal: Survival,
+        region: &RegionId,
+        book: &LawBook,
+        denied: &Denied,
+    ) -> Self {
+        let (rule, article) = rule_of(denied);
+        Self {
+            home: home.clone(),
+            goal,
+            region: region.clone(),
+            version: version_of(book),
+            rule,
+            article,
+            why: denied.to_string(),
+        }
+    }
+}
+
+/// The rule that says no, and the article that it stands for; both empty if none permits it.
+fn rule_of(denied: &Denied) -> (String, String) {
+    let rule = match denied {
+        Denied::Point { rule, .. } => rule.clone(),
+        Denied::NeedsConsent { rule, .. } => Some(rule.clone()),
+        Denied::UnknownSink(_) | Denied::NoHome(_) => None,
+    };
+    rule.map_or_else(Default::default, |rule| (rule.id, rule.article))
+}
+
+fn version_of(book: &LawBook) -> LawVersion {
+    book.matrix()
+        .map_or(LawVersion(0), |matrix| matrix.stamp().version)
+}
+
 fn names(homes: &[HomeId]) -> String {
     homes
         .iter()
@@ -173,19 +235,12 @@ impl Refusal {
         region: &RegionId,
         denied: &Denied,
     ) -> Self {
-        let rule = match denied {
-            Denied::Point { rule, .. } => rule.clone(),
-            Denied::NeedsConsent { rule, .. } => Some(rule.clone()),
-            Denied::UnknownSink(_) | Denied::NoHome(_) => None,
-        };
-        let (rule, article) = rule.map_or_else(Default::default, |rule| (rule.id, rule.article));
+        let (rule, article) = rule_of(denied);
         Self::LawForbids(Box::new(LawForbids {
             shard: shard.clone(),
             cell: cell.clone(),
             region: region.clone(),
-            version: book
-                .matrix()
-                .map_or(LawVersion(0), |matrix| matrix.stamp().version),
+            version: version_of(book),
             rule,
             article,
             why: denied.to_string(),
@@ -198,6 +253,7 @@ impl Refusal {
         let written = match self {
             // By its own name: that it is about trust, or a configuration, says nothing.
             Self::Config(refusal) => serde_json::to_string(refusal),
+            Self::Operation(refusal) => serde_json::to_string(refusal),
             Self::Trust(refusal) => serde_json::to_string(refusal),
             refusal => serde_json::to_string(refusal),
         };
@@ -239,6 +295,9 @@ pub enum Counted {
     JoinTokens,
     Revocations,
     BreakGlass,
+    Operations,
+    OperationsOfCell,
+    Certificates,
 }
 
 impl std::fmt::Display for Text {
@@ -269,6 +328,9 @@ impl std::fmt::Display for Counted {
             Self::JoinTokens => "join tokens",
             Self::Revocations => "revoked identities",
             Self::BreakGlass => "open break-glass windows",
+            Self::Operations => "operations under way",
+            Self::OperationsOfCell => "operations under way in a cell",
+            Self::Certificates => "certificates of a verification",
         })
     }
 }

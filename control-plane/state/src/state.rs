@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use platform_model::{
     Cell, CellId, CellState, CountryCode, Epoch, Generation, Home, HomeId, Jurisdiction, Node, NodeId,
-    RegionId, RoutingTable, ShardId, ShardRoute, Start, TokenKey, WorldId,
+    RegionId, RoutingTable, ShardId, ShardRoute, Start, Survival, TokenKey, WorldId,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::law::LawBook;
 use crate::ledger::Ledger;
+use crate::operation::Operations;
 use crate::shard_config::ShardConfig;
 use crate::trust::Trust;
 
@@ -37,6 +38,9 @@ pub struct State {
     /// Whether the controllers act by themselves.
     #[serde(default)]
     pub automation: Automation,
+    /// Long work on shards.
+    #[serde(default)]
+    pub operations: Operations,
     /// End of the record of decisions and refusals.
     pub ledger: Ledger,
     /// Who is believed.
@@ -84,6 +88,24 @@ pub struct HomeRecord {
     /// Foreign jurisdictions whose data the home holds.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub admitted: BTreeSet<Jurisdiction>,
+    /// What its shards are to survive.
+    #[serde(default)]
+    pub survival: SurvivalGoal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurvivalGoal {
+    pub generation: Generation,
+    pub goal: Survival,
+}
+
+impl Default for SurvivalGoal {
+    fn default() -> Self {
+        Self {
+            generation: Generation(1),
+            goal: Survival::None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +164,7 @@ impl State {
             law: LawBook::default(),
             trust: Trust::default(),
             automation: Automation::default(),
+            operations: Operations::default(),
         }
     }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use platform_model::matrix::{InvalidMatrix, Matrix};
 use platform_model::{
-    Cell, CellState, Epoch, Generation, Home, InvalidId, LawInForce, Node, ReplicaId, RoutingTable,
-    ShardRoute, TableDelta, TokenKey,
+    Cell, CellState, Epoch, Generation, Home, InvalidId, LawInForce, Node, RoutingTable, ShardRoute,
+    TableDelta, TokenKey,
 };
 
 use crate::pb;
@@ -38,23 +38,6 @@ pub enum InvalidTable {
     ReplicaSet { shard: String, fault: SetFault },
     #[error("the law of the table cannot be read")]
     Law(#[from] InvalidMatrix),
-}
-
-/// What is wrong with the replica set of a shard.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SetFault {
-    #[error("the name of a copy has {bytes} bytes, not 16, or is none")]
-    Name { bytes: usize },
-    #[error("copy {replica} stands twice")]
-    Twice { replica: ReplicaId },
-    #[error("state {state} of copy {replica} is not known")]
-    State { replica: ReplicaId, state: i32 },
-    #[error("{count} copies are more than a shard may have")]
-    TooMany { count: usize },
-    #[error("two changes of primary at once")]
-    TwoPhases,
-    #[error("it is handed over to {target}, which is no standby")]
-    Target { target: ReplicaId },
 }
 
 impl From<&RoutingTable> for pb::Table {
@@ -206,7 +189,7 @@ impl TryFrom<pb::TokenKey> for TokenKey {
     }
 }
 
-pub use set::{copy_state, name as replica_name, read_copy_state, read_name as read_replica_name};
+pub use set::{SetFault, copy_state, name as replica_name, read_copy_state, read_name as read_replica_name};
 pub use start::read_start;
 pub(crate) use trust::read_number_and_window as read_window;
 

@@ -1,6 +1,6 @@
 //! Tests of [`super`]: what goes out comes in the same, and nothing else comes in.
 
-use platform_model::{CopyRoute, CopyState, ErasedCopy, ReplicaSet, SetPhase, WorldId};
+use platform_model::{CopyRoute, CopyState, ErasedCopy, ReplicaId, ReplicaSet, SetPhase, WorldId};
 
 use super::*;
 

@@ -13,6 +13,7 @@ pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
             Command::PublishTokenKey { .. } | Command::AdmitForeign { .. } | Command::Configure { .. },
         ) => true,
         (Author::Node { .. }, _) => false,
+        (author, Command::Operation(command)) => command.may(author),
         (Author::Controller { .. }, command) => {
             matches!(
                 command,
@@ -37,6 +38,7 @@ pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
         Command::RegisterNode { node, .. } => format!("node {node}"),
         Command::PublishTokenKey { home, .. } => format!("home {home}"),
         Command::Configure { shard, .. } => format!("shard {shard}"),
+        Command::SetSurvival { home, .. } => format!("home {home}"),
         other => format!("the world ({})", other.name()),
     };
     Err(Refusal::NotYours {

@@ -9,7 +9,7 @@ use crate::command::HomeSpec;
 use crate::limits::{HOMES_MAX, HOST_BYTES_MAX};
 use crate::refusal::{Counted, Refusal, Text};
 use crate::rules::{count, country, placement, text};
-use crate::state::{HomeRecord, State};
+use crate::state::{HomeRecord, State, SurvivalGoal};
 
 pub(crate) fn create(state: &mut State, spec: &HomeSpec) -> Result<Changes, Refusal> {
     if state.homes.contains_key(&spec.id) {
@@ -32,6 +32,7 @@ pub(crate) fn create(state: &mut State, spec: &HomeSpec) -> Result<Changes, Refu
         host: spec.host.clone(),
         token_keys: Vec::new(),
         admitted: BTreeSet::new(),
+        survival: SurvivalGoal::default(),
     };
     state.homes.insert(spec.id.clone(), record);
     let mut changes = Changes {

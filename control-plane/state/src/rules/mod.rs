@@ -13,6 +13,7 @@ pub(crate) mod member;
 pub(crate) mod node;
 pub(crate) mod placement;
 pub(crate) mod shard;
+pub(crate) mod survival;
 pub(crate) mod token_key;
 pub(crate) mod world;
 

@@ -167,11 +167,12 @@ pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
 /// never comes twice, for whoever applies the command must draw the same.
 pub(crate) fn first_replica(world: &WorldId, shard: &ShardId, generation: Generation) -> ReplicaId {
     let text = format!("{world} {shard} {generation}");
-    let digest = Digest::of("meridian first copy", text.as_bytes());
-    let half = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .fold(0u128, |number, byte| number << 8 | u128::from(*byte))
-    };
-    ReplicaId(half(&digest.as_bytes()[..16]).max(1))
+    name_from(Digest::of("meridian first copy", text.as_bytes()))
+}
+
+/// The name that a digest stands for: its first half; never that which is no name.
+pub(crate) fn name_from(digest: Digest) -> ReplicaId {
+    let half = digest.as_bytes()[..16].iter();
+    let number = half.fold(0u128, |number, byte| number << 8 | u128::from(*byte));
+    ReplicaId(number.max(1))
 }

@@ -4,11 +4,13 @@
 //! The primary's node proposes for itself; all else comes from the controller that leads. People ask for operations,
 //! never for this.
 
-use platform_model::{CellState, Generation, NodeId, RegionId, ShardId};
+use platform_model::matrix::Denied;
+use platform_model::{CellId, CellState, Generation, NodeId, RegionId, ShardId};
 
 use crate::changes::Changes;
 use crate::command::Author;
-use crate::limits::EPOCHS_KEPT_MAX;
+use crate::limits::{COPIES_PER_NODE_MAX, EPOCHS_KEPT_MAX};
+use crate::operation::{self, OperationRefusal, Planted, planted};
 use crate::refusal::Refusal;
 use crate::rules::law;
 use crate::shard_config::{self, ConfigCommand, ConfigPlants, ConfigRefusal, ConfigRules, Law, ShardConfig};
@@ -24,6 +26,7 @@ pub(crate) fn configure(
 ) -> Result<Changes, Refusal> {
     let config = served(state, shard)?;
     proposes_for_itself(author, config, shard, command)?;
+    operation::permits(state, shard, command)?;
     if let ConfigCommand::AddCopy { node, .. } = command {
         may_take_copy(state, shard, node)?;
     }
@@ -46,6 +49,7 @@ pub(crate) fn configure(
     if let Some(record) = state.shards.get_mut(shard) {
         record.follow(config, since_ms);
     }
+    operation::follow(state, shard, command);
     Ok(Changes {
         shards: [shard.clone()].into(),
         ..Changes::default()
@@ -84,21 +88,65 @@ fn proposes_for_itself(
 pub(crate) fn may_take_copy(state: &State, shard: &ShardId, node: &NodeId) -> Result<(), Refusal> {
     let cell = state.cells.get(&node.cell);
     let cell = cell.ok_or_else(|| Refusal::UnknownCell(node.cell.clone()))?;
-    match law::may_stand_by(&state.law, shard, &cell.region) {
-        Ok(()) => {}
-        Err(Some(denied)) => {
-            let (cell, region) = (&node.cell, &cell.region);
-            return Err(Refusal::law_forbids(&state.law, shard, cell, region, &denied));
-        }
-        Err(None) => return Err(Refusal::NoLaw),
-    }
+    by_law(
+        state,
+        shard,
+        &node.cell,
+        law::may_stand_by(&state.law, shard, &cell.region),
+    )?;
     if !state.nodes.contains_key(node) {
         return Err(Refusal::UnknownNode(node.clone()));
     }
     if cell.state == CellState::Cordoned {
         return Err(Refusal::CellCordoned(node.cell.clone()));
     }
+    let copies = copies_on(state, node);
+    if copies >= COPIES_PER_NODE_MAX {
+        let (node, max) = (node.clone(), COPIES_PER_NODE_MAX);
+        return Err(OperationRefusal::NoRoom { node, copies, max }.into());
+    }
     Ok(())
+}
+
+/// Whether `node` may lead `shard`, by law.
+pub(crate) fn may_lead(state: &State, shard: &ShardId, node: &NodeId) -> Result<(), Refusal> {
+    let cell = state.cells.get(&node.cell);
+    let cell = cell.ok_or_else(|| Refusal::UnknownCell(node.cell.clone()))?;
+    by_law(
+        state,
+        shard,
+        &node.cell,
+        law::may_keep(&state.law, shard, &cell.region),
+    )
+}
+
+/// What the law says, as a refusal.
+fn by_law(
+    state: &State,
+    shard: &ShardId,
+    cell: &CellId,
+    says: Result<(), Option<Denied>>,
+) -> Result<(), Refusal> {
+    match (says, state.cells.get(cell)) {
+        (Ok(()), _) => Ok(()),
+        _ if planted(Planted::LawNotAsked) => Ok(()),
+        (Err(Some(denied)), Some(record)) => Err(Refusal::law_forbids(
+            &state.law,
+            shard,
+            cell,
+            &record.region,
+            &denied,
+        )),
+        (Err(_), _) => Err(Refusal::NoLaw),
+    }
+}
+
+/// Copies that a node holds, or is to hold.
+pub(crate) fn copies_on(state: &State, node: &NodeId) -> usize {
+    let configs = state.shards.values().filter_map(|record| record.config.as_ref());
+    configs
+        .filter(|config| config.copies().any(|copy| copy.node == *node))
+        .count()
 }
 
 /// The law in force, asked for nodes.
@@ -116,7 +164,7 @@ impl OfNodes<'_> {
 impl Law for OfNodes<'_> {
     fn may_hold(&self, node: &NodeId) -> bool {
         let lawful = |region| law::may_stand_by(&self.state.law, self.shard, region).is_ok();
-        self.region(node).is_some_and(lawful)
+        self.region(node).is_some_and(lawful) || planted(Planted::LawNotAsked)
     }
 
     fn may_lead(&self, node: &NodeId) -> bool {

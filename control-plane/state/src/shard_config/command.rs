@@ -17,6 +17,10 @@ pub enum ConfigCommand {
         node: NodeId,
         replica: ReplicaId,
     },
+    /// A standby is to leave: it is in-sync no more, and its primary brings it back no more.
+    Retire {
+        replica: ReplicaId,
+    },
     /// A copy that is not in-sync leaves.
     RemoveCopy {
         replica: ReplicaId,
@@ -91,6 +95,7 @@ impl ConfigCommand {
                 ProposedChange::Damaged(_) => "copy-damaged",
             },
             Self::AddCopy { .. } => "add-copy",
+            Self::Retire { .. } => "retire-copy",
             Self::RemoveCopy { .. } => "remove-copy",
             Self::ReplaceCopy { .. } => "replace-copy",
             Self::BeginPromote => "begin-promote",

@@ -12,12 +12,13 @@
 mod apply;
 mod command;
 mod driver;
+mod primary;
 mod record;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{ConfigPlants, ConfigRules, Law, apply};
+pub use apply::{ConfigPlants, ConfigRules, Law, STANDBYS_MAX, apply};
 pub use command::{Candidate, Certificate, ConfigCommand, Proof, ProposedChange};
 pub use driver::{Driver, DriverAction, DriverEvent, DriverSettings, Seen};
 pub use record::{ConfigPhase, CopyState, Erasing, Forced, ShardConfig, ShardCopy};

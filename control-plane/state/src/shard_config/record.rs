@@ -72,6 +72,9 @@ pub struct ShardConfig {
     pub unborn: bool,
     /// Copies whose erasure was ordered: a point of no return.
     pub erased: BTreeSet<ReplicaId>,
+    /// Standbys that are to leave: nothing makes them in-sync again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub retiring: BTreeSet<ReplicaId>,
     /// Copies that were taken out and lie on their nodes still: nobody has ordered yet that they be erased.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left: BTreeMap<ReplicaId, NodeId>,
@@ -105,6 +108,7 @@ impl ShardConfig {
             phase: ConfigPhase::Steady,
             unborn: true,
             erased: BTreeSet::new(),
+            retiring: BTreeSet::new(),
             left: BTreeMap::new(),
             erasing: BTreeMap::new(),
         }

@@ -43,6 +43,8 @@ pub enum ConfigRefusal {
     StillNamed(ReplicaId),
     #[error("the law permits no copy on {0}")]
     ResidencyDenied(NodeId),
+    #[error("{0} is to leave")]
+    Retiring(ReplicaId),
     #[error("the law permits no primary on {0}")]
     MayNotLead(NodeId),
     #[error("nobody has ordered under {order} that {replica} be erased")]

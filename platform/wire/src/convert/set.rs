@@ -3,8 +3,25 @@
 
 use platform_model::{CopyRoute, CopyState, Epoch, ErasedCopy, Generation, ReplicaId, ReplicaSet, SetPhase};
 
-use super::{InvalidTable, SetFault};
+use super::InvalidTable;
 use crate::pb;
+
+/// What is wrong with the replica set of a shard.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetFault {
+    #[error("the name of a copy has {bytes} bytes, not 16, or is none")]
+    Name { bytes: usize },
+    #[error("copy {replica} stands twice")]
+    Twice { replica: ReplicaId },
+    #[error("state {state} of copy {replica} is not known")]
+    State { replica: ReplicaId, state: i32 },
+    #[error("{count} copies are more than a shard may have")]
+    TooMany { count: usize },
+    #[error("two changes of primary at once")]
+    TwoPhases,
+    #[error("it is handed over to {target}, which is no standby")]
+    Target { target: ReplicaId },
+}
 
 /// Copies of a shard that a table may name, of each kind.
 const COPIES_MAX: usize = 64;
