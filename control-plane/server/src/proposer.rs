@@ -176,6 +176,18 @@ impl Proposer {
             .map(|_| ())
     }
 
+    /// Hands what a node tells of its copies to the leader; this controller does not lead.
+    ///
+    /// # Errors
+    /// When no leader takes it.
+    pub async fn forward_replicas(&self, report: pb::ReplicasRequest) -> Result<pb::ReplicasReply, Refusal> {
+        let (address, channel) = self.leader().await?;
+        let mut client = ForwardClient::new(channel)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        within(&address, client.replicas(report)).await
+    }
+
     /// The status as the controller at `address` (the leader, or any peer) tells it.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ use crate::issuing::Issuing;
 use crate::ledger::LedgerStore;
 use crate::proposer::Proposer;
 use crate::security_log::SecurityLog;
+use crate::shards::Shards;
 use crate::translate;
 
 pub use ledger::head;
@@ -58,6 +59,7 @@ pub struct Parts {
     pub proposer: Proposer,
     pub hub: Hub,
     pub beats: Arc<Heartbeats>,
+    pub shards: Shards,
     pub ledger: LedgerStore,
     pub security: SecurityLog,
     pub issuing: Issuing,
