@@ -28,6 +28,7 @@ mod pieces;
 mod planted;
 #[cfg(not(feature = "failpoints"))]
 mod readers;
+mod replays;
 #[cfg_attr(feature = "failpoints", expect(dead_code, reason = "few tests are left then"))]
 mod stand_in;
 mod table;
