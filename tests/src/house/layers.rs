@@ -75,7 +75,7 @@ pub const LAYERS: &[Layer] = &[
     layer(
         "cell-shard",
         3,
-        &["cell-store", "platform-model", "platform-runtime"],
+        &["cell-replica", "cell-store", "platform-model", "platform-runtime"],
     )
     .in_tests(&["chaos"]),
     layer("cell-law", 6, &["platform-model", "platform-wire"]),

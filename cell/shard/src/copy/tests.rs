@@ -1,0 +1,1 @@
+//! Copies in one process: see each file.
