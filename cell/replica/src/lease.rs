@@ -58,7 +58,15 @@ impl<C: Content> Replica<C> {
         if self.plants.has(Plant::ServeWithoutLease) {
             return Some(never);
         }
-        let promised = |member: &platform_model::ReplicaId| primary.peer(*member).map(|peer| peer.promised_until);
-        Some(self.meta.effective.iter().filter_map(promised).min().unwrap_or(never))
+        let promised =
+            |member: &platform_model::ReplicaId| primary.peer(*member).map(|peer| peer.promised_until);
+        Some(
+            self.meta
+                .effective
+                .iter()
+                .filter_map(promised)
+                .min()
+                .unwrap_or(never),
+        )
     }
 }

@@ -53,7 +53,9 @@ pub enum EntryKind {
 impl LogEntry {
     /// Whether one of its transactions is acknowledged by the standbys before it is answered.
     pub(crate) fn is_sync(&self) -> bool {
-        self.transactions.iter().any(|transaction| transaction.mode == Mode::Sync)
+        self.transactions
+            .iter()
+            .any(|transaction| transaction.mode == Mode::Sync)
     }
 }
 

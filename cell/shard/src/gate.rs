@@ -170,7 +170,11 @@ impl Gate {
     /// # Errors
     /// As [`Gate::pass`].
     pub(crate) async fn pass_async(&self, position: Position, seen: Position) -> Result<(), End> {
-        let needs = if self.clock.is_some() { self.needs(seen) } else { position };
+        let needs = if self.clock.is_some() {
+            self.needs(seen)
+        } else {
+            position
+        };
         self.until(|| {
             self.answered.load(Ordering::Acquire) >= position.0
                 && self.committed() >= needs
@@ -242,9 +246,14 @@ mod tests {
         gate.note_sync(Position(6));
         gate.publish(progress(4, 7, ALWAYS));
         gate.observed(Position(5)).await.expect("an async write");
-        assert!(futures_pending(gate.observed(Position(7))).await, "the sync write at 6 is not committed");
+        assert!(
+            futures_pending(gate.observed(Position(7))).await,
+            "the sync write at 6 is not committed"
+        );
         assert!(futures_pending(gate.pass_async(Position(7), Position(6))).await);
-        gate.pass_async(Position(7), Position(5)).await.expect("it saw nothing of it");
+        gate.pass_async(Position(7), Position(5))
+            .await
+            .expect("it saw nothing of it");
         gate.publish(progress(6, 7, ALWAYS));
         gate.observed(Position(7)).await.expect("committed");
     }
@@ -259,7 +268,9 @@ mod tests {
         hand.advance(Duration::from_micros(1_000));
         assert!(futures_pending(gate.leased()).await, "it has run out");
         assert!(futures_pending(gate.pass_async(Position(1), Position(0))).await);
-        gate.pass(Position(1)).await.expect("what is committed is committed");
+        gate.pass(Position(1))
+            .await
+            .expect("what is committed is committed");
         gate.publish(progress(1, 1, 9_000));
         gate.leased().await.expect("it is held again");
     }
@@ -267,7 +278,9 @@ mod tests {
     async fn futures_pending(future: impl Future<Output = Result<(), End>>) -> bool {
         let mut future = std::pin::pin!(future);
         for _ in 0..8 {
-            let once = std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_ready()));
+            let once = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(future.as_mut().poll(context).is_ready())
+            });
             if once.await {
                 return false;
             }

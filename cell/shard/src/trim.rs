@@ -24,7 +24,11 @@ pub(crate) struct TrimState {
 impl TrimState {
     pub(crate) fn encode(&self) -> Bytes {
         let mut bytes = BytesMut::with_capacity(33);
-        bytes.put_u8(if self.term.is_some() { VERSION } else { VERSION_OF_ONE });
+        bytes.put_u8(if self.term.is_some() {
+            VERSION
+        } else {
+            VERSION_OF_ONE
+        });
         bytes.put_u64(self.position.0);
         bytes.put_u64(self.chain);
         if let Some(term) = self.term {
@@ -45,7 +49,11 @@ impl TrimState {
             epoch: Epoch(bytes.get_u64()),
             incarnation: Incarnation(bytes.get_u64()),
         });
-        Some(Self { position, chain, term })
+        Some(Self {
+            position,
+            chain,
+            term,
+        })
     }
 }
 

@@ -30,6 +30,10 @@ use crate::keys::ShardKeys;
 use crate::meter::Meter;
 use crate::shard::Shard;
 
+/// A standby that leaves looks so often whether it is left out, and so many times.
+const LEAVE_LOOK: Duration = Duration::from_millis(25);
+const LEAVE_LOOKS: usize = 40;
+
 /// One copy of a shard on this node. Cheap to clone; lives until [`Copy::close`] or until its tasks' group ends.
 #[derive(Clone)]
 pub struct Copy {
@@ -63,7 +67,9 @@ impl Copy {
         if loaded.wiping {
             finish_wipe(&mut writer, &mut loaded, &nodes).await?;
         }
-        Self::start(store, settings, clock, tasks, peers, control, keys, nodes, loaded, writer)
+        Self::start(
+            store, settings, clock, tasks, peers, control, keys, nodes, loaded, writer,
+        )
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one opening")]
@@ -178,7 +184,11 @@ impl Copy {
     pub fn confirmed(&self, asked: Duration, generation: Generation) {
         let asked = Moment(u64::try_from(asked.as_micros()).unwrap_or(u64::MAX));
         // Refused unless it is news.
-        let _ = self.inner.core.lock().step(Event::Confirmed { asked, generation });
+        let _ = self
+            .inner
+            .core
+            .lock()
+            .step(Event::Confirmed { asked, generation });
     }
 
     /// A frame came in over a stream of that node. Never waits.
@@ -238,10 +248,20 @@ impl Copy {
         })
     }
 
-    /// The process is about to stop on purpose: a standby asks its primary to leave it out.
-    pub fn leave(&self) {
-        // Refused by one that follows nobody.
-        let _ = self.inner.core.lock().step(Event::Leave);
+    /// The process is about to stop on purpose: a standby asks its primary to leave it out, and waits a little until the
+    /// configuration does, so that the shard need not wait for its promise.
+    pub async fn leave(&self) {
+        for _ in 0..LEAVE_LOOKS {
+            let counted = {
+                let mut core = self.inner.core.lock();
+                // Refused by one that follows nobody.
+                core.step(Event::Leave).is_ok() && core.is_counted()
+            };
+            if !counted {
+                return;
+            }
+            self.inner.clock.sleep(LEAVE_LOOK).await;
+        }
     }
 
     /// Writes what waits, answers who waits, ends. Idempotent.
@@ -258,6 +278,13 @@ impl Copy {
 }
 
 impl Core {
+    /// Whether the newest configuration calls this copy an in-sync standby.
+    fn is_counted(&self) -> bool {
+        let meta = self.machine.meta();
+        let own = |config: &Configuration| config.in_sync().any(|replica| Some(replica) == meta.replica);
+        meta.config.as_ref().is_some_and(own)
+    }
+
     pub(crate) fn configured(&mut self, config: Configuration) {
         self.adopt_a_name(&config);
         // Refused unless it is newer.
@@ -281,8 +308,13 @@ impl Core {
             log: self.machine.log().clone(),
         };
         let (now, group) = (self.now(), group(&self.settings.world, &self.settings.shard));
-        let (machine, actions) =
-            Replica::start(now, config.primary.node, group, durable, self.settings.plants.protocol);
+        let (machine, actions) = Replica::start(
+            now,
+            config.primary.node,
+            group,
+            durable,
+            self.settings.plants.protocol,
+        );
         self.machine = machine;
         self.begin(actions);
     }

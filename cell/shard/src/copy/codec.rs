@@ -11,8 +11,8 @@ mod records;
 use bytes::Bytes;
 use cell_replica::Frame;
 
-pub(crate) use decode::decode;
-pub(crate) use encode::{encode, encode_entries};
+pub(crate) use decode::{decode, machine_entry};
+pub(crate) use encode::{Extra, encode, encode_entries};
 
 use super::content::ShardContent;
 use crate::entry::LogEntry;

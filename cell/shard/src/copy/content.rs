@@ -52,10 +52,3 @@ pub struct Touched {
     pub keys: Vec<Bytes>,
     pub ranges: Vec<(Bytes, Bytes)>,
 }
-
-impl Touched {
-    pub fn bytes(&self) -> usize {
-        let ranges = self.ranges.iter().map(|(start, end)| start.len() + end.len());
-        ranges.chain(self.keys.iter().map(Bytes::len)).sum()
-    }
-}

@@ -9,7 +9,7 @@ use cell_replica::action::Action;
 use cell_replica::{Event, Frame, Message, Moment, Refusal, Replica, Role, Stage};
 use cell_store::{Limits, Store};
 use parking_lot::RwLock;
-use platform_model::{NodeId, Position, ReplicaId};
+use platform_model::{Position, ReplicaId};
 use platform_runtime::Clock;
 use tokio::sync::{Notify, mpsc};
 
@@ -299,7 +299,11 @@ impl Core {
             let leased = self.machine.answers_until(now).map_or(0, |until| until.0);
             term.gate.publish(Progress {
                 committed,
-                answered: if self.machine.async_open() { durable } else { committed },
+                answered: if self.machine.async_open() {
+                    durable
+                } else {
+                    committed
+                },
                 leased_until: if leased == u64::MAX { ALWAYS } else { leased },
                 moving: self.is_moving(),
             });
@@ -309,7 +313,8 @@ impl Core {
         if self.door.read().standing != standing {
             self.door.write().standing = standing;
         }
-        let unblocked = self.blocked && !matches!(self.machine.may_write(now), Err(Refusal::NoLease | Refusal::Busy));
+        let unblocked =
+            self.blocked && !matches!(self.machine.may_write(now), Err(Refusal::NoLease | Refusal::Busy));
         if unblocked || !self.items.is_empty() || self.opened.is_some() {
             self.blocked = self.blocked && !unblocked;
             self.wake.notify_one();
@@ -348,16 +353,13 @@ impl Core {
 
     fn elsewhere(&self) -> Standing {
         let config = self.machine.meta().config.as_ref();
-        let node = config.and_then(|config| self.nodes.name(config.primary.node)).cloned();
+        let node = config
+            .and_then(|config| self.nodes.name(config.primary.node))
+            .cloned();
         let epoch = config.map(|config| config.epoch).unwrap_or_default();
         match &node {
             Some(node) if *node == self.settings.node => Standing::Opening,
             _ => Standing::Elsewhere { node, epoch },
         }
-    }
-
-    /// The name of a node that a frame goes to; none of one that was never named.
-    pub(crate) fn node(&self, key: cell_replica::NodeKey) -> Option<NodeId> {
-        self.nodes.name(key).cloned()
     }
 }

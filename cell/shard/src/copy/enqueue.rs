@@ -17,7 +17,9 @@ use crate::trim::TrimState;
 
 impl Core {
     pub(crate) fn enqueue(&mut self, ticket: Ticket, writes: Vec<Write<ShardContent>>) {
-        let last_page = writes.iter().any(|write| matches!(write, Write::ApplyStored { .. }));
+        let last_page = writes
+            .iter()
+            .any(|write| matches!(write, Write::ApplyStored { .. }));
         let wiping = self.nothing(&writes);
         let mut parts = Vec::with_capacity(writes.len());
         for write in writes {
@@ -36,11 +38,7 @@ impl Core {
                     self.chunk = ChunkStart::default();
                     self.recent.clear();
                     let (wiping, erases) = (wiping.clone(), self.erasing.take());
-                    parts.push(Part::Reset {
-                        base,
-                        wiping,
-                        erases,
-                    });
+                    parts.push(Part::Reset { base, wiping, erases });
                 }
                 Write::Page { chunk, page } => {
                     self.time_ms = self.time_ms.max(page.time_ms);
@@ -98,7 +96,10 @@ impl Core {
 
     fn entry_part(&mut self, entry: &Entry<ShardContent>, apply: bool) -> Option<Part> {
         let position = entry.head.position;
-        let found = self.arriving.remove(&position).filter(|payload| payload.head == entry.head);
+        let found = self
+            .arriving
+            .remove(&position)
+            .filter(|payload| payload.head == entry.head);
         let Some(payload) = found else {
             // The machine took what nobody brought: nothing that is sealed here or comes in can lead to it.
             tracing::error!(shard = %self.settings.shard, %position, "an entry without its bytes");
@@ -216,7 +217,9 @@ impl Core {
         self.arriving.insert(machine_head.position, payload);
         let outcome = self.step(Event::Append(entry));
         self.arriving.remove(&machine_head.position);
-        if outcome.is_ok() && let Some(term) = &self.term {
+        if outcome.is_ok()
+            && let Some(term) = &self.term
+        {
             term.log_clock.committed(time_ms);
         }
         outcome.map(|()| machine_head)

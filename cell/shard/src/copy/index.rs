@@ -40,7 +40,9 @@ impl Index {
 
     /// Entries and bytes that are not trimmed.
     pub(crate) fn kept(&self) -> (usize, usize) {
-        let trimmed = self.entries.partition_point(|entry| entry.head.position <= self.base.head.position);
+        let trimmed = self
+            .entries
+            .partition_point(|entry| entry.head.position <= self.base.head.position);
         let gone: usize = self.entries.range(..trimmed).map(|entry| entry.bytes).sum();
         (self.entries.len() - trimmed, self.bytes - gone)
     }
@@ -50,7 +52,10 @@ impl Index {
         let (mut count, mut bytes) = self.kept();
         let mut upto = None;
         let newest = self.entries.back()?.head.position;
-        let kept = self.entries.iter().filter(|entry| entry.head.position > self.base.head.position);
+        let kept = self
+            .entries
+            .iter()
+            .filter(|entry| entry.head.position > self.base.head.position);
         for entry in kept {
             if (count <= entries_max && bytes <= bytes_max) || entry.head.position >= newest {
                 break;
@@ -97,7 +102,9 @@ impl Index {
 
     /// Entries past `after`.
     pub(crate) fn past(&self, after: Position) -> impl Iterator<Item = &Indexed> {
-        self.entries.iter().filter(move |entry| entry.head.position > after)
+        self.entries
+            .iter()
+            .filter(move |entry| entry.head.position > after)
     }
 
     pub(crate) fn truncate(&mut self, after: Position) {
@@ -142,7 +149,11 @@ mod tests {
         let index = index(100);
         assert_eq!(index.surplus(40, usize::MAX), Some(Position(60)));
         assert_eq!(index.surplus(1_000, 250), Some(Position(75)));
-        assert_eq!(index.surplus(1_000, 0), Some(Position(99)), "readers continue from its chain");
+        assert_eq!(
+            index.surplus(1_000, 0),
+            Some(Position(99)),
+            "readers continue from its chain"
+        );
         assert_eq!(index.surplus(100, 1_000), None);
     }
 

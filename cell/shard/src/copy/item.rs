@@ -15,9 +15,15 @@ use crate::history::EpochHistory;
 /// One batch of the machine, or something that is done between two of them.
 #[derive(Debug)]
 pub(crate) enum Item {
-    Batch { ticket: Ticket, parts: Vec<Part> },
+    Batch {
+        ticket: Ticket,
+        parts: Vec<Part>,
+    },
     /// Keep entries that are about to be cut off in a file.
-    Export { fork: Position, end: Position },
+    Export {
+        fork: Position,
+        end: Position,
+    },
 }
 
 /// One part of an atomic batch.

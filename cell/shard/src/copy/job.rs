@@ -49,7 +49,11 @@ pub(crate) enum Job {
 }
 
 /// Sends entries in the order in which they were asked for.
-pub(crate) async fn run_entries(inner: Arc<Inner>, mut jobs: mpsc::Receiver<EntriesJob>, stop: CancellationToken) {
+pub(crate) async fn run_entries(
+    inner: Arc<Inner>,
+    mut jobs: mpsc::Receiver<EntriesJob>,
+    stop: CancellationToken,
+) {
     loop {
         tokio::select! {
             biased;

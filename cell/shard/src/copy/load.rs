@@ -59,7 +59,9 @@ impl Loading<'_> {
         let snapshot = self.store.snapshot().await.map_err(unavailable)?;
         let get = async |key: &Bytes| snapshot.get(key).await.map_err(unavailable);
         let applied = match get(&self.keys.applied).await? {
-            Some(bytes) => Applied::decode(&bytes).ok_or_else(|| self.damaged("its `applied` is unreadable"))?,
+            Some(bytes) => {
+                Applied::decode(&bytes).ok_or_else(|| self.damaged("its `applied` is unreadable"))?
+            }
             None => Applied::default(),
         };
         let history = read_history(&*snapshot, self.keys)
@@ -67,7 +69,10 @@ impl Loading<'_> {
             .map_err(unavailable)?
             .ok_or_else(|| self.damaged("its epoch history is unreadable"))?;
         let (meta, nameless) = match get(&self.keys.meta).await? {
-            Some(bytes) => (decode_meta(&bytes, nodes).map_err(|error| self.unreadable(error))?, false),
+            Some(bytes) => (
+                decode_meta(&bytes, nodes).map_err(|error| self.unreadable(error))?,
+                false,
+            ),
             None => self.meta_of_old(&*snapshot, &applied).await?,
         };
         let base = self.read_base(&*snapshot, &history).await?;
@@ -141,7 +146,11 @@ impl Loading<'_> {
     }
 
     /// The state of a shard that one owner wrote alone, or of an empty disk.
-    async fn meta_of_old(&self, snapshot: &dyn Snapshot, applied: &Applied) -> Result<(Meta, bool), OpenError> {
+    async fn meta_of_old(
+        &self,
+        snapshot: &dyn Snapshot,
+        applied: &Applied,
+    ) -> Result<(Meta, bool), OpenError> {
         let stored = snapshot.get(&self.keys.incarnation).await.map_err(unavailable)?;
         if applied.position == Position(0) {
             return Ok((Meta::default(), false));
@@ -207,7 +216,10 @@ impl Loading<'_> {
             end: self.keys.log_range(base.head.position, base.head.position).start,
         };
         loop {
-            let page = snapshot.scan(&rest, PAGE_ROWS, false).await.map_err(unavailable)?;
+            let page = snapshot
+                .scan(&rest, PAGE_ROWS, false)
+                .await
+                .map_err(unavailable)?;
             for (key, value) in &page.rows {
                 let Some((position, _)) = self.keys.parse_log(key) else {
                     return Err(self.damaged("a key of its log is unreadable"));

@@ -77,7 +77,11 @@ impl Core {
 
     fn send_run(&mut self, to: NodeKey, run: Run) {
         let waits = self.reading.get(&to).is_some_and(|count| *count > 0);
-        let cached: Option<Vec<Bytes>> = run.heads.iter().map(|head| self.recent.get(*head).cloned()).collect();
+        let cached: Option<Vec<Bytes>> = run
+            .heads
+            .iter()
+            .map(|head| self.recent.get(*head).cloned())
+            .collect();
         match cached.filter(|_| !waits) {
             Some(stored) => self.send_stored(to, &run, stored),
             None => {
@@ -97,7 +101,13 @@ impl Core {
         let mut last = before;
         for (head, entry) in run.heads.iter().zip(stored) {
             if !part.is_empty() && bytes + entry.len() > FRAME_BYTES {
-                let frame = encode_entries(&run.header, &self.nodes, run.ask, before, std::mem::take(&mut part));
+                let frame = encode_entries(
+                    &run.header,
+                    &self.nodes,
+                    run.ask,
+                    before,
+                    std::mem::take(&mut part),
+                );
                 self.post(to, frame);
                 (before, bytes) = (last, 0);
             }

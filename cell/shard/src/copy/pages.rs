@@ -21,7 +21,11 @@ const ROWS_COUNTED: usize = 2_000;
 
 /// Reads a page for a standby, when the foreground allows.
 pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId, chunk: u32, start: Bytes) {
-    let hold = inner.core.lock().pace.hold_page(inner.clock.monotonic(), PAGE_BYTES as u64);
+    let hold = inner
+        .core
+        .lock()
+        .pace
+        .hold_page(inner.clock.monotonic(), PAGE_BYTES as u64);
     if !hold.is_zero() {
         inner.clock.sleep(hold).await;
     }

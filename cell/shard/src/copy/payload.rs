@@ -51,7 +51,9 @@ impl Payload {
     }
 
     pub(crate) fn clears_ranges(&self) -> bool {
-        self.writes.iter().any(|write| matches!(write, Mutation::ClearRange { .. }))
+        self.writes
+            .iter()
+            .any(|write| matches!(write, Mutation::ClearRange { .. }))
     }
 
     /// What it adds to a batch that applies it, in bytes.

@@ -72,7 +72,11 @@ impl Pace {
             self.rate = RATE_FIRST;
             return Duration::ZERO;
         };
-        self.rate = if *slowest > LATENCY_MAX { self.rate / 2 } else { self.rate + self.rate / 4 };
+        self.rate = if *slowest > LATENCY_MAX {
+            self.rate / 2
+        } else {
+            self.rate + self.rate / 4
+        };
         self.rate = self.rate.clamp(RATE_MIN, RATE_MAX);
         Duration::from_micros(bytes.saturating_mul(1_000_000) / self.rate)
     }
@@ -107,12 +111,16 @@ impl Pace {
     pub(crate) fn p99(&self) -> Duration {
         let mut took: Vec<Duration> = self.commits.iter().map(|(_, took)| *took).collect();
         took.sort_unstable();
-        took.get(took.len() * 99 / 100).or(took.last()).copied().unwrap_or_default()
+        took.get(took.len() * 99 / 100)
+            .or(took.last())
+            .copied()
+            .unwrap_or_default()
     }
 
     /// How long the batch that is under way has been.
     pub(crate) fn stalled(&self, now: Duration) -> Duration {
-        self.under_way.map_or(Duration::ZERO, |began| now.saturating_sub(began))
+        self.under_way
+            .map_or(Duration::ZERO, |began| now.saturating_sub(began))
     }
 }
 

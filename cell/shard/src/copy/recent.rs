@@ -57,6 +57,7 @@ impl Recent {
         self.bytes = 0;
     }
 
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -87,6 +88,10 @@ mod tests {
         assert_eq!(recent.get(head(100, 7)), None, "of another history");
         assert_eq!(recent.get(head(1, 1)), None);
         recent.push(head(50, 50), Bytes::from_static(b"x"));
-        assert_eq!((recent.bytes(), recent.get(head(100, 100))), (1, None), "the log was cut");
+        assert_eq!(
+            (recent.bytes(), recent.get(head(100, 100))),
+            (1, None),
+            "the log was cut"
+        );
     }
 }

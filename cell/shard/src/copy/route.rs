@@ -15,7 +15,12 @@ pub(crate) enum Order {
 /// The configuration; none when it names more nodes than can be numbered.
 pub(crate) fn configuration(route: &ShardRoute, nodes: &mut Nodes) -> Option<Configuration> {
     let set = &route.set;
-    let mut member = |node: &NodeId, replica| Some(Member { node: nodes.key(node)?, replica });
+    let mut member = |node: &NodeId, replica| {
+        Some(Member {
+            node: nodes.key(node)?,
+            replica,
+        })
+    };
     let primary = member(&route.node, set.primary)?;
     let mut standbys = Vec::with_capacity(set.standbys.len());
     for copy in &set.standbys {

@@ -37,8 +37,10 @@ impl Staged {
         let keys = &writer.keys;
         self.batch.put(keys.meta.clone(), meta.bytes);
         let incarnation = meta.incarnation.0.to_be_bytes();
-        self.batch
-            .put(keys.incarnation.clone(), bytes::Bytes::copy_from_slice(&incarnation));
+        self.batch.put(
+            keys.incarnation.clone(),
+            bytes::Bytes::copy_from_slice(&incarnation),
+        );
         match meta.replica {
             Some(replica) => self.batch.put(keys.replica.clone(), replica_record(replica)),
             None => self.batch.clear(keys.replica.clone()),
@@ -53,8 +55,10 @@ impl Staged {
         let parts = stored.len().div_ceil(ENTRY_PART_BYTES);
         for part in 0..parts {
             let end = stored.len().min((part + 1) * ENTRY_PART_BYTES);
-            self.batch
-                .put(keys.log_part(position, part), stored.slice(part * ENTRY_PART_BYTES..end));
+            self.batch.put(
+                keys.log_part(position, part),
+                stored.slice(part * ENTRY_PART_BYTES..end),
+            );
         }
         self.entries.push(Indexed {
             head: payload.head,

@@ -247,7 +247,10 @@ pub(crate) fn encode_meta(meta: &Meta, nodes: &Nodes) -> Bytes {
         lease_micros_max: meta.lease_micros_max,
         released_epoch: meta.released.map(|(epoch, _)| epoch.0),
         released_generation: meta.released.map_or(0, |(_, generation)| generation.0),
-        config: meta.config.as_ref().map(|config| configuration_record(config, nodes)),
+        config: meta
+            .config
+            .as_ref()
+            .map(|config| configuration_record(config, nodes)),
         effective: meta.effective.iter().copied().map(replica_record).collect(),
         proposed: meta.proposal.map(|(_, member)| replica_record(member)),
         proposed_generation: meta.proposal.map_or(0, |(at, _)| at.0),
@@ -301,7 +304,10 @@ fn known(version: u32) -> Result<(), Unreadable> {
 
 fn member_record(member: Member, nodes: &Nodes) -> MemberRecord {
     MemberRecord {
-        node: nodes.name(member.node).map(ToString::to_string).unwrap_or_default(),
+        node: nodes
+            .name(member.node)
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         replica: replica_record(member.replica),
     }
 }
@@ -440,7 +446,10 @@ mod tests {
         others.key(&"us-east-1/0".parse().expect("a node"));
         let read = decode_meta(&bytes, &mut others).expect("readable");
         let primary = read.config.expect("there").primary.node;
-        assert_eq!(others.name(primary).map(ToString::to_string).as_deref(), Some("eu-central-1/0"));
+        assert_eq!(
+            others.name(primary).map(ToString::to_string).as_deref(),
+            Some("eu-central-1/0")
+        );
     }
 
     #[test]
@@ -450,7 +459,10 @@ mod tests {
             ..MetaRecord::default()
         };
         let mut nodes = Nodes::default();
-        assert_eq!(decode_meta(&record.encode_to_vec(), &mut nodes), Err(Unreadable::TooNew(9)));
+        assert_eq!(
+            decode_meta(&record.encode_to_vec(), &mut nodes),
+            Err(Unreadable::TooNew(9))
+        );
         assert_eq!(decode_meta(b"junk", &mut nodes), Err(Unreadable::Damaged));
         assert_eq!(decode_meta(b"", &mut nodes), Err(Unreadable::Damaged));
     }

@@ -76,7 +76,11 @@ impl Core {
         self.door.write().shard = None;
         self.recent.clear();
         if let Some(term) = self.term.take() {
-            term.gate.finish(if self.failed { End::Unavailable } else { End::Fenced });
+            term.gate.finish(if self.failed {
+                End::Unavailable
+            } else {
+                End::Fenced
+            });
             self.wake.notify_one();
         }
         if let Some(opened) = self.opened.take() {
@@ -189,7 +193,11 @@ impl Leading {
             }
             Err(refusal) => {
                 tracing::debug!(shard = %self.shared.ownership.shard, %refusal, "a group was not sealed");
-                group.answer(if refusal == Refusal::Moving { Verdict::Moving } else { Verdict::Unavailable });
+                group.answer(if refusal == Refusal::Moving {
+                    Verdict::Moving
+                } else {
+                    Verdict::Unavailable
+                });
                 self.window.reset(core.machine.tail().position);
             }
         }

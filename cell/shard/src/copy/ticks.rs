@@ -86,7 +86,14 @@ pub(crate) fn tick(inner: &Inner) {
     let mut core = inner.core.lock();
     // A machine that has stopped refuses.
     let _ = core.step(Event::Tick);
-    let lease = core.machine.meta().config.as_ref().map(|config| config.lease_micros);
+    let lease = core
+        .machine
+        .meta()
+        .config
+        .as_ref()
+        .map(|config| config.lease_micros);
     let every = lease.unwrap_or(LEASE_MICROS_UNKNOWN) / TICKS_PER_LEASE;
-    inner.tick_micros.store(every, std::sync::atomic::Ordering::Relaxed);
+    inner
+        .tick_micros
+        .store(every, std::sync::atomic::Ordering::Relaxed);
 }

@@ -30,7 +30,10 @@ impl Core {
         let Role::Primary(primary) = self.machine.role() else {
             return surplus;
         };
-        let usable = primary.peers.iter().filter(|peer| peer.phase != PeerPhase::Unusable);
+        let usable = primary
+            .peers
+            .iter()
+            .filter(|peer| peer.phase != PeerPhase::Unusable);
         let Some(needed) = usable.map(|peer| peer.acked).min() else {
             return surplus;
         };

@@ -55,10 +55,20 @@ async fn touched(
     end: Head,
 ) -> Result<Touched, TooMuch> {
     let mut touched = Touched::default();
-    let mut scan = LogScan::new(snapshot, &inner.keys, fork.position, end.position, Some(fork.chain));
+    let mut scan = LogScan::new(
+        snapshot,
+        &inner.keys,
+        fork.position,
+        end.position,
+        Some(fork.chain),
+    );
     let mut bytes = 0;
     while let Some(stored) = scan.next().await.map_err(|_| TooMuch)? {
-        let writes = stored.entry.transactions.into_iter().flat_map(|transaction| transaction.writes);
+        let writes = stored
+            .entry
+            .transactions
+            .into_iter()
+            .flat_map(|transaction| transaction.writes);
         for write in writes {
             match write {
                 Mutation::Put { key, .. } | Mutation::Clear { key } => {
@@ -113,7 +123,9 @@ async fn rows_in(snapshot: &dyn Snapshot, keys: &ShardKeys, touched: &Touched) -
                 if bytes > UNDO_BYTES_MAX || rows.rows.len() > UNDO_ROWS_MAX {
                     return Err(TooMuch);
                 }
-                let Some(last) = last.filter(|_| page.more) else { break };
+                let Some(last) = last.filter(|_| page.more) else {
+                    break;
+                };
                 range.start = last;
             }
         }

@@ -128,7 +128,11 @@ impl Core {
             return;
         };
         let Some(peer) = primary.peer(replica) else { return };
-        let since = peer.verified.iter().filter(|(_, position, _)| *position >= began_at).count();
+        let since = peer
+            .verified
+            .iter()
+            .filter(|(_, position, _)| *position >= began_at)
+            .count();
         let chunks = u32::try_from(since).unwrap_or(u32::MAX);
         let of = self.verification.of.unwrap_or(0);
         self.tell(Told::Certified {
@@ -142,7 +146,11 @@ impl Core {
 
 /// Finds where a chunk ends.
 pub(crate) async fn measure(inner: &Arc<Inner>, chunk: u32, start: Bytes) {
-    let hold = inner.core.lock().pace.hold_page(inner.clock.monotonic(), CHUNK_BYTES as u64);
+    let hold = inner
+        .core
+        .lock()
+        .pace
+        .hold_page(inner.clock.monotonic(), CHUNK_BYTES as u64);
     inner.clock.sleep(hold).await;
     let Some((snapshot, _)) = inner.snapshot().await else {
         return stop(inner);

@@ -58,11 +58,7 @@ impl Writer {
                 }
                 written.history = Some(Default::default());
             }
-            Part::Reset {
-                base,
-                wiping,
-                erases,
-            } => {
+            Part::Reset { base, wiping, erases } => {
                 self.flush(staged).await?;
                 let receipt = self.reset(wiping, erases).await?;
                 self.begin_anew(base, receipt, staged);
@@ -142,7 +138,10 @@ impl Writer {
     fn begin_anew(&mut self, base: cell_replica::Head, receipt: Option<Receipt>, staged: &mut Staged) {
         let keys = &self.keys;
         staged.reset = true;
-        staged.base = Some(Base { head: base, time_ms: 0 });
+        staged.base = Some(Base {
+            head: base,
+            time_ms: 0,
+        });
         for key in [&keys.applied, &keys.wiping, &keys.chunk] {
             staged.batch.clear(key.clone());
         }
@@ -167,7 +166,10 @@ impl Writer {
         for range in ranges {
             loop {
                 let snapshot = self.store.snapshot().await.map_err(unavailable)?;
-                let page = snapshot.scan(&range, WIPED_KEYS, false).await.map_err(unavailable)?;
+                let page = snapshot
+                    .scan(&range, WIPED_KEYS, false)
+                    .await
+                    .map_err(unavailable)?;
                 if page.rows.is_empty() {
                     break;
                 }
@@ -215,12 +217,17 @@ impl Writer {
     async fn clear_all(&mut self, range: KeyRange) -> Result<(), Failed> {
         loop {
             let snapshot = self.store.snapshot().await.map_err(unavailable)?;
-            let page = snapshot.scan(&range, WIPED_KEYS, false).await.map_err(unavailable)?;
+            let page = snapshot
+                .scan(&range, WIPED_KEYS, false)
+                .await
+                .map_err(unavailable)?;
             if page.rows.is_empty() {
                 return Ok(());
             }
             let mut batch = WriteBatch::new();
-            page.rows.into_iter().for_each(|(key, _)| drop(batch.clear(key)));
+            for (key, _) in page.rows {
+                batch.clear(key);
+            }
             self.commit(batch, None).await?;
         }
     }
@@ -231,10 +238,17 @@ impl Writer {
         for (start, end) in &rows.ranges {
             for mut range in self.keys.replicated_in(start, end) {
                 loop {
-                    let page = snapshot.scan(&range, usize::MAX, false).await.map_err(unavailable)?;
+                    let page = snapshot
+                        .scan(&range, usize::MAX, false)
+                        .await
+                        .map_err(unavailable)?;
                     let last = page.rows.last().map(|(key, _)| join(key, &[0]));
-                    page.rows.into_iter().for_each(|(key, _)| drop(staged.batch.clear(key)));
-                    let Some(last) = last.filter(|_| page.more) else { break };
+                    for (key, _) in page.rows {
+                        staged.batch.clear(key);
+                    }
+                    let Some(last) = last.filter(|_| page.more) else {
+                        break;
+                    };
                     range.start = last;
                 }
             }
@@ -254,7 +268,11 @@ impl Writer {
         let last = self.index.last().map_or(after, |entry| entry.head.position);
         staged.applied = self.applied_at(after);
         let mut scan = LogScan::new(Arc::clone(&snapshot), &keys, after, last, None);
-        while let Some(stored) = scan.next().await.map_err(|error| Failed::Damaged(error.to_string()))? {
+        while let Some(stored) = scan
+            .next()
+            .await
+            .map_err(|error| Failed::Damaged(error.to_string()))?
+        {
             let payload = Payload::read(&keys, Bytes::new(), stored.entry);
             let alone = payload.clears_ranges();
             if alone || staged.is_full_with(self, payload.bytes(), payload.writes.len()) {

@@ -72,7 +72,10 @@ impl Writer {
         let mut last = String::new();
         while self.clock.monotonic() <= deadline {
             let mut sent = batch.clone();
-            sent.put(self.keys.batch.clone(), Bytes::copy_from_slice(&number.to_be_bytes()));
+            sent.put(
+                self.keys.batch.clone(),
+                Bytes::copy_from_slice(&number.to_be_bytes()),
+            );
             if let Some(next) = &next {
                 sent.put(self.keys.fence.clone(), next.encode());
             }
@@ -151,7 +154,9 @@ impl Writer {
                     // The batch in question, or an earlier attempt of ours, may have landed after its `Unknown`.
                     let found = found.as_deref().and_then(FenceValue::decode);
                     let own = |found: &FenceValue| {
-                        Some(found) == next || found.is_attempt_after(&standing) || found.same_opening(&standing)
+                        Some(found) == next
+                            || found.is_attempt_after(&standing)
+                            || found.same_opening(&standing)
                     };
                     standing = found.filter(own).ok_or(Failed::Fenced)?;
                     raised.epoch = standing.epoch;

@@ -42,7 +42,11 @@ pub(crate) fn decode(mut bytes: Bytes, nodes: &mut Nodes) -> Result<Incoming, Fr
 }
 
 fn frame(record: FrameRecord, nodes: &mut Nodes) -> Result<Incoming, FrameError> {
-    let node = record.from.node.parse().map_err(|_| FrameError::Damaged("sender"))?;
+    let node = record
+        .from
+        .node
+        .parse()
+        .map_err(|_| FrameError::Damaged("sender"))?;
     let from = Member {
         node: nodes.key(&node).ok_or(FrameError::Nodes)?,
         replica: name(&record.from.replica)?,
@@ -83,7 +87,10 @@ fn message(record: FrameRecord) -> Result<(Message<ShardContent>, Beside), Frame
             stamp: at(1)?,
             page: rows(record.rows)?,
         }),
-        kind::COPY_BASE => Ok((Message::CopyBase { base: at(0)? }, Beside::BaseTime(record.time_ms))),
+        kind::COPY_BASE => Ok((
+            Message::CopyBase { base: at(0)? },
+            Beside::BaseTime(record.time_ms),
+        )),
         kind::PAGE => plain(Message::Page {
             chunk: record.chunk,
             stamp: at(0)?,
@@ -194,7 +201,10 @@ fn promise(record: Option<PromiseRecord>) -> Result<Promise, FrameError> {
 }
 
 fn pairs(records: Vec<PairRecord>) -> Vec<(Bytes, Bytes)> {
-    records.into_iter().map(|pair| (pair.first, pair.second)).collect()
+    records
+        .into_iter()
+        .map(|pair| (pair.first, pair.second))
+        .collect()
 }
 
 fn rows(record: Option<RowsRecord>) -> Result<Rows, FrameError> {
@@ -244,7 +254,9 @@ fn refusal(record: Option<RefusalRecord>) -> Result<Refusal, FrameError> {
             highest: highest()?,
         },
         7 => Refusal::UnknownTerm { term: own_term()? },
-        8 => Refusal::Promised { promised: Epoch(first) },
+        8 => Refusal::Promised {
+            promised: Epoch(first),
+        },
         9 => Refusal::Gap { position, end },
         10 => Refusal::Repeat { position, end },
         11 => Refusal::ChainMisfit { position },

@@ -54,7 +54,9 @@ fn sealed(record: &FrameRecord) -> Bytes {
     buffer.put_slice(&MAGIC);
     buffer.put_u8(VERSION);
     buffer.put_u64(0);
-    record.encode(&mut buffer).expect("a buffer that grows takes everything");
+    record
+        .encode(&mut buffer)
+        .expect("a buffer that grows takes everything");
     let checksum = xxh3_64(&buffer[HEAD_BYTES..]);
     buffer[HEAD_BYTES - 8..HEAD_BYTES].copy_from_slice(&checksum.to_be_bytes());
     buffer.freeze()
@@ -73,7 +75,10 @@ fn addressed(frame: &Frame<ShardContent>, nodes: &Nodes) -> FrameRecord {
 
 fn member_record(member: Member, nodes: &Nodes) -> MemberRecord {
     MemberRecord {
-        node: nodes.name(member.node).map(ToString::to_string).unwrap_or_default(),
+        node: nodes
+            .name(member.node)
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         replica: replica_record(member.replica),
     }
 }
