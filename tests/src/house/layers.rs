@@ -77,7 +77,7 @@ pub const LAYERS: &[Layer] = &[
         3,
         &["cell-replica", "cell-store", "platform-model", "platform-runtime"],
     )
-    .in_tests(&["chaos"]),
+    .in_tests(&["chaos", "control-plane-state"]),
     layer("cell-law", 6, &["platform-model", "platform-wire"]),
     layer(
         "cell-layers",

@@ -21,6 +21,7 @@ enum Woken {
 }
 
 pub(crate) async fn run(inner: Arc<Inner>, mut writer: Writer) {
+    let _gone = Gone(Arc::clone(&inner));
     let mut leading: Option<Leading> = None;
     let failed = serve(&inner, &mut writer, &mut leading).await.err();
     if let Some(failed) = &failed {
@@ -34,13 +35,22 @@ pub(crate) async fn run(inner: Arc<Inner>, mut writer: Writer) {
     if let Some(leading) = leading.take() {
         leading.end(end);
     }
-    let mut core = inner.core.lock();
-    core.failed = end != End::Closed;
-    // It leads and follows nothing any more, whatever still comes in.
-    let _ = core.step(Event::DiskFailed);
-    core.close_term();
-    drop(core);
-    inner.ended.cancel();
+}
+
+/// However the task ends (a panic, a runtime that shuts down): the copy leads and follows nothing any more.
+struct Gone(Arc<Inner>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        let mut core = self.0.core.lock();
+        core.failed = true;
+        core.closing = true;
+        // One that has stopped already refuses.
+        let _ = core.step(Event::DiskFailed);
+        core.close_term();
+        drop(core);
+        self.0.ended.cancel();
+    }
 }
 
 async fn serve(inner: &Arc<Inner>, writer: &mut Writer, leading: &mut Option<Leading>) -> Result<(), Failed> {
