@@ -75,9 +75,9 @@ pub const LAYERS: &[Layer] = &[
     layer(
         "cell-shard",
         3,
-        &["cell-store", "platform-model", "platform-runtime"],
+        &["cell-replica", "cell-store", "platform-model", "platform-runtime"],
     )
-    .in_tests(&["chaos"]),
+    .in_tests(&["chaos", "control-plane-state"]),
     layer("cell-law", 6, &["platform-model", "platform-wire"]),
     layer(
         "cell-layers",

@@ -303,6 +303,7 @@ fn flat(error: WriteError<KeyError>) -> KeyError {
         WriteError::Timeout => WriteError::Timeout,
         WriteError::Unknown => WriteError::Unknown,
         WriteError::Fenced => WriteError::Fenced,
+        WriteError::Moving => WriteError::Moving,
         WriteError::Lost => WriteError::Lost,
         WriteError::Unavailable => WriteError::Unavailable,
     })

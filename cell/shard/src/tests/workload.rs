@@ -23,7 +23,7 @@ const TURNS_MAX: u32 = 1_000_000;
 
 /// How much to run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Load {
+pub(crate) struct Load {
     pub clients: u64,
     pub transactions: u64,
     pub seed: u64,
@@ -302,7 +302,7 @@ pub(super) async fn run(shard: &Shard, load: Load) -> History {
 }
 
 /// As [`run`]; each transaction goes to the owner of that moment.
-pub(super) async fn run_on(owner: Arc<Mutex<Shard>>, load: Load) -> History {
+pub(crate) async fn run_on(owner: Arc<Mutex<Shard>>, load: Load) -> History {
     let recorder = Arc::new(Recorder::new());
     let mut clients = JoinSet::new();
     for client in 0..load.clients {

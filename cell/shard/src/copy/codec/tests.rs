@@ -1,0 +1,1 @@
+//! What is sent comes back; what is not what was sent is refused.
