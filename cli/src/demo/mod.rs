@@ -13,7 +13,6 @@ mod memory;
 mod outage;
 mod people;
 mod sabotage;
-mod stage;
 mod story;
 mod tally;
 mod workouts;
@@ -29,7 +28,7 @@ use crate::exit::Ended;
 use crate::printer::Printer;
 use crate::world::{Binaries, World, door};
 use cli_world::app::{self, App, Person, track};
-use stage::Stage;
+use cli_world::stage::{self, Stage};
 use story::Story;
 
 /// What was asked for on the command line.
@@ -54,7 +53,7 @@ struct Scene<'a> {
 /// # Errors
 /// What kept it from running to its end.
 pub async fn run(options: &Options, printer: &Printer) -> Result<Ended> {
-    let stage = Stage::new();
+    let stage = Stage::new("demo");
     let mut story = Story::new(printer);
     let outcome = tokio::select! {
         outcome = play(options, &stage, &mut story) => Some(outcome),

@@ -68,7 +68,6 @@ pub const LAYERS: &[Layer] = &[
             "chaos",
             "control-plane-state",
             "platform-model",
-            "platform-report",
         ],
     ),
     // A cell, from the store up.
@@ -176,6 +175,19 @@ pub const LAYERS: &[Layer] = &[
         &[
             "control-plane-residency",
             "platform-model",
+            "platform-runtime",
+            "platform-wire",
+        ],
+    ),
+    layer(
+        "chaos-run",
+        8,
+        &[
+            "chaos",
+            "chaos-sim",
+            "cli-world",
+            "platform-model",
+            "platform-report",
             "platform-runtime",
             "platform-wire",
         ],
