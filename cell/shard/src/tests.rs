@@ -12,4 +12,4 @@ mod restart;
 mod workload;
 
 pub(crate) use harness::request_of;
-pub(crate) use workload::{Load, run_on};
+pub(crate) use workload::{Load, run_in};

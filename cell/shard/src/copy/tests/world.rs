@@ -115,6 +115,9 @@ impl Peers for Port {
 
 impl Control for Port {
     fn tell(&self, _: &ShardId, told: Told) {
+        if self.ctl.isolated.lock().contains(&self.node) {
+            return;
+        }
         let mut inbox = self.ctl.told.lock();
         if inbox.len() < 10_000 {
             inbox.push_back(told);
@@ -137,6 +140,8 @@ pub(super) struct Ctl {
     state: Mutex<(ShardConfig, Driver, u64)>,
     /// Cut off from everybody.
     pub silent: AtomicBool,
+    /// Nodes that it does not hear and that do not hear it.
+    pub isolated: Mutex<BTreeSet<NodeId>>,
 }
 
 impl Ctl {
@@ -170,7 +175,14 @@ impl Ctl {
         let now = u64::try_from(clock.monotonic().as_micros()).expect("small");
         let asked = clock.monotonic();
         let told: Vec<Told> = self.told.lock().drain(..).collect();
-        let copies: Vec<Copy> = net.copies.lock().values().cloned().collect();
+        let isolated = self.isolated.lock().clone();
+        let reached = |(node, _): &(&NodeId, &Copy)| !isolated.contains(node);
+        let copies = net.copies.lock();
+        let copies: Vec<Copy> = copies
+            .iter()
+            .filter(reached)
+            .map(|(_, copy)| copy.clone())
+            .collect();
         let mut events: Vec<DriverEvent> = told.iter().filter_map(|told| self.hear(told)).collect();
         self.heard.lock().extend(told);
         for report in copies.iter().filter_map(Copy::report) {
@@ -315,6 +327,7 @@ impl World {
             heard: Mutex::default(),
             state: Mutex::new((config, Driver::new(settings, now), 1)),
             silent: AtomicBool::new(false),
+            isolated: Mutex::default(),
         });
         let world = Arc::new(Self {
             net: Net::new(&tasks),
@@ -441,6 +454,30 @@ impl World {
 
     pub(super) fn store(&self, number: u16) -> Arc<dyn Store> {
         Arc::clone(&self.nodes.lock().get(&node(number)).expect("a node").store)
+    }
+
+    /// What lies in a node's store of what is copied, as one number.
+    pub(super) async fn digest(&self, number: u16) -> u64 {
+        let snapshot = self.store(number).snapshot().await.expect("a snapshot");
+        let keys = crate::keys::ShardKeys::new(&shard_id());
+        let end = crate::copy::pages::end_of_all();
+        let digest = crate::copy::verify::digest_of(&*snapshot, &keys, b"", &end).await;
+        digest.expect("readable")
+    }
+
+    /// Both copies have the same log, and all of it.
+    pub(super) async fn level(&self, a: u16, b: u16) {
+        let at = |number| {
+            self.copy(number)
+                .report()
+                .map(|report| (report.last, report.chain, report.state))
+        };
+        self.until("both have all", || {
+            let (a, b) = (at(a), at(b));
+            let whole = |state| ["serving", "standby"].contains(&state);
+            matches!((a, b), (Some(a), Some(b)) if (a.0, a.1) == (b.0, b.1) && whole(a.2) && whole(b.2))
+        })
+        .await;
     }
 
     /// Whoever serves now.
