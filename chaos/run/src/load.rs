@@ -35,8 +35,8 @@ pub struct Resident {
     pub seat: Seat,
 }
 
-/// A country for each home of the world: where its people register from while every cell is open.
-const COUNTRIES: [(&str, &str); 2] = [("eu", "DE"), ("us", "US")];
+/// Where people register from, and the node at which they then live: the nearest that their law permits.
+pub const COUNTRIES: [(&str, &str); 2] = [("DE", "celld-eu-central-1"), ("US", "celld-us-east-1")];
 
 /// Everyone of one round.
 pub struct Load {
@@ -53,9 +53,9 @@ impl Load {
     /// When somebody gets no home in many tries.
     pub async fn new(app: &App, round: usize) -> Result<Self> {
         let mut residents = Vec::new();
-        for (jurisdiction, country) in COUNTRIES {
+        for (country, _) in COUNTRIES {
             for number in 0..PEOPLE_IN_A_HOME {
-                let name = format!("c{round}-{jurisdiction}-{number}");
+                let name = format!("c{round}-{}-{number}", country.to_lowercase());
                 residents.push(
                     register(app, &name, country)
                         .await

@@ -20,8 +20,8 @@ use crate::proxy::Proxies;
 use crate::schedule::Schedule;
 use round::Round;
 
-/// The node whose disk can be filled: the one whose home the fewest live in.
-const SMALL_DISK_AT: &str = "celld-eu-west-1";
+/// The node whose disk can be filled.
+const SMALL_DISK_AT: &str = "celld-us-east-1";
 /// Rounds of one run at most.
 const ROUNDS_MAX: usize = 2_000;
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chaos::synthetic::Random;
 use cli_world::Seat;
-use cli_world::seats::seats;
+use cli_world::seats::seat_named;
 
 use crate::faults::{Fault, Strike};
+use crate::load::COUNTRIES;
 
 /// A fault lasts at least so long, and as much again at most.
 const LASTS_MIN: Duration = Duration::from_millis(2_000);
@@ -39,11 +40,10 @@ impl Schedule {
         let fault = self
             .left
             .swap_remove(usize::try_from(self.random.below(bound)).ok()?);
-        let nodes: Vec<Seat> = seats().into_iter().filter(|seat| seat.node().is_some()).collect();
-        let drawn = usize::try_from(self.random.below(nodes.len() as u64)).ok()?;
+        let drawn = usize::try_from(self.random.below(COUNTRIES.len() as u64)).ok()?;
         let node = match fault {
             Fault::FullDisk => self.small.clone(),
-            fault if fault.is_at_a_node() => nodes.get(drawn).cloned(),
+            fault if fault.is_at_a_node() => seat_named(COUNTRIES[drawn].1),
             _ => None,
         };
         let more = self

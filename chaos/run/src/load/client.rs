@@ -15,8 +15,6 @@ use super::{ANSWER_WITHIN, PAUSE, Record, Resident, Sent};
 
 /// Before a request is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(150);
-/// Tracks of one client are numbered from a multiple of this.
-const NUMBERS_OF_A_CLIENT: u64 = 1_000_000;
 
 #[derive(Clone, Copy)]
 pub struct Client<'a> {
@@ -86,8 +84,7 @@ impl Client<'_> {
 
     pub async fn sends_files(self) {
         let person = &self.resident.person;
-        let first = self.client * NUMBERS_OF_A_CLIENT;
-        for number in first.. {
+        for number in 0_u64.. {
             if self.record.is_stopped() {
                 return;
             }
