@@ -4,6 +4,7 @@
 mod admin;
 mod directory;
 mod raft;
+mod replication;
 mod report;
 
 use std::fmt::{Debug, Write};
