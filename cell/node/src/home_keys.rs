@@ -175,9 +175,7 @@ impl HomeKeys {
     fn shard(&self, table: &RoutingTable, home: &HomeId) -> Result<KeyShard, Problem> {
         let id = ShardId::Keys { home: home.clone() };
         let hosted = &self.shared.hosted;
-        let shard = hosted
-            .get(&id)
-            .ok_or_else(|| not_here(table, hosted.node(), &id))?;
+        let shard = hosted.get(&id).ok_or_else(|| not_here(table, hosted, &id))?;
         let kek = self.shared.keks.get(&home.jurisdiction).cloned();
         let kek = kek.ok_or_else(|| unavailable("this cell has no key of the home's jurisdiction"))?;
         Ok(KeyShard::new(shard, kek))

@@ -4,7 +4,9 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`run`] | puts the parts together and takes them apart in order |
-//! | [`hosted`] | which shards are open here, kept as the table says |
+//! | [`hosted`] | which copies of shards are open here and which serve, kept as the table says |
+//! | [`peers`] | frames between the copies here and those on other nodes |
+//! | [`replicas`], [`telling`] | how the copies stand and what they have to tell, as the controllers hear it |
 //! | [`home_keys`] | the jurisdictions' keys, people's opened keys, the homes' token keys |
 //! | [`door`] | what a request must show before a domain sees it: caller, shard, epoch |
 //! | [`services`] | what the node lends its domains |
@@ -23,6 +25,7 @@ compile_error!(
 );
 
 pub mod config;
+mod convert;
 pub mod directory;
 pub mod door;
 pub mod gateway;
@@ -30,11 +33,14 @@ pub mod health;
 pub mod home_keys;
 pub mod hosted;
 pub mod operator_read;
+pub mod peers;
 pub mod problems;
+pub mod replicas;
 pub mod reporter;
 pub mod run;
 pub mod services;
 pub mod starting;
+pub mod telling;
 
 pub use config::Config;
 pub use run::{Running, start};

@@ -1,7 +1,7 @@
 //! The process: puts the parts together, and takes them apart in order.
 //!
-//! It starts from the copy of the table on disk when no controller answers. Order at the end: no new requests, the
-//! running ones, everything that reports and follows, the shards, the store.
+//! It starts from the copy of the table on disk when no controller answers. Order at the end: peers are told, no new
+//! requests, the running ones, what peers say, everything that reports and follows, the copies, the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use cell_layers::keys::KeyCache;
 use cell_sdk::Lent;
 use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions, OpenError};
+use cell_stream::{Streams, inbound};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
 use platform_runtime::serve::{self, Limits, ServeError};
 use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind, TlsError};
-use platform_runtime::{TaskGroup, addresses, telemetry};
+use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
 use platform_wire::directory::DirectoryClient;
@@ -32,11 +33,14 @@ use crate::door::Door;
 use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
-use crate::hosted::Hosted;
+use crate::hosted::{Hosted, Lending};
 use crate::operator_read;
+use crate::peers::{self, Outgoing};
+use crate::replicas::Replicas;
 use crate::reporter::Reporter;
 use crate::services::NodeServices;
 use crate::starting::{self, StartingError};
+use crate::telling::Telling;
 
 /// Name of the listener in the data directory's address file.
 pub const LISTENER: &str = "celld";
@@ -46,6 +50,8 @@ const TABLE_FILE: &str = "table.copy";
 const HEADS_FILE: &str = "ledger-heads";
 /// For everything but requests to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// Folder of the entries that copies here had to give up, in the data directory.
+const CUT_OFF: &str = "cut-off";
 /// How often the store is asked whether it has failed.
 const STORE_LOOK: Duration = Duration::from_millis(200);
 
@@ -90,6 +96,10 @@ pub struct Running {
     pub followed: Followed,
     store: Arc<Embedded>,
     clock: Clock,
+    /// For requests of apps, and how many there may be at once.
+    room: (Arc<Semaphore>, usize),
+    /// Cancelled when nothing is heard from peers any more.
+    hearing: CancellationToken,
     drain_within: Duration,
     serving: TaskGroup,
     tasks: TaskGroup,
@@ -128,13 +138,18 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let law = Law::new(settings.region.clone(), &gateway::catalogue(), move || {
         asked.age_ms()
     });
-    let hosted = Hosted::new(
-        Arc::clone(&store) as Arc<dyn Store>,
-        (settings.node.clone(), this),
-        law.clone(),
-        clock.clone(),
-        shards.clone(),
-    );
+    let telling = Telling::default();
+    let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &tasks);
+    let lent = Lending {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        law: law.clone(),
+        clock: clock.clone(),
+        peers: Arc::new(Outgoing(streams)),
+        control: Arc::new(telling.clone()),
+        world: settings.world.clone(),
+        cut_off: Some(config.data_dir.join(CUT_OFF)),
+    };
+    let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &tasks);
     let opened = KeyCache::new(
         clock.clone(),
@@ -147,10 +162,13 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         clock,
         store,
         hosted,
+        telling,
         keys,
         followed,
         law,
         lookup_key,
+        room: Arc::new(Semaphore::new(config.limits.requests)),
+        hearing: CancellationToken::new(),
         tasks,
         shards,
         lock,
@@ -191,10 +209,15 @@ struct Parts {
     clock: Clock,
     store: Arc<Embedded>,
     hosted: Hosted,
+    telling: Telling,
     keys: HomeKeys,
     followed: Followed,
     law: Law,
     lookup_key: LookupKey,
+    /// For requests of apps.
+    room: Arc<Semaphore>,
+    /// Cancelled when nothing is heard from peers any more.
+    hearing: CancellationToken,
     tasks: TaskGroup,
     shards: TaskGroup,
     lock: Lock,
@@ -216,6 +239,14 @@ impl Parts {
             self.routes(settings),
             &serving,
         );
+        let replicas = Replicas {
+            reports: reports.clone(),
+            hosted: self.hosted.clone(),
+            telling: self.telling.clone(),
+            followed: self.followed.clone(),
+            clock: self.clock.clone(),
+        };
+        replicas.start(&self.tasks);
         let reporter = Reporter {
             reports,
             node: settings.node.clone(),
@@ -234,6 +265,8 @@ impl Parts {
             followed: self.followed,
             store: self.store,
             clock: self.clock,
+            room: (self.room, config.limits.requests),
+            hearing: self.hearing,
             drain_within: config.limits.drain_within.0,
             serving,
             tasks: self.tasks,
@@ -268,7 +301,7 @@ impl Parts {
             followed: followed.clone(),
             law: self.law.clone(),
             clock: self.clock.clone(),
-            room: Arc::new(Semaphore::new(settings.config.limits.requests)),
+            room: Arc::clone(&self.room),
         };
         let health = Health {
             store: Arc::clone(&self.store),
@@ -276,6 +309,12 @@ impl Parts {
             followed: followed.clone(),
             metrics: telemetry::metrics(),
         };
+        let replication = inbound::routes(
+            settings.world.clone(),
+            peers::known(&followed),
+            Arc::new(hosted.clone()),
+            self.hearing.clone(),
+        );
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
         let lent: Lent = Arc::new(services);
@@ -285,6 +324,7 @@ impl Parts {
                 directory::routes(settings.world.clone(), hosted, followed, self.law.clone())
                     .reset_fallback(),
             )
+            .merge(replication.into_axum_router().reset_fallback())
             .merge(health::routes(health))
     }
 }
@@ -319,10 +359,25 @@ impl Running {
         }
     }
 
+    /// Hears peers until the last request has its answer: a write waits for what they say.
+    async fn hear_out(&self) {
+        let (room, all) = &self.room;
+        let all = u32::try_from(*all).unwrap_or(u32::MAX);
+        let answered = tokio::time::timeout(self.drain_within, room.acquire_many(all));
+        let _none_left = answered.await;
+        self.hearing.cancel();
+    }
+
     /// Ends in order. `false` if something did not end in time and was dropped.
     pub async fn stop(self) -> bool {
         tracing::info!("draining");
-        let served = self.serving.shutdown(self.drain_within).await;
+        if tokio::time::timeout(LEAVE_WITHIN, self.hosted.leave_all())
+            .await
+            .is_err()
+        {
+            tracing::info!("not every peer has been told");
+        }
+        let (served, ()) = tokio::join!(self.serving.shutdown(self.drain_within), self.hear_out());
         let told = self.tasks.shutdown(STOP_WITHIN).await;
         let closing = async {
             self.hosted.close_all().await;

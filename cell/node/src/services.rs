@@ -54,7 +54,7 @@ impl Services for NodeServices {
         let shard = self
             .hosted
             .get(&id)
-            .ok_or_else(|| not_here(&table, self.hosted.node(), &id))?;
+            .ok_or_else(|| not_here(&table, &self.hosted, &id))?;
         let key = self.keys.open(&table, home, user).await?;
         Ok(OpenUser { shard, key })
     }

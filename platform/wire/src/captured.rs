@@ -3,6 +3,7 @@
 
 mod admin;
 mod directory;
+mod keys;
 mod raft;
 mod replication;
 mod report;

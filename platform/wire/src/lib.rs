@@ -5,7 +5,7 @@
 //!
 //! Start with [`follow`] for the routing table, [`report`], [`replicas`], [`admin`] and [`operation`] for the
 //! controllers, [`ledger`] and [`heads`] for what they decided and who has seen it, [`join`], [`renew`] and [`trust`]
-//! for certificates, [`directory`] for what nodes ask of each other, [`replication`] for what their copies of shards
+//! for certificates, [`directory`] and [`keys`] for what nodes ask of each other, [`replication`] for what their copies of shards
 //! tell each other, [`refusal`] for how a call is refused.
 
 pub mod admin;
@@ -19,8 +19,10 @@ pub mod frame;
 pub mod heads;
 pub mod inside;
 pub mod join;
+pub mod keys;
 pub mod law;
 pub mod ledger;
+mod nodes;
 pub mod operation;
 pub mod pb;
 pub mod raft;
