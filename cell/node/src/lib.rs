@@ -7,7 +7,7 @@
 //! | [`hosted`] | which copies of shards are open here and which serve, kept as the table says |
 //! | [`peers`] | frames between the copies here and those on other nodes |
 //! | [`replicas`], [`telling`] | how the copies stand and what they have to tell, as the controllers hear it |
-//! | [`home_keys`] | the jurisdictions' keys, people's opened keys, the homes' token keys |
+//! | [`home_keys`] | the jurisdictions' keys, people's opened keys, the homes' token keys; `keys_rpc` for other nodes |
 //! | [`door`] | what a request must show before a domain sees it: caller, shard, epoch |
 //! | [`services`] | what the node lends its domains |
 //! | [`operator_read`] | a person's data for an operator, through a window of break-glass alone |
@@ -32,6 +32,7 @@ pub mod gateway;
 pub mod health;
 pub mod home_keys;
 pub mod hosted;
+mod keys_rpc;
 pub mod operator_read;
 pub mod peers;
 pub mod problems;

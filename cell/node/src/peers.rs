@@ -31,7 +31,7 @@ fn place(table: &RoutingTable, node: &NodeId) -> Option<Place> {
 }
 
 /// A copy that is to be erased is none any more.
-fn holds(table: &RoutingTable, node: &NodeId, shard: &ShardId) -> bool {
+pub(crate) fn holds(table: &RoutingTable, node: &NodeId, shard: &ShardId) -> bool {
     let Some(route) = table.shards.get(shard) else {
         return false;
     };

@@ -22,6 +22,7 @@ use platform_wire::channel::InvalidAddress;
 use platform_wire::directory::DirectoryClient;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
 use platform_wire::join::{self, JoinError};
+use platform_wire::keys::KeysClient;
 use platform_wire::renew;
 use platform_wire::report::ReportClient;
 use tokio::net::TcpListener;
@@ -34,6 +35,7 @@ use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
 use crate::hosted::{Hosted, Lending};
+use crate::keys_rpc;
 use crate::operator_read;
 use crate::peers::{self, Outgoing};
 use crate::replicas::Replicas;
@@ -156,7 +158,13 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         config.keys.cache_entries_max,
         config.keys.cache_life.0,
     );
-    let keys = HomeKeys::new(hosted.clone(), keks, opened);
+    let keys = HomeKeys::new(
+        hosted.clone(),
+        KeysClient::new(identity.clone()),
+        clock.clone(),
+        keks,
+        opened,
+    );
     let parts = Parts {
         identity,
         clock,
@@ -321,6 +329,9 @@ impl Parts {
         gateway::routes(&gateway::domains(), Arc::clone(&lent), door)
             .merge(operator_read::routes(lent))
             .merge(
+                keys_rpc::routes(settings.world.clone(), hosted.clone(), followed.clone()).reset_fallback(),
+            )
+            .merge(
                 directory::routes(settings.world.clone(), hosted, followed, self.law.clone())
                     .reset_fallback(),
             )
@@ -371,12 +382,7 @@ impl Running {
     /// Ends in order. `false` if something did not end in time and was dropped.
     pub async fn stop(self) -> bool {
         tracing::info!("draining");
-        if tokio::time::timeout(LEAVE_WITHIN, self.hosted.leave_all())
-            .await
-            .is_err()
-        {
-            tracing::info!("not every peer has been told");
-        }
+        self.hosted.leave_all();
         let (served, ()) = tokio::join!(self.serving.shutdown(self.drain_within), self.hear_out());
         let told = self.tasks.shutdown(STOP_WITHIN).await;
         let closing = async {
