@@ -169,9 +169,13 @@ impl Hosted {
     }
 
     /// Asks, for every copy here, to be left out before this process ends: nobody then waits for it in vain.
-    pub fn leave_all(&self) {
-        for open in self.shared.open.read().values() {
-            open.copy.leave();
+    pub async fn leave_all(&self) {
+        let open: Vec<Copy> = {
+            let open = self.shared.open.read();
+            open.values().map(|open| open.copy.clone()).collect()
+        };
+        for copy in open {
+            copy.leave().await;
         }
     }
 

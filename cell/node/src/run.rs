@@ -52,6 +52,8 @@ const TABLE_FILE: &str = "table.copy";
 const HEADS_FILE: &str = "ledger-heads";
 /// For everything but requests to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// For peers to be told that this node is about to end.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// Folder of the entries that copies here had to give up, in the data directory.
 const CUT_OFF: &str = "cut-off";
 /// How often the store is asked whether it has failed.
@@ -382,7 +384,12 @@ impl Running {
     /// Ends in order. `false` if something did not end in time and was dropped.
     pub async fn stop(self) -> bool {
         tracing::info!("draining");
-        self.hosted.leave_all();
+        if tokio::time::timeout(LEAVE_WITHIN, self.hosted.leave_all())
+            .await
+            .is_err()
+        {
+            tracing::info!("not every peer has been told");
+        }
         let (served, ()) = tokio::join!(self.serving.shutdown(self.drain_within), self.hear_out());
         let told = self.tasks.shutdown(STOP_WITHIN).await;
         let closing = async {
