@@ -174,18 +174,14 @@ impl Hosted {
             let open = self.shared.open.read();
             open.values().map(|open| open.copy.clone()).collect()
         };
-        for copy in open {
-            copy.leave().await;
-        }
+        futures::future::join_all(open.iter().map(Copy::leave)).await;
     }
 
     /// Closes every copy: waiting transactions are answered first.
     pub async fn close_all(&self) {
         self.shared.closing.cancel();
         let open = std::mem::take(&mut *self.shared.open.write());
-        for open in open.values() {
-            open.copy.close().await;
-        }
+        futures::future::join_all(open.values().map(|open| open.copy.close())).await;
     }
 
     /// Whether what the table gives this node was given to this start of it.

@@ -3,7 +3,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`run`] | puts the parts together and takes them apart in order |
+//! | [`run`], [`running`] | puts the parts together; takes them apart in order |
 //! | [`hosted`] | which copies of shards are open here and which serve, kept as the table says |
 //! | [`peers`] | frames between the copies here and those on other nodes |
 //! | [`replicas`], [`telling`] | how the copies stand and what they have to tell, as the controllers hear it |
@@ -39,12 +39,14 @@ pub mod problems;
 pub mod replicas;
 pub mod reporter;
 pub mod run;
+pub mod running;
 pub mod services;
 pub mod starting;
 pub mod telling;
 
 pub use config::Config;
-pub use run::{Running, start};
+pub use run::start;
+pub use running::Running;
 
 #[cfg(test)]
 mod tests;

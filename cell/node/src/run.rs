@@ -1,10 +1,8 @@
-//! The process: puts the parts together, and takes them apart in order.
+//! The process: puts the parts together.
 //!
-//! It starts from the copy of the table on disk when no controller answers. Order at the end: peers are told, no new
-//! requests, the running ones, what peers say, everything that reports and follows, the copies, the store.
+//! It starts from the copy of the table on disk when no controller answers. How it ends is in [`crate::running`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cell_law::Law;
 use cell_layers::keys::KeyCache;
@@ -40,6 +38,7 @@ use crate::operator_read;
 use crate::peers::{self, Outgoing};
 use crate::replicas::Replicas;
 use crate::reporter::Reporter;
+use crate::running::Running;
 use crate::services::NodeServices;
 use crate::starting::{self, StartingError};
 use crate::telling::Telling;
@@ -50,14 +49,8 @@ pub const LISTENER: &str = "celld";
 const TABLE_FILE: &str = "table.copy";
 /// The last ends of the ledger that the node was told, beside it.
 const HEADS_FILE: &str = "ledger-heads";
-/// For everything but requests to end.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// For peers to be told that this node is about to end.
-const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// Folder of the entries that copies here had to give up, in the data directory.
 const CUT_OFF: &str = "cut-off";
-/// How often the store is asked whether it has failed.
-const STORE_LOOK: Duration = Duration::from_millis(200);
 
 /// Why the node did not start. Nothing listens then.
 #[derive(Debug, thiserror::Error)]
@@ -90,25 +83,6 @@ pub enum StartError {
     Follow(#[from] FollowError),
     #[error(transparent)]
     Controllers(#[from] InvalidAddress),
-}
-
-/// A node that serves.
-pub struct Running {
-    /// Where routers and other nodes reach it.
-    pub address: String,
-    pub hosted: Hosted,
-    pub followed: Followed,
-    store: Arc<Embedded>,
-    clock: Clock,
-    /// For requests of apps, and how many there may be at once.
-    room: (Arc<Semaphore>, usize),
-    /// Cancelled when nothing is heard from peers any more.
-    hearing: CancellationToken,
-    drain_within: Duration,
-    serving: TaskGroup,
-    tasks: TaskGroup,
-    shards: TaskGroup,
-    _lock: Lock,
 }
 
 /// Starts a node on its settings.
@@ -350,56 +324,5 @@ fn advertised(config: &Config, listener: &TcpListener) -> String {
             .to_string()
     } else {
         config.advertise.clone()
-    }
-}
-
-impl Running {
-    /// Returns when the node must not go on, with the reason: its store failed, or a later start of it is known.
-    pub async fn failed(&self) -> String {
-        let store_failed = async {
-            loop {
-                if let Some(why) = self.store.stop_reason() {
-                    return format!("the store has stopped: {why}");
-                }
-                self.clock.sleep(STORE_LOOK).await;
-            }
-        };
-        tokio::select! {
-            why = store_failed => why,
-            () = self.hosted.superseded() => {
-                "the controllers know a later start of this node, or other data than this".into()
-            }
-        }
-    }
-
-    /// Hears peers until the last request has its answer: a write waits for what they say.
-    async fn hear_out(&self) {
-        let (room, all) = &self.room;
-        let all = u32::try_from(*all).unwrap_or(u32::MAX);
-        let answered = tokio::time::timeout(self.drain_within, room.acquire_many(all));
-        let _none_left = answered.await;
-        self.hearing.cancel();
-    }
-
-    /// Ends in order. `false` if something did not end in time and was dropped.
-    pub async fn stop(self) -> bool {
-        tracing::info!("draining");
-        if tokio::time::timeout(LEAVE_WITHIN, self.hosted.leave_all())
-            .await
-            .is_err()
-        {
-            tracing::info!("not every peer has been told");
-        }
-        let (served, ()) = tokio::join!(self.serving.shutdown(self.drain_within), self.hear_out());
-        let told = self.tasks.shutdown(STOP_WITHIN).await;
-        let closing = async {
-            self.hosted.close_all().await;
-            let ended = self.shards.shutdown(STOP_WITHIN).await;
-            self.store.close().await;
-            ended
-        };
-        // A store that hangs must not keep the process: what is durable is found at the next start.
-        let closed = tokio::time::timeout(STOP_WITHIN * 2, closing).await;
-        served && told && closed.unwrap_or(false)
     }
 }

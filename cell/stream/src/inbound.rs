@@ -65,7 +65,7 @@ impl Service {
 
     fn take(&self, from: &NodeId, message: pb::ReplicationFrames) -> Result<(), Status> {
         let parcels =
-            replication::frames_of(message, &self.world).inspect_err(|_| meter::refused("frame"))?;
+            replication::read_frames(message, &self.world).inspect_err(|_| meter::refused("frame"))?;
         meter::received(parcels.len());
         for (shard, frame) in parcels {
             if self.known.holds(from, &shard) {

@@ -66,7 +66,7 @@ fn packed(batch: &pb::ReplicationBatch) -> Option<(Bytes, u32)> {
 ///
 /// # Errors
 /// A refusal as a status: another world, another version, a frame or message past its bound, a block that is none.
-pub fn frames_of(message: pb::ReplicationFrames, ours: &WorldId) -> Result<Vec<Parcel>, Status> {
+pub fn read_frames(message: pb::ReplicationFrames, ours: &WorldId) -> Result<Vec<Parcel>, Status> {
     frame::check(message.version, &message.world, ours)?;
     let frames = if message.packed.is_empty() {
         message.frames
@@ -129,7 +129,7 @@ mod tests {
         let few = vec![parcel(1, vec![1]), parcel(0, Vec::new()), parcel(1, vec![2, 3])];
         let sent = message(&world(), few.clone());
         assert!(sent.packed.is_empty() && sent.frames.len() == 3);
-        assert_eq!(frames_of(sent, &world()).expect("our own"), few);
+        assert_eq!(read_frames(sent, &world()).expect("our own"), few);
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
             "{}",
             sent.packed.len()
         );
-        assert_eq!(frames_of(sent, &world()).expect("our own"), plain);
+        assert_eq!(read_frames(sent, &world()).expect("our own"), plain);
         // What is sealed looks like this: every byte new.
         let sealed: Vec<u8> = (0..1_000)
             .flat_map(|_| platform_runtime::random::bytes::<8>())
@@ -174,14 +174,14 @@ mod tests {
         for (at, breaks) in broken.into_iter().enumerate() {
             let mut message = good();
             breaks(&mut message);
-            let status = frames_of(message, &world()).expect_err("broken");
+            let status = read_frames(message, &world()).expect_err("broken");
             assert!(Refusal::from_status(&status).is_some(), "{at}: {status:?}");
         }
         let many = message(
             &world(),
             (0..=FRAMES_MAX).map(|_| parcel(0, Vec::new())).collect(),
         );
-        let status = frames_of(many, &world()).expect_err("too many");
+        let status = read_frames(many, &world()).expect_err("too many");
         assert_eq!(
             Refusal::from_status(&status).map(|r| r.code),
             Some(RefusalCode::Invalid)

@@ -20,7 +20,7 @@ fn number(frame: &Bytes) -> u32 {
 }
 
 #[tokio::test]
-async fn frames_of_one_shard_arrive_whole_and_in_order() {
+async fn read_frames_one_shard_arrive_whole_and_in_order() {
     let scene = Scene::new();
     let (here, there) = (node(0), node(1));
     let listening = scene.listen(&there).await;
