@@ -51,5 +51,5 @@ pub use cell_replica::action::{Change, Proposal};
 pub use cell_replica::report::Unusable;
 pub use codec::{FRAME_BYTES_MAX, FrameError, check_frame};
 pub use export::{cut_off_files, read_cut_off};
-pub use settings::{Control, CopySettings, Peers, Planted};
+pub use settings::{Control, CopySettings, FrameKind, Peers, Planted};
 pub use told::{CopyStatus, Standing, Told};

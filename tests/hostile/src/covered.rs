@@ -173,6 +173,10 @@ pub const COVERED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "replication",
+        &["platform/wire/src/replication.rs fn read_frames"],
+    ),
+    (
         "requests",
         &[
             "platform/wire/src/convert.rs fn read_cell_state",

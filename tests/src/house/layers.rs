@@ -77,6 +77,11 @@ pub const LAYERS: &[Layer] = &[
         &["cell-replica", "cell-store", "platform-model", "platform-runtime"],
     )
     .in_tests(&["chaos", "control-plane-state"]),
+    layer(
+        "cell-stream",
+        3,
+        &["platform-model", "platform-runtime", "platform-wire"],
+    ),
     layer("cell-law", 6, &["platform-model", "platform-wire"]),
     layer(
         "cell-layers",
@@ -125,6 +130,7 @@ pub const LAYERS: &[Layer] = &[
             "cell-sdk",
             "cell-shard",
             "cell-store",
+            "cell-stream",
             "domains-identity",
             "domains-training",
             "platform-model",

@@ -13,6 +13,7 @@ use super::content::ShardContent;
 use super::core::Core;
 use super::inner::Inner;
 use super::job::EntriesJob;
+use super::settings::FrameKind;
 use crate::log::LogScan;
 
 /// Bytes of entries in one frame, unless one alone is larger.
@@ -66,12 +67,16 @@ impl Core {
 
     fn send_encoded(&self, to: NodeKey, frame: &Frame<ShardContent>, extra: &Extra) {
         let bytes = encode(frame, &self.nodes, extra);
-        self.post(to, bytes);
+        let kind = match frame.message {
+            Message::Page { .. } | Message::Restored { .. } | Message::FetchKeys { .. } => FrameKind::Pages,
+            _ => FrameKind::Prompt,
+        };
+        self.post(to, kind, bytes);
     }
 
-    fn post(&self, to: NodeKey, bytes: Bytes) {
+    fn post(&self, to: NodeKey, kind: FrameKind, bytes: Bytes) {
         if let Some(node) = self.nodes.name(to) {
-            self.peers.send(node, &self.settings.shard, bytes);
+            self.peers.send(node, &self.settings.shard, kind, bytes);
         }
     }
 
@@ -108,7 +113,7 @@ impl Core {
                     before,
                     std::mem::take(&mut part),
                 );
-                self.post(to, frame);
+                self.post(to, FrameKind::Entries, frame);
                 (before, bytes) = (last, 0);
             }
             bytes += entry.len();
@@ -117,7 +122,7 @@ impl Core {
         }
         if !part.is_empty() {
             let frame = encode_entries(&run.header, &self.nodes, run.ask, before, part);
-            self.post(to, frame);
+            self.post(to, FrameKind::Entries, frame);
         }
     }
 }

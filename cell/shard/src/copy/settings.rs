@@ -44,9 +44,21 @@ impl CopySettings {
     }
 }
 
+/// What a frame is, as far as whoever carries it cares: what is small and needed now should wait behind nothing large.
+/// Frames of one kind stay in order, or what comes too early is refused and sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Questions and answers of the protocol: keep-alives, acknowledgements.
+    Prompt,
+    /// Entries of the log.
+    Entries,
+    /// Rows of a copy that is being made, or of a rewind.
+    Pages,
+}
+
 /// Carries frames to other nodes. Called with the copy's lock held, from any thread: never waits, may lose.
 pub trait Peers: Send + Sync + 'static {
-    fn send(&self, to: &NodeId, shard: &ShardId, frame: Bytes);
+    fn send(&self, to: &NodeId, shard: &ShardId, kind: FrameKind, frame: Bytes);
 }
 
 /// Carries what is told to the control plane. Called with the copy's lock held, from any thread: never waits, may lose.
