@@ -8,6 +8,8 @@
 mod act;
 mod gray;
 mod leader;
+mod next;
+mod operate;
 mod reports;
 mod run;
 mod silence;
