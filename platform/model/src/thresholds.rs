@@ -56,6 +56,8 @@ thresholds! {
     OPERATION_TICK_MS = 200;
     /// A step that was refused or came to nothing is tried again after so long.
     OPERATION_RETRY_MS = 1_000;
+    /// A switchover that was cancelled is tried again after so long.
+    SWITCHOVER_AGAIN_MS = 5_000;
     /// A verification that has told nothing for so long is asked for again.
     VERIFY_AGAIN_MS = 15_000;
 }

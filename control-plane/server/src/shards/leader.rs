@@ -12,6 +12,7 @@ use platform_model::{NodeId, ReplicaId, ShardId};
 use platform_wire::replicas::ReplicasReport;
 
 use super::act::Act;
+use super::operate::{Operations, failover_asked};
 use super::reports::NodesHeard;
 use super::silence::{self, Silence};
 use super::told::{self, Heard, Teller};
@@ -41,6 +42,7 @@ pub struct Leader {
     since_micros: u64,
     pub(super) heard: NodesHeard,
     pub(super) shards: BTreeMap<ShardId, Watched>,
+    pub(super) operations: Operations,
     /// Shards in which something is under way, as the state says.
     under_way: BTreeSet<ShardId>,
     /// Shards of which a standby that could lead has not heard its primary for a lease.
@@ -59,6 +61,7 @@ impl Leader {
             since_micros: now_micros,
             heard: NodesHeard::default(),
             shards: BTreeMap::new(),
+            operations: Operations::new(),
             under_way: BTreeSet::new(),
             silent: BTreeSet::new(),
             holders: BTreeSet::new(),
@@ -233,7 +236,11 @@ impl Leader {
         if is_tick && busy.is_some_and(|since| now_micros.saturating_sub(since) < BUSY_MICROS_MAX) {
             return Vec::new();
         }
-        let suspect = watched.suspicion.why.clone();
+        let suspect = watched
+            .suspicion
+            .why
+            .clone()
+            .or_else(|| failover_asked(state, shard));
         let actions = watched.driver.step(now_micros, config, event);
         let mut acts = Vec::new();
         for action in actions {
@@ -271,7 +278,7 @@ fn judged(
         ConfigCommand::CancelHandover => match suspect {
             Some(why) => Some((
                 ConfigCommand::BeginPromote,
-                format!("suspect, and its drain does not end: {why}"),
+                format!("its drain does not end: {why}"),
             )),
             None => Some((command, "the drain did not end in time".into())),
         },

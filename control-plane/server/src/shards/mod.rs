@@ -8,12 +8,16 @@
 mod act;
 mod gray;
 mod leader;
+mod next;
+mod operate;
+pub mod repair;
 mod reports;
 mod run;
 mod silence;
 mod suspects;
 mod tidy;
 mod told;
+mod view;
 mod watched;
 
 #[cfg(test)]
@@ -22,3 +26,4 @@ mod tests;
 pub use act::{Act, By};
 pub use leader::{Leader, micros};
 pub use run::Shards;
+pub use view::Moment;

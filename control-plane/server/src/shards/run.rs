@@ -115,6 +115,7 @@ impl Shards {
                 leading.operations_micros = now;
                 acts.extend(leading.leader.relieve_suspects(now, state));
                 acts.extend(leading.leader.tidy(now, state));
+                acts.extend(leading.leader.operate(now, self.shared.clock.unix_ms(), state));
             }
             acts
         });

@@ -2,6 +2,7 @@
 
 mod detection;
 mod gray;
+mod operations;
 mod proposals;
 
 use std::collections::BTreeMap;
@@ -10,11 +11,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use control_plane_ledger::Digest;
 use control_plane_state::command::{AuthoritySpec, CellSpec, HomeSpec, Proposal, WorldSpec};
 use control_plane_state::law::Approval;
-use control_plane_state::shard_config::{ConfigCommand, ShardConfig};
+use control_plane_state::operation::{
+    OperationCommand, OperationId, OperationKind, OperationRecord, Start as Begin,
+};
+use control_plane_state::shard_config::ShardConfig;
 use control_plane_state::{Author, Command, Envelope, Outcome, Refusal, State, apply};
 use platform_model::matrix::LawVersion;
 use platform_model::thresholds::{REPORT_EVERY_MS, TICK_MS};
 use platform_model::{Generation, Incarnation, NodeId, ReplicaId, Role, ShardId, Start, WorldId};
+
+use platform_wire::replicas::ReplicasReply;
 
 use super::act::{Act, By};
 use super::leader::Leader;
@@ -85,13 +91,13 @@ impl Sim {
     pub(super) fn with_standbys(nodes: &[&str]) -> Self {
         let mut sim = Self::new();
         for id in nodes {
-            let add = ConfigCommand::AddCopy {
-                node: node(id),
-                replica: fresh(),
+            let kind = OperationKind::Repair {
+                add: Some(node(id)),
+                remove: None,
             };
-            sim.configure(add);
+            sim.start(kind).expect("a repair");
+            sim.run(10_000);
         }
-        sim.run(10_000);
         assert_eq!(sim.config().candidates().count(), nodes.len() + 1, "all in sync");
         sim.committed.clear();
         sim
@@ -125,6 +131,8 @@ impl Sim {
             let mut acts = self.leader.tick(now, &self.state);
             acts.extend(self.leader.relieve_suspects(now, &self.state));
             acts.extend(self.leader.tidy(now, &self.state));
+            let unix_ms = BEGIN_MS + self.now_ms;
+            acts.extend(self.leader.operate(now, unix_ms, &self.state));
             self.carry_out(acts);
         }
         self.now_ms - begun
@@ -144,6 +152,9 @@ impl Sim {
             let now = self.now_ms * 1_000;
             self.leader.look_over(&self.state);
             let acts = self.leader.hear(now, &self.state, &report);
+            let verify = self.leader.to_verify(now, &self.state, &id);
+            let newest = Vec::new();
+            self.nodes.hear(&ReplicasReply { newest, verify });
             self.carry_out(acts);
         }
     }
@@ -177,13 +188,26 @@ impl Sim {
         assert!(outcome.refusal().is_none(), "{command:?}: {outcome:?}");
     }
 
-    pub(super) fn configure(&mut self, command: ConfigCommand) {
-        let command = Command::Configure {
+    /// Starts an operation on the shard, by a person.
+    pub(super) fn start(&mut self, kind: OperationKind) -> Result<OperationId, Refusal> {
+        let start = Begin {
             shard: Self::shard(),
+            kind,
             expected: self.config().generation,
-            command,
+            deadline_ms: None,
+            plan: None,
         };
-        self.accept(Author::Controller { id: "c1".into() }, "a test", command);
+        self.order(OperationCommand::Start(start))?;
+        Ok(self.state.operations.last)
+    }
+
+    pub(super) fn order(&mut self, command: OperationCommand) -> Result<(), Refusal> {
+        let outcome = self.give(operator(), "a person says so", Command::Operation(command));
+        outcome.refusal().cloned().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn operation(&self, id: OperationId) -> &OperationRecord {
+        &self.state.operations.records[&id]
     }
 
     /// Names of the commands that came into effect.

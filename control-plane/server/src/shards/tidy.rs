@@ -3,6 +3,8 @@
 use control_plane_state::State;
 use control_plane_state::shard_config::ConfigCommand;
 
+use platform_model::ReplicaId;
+
 use super::act::Act;
 use super::leader::Leader;
 
@@ -14,8 +16,14 @@ impl Leader {
         }
         let mut acts = Vec::new();
         for (shard, record) in &state.shards {
-            let Some(config) = &record.config else { continue };
-            let Some((replica, node)) = config.left.iter().next() else {
+            let Some(config) = record.config.as_ref().filter(|config| !config.left.is_empty()) else {
+                continue;
+            };
+            let active = state.operations.active_on(shard).map(|(_, record)| record);
+            let owned = |replica: ReplicaId| {
+                active.is_some_and(|record| [record.source, record.replica].contains(&Some(replica)))
+            };
+            let Some((replica, node)) = config.left.iter().find(|(replica, _)| !owned(**replica)) else {
                 continue;
             };
             let erase = ConfigCommand::EraseCopy { replica: *replica };

@@ -74,7 +74,8 @@ pub fn hear(
             change,
         } => {
             let current = generation == config.generation && epoch == config.epoch;
-            if !current || by != config.primary.replica {
+            let leaves = matches!(change, ToldChange::Add(replica) if config.retiring.contains(&replica));
+            if !current || by != config.primary.replica || leaves {
                 return Heard::Ignored;
             }
             let change = proposed(change);
@@ -145,6 +146,7 @@ fn noted(teller: &Teller<'_>, shard: &ShardId, watched: &mut Watched, told: Told
         } => {
             tracing::error!(%shard, %replica, chunk, %position, "a copy differs from its primary");
             metrics::counter!("controld_copies_differ_total").increment(1);
+            watched.differ(replica, chunk);
         }
         _ => return Heard::Ignored,
     }

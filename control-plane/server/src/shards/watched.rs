@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use control_plane_state::operation::OperationId;
 use control_plane_state::shard_config::{Driver, DriverSettings, ShardConfig};
-use platform_model::{Position, ReplicaId, Term};
+use platform_model::{ReplicaId, Term};
 use platform_wire::replicas::CopyReport;
 
 use super::gray::Suspicion;
@@ -15,8 +16,11 @@ pub struct Watched {
     copies: BTreeMap<ReplicaId, SeenCopy>,
     certified: BTreeMap<ReplicaId, Certified>,
     pub suspicion: Suspicion,
-    /// When its primary was asked to compare, and when it told something of it last.
-    pub verify_asked_micros: Option<u64>,
+    /// For which operation, and which stay of it at that step, its primary was asked to compare, and when it was asked
+    /// or told something of it last.
+    verify: Option<((OperationId, u64), u64)>,
+    /// A copy that was found to differ since, and the chunk.
+    differs: Option<(ReplicaId, u32)>,
     /// Since when a command for this shard is on its way.
     pub busy_since_micros: Option<u64>,
 }
@@ -36,6 +40,12 @@ pub struct Certified {
     pub at_micros: u64,
 }
 
+/// What a comparison that was asked for has brought so far.
+pub struct Compared<'a> {
+    pub certified: &'a BTreeMap<ReplicaId, Certified>,
+    pub differs: Option<(ReplicaId, u32)>,
+}
+
 impl Certified {
     pub fn is_whole(&self) -> bool {
         self.chunks == self.of
@@ -49,7 +59,8 @@ impl Watched {
             copies: BTreeMap::new(),
             certified: BTreeMap::new(),
             suspicion: Suspicion::default(),
-            verify_asked_micros: None,
+            verify: None,
+            differs: None,
             busy_since_micros: None,
         }
     }
@@ -72,13 +83,6 @@ impl Watched {
         self.copies.get(&replica)
     }
 
-    /// Entries that a copy is behind its primary, as both were last seen.
-    pub fn lag(&self, primary: ReplicaId, replica: ReplicaId) -> Option<u64> {
-        let last = |replica| self.copies.get(&replica).map(|seen| seen.report.last);
-        let (Position(head), Position(own)) = (last(primary)?, last(replica)?);
-        Some(head.saturating_sub(own))
-    }
-
     /// A later term's certificate stands for the copy; within a term, more chunks.
     pub fn certify(&mut self, replica: ReplicaId, certified: Certified) {
         let known = self.certified.get(&replica);
@@ -87,14 +91,45 @@ impl Watched {
         if newer {
             self.certified.insert(replica, certified);
         }
+        if let Some((_, heard)) = &mut self.verify {
+            *heard = certified.at_micros;
+        }
+    }
+
+    pub fn differ(&mut self, replica: ReplicaId, chunk: u32) {
+        self.differs = Some((replica, chunk));
     }
 
     pub fn certified(&self, replica: ReplicaId) -> Option<&Certified> {
         self.certified.get(&replica)
     }
 
-    /// What was compared before counts no more: it is compared again.
-    pub fn forget_certificates(&mut self) {
-        self.certified.clear();
+    /// What was compared since the primary was asked for this very stay: nothing else counts for it.
+    pub fn compared(&self, stay: (OperationId, u64)) -> Option<Compared<'_>> {
+        let (asked, _) = self.verify.as_ref()?;
+        (*asked == stay).then_some(Compared {
+            certified: &self.certified,
+            differs: self.differs,
+        })
+    }
+
+    /// Whether the primary is to be asked now to compare: at first, when what was compared before counts no more, and
+    /// again when nothing was told for a while.
+    pub fn asks(&mut self, now_micros: u64, stay: (OperationId, u64), again_micros: u64) -> bool {
+        match &mut self.verify {
+            Some((known, heard)) if *known == stay => {
+                let due = now_micros.saturating_sub(*heard) >= again_micros;
+                if due {
+                    *heard = now_micros;
+                }
+                due
+            }
+            other => {
+                *other = Some((stay, now_micros));
+                self.certified.clear();
+                self.differs = None;
+                true
+            }
+        }
     }
 }

@@ -157,7 +157,7 @@ impl Nodes {
             return;
         }
         match route.set.phase {
-            SetPhase::Promoting { epoch, .. } if state == CopyState::InSync => {
+            SetPhase::Promoting { epoch, .. } if state >= CopyState::CatchingUp => {
                 report
                     .told
                     .push((shard.clone(), self.prepared(route, epoch, replica)));
