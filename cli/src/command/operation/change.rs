@@ -4,13 +4,12 @@ use anyhow::Result;
 use clap::Args;
 use platform_wire::operation::{Change as Asked, OperationView};
 
-use super::follow::{Until, Wait, unknown};
+use super::follow::{Until, Wait, unread};
 use super::started::StartedView;
 use crate::ask::{Change, on_dry_run};
 use crate::command::WorldArgs;
 use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
-use crate::world::operator;
 
 /// Which one, and why.
 #[derive(Debug, Args)]
@@ -94,7 +93,7 @@ impl One {
     async fn ask(&self, asked: Asked, wait: (&Wait, Until), printer: &Printer) -> Result<Ended> {
         let admin = self.world.admin()?;
         let found = admin.operation(self.id).await;
-        let found = found.map_err(|error| operator::explain(error).context(unknown(self.id)))?;
+        let found = found.map_err(|error| unread(error, self.id))?;
         may(&found, asked)?;
         let (kind, shard) = (&found.kind, &found.shard);
         printer.progress(&format!(

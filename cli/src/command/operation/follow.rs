@@ -9,9 +9,9 @@ use anyhow::Result;
 use clap::Args;
 use platform_runtime::clock::Clock;
 use platform_runtime::config::HumanDuration;
-use platform_wire::CallError;
 use platform_wire::admin::AdminClient;
 use platform_wire::operation::{OperationView as Operation, RunState};
+use platform_wire::{CallError, RefusalCode};
 
 use super::view::{OperationView, progress};
 use super::words::{percent, time};
@@ -86,7 +86,7 @@ pub async fn follow(
             }
             Err(error) => {
                 told.end();
-                return Err(operator::explain(error));
+                return Err(unread(error, id));
             }
         }
         clock.sleep(EVERY).await;
@@ -243,12 +243,15 @@ pub fn not_waiting(printer: &Printer, id: u64) {
     printer.hint(&format!("cellctl operation watch {id}   follows it"));
 }
 
-/// An operation that is none.
-pub fn unknown(id: u64) -> Hinted {
-    Hinted::new(
-        format!("there is no operation {id}"),
-        &["cellctl operation list --all"],
-    )
+/// What it means that an operation could not be read.
+pub fn unread(error: CallError, id: u64) -> anyhow::Error {
+    match &error {
+        CallError::Refused(refusal) if refusal.code == RefusalCode::Unknown => {
+            let message = format!("there is no operation {id}");
+            Hinted::new(message, &["cellctl operation list --all"]).into()
+        }
+        _ => operator::explain(error),
+    }
 }
 
 #[cfg(test)]
@@ -308,6 +311,20 @@ mod tests {
             Ended::Differs,
             "too late"
         );
+    }
+
+    #[test]
+    fn an_operation_that_is_none_is_told_so_and_a_silence_is_not_taken_for_it() {
+        let refused = platform_wire::Refusal::new(RefusalCode::Unknown, "operation 9");
+        let text = crate::exit::text(&unread(refused.into(), 9), "");
+        let expected = "error: there is no operation 9\nhint: cellctl operation list --all";
+        assert_eq!(text, expected);
+        let silent = CallError::Unreachable {
+            addresses: "h:1".into(),
+            last: "refused".into(),
+        };
+        let text = crate::exit::text(&unread(silent, 9), "");
+        assert!(text.starts_with("error: no controller answers"), "{text}");
     }
 
     #[test]

@@ -3,12 +3,11 @@
 use anyhow::Result;
 use clap::Args;
 
-use super::follow::unknown;
+use super::follow::unread;
 use super::view::OperationView;
 use crate::command::WorldArgs;
 use crate::exit::Ended;
 use crate::printer::Printer;
-use crate::world::operator;
 
 /// Shows one operation: its steps, how far it is, and what it waits for. Exit code 3 while it waits for something.
 #[derive(Debug, Args)]
@@ -24,8 +23,7 @@ pub struct Show {
 impl Show {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         let found = self.world.admin()?.operation(self.id).await;
-        let found = found.map_err(|error| operator::explain(error).context(unknown(self.id)));
-        let operation = found?;
+        let operation = found.map_err(|error| unread(error, self.id))?;
         let view = OperationView::of(&operation);
         view.page(printer);
         printer.data(&view, [self.id]);

@@ -1,7 +1,8 @@
 //! The copies of a shard as they are shown: who leads, who follows and how far, what is to be erased, and the change of
 //! primary that is under way.
 
-use platform_model::{CopyState, ReplicaSet, SetPhase, ShardRoute};
+use platform_model::{CopyState, NodeId, ReplicaId, ReplicaSet, SetPhase, ShardRoute};
+use platform_wire::admin::HeardCopy;
 use serde::Serialize;
 
 use crate::printer::{Column, Listed};
@@ -13,31 +14,68 @@ pub struct CopyView {
     /// `primary`, `standby` or `erased`: one that is to go and is not gone yet.
     role: &'static str,
     state: &'static str,
+    /// Entries that it is behind its primary, as both were last seen; nothing where one was not.
+    lag_entries: Option<u64>,
+    /// What its node said last, if the leader has heard it.
+    seen: Option<Seen>,
     copy: String,
 }
 
+#[derive(Debug, Serialize)]
+struct Seen {
+    /// Name of the state of its protocol.
+    protocol: String,
+    serves: bool,
+    last: u64,
+    committed: u64,
+    commits_per_second: u32,
+    p99_us: u32,
+    report_age_ms: u64,
+}
+
 /// All of one shard, the primary first.
-pub fn copies(route: &ShardRoute) -> Vec<CopyView> {
+pub fn copies(route: &ShardRoute, seen: &[HeardCopy]) -> Vec<CopyView> {
     let set = &route.set;
-    let primary = CopyView {
-        node: route.node.to_string(),
-        role: "primary",
-        state: if set.unborn { "forming" } else { "leads" },
-        copy: set.primary.to_string(),
+    let heard = |replica| seen.iter().find(|copy| copy.report.replica == replica);
+    let head = heard(set.primary).map(|copy| copy.report.last.0);
+    let view = |node: &NodeId, role, state, replica: ReplicaId| {
+        let copy = heard(replica);
+        let own = copy.map(|copy| copy.report.last.0);
+        CopyView {
+            node: node.to_string(),
+            role,
+            state,
+            lag_entries: head.zip(own).map(|(head, own)| head.saturating_sub(own)),
+            seen: copy.map(Seen::of),
+            copy: replica.to_string(),
+        }
     };
-    let standbys = set.standbys.iter().map(|copy| CopyView {
-        node: copy.node.to_string(),
-        role: "standby",
-        state: word(copy.state),
-        copy: copy.replica.to_string(),
-    });
-    let erased = set.erased.iter().map(|copy| CopyView {
-        node: copy.node.to_string(),
-        role: "erased",
-        state: "no receipt yet",
-        copy: copy.replica.to_string(),
-    });
+    let leads = if set.unborn { "forming" } else { "leads" };
+    let primary = view(&route.node, "primary", leads, set.primary);
+    let standbys = set
+        .standbys
+        .iter()
+        .map(|copy| view(&copy.node, "standby", word(copy.state), copy.replica));
+    let erased = set
+        .erased
+        .iter()
+        .map(|copy| view(&copy.node, "erased", "no receipt yet", copy.replica));
     std::iter::once(primary).chain(standbys).chain(erased).collect()
+}
+
+impl Seen {
+    fn of(copy: &HeardCopy) -> Self {
+        let report = &copy.report;
+        Self {
+            protocol: report.state.clone(),
+            serves: report.serves,
+            last: report.last.0,
+            committed: report.committed.0,
+            commits_per_second: report.commits_per_second,
+            p99_us: report.p99_micros,
+            report_age_ms: copy.age_ms,
+        }
+    }
 }
 
 fn word(state: CopyState) -> &'static str {
@@ -86,14 +124,26 @@ impl Listed for CopyView {
         Column::new("node"),
         Column::new("role"),
         Column::new("state"),
+        Column::new("behind"),
+        Column::new("last report"),
+        Column::wide("protocol"),
+        Column::wide("commits/s"),
+        Column::wide("p99"),
         Column::wide("copy"),
     ];
 
     fn cells(&self) -> Vec<String> {
+        let seen = |text: fn(&Seen) -> String| self.seen.as_ref().map_or_else(|| "-".to_owned(), text);
+        let lag = self.lag_entries.map(|lag| lag.to_string());
         vec![
             self.node.clone(),
             self.role.to_owned(),
             self.state.to_owned(),
+            lag.unwrap_or_else(|| "-".to_owned()),
+            seen(|seen| format!("{}ms ago", seen.report_age_ms)),
+            seen(|seen| seen.protocol.clone()),
+            seen(|seen| seen.commits_per_second.to_string()),
+            seen(|seen| format!("{}us", seen.p99_us)),
             self.copy.clone(),
         ]
     }
@@ -107,7 +157,8 @@ impl Listed for CopyView {
 pub mod tests {
     use std::sync::Arc;
 
-    use platform_model::{CopyRoute, Epoch, ErasedCopy, NodeId, ReplicaId};
+    use platform_model::{CopyRoute, Epoch, ErasedCopy, Generation, Position, Term};
+    use platform_wire::replicas::CopyReport;
 
     use super::*;
 
@@ -140,11 +191,39 @@ pub mod tests {
         }
     }
 
+    fn seen(replica: u128, last: u64) -> HeardCopy {
+        HeardCopy {
+            report: CopyReport {
+                shard: "eu/eu-central/003".parse().expect("a shard"),
+                replica: ReplicaId(replica),
+                generation: Generation(7),
+                term: Term::default(),
+                last: Position(last),
+                chain: 0,
+                committed: Position(890),
+                leads: replica == 1,
+                serves: replica == 1,
+                silent_micros: 0,
+                state: if replica == 1 { "leading" } else { "following" }.into(),
+                copied_bytes: 0,
+                copy_bytes_per_second: 0,
+                copy_left_bytes: 0,
+                commits_per_second: 40,
+                p99_micros: 2_500,
+                stalled_micros: 0,
+            },
+            age_ms: 120,
+        }
+    }
+
     #[test]
     fn copies_are_shown_like_this() {
         let titles: Vec<&str> = CopyView::COLUMNS.iter().map(Column::title).collect();
-        let rows: Vec<Vec<String>> = copies(&route()).iter().map(Listed::cells).collect();
-        insta::assert_snapshot!(crate::printer::render(&titles, &rows));
+        let seen = [seen(1, 900), seen(2, 897)];
+        let views = copies(&route(), &seen);
+        let rows: Vec<Vec<String>> = views.iter().map(Listed::cells).collect();
+        let json = serde_json::to_string_pretty(&views[..2]).expect("writes");
+        insta::assert_snapshot!(format!("{}\n\n{json}", crate::printer::render(&titles, &rows)));
     }
 
     #[test]

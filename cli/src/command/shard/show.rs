@@ -38,13 +38,11 @@ impl Show {
         let found = find(&status, &self.shard)?;
         let node = found.primary.as_ref().map(|node| NodeView::of(&status, node));
         let served = node.is_some();
+        let route = status.table.shards.get(&self.shard);
         let view = View {
             shard: ShardView::of(&status, found),
-            copies: status
-                .table
-                .shards
-                .get(&self.shard)
-                .map(copies)
+            copies: route
+                .map(|route| copies(route, &status.copies))
                 .unwrap_or_default(),
             node,
         };

@@ -11,6 +11,7 @@ mod leader;
 mod reports;
 mod run;
 mod silence;
+mod standing;
 mod suspects;
 mod tidy;
 mod told;
