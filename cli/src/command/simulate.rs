@@ -353,7 +353,7 @@ mod tests {
     fn what_is_survived_says_how_long_it_takes() {
         let view = view(vec![shard("eu/eu-west/001", "fails-over", Some("eu-west-2/0"))]);
         assert!(view.is_survived());
-        assert!(view.text().contains("about 1s"), "{}", view.text());
+        assert!(view.text().contains("about 1.5s"), "{}", view.text());
         assert!(self::view(Vec::new()).is_survived());
         assert!(!self::view(vec![shard("eu/eu-west/001", "unheard-of", None)]).is_survived());
     }

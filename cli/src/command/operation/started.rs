@@ -80,6 +80,9 @@ impl StartedView {
         self.say(printer);
         match self.operation {
             Some(id) if wait.wait && !self.dry_run => {
+                printer.progress(&format!(
+                    "it goes on whether or not anybody looks: cellctl operation watch {id}"
+                ));
                 let timeout = wait.timeout.map(|timeout| timeout.0);
                 follow(admin, id, until, timeout, printer).await
             }

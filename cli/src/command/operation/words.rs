@@ -15,11 +15,12 @@ pub fn bytes(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// `850ms`, `12s`, `3m 4s`, `2h 5m`.
+/// `850ms`, `1.5s`, `12s`, `3m 4s`, `2h 5m`.
 pub fn time(ms: u64) -> String {
     let s = ms / 1_000;
     match s {
         0 => format!("{ms}ms"),
+        1..10 if ms % 1_000 >= 100 => format!("{s}.{}s", ms % 1_000 / 100),
         1..60 => format!("{s}s"),
         60..3_600 => format!("{}m {}s", s / 60, s % 60),
         _ => format!("{}h {}m", s / 3_600, s / 60 % 60),
@@ -42,8 +43,8 @@ mod tests {
         let sizes = [0, 1_023, 1_024, 12_900_000, 1 << 30, u64::MAX].map(bytes);
         let expected = ["0 B", "1023 B", "1.0 KiB", "12.3 MiB", "1.0 GiB", "16383.9 PiB"];
         assert_eq!(sizes, expected);
-        let times = [0, 999, 1_000, 59_999, 184_000, 7_500_000].map(time);
-        assert_eq!(times, ["0ms", "999ms", "1s", "59s", "3m 4s", "2h 5m"]);
+        let times = [0, 999, 1_000, 1_550, 59_999, 184_000, 7_500_000].map(time);
+        assert_eq!(times, ["0ms", "999ms", "1s", "1.5s", "59s", "3m 4s", "2h 5m"]);
     }
 
     #[test]
