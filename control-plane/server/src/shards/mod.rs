@@ -14,6 +14,7 @@ pub mod repair;
 mod reports;
 mod run;
 mod silence;
+mod standing;
 mod suspects;
 mod tidy;
 mod told;

@@ -79,6 +79,11 @@ impl Watched {
         self.copies.insert(seen.report.replica, seen);
     }
 
+    /// Every copy that was seen.
+    pub fn seen(&self) -> impl Iterator<Item = &SeenCopy> {
+        self.copies.values()
+    }
+
     pub fn copy(&self, replica: ReplicaId) -> Option<&SeenCopy> {
         self.copies.get(&replica)
     }

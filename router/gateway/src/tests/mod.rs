@@ -21,6 +21,8 @@ mod hold;
 #[cfg(not(feature = "failpoints"))]
 mod hold_bounds;
 #[cfg(not(feature = "failpoints"))]
+mod hold_failover;
+#[cfg(not(feature = "failpoints"))]
 mod life;
 #[cfg(not(feature = "failpoints"))]
 mod pieces;
