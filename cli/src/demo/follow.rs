@@ -58,10 +58,9 @@ pub async fn until(
     let clock = Clock::system();
     let begun = clock.monotonic();
     let mut steps: Vec<Seen> = Vec::new();
-    let mut silent = "it was never seen".to_owned();
     loop {
         let passed = clock.monotonic().saturating_sub(begun);
-        match admin.operation(id).await {
+        let waits = match admin.operation(id).await {
             Ok(view) => {
                 if note(&mut steps, &view, passed) {
                     story.printer().progress(&format!(
@@ -77,14 +76,14 @@ pub async fn until(
                 if there(&view) {
                     return Ok(Followed { last: view, steps });
                 }
-                silent = waits(&view);
+                waits(&view)
             }
             // A new leader is being chosen, say.
-            Err(error) => silent = error.to_string(),
-        }
+            Err(error) => error.to_string(),
+        };
         anyhow::ensure!(
             passed < WITHIN,
-            "operation {id} is not there after {} s: {silent}",
+            "operation {id} is not there after {} s: {waits}",
             WITHIN.as_secs()
         );
         clock.sleep(POLL).await;

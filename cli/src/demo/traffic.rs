@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use account::Account;
-pub use pause::{Pause, p50, step_ms_p50};
+pub use pause::p50;
 
 use super::Scene;
 use super::app::{Activity, App, Failure, Kind, Person, track};
