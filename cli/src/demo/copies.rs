@@ -112,7 +112,8 @@ pub fn survives_its_region(table: &RoutingTable, route: &ShardRoute) -> bool {
     own.is_some() && in_sync(route).any(|node| region(node).is_some_and(|other| Some(other) != own))
 }
 
-/// Waits until every shard of these homes would survive the loss of its region; gives how long that took.
+/// Waits until every shard of these homes, and of the directory of their people, would survive the loss of its region;
+/// gives how long that took.
 ///
 /// # Errors
 /// With a shard that would not, when the time is over.
@@ -137,9 +138,15 @@ pub async fn wait_until_safe(scene: &Scene<'_>, homes: &[HomeId]) -> Result<Dura
     }
 }
 
-/// A shard that would not survive the loss of its region.
+/// A shard that would not survive the loss of its region: of these homes, or of the directory of their people.
 fn exposed(table: &RoutingTable, homes: &[HomeId]) -> Option<String> {
-    let mut shards = homes.iter().flat_map(|home| shards_of(table, home));
+    let concerned = |shard: &ShardId| match shard.home() {
+        Some(home) => homes.contains(home),
+        None => homes
+            .iter()
+            .any(|home| home.jurisdiction == *shard.jurisdiction()),
+    };
+    let mut shards = table.shards.iter().filter(|(shard, _)| concerned(shard));
     let (shard, route) = shards.find(|(_, route)| !survives_its_region(table, route))?;
     let standbys: Vec<String> = route
         .set

@@ -9,8 +9,9 @@ use platform_report::Figure;
 use serde_json::json;
 
 use super::Scene;
-use super::app::Person;
+use super::app::{Failure, Person};
 use super::copies;
+use super::people::newcomer;
 use super::story::{Row, Story, count};
 use super::traffic::Traffic;
 use crate::world::{Seat, seats};
@@ -29,6 +30,8 @@ const FAILOVER_S_MAX: f64 = 1.5;
 struct Seen {
     /// From the kill to the next acknowledged write, of each person.
     served_after: Vec<Duration>,
+    /// What went wrong for those who came back or came in while the cell was dead.
+    found: Result<(), Failure>,
     /// From the start of the cell until its copies are in sync.
     rejoined: Duration,
     after: RoutingTable,
@@ -77,6 +80,7 @@ async fn kill_and_bring_back(
     scene.world.kill(victim).await?;
     let served_after = traffic.all_served_since(killed).await?;
     traffic.acknowledged(ACKS_AROUND).await?;
+    let found = come_and_go(scene, &traffic.people).await;
     let begun = traffic.clock.monotonic();
     scene.world.start_others(std::slice::from_ref(victim)).await?;
     copies::wait_until_safe(scene, homes).await?;
@@ -84,9 +88,20 @@ async fn kill_and_bring_back(
     traffic.acknowledged(ACKS_AROUND).await?;
     Ok(Seen {
         served_after,
+        found,
         rejoined,
         after: copies::table(scene).await?,
     })
+}
+
+/// With the cell dead, the directory finds people, lets them in, and takes newcomers.
+async fn come_and_go(scene: &Scene<'_>, people: &[Person]) -> Result<(), Failure> {
+    for person in people {
+        let place = scene.app.locate(&person.email).await?;
+        let tokens = scene.app.log_in(&place, person).await?;
+        scene.app.log_out(&place.host, &tokens.access_token).await?;
+    }
+    scene.app.register(newcomer("hugo", "ES")).await.map(|_| ())
 }
 
 fn table(traffic: &Traffic, before: &RoutingTable, seen: &Seen, story: &mut Story<'_>) {
@@ -158,6 +173,11 @@ fn rejoined(
 }
 
 async fn report(traffic: &Traffic, calm: &Traffic, seen: &Seen, story: &mut Story<'_>) {
+    let what = "people are found, log in and come in while the cell is dead";
+    story.check(seen.found.is_ok(), what, || {
+        let why = seen.found.as_ref().err().map(ToString::to_string);
+        why.unwrap_or_default()
+    });
     let slowest = seen.served_after.iter().max().copied().unwrap_or_default();
     let hundredth = |time: Duration| (time.as_secs_f64() * 100.0).round() / 100.0;
     story.figure(Figure::at_most(
