@@ -16,6 +16,7 @@ mod content;
 mod core;
 mod enqueue;
 mod export;
+mod faults;
 mod fingerprint;
 mod index;
 mod inner;

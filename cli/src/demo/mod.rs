@@ -5,16 +5,23 @@
 //! is one file; [`story`] collects what they find, [`stage`] cleans up whatever happens.
 
 mod absent;
+mod copies;
 mod crash;
+mod failover;
 mod files;
+mod follow;
 mod keep;
 mod law;
 mod memory;
 mod outage;
 mod people;
+mod region_lost;
 mod sabotage;
+mod shard_move;
 mod story;
+mod survival;
 mod tally;
+mod traffic;
 mod workouts;
 
 use std::path::PathBuf;
@@ -92,6 +99,10 @@ async fn play(options: &Options, stage: &Stage, story: &mut Story<'_>) -> Result
     workouts::show(&scene, &files, story).await?;
     outage::show(&scene, story).await?;
     crash::show(&scene, story).await?;
+    shard_move::show(&scene, story).await?;
+    survival::show(&scene, story).await?;
+    region_lost::show(&scene, story).await?;
+    failover::show(&scene, story).await?;
     law::show(&scene, story).await?;
     memory::show_after(&world, story);
     absent::show(story);

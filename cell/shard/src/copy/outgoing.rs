@@ -11,6 +11,7 @@ use platform_model::Position;
 use super::codec::{Extra, encode, encode_entries};
 use super::content::ShardContent;
 use super::core::Core;
+use super::faults;
 use super::inner::Inner;
 use super::job::EntriesJob;
 use super::settings::FrameKind;
@@ -87,7 +88,7 @@ impl Core {
             .iter()
             .map(|head| self.recent.get(*head).cloned())
             .collect();
-        match cached.filter(|_| !waits) {
+        match cached.filter(|_| !waits && faults::keeps_entries().is_none()) {
             Some(stored) => self.send_stored(to, &run, stored),
             None => {
                 if self.entry_jobs.try_send(EntriesJob { to, run }).is_ok() {
@@ -130,6 +131,9 @@ impl Core {
 /// Reads entries from the store and sends them.
 pub(crate) async fn send_from_store(inner: &Arc<Inner>, job: EntriesJob) {
     let EntriesJob { to, run } = job;
+    if let Some(kept) = faults::keeps_entries() {
+        inner.clock.sleep(kept).await;
+    }
     if let Some(stored) = read(inner, &run).await {
         inner.core.lock().send_stored(to, &run, stored);
     }

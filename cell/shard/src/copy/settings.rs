@@ -6,6 +6,7 @@ use bytes::Bytes;
 use cell_replica::Plants;
 use platform_model::{NodeId, ShardId, WorldId};
 
+use super::faults;
 use super::told::Told;
 use crate::limits::ShardLimits;
 
@@ -39,7 +40,10 @@ impl CopySettings {
             world,
             node,
             export_folder: None,
-            plants: Planted::default(),
+            plants: Planted {
+                protocol: faults::of_protocol(),
+                ..Planted::default()
+            },
         }
     }
 }

@@ -11,6 +11,7 @@ use platform_runtime::CancellationToken;
 use tokio::sync::mpsc;
 
 use super::core::Core;
+use super::faults;
 use crate::entry::EntryKind;
 use crate::gate::{End, Gate};
 use crate::group::{Group, GroupBounds};
@@ -153,7 +154,7 @@ impl Leading {
             Err(Refusal::Moving) => {
                 for submission in self.waiting.drain(..) {
                     // The caller may have gone.
-                    let _ = submission.reply.send(Verdict::Moving);
+                    let _ = submission.reply.send(while_moving(&self.shared));
                 }
                 return Turn::Worked;
             }
@@ -246,4 +247,12 @@ impl Leading {
             let _ = submission.reply.send(Verdict::Ended(end));
         }
     }
+}
+
+/// What is said to who comes while the shard is handed over.
+fn while_moving(shared: &Shared) -> Verdict {
+    if faults::forgets_while_moving() {
+        return Verdict::Committed(shared.gate.committed());
+    }
+    Verdict::Moving
 }
