@@ -65,6 +65,15 @@ pub fn answered(answer: Result<Accepted, CallError>, dry_run: bool) -> Result<Op
     }
 }
 
+/// How a dry run ended, in a word.
+pub fn verdict(answer: Option<Accepted>) -> &'static str {
+    match answer {
+        None => "none",
+        Some(Accepted { sequence: 0, .. }) => "unchanged",
+        Some(_) => "accepted",
+    }
+}
+
 /// Says how a dry run ended, on stderr.
 pub fn say_verdict(printer: &Printer, verdict: &str) {
     printer.progress(match verdict {

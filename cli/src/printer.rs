@@ -93,6 +93,18 @@ impl Printer {
         self.aside(&format!("hint: {text}"));
     }
 
+    /// A line on a terminal's stderr, in the place of the one before.
+    pub fn bar(&self, text: &str) {
+        let mut stderr = std::io::stderr().lock();
+        let _ = write!(stderr, "\r{text}\u{1b}[K");
+        let _ = stderr.flush();
+    }
+
+    /// Takes that line away.
+    pub fn bar_over(&self) {
+        self.bar("");
+    }
+
     /// A line on stderr as it is.
     pub fn aside(&self, text: &str) {
         let _ = writeln!(std::io::stderr().lock(), "{text}");

@@ -4,6 +4,11 @@ use std::error::Error;
 use std::path::PathBuf;
 
 const ROOT: &str = "proto";
+/// Not copied when they are read: they are handed on as they came.
+const AS_BYTES: [&str; 2] = [
+    ".meridian.wire.v1.ReplicationFrame.frame",
+    ".meridian.wire.v1.ReplicationFrames.packed",
+];
 const PACKAGES: [&str; 2] = ["proto/meridian/wire/v1", "proto/meridian/raft/v1"];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -16,6 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     files.sort();
     let descriptors = protox::compile(&files, [ROOT])?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    let generator = tonic_prost_build::configure();
+    let generator = AS_BYTES
+        .iter()
+        .fold(generator, |generator, field| generator.bytes(field));
+    generator.compile_fds(descriptors)?;
     Ok(())
 }

@@ -23,6 +23,17 @@ pub struct Law {
     age_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
+/// What a node is to do with its copy of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Serve it.
+    Primary,
+    /// Follow its primary.
+    Standby,
+    /// Take it off the disk: no law forbids that.
+    Erase,
+}
+
 /// Why something waits or is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Withheld {
@@ -45,12 +56,18 @@ impl Law {
         }
     }
 
-    /// Whether `shard` may be opened here. `held`: a copy of it lies on this node's disk.
+    /// Whether a copy of `shard` may be opened here for its part. `held`: a copy of it lies on this node's disk.
     ///
     /// # Errors
     /// [`Withheld`].
-    pub fn may_open(&self, table: &RoutingTable, shard: &ShardId, held: bool) -> Result<(), Withheld> {
-        if planted("no-law-at-node") {
+    pub fn may_open(
+        &self,
+        table: &RoutingTable,
+        shard: &ShardId,
+        part: Part,
+        held: bool,
+    ) -> Result<(), Withheld> {
+        if planted("no-law-at-node") || part == Part::Erase {
             return Ok(());
         }
         match (&table.law, held) {
@@ -61,16 +78,16 @@ impl Law {
             (Some(_), true) => Ok(()),
             (Some(law), false) => {
                 self.fresh(law)?;
-                law.matrix.may_serve(shard, &self.region)?;
+                self.permits(law, shard, part)?;
                 Ok(())
             }
         }
     }
 
     /// What this node says of a copy that it holds.
-    pub fn judge(&self, table: &RoutingTable, shard: &ShardId, epoch: Epoch) -> HeldCopy {
+    pub fn judge(&self, table: &RoutingTable, shard: &ShardId, part: Part, epoch: Epoch) -> HeldCopy {
         let law = table.law.as_ref().filter(|_| !planted("no-law-at-node"));
-        let judged = law.map(|law| law.matrix.may_serve(shard, &self.region));
+        let judged = law.map(|law| self.permits(law, shard, part));
         let (rules, denied) = match judged {
             None => (Vec::new(), None),
             Some(Ok(rules)) => (rules.into_iter().map(str::to_owned).collect(), None),
@@ -165,6 +182,14 @@ impl Law {
         Ok(law.matrix.egress(subject, class, purpose, destination)?)
     }
 
+    /// The rules that permit the copy here. One that is to be erased is judged as what it is until then.
+    fn permits<'a>(&self, law: &'a LawInForce, shard: &ShardId, part: Part) -> Result<Vec<&'a str>, Denied> {
+        match part {
+            Part::Primary => law.matrix.may_serve(shard, &self.region),
+            Part::Standby | Part::Erase => law.matrix.may_stand_by(shard, &self.region),
+        }
+    }
+
     fn fresh(&self, law: &LawInForce) -> Result<(), Withheld> {
         let (age_ms, max_ms) = ((self.age_ms)(), law.matrix_age_max_ms);
         if age_ms > max_ms {
@@ -222,10 +247,13 @@ mod tests {
     #[test]
     fn a_copy_begins_only_where_a_fresh_law_permits_it() {
         let table = table();
-        assert_eq!(at("eu-west", 0).may_open(&table, &shard(), false), Ok(()));
-        let abroad = at("us-east", 0).may_open(&table, &shard(), false);
+        assert_eq!(
+            at("eu-west", 0).may_open(&table, &shard(), Part::Primary, false),
+            Ok(())
+        );
+        let abroad = at("us-east", 0).may_open(&table, &shard(), Part::Primary, false);
         assert!(matches!(abroad, Err(Withheld::Denied(_))), "{abroad:?}");
-        let late = at("eu-west", 1_001).may_open(&table, &shard(), false);
+        let late = at("eu-west", 1_001).may_open(&table, &shard(), Part::Primary, false);
         assert_eq!(
             late,
             Err(Withheld::TooOld {
@@ -235,28 +263,47 @@ mod tests {
         );
         let none = RoutingTable::empty(table.world.clone());
         assert_eq!(
-            at("eu-west", 0).may_open(&none, &shard(), false),
+            at("eu-west", 0).may_open(&none, &shard(), Part::Primary, false),
             Err(Withheld::NoLaw)
         );
     }
 
     #[test]
+    fn a_standby_begins_where_the_law_permits_standbys_and_what_is_to_go_may_always_go() {
+        let table = table();
+        let west = at("eu-west", 0).may_open(&table, &shard(), Part::Standby, false);
+        assert_eq!(west, Ok(()));
+        let abroad = at("us-east", 0);
+        let begun = abroad.may_open(&table, &shard(), Part::Standby, false);
+        assert!(matches!(begun, Err(Withheld::Denied(_))), "{begun:?}");
+        assert_eq!(abroad.may_open(&table, &shard(), Part::Erase, true), Ok(()));
+        let judged = abroad.judge(&table, &shard(), Part::Standby, Epoch(3));
+        assert!(judged.rules.is_empty() && judged.denied.is_some(), "{judged:?}");
+    }
+
+    #[test]
     fn what_is_held_goes_on_unless_it_is_stored_by_another_catalogue() {
         let table = table();
-        assert_eq!(at("us-east", u64::MAX).may_open(&table, &shard(), true), Ok(()));
+        assert_eq!(
+            at("us-east", u64::MAX).may_open(&table, &shard(), Part::Primary, true),
+            Ok(())
+        );
         let other = Law::new("eu-west".parse().expect("a region"), "another", || 0);
-        assert_eq!(other.may_open(&table, &shard(), true), Err(Withheld::Catalogue));
+        assert_eq!(
+            other.may_open(&table, &shard(), Part::Primary, true),
+            Err(Withheld::Catalogue)
+        );
     }
 
     #[test]
     fn the_node_says_of_each_copy_by_which_rule_it_is_there_or_why_it_may_not_be() {
         let table = table();
-        let here = at("eu-central", 0).judge(&table, &shard(), Epoch(3));
+        let here = at("eu-central", 0).judge(&table, &shard(), Part::Primary, Epoch(3));
         assert_eq!(
             (here.law_revision, here.rules.as_slice(), &here.denied),
             (1, &["at-home".to_owned()][..], &None)
         );
-        let abroad = at("us-east", 0).judge(&table, &shard(), Epoch(3));
+        let abroad = at("us-east", 0).judge(&table, &shard(), Part::Primary, Epoch(3));
         assert!(abroad.rules.is_empty() && abroad.denied.is_some_and(|why| why.contains("Art. stays")));
     }
 

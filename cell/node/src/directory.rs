@@ -9,4 +9,5 @@ mod rpc;
 
 pub use claims::Claims;
 pub use lookup_key::{LookupKey, LookupKeyError};
+pub(crate) use rpc::in_trace;
 pub use rpc::routes;

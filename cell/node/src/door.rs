@@ -8,7 +8,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cell_law::Law;
-use cell_sdk::{Arrival, ProblemResponse};
+use cell_sdk::command::set_position;
+use cell_sdk::{Arrival, ProblemResponse, Seen};
 use http::HeaderMap;
 use platform_model::{Code, Epoch, Problem, RegionId, RequestId, Role, ShardId, header};
 use platform_runtime::clock::Clock;
@@ -20,7 +21,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::hosted::Hosted;
-use crate::problems::{newer_epoch, not_here, unavailable};
+use crate::problems::{moving, newer_epoch, not_here};
 
 /// Clones share it.
 #[derive(Clone)]
@@ -50,8 +51,10 @@ pub async fn pass(State(door): State<Door>, mut request: Request, next: Next) ->
         Ok((arrival, _room)) => {
             let span =
                 tracing::info_span!("request", request = %arrival.request_id, trace = %trace.trace_id());
+            let seen = arrival.seen.clone();
             request.extensions_mut().insert(arrival);
-            trace.scope(next.run(request)).instrument(span).await
+            let response = trace.scope(next.run(request)).instrument(span).await;
+            positioned(response, &seen)
         }
         Err(problem) => ProblemResponse(problem).into_response(),
     };
@@ -60,6 +63,14 @@ pub async fn pass(State(door): State<Door>, mut request: Request, next: Next) ->
         response.status().as_u16(),
         door.clock.monotonic().saturating_sub(began),
     );
+    response
+}
+
+/// Whatever the answer is, it says which state of the shard it comes from: its caller may ask for none older.
+fn positioned(mut response: Response, seen: &Seen) -> Response {
+    if let Some(pair) = seen.newest() {
+        set_position(response.headers_mut(), pair);
+    }
     response
 }
 
@@ -90,6 +101,7 @@ impl Door {
             shard,
             request_id: request_id.unwrap_or_else(|| RequestId::from_uuid(random::uuid_v7())),
             not_older_than: optional(headers, header::POSITION)?,
+            seen: Seen::default(),
         };
         Ok((arrival, room))
     }
@@ -107,11 +119,11 @@ impl Door {
     /// The epoch is the first of the three fences: a router that knows an older owner is told the newer one.
     fn check_shard(&self, shard: &ShardId, asked: Epoch) -> Result<(), Problem> {
         let open = self.hosted.get(shard);
-        let open = open.ok_or_else(|| not_here(&self.followed.current(), self.hosted.node(), shard))?;
+        let open = open.ok_or_else(|| not_here(&self.followed.current(), &self.hosted, shard))?;
         match open.epoch() {
             here if here == asked => Ok(()),
             here if here > asked => Err(newer_epoch(self.hosted.node(), shard, here)),
-            _ => Err(unavailable("this node's table is older than the router's")),
+            _ => Err(moving("this node's table is older than the router's")),
         }
     }
 }

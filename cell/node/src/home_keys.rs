@@ -1,21 +1,36 @@
 //! Keys that the node works with: the jurisdictions' (from files), people's (from their home's key shard, opened and
 //! remembered for a bounded time), and the homes' token keys.
 //!
+//! The key shard may be served here or on another node that holds copies of the home's shards: then its rows come from
+//! there, wrapped, and are opened with this node's copy of the jurisdiction's key.
+//!
 //! A home's token key is made by the node that first opens its key shard, and used only once the routing table names
 //! its public half: a token signed earlier would be refused everywhere.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use cell_layers::keys::{Kek, KekError, KeyCache, KeyError, KeyShard, TokenKeyRow, UserKey};
+use bytes::Bytes;
+use cell_layers::keys::rows;
+use cell_layers::keys::{Kek, KekError, KeyCache, KeyError, KeyRows, TokenKeyRow, UserKey};
 use cell_shard::WriteError;
 use parking_lot::RwLock;
 use platform_model::{Code, HomeId, Jurisdiction, Problem, RoutingTable, ShardId, TokenKey, UserId};
+use platform_runtime::clock::Clock;
 use platform_token::SigningKey;
+use platform_wire::follow::Followed;
+use platform_wire::keys::{KeysClient, KeysTarget};
+use platform_wire::{CallError, RefusalCode};
 
 use crate::hosted::Hosted;
-use crate::problems::{not_here, unavailable};
+use crate::peers;
+use crate::problems::unavailable;
+
+/// Attempts to read a row while the key shard changes its node: a failover takes no longer.
+const ATTEMPTS_MAX: u32 = 30;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A handle; clones share the keys.
 #[derive(Clone)]
@@ -25,9 +40,17 @@ pub struct HomeKeys {
 
 struct Shared {
     hosted: Hosted,
+    client: KeysClient,
+    clock: Clock,
     keks: BTreeMap<Jurisdiction, Kek>,
     opened: KeyCache,
     signing: RwLock<BTreeMap<HomeId, SigningKey>>,
+}
+
+/// Where the rows of a home's keys are.
+enum Place {
+    Here(KeyRows),
+    There(KeysTarget),
 }
 
 /// Why the jurisdictions' keys could not be read.
@@ -64,11 +87,19 @@ pub fn load_keks(dir: &Path) -> Result<BTreeMap<Jurisdiction, Kek>, KeysError> {
 }
 
 impl HomeKeys {
-    pub fn new(hosted: Hosted, keks: BTreeMap<Jurisdiction, Kek>, opened: KeyCache) -> Self {
+    pub fn new(
+        hosted: Hosted,
+        client: KeysClient,
+        clock: Clock,
+        keks: BTreeMap<Jurisdiction, Kek>,
+        opened: KeyCache,
+    ) -> Self {
         let signing = RwLock::default();
         Self {
             shared: Arc::new(Shared {
                 hosted,
+                client,
+                clock,
                 keks,
                 opened,
                 signing,
@@ -79,18 +110,17 @@ impl HomeKeys {
     /// Opens the person's key.
     ///
     /// # Errors
-    /// `not-found` when there is none or it was destroyed; `moved` or `unavailable` when the key shard is not here.
-    pub async fn open(&self, table: &RoutingTable, home: &HomeId, user: UserId) -> Result<UserKey, Problem> {
+    /// `not-found` when there is none or it was destroyed; `unavailable` while nobody serves the key shard.
+    pub async fn open(&self, followed: &Followed, home: &HomeId, user: UserId) -> Result<UserKey, Problem> {
         let miss = match self.shared.opened.get(user) {
             Ok(key) => return Ok(key),
             Err(miss) => miss,
         };
-        let key = self
-            .shard(table, home)?
-            .get(user)
-            .await
-            .map_err(|error| key_problem(&error))?;
-        let key = key.ok_or(Code::NotFound)?;
+        let row = self
+            .user_row(followed, home, user, None)
+            .await?
+            .ok_or(Code::NotFound)?;
+        let key = self.opened(home, user, &row)?;
         self.shared.opened.put(user, key.clone(), miss);
         Ok(key)
     }
@@ -99,14 +129,66 @@ impl HomeKeys {
     ///
     /// # Errors
     /// As [`HomeKeys::open`].
-    pub async fn create(&self, table: &RoutingTable, home: &HomeId, user: UserId) -> Result<(), Problem> {
+    pub async fn create(&self, followed: &Followed, home: &HomeId, user: UserId) -> Result<(), Problem> {
         let miss = self.shared.opened.get(user).err();
-        let made = self.shard(table, home)?.create(user).await;
-        let key = made.map_err(|error| key_problem(&error))?;
+        let fresh = rows::wrap_user(self.kek(home)?, user, &UserKey::generate());
+        let row = self.user_row(followed, home, user, Some(fresh)).await?;
+        let key = self.opened(home, user, &row.ok_or(Code::Internal)?)?;
         if let Some(miss) = miss {
             self.shared.opened.put(user, key, miss);
         }
         Ok(())
+    }
+
+    /// The person's row, wherever it is; made of `fresh` if that is given and there is none. While the key shard changes
+    /// its node it is asked for again: every attempt is idempotent.
+    async fn user_row(
+        &self,
+        followed: &Followed,
+        home: &HomeId,
+        user: UserId,
+        fresh: Option<Bytes>,
+    ) -> Result<Option<Bytes>, Problem> {
+        let mut last = unavailable("the home's keys cannot be read now");
+        for n in 0..ATTEMPTS_MAX {
+            if n > 0 {
+                self.shared.clock.sleep(PAUSE).await;
+            }
+            // Each time by the newest table.
+            match self
+                .user_row_once(&followed.current(), home, user, fresh.as_ref())
+                .await
+            {
+                Ok(row) => return Ok(row),
+                Err(problem) if problem.code != Code::Unavailable => return Err(problem),
+                Err(problem) => last = problem,
+            }
+        }
+        Err(last)
+    }
+
+    async fn user_row_once(
+        &self,
+        table: &RoutingTable,
+        home: &HomeId,
+        user: UserId,
+        fresh: Option<&Bytes>,
+    ) -> Result<Option<Bytes>, Problem> {
+        match self.place(table, home)? {
+            Place::Here(rows) => match fresh {
+                Some(fresh) => rows.user_or(user, fresh.clone()).await.map(Some),
+                None => rows.user(user).await,
+            }
+            .map_err(|error| key_problem(&error)),
+            Place::There(target) => {
+                let row = self.shared.client.user(&target, user, fresh).await;
+                row.map_err(|error| call_problem(&error))
+            }
+        }
+    }
+
+    fn opened(&self, home: &HomeId, user: UserId, row: &[u8]) -> Result<UserKey, Problem> {
+        rows::open_user(self.kek(home)?, user, row).map_err(|error| key_problem(&error))
     }
 
     /// The home's token key, once the table names it.
@@ -127,67 +209,124 @@ impl HomeKeys {
         }
     }
 
-    /// Opens or makes the token key of every home whose key shard is here; answers those that the table does not name.
+    /// Opens or makes the token key of every home of which a shard is here; answers those that the table does not name
+    /// and that are this node's to publish.
     pub async fn unpublished(&self, table: &RoutingTable) -> Vec<(HomeId, TokenKey)> {
         let mut unpublished = Vec::new();
         for (home, known) in &table.homes {
             match self.token_key(table, home).await {
-                Ok(Some(key)) if !known.token_keys.contains(&key) => unpublished.push((home.clone(), key)),
+                Ok(Some(key)) if !known.token_keys.contains(&key) && self.serves_keys(home) => {
+                    unpublished.push((home.clone(), key));
+                }
                 Ok(_) => {}
-                Err(error) => tracing::warn!(%home, %error, "the home's token key cannot be opened"),
+                Err(problem) => {
+                    tracing::debug!(%home, code = %problem.code, "the home's token key cannot be opened yet");
+                }
             }
         }
         unpublished
     }
 
-    /// The public half of a home's token key; none if its key shard is elsewhere.
-    async fn token_key(&self, table: &RoutingTable, home: &HomeId) -> Result<Option<TokenKey>, KeyError> {
-        let here = self
-            .shared
-            .hosted
-            .get(&ShardId::Keys { home: home.clone() })
-            .is_some();
+    /// The public half of a home's token key; none if no shard of the home is here.
+    async fn token_key(&self, table: &RoutingTable, home: &HomeId) -> Result<Option<TokenKey>, Problem> {
+        let shared = &self.shared;
+        let here = table
+            .shards
+            .keys()
+            .any(|shard| shard.home() == Some(home) && peers::holds(table, shared.hosted.node(), shard));
         if !here {
-            if self.shared.signing.write().remove(home).is_some() {
+            if shared.signing.write().remove(home).is_some() {
                 // Whoever serves it now may destroy keys that were opened here.
-                self.shared.opened.clear();
+                shared.opened.clear();
             }
             return Ok(None);
         }
-        if let Some(key) = self.shared.signing.read().get(home) {
+        if let Some(key) = shared.signing.read().get(home) {
             return Ok(Some(key.public()));
         }
-        let Ok(shard) = self.shard(table, home) else {
-            return Ok(None);
-        };
         let fresh = SigningKey::generate();
         let row = TokenKeyRow {
             id: fresh.public().kid,
             secret: fresh.to_pkcs8(),
         };
-        let row = shard.token_key_or(row).await?;
-        let key = SigningKey::from_pkcs8(&row.secret).map_err(|_| KeyError::Damaged)?;
+        let row = self.kept_token(table, home, &row).await?;
+        let key = SigningKey::from_pkcs8(&row.secret).map_err(|_| key_problem(&KeyError::Damaged))?;
         let public = key.public();
-        self.shared.signing.write().insert(home.clone(), key);
+        shared.signing.write().insert(home.clone(), key);
         Ok(Some(public))
     }
 
-    fn shard(&self, table: &RoutingTable, home: &HomeId) -> Result<KeyShard, Problem> {
+    /// The home's token key; this one if it had none.
+    async fn kept_token(
+        &self,
+        table: &RoutingTable,
+        home: &HomeId,
+        fresh: &TokenKeyRow,
+    ) -> Result<TokenKeyRow, Problem> {
+        let kek = self.kek(home)?;
+        let wrapped = rows::wrap_token(kek, fresh);
+        let (id, wrapped) = match self.place(table, home)? {
+            Place::Here(rows) => rows
+                .token_or(&fresh.id, wrapped)
+                .await
+                .map_err(|error| key_problem(&error))?,
+            Place::There(target) => {
+                let kept = self.shared.client.token(&target, &fresh.id, &wrapped).await;
+                kept.map_err(|error| call_problem(&error))?
+            }
+        };
+        rows::open_token(kek, &id, &wrapped).map_err(|error| key_problem(&error))
+    }
+
+    fn serves_keys(&self, home: &HomeId) -> bool {
         let id = ShardId::Keys { home: home.clone() };
-        let hosted = &self.shared.hosted;
-        let shard = hosted
-            .get(&id)
-            .ok_or_else(|| not_here(table, hosted.node(), &id))?;
-        let kek = self.shared.keks.get(&home.jurisdiction).cloned();
-        let kek = kek.ok_or_else(|| unavailable("this cell has no key of the home's jurisdiction"))?;
-        Ok(KeyShard::new(shard, kek))
+        self.shared.hosted.get(&id).is_some()
+    }
+
+    fn kek(&self, home: &HomeId) -> Result<&Kek, Problem> {
+        let kek = self.shared.keks.get(&home.jurisdiction);
+        kek.ok_or_else(|| unavailable("this cell has no key of the home's jurisdiction"))
+    }
+
+    fn place(&self, table: &RoutingTable, home: &HomeId) -> Result<Place, Problem> {
+        let id = ShardId::Keys { home: home.clone() };
+        if let Some(shard) = self.shared.hosted.get(&id) {
+            return Ok(Place::Here(KeyRows::new(shard)));
+        }
+        let not_served = || unavailable("nobody serves the home's keys at the moment");
+        let me = self.shared.hosted.node();
+        let served = table.primary_of(&id).filter(|(route, _)| route.node != *me);
+        let (route, node) = served.ok_or_else(not_served)?;
+        let cell = table.cells.get(&route.node.cell).ok_or_else(not_served)?;
+        Ok(Place::There(KeysTarget {
+            node: route.node.clone(),
+            region: cell.region.clone(),
+            address: node.address.clone(),
+            home: home.clone(),
+            epoch: route.epoch,
+        }))
+    }
+}
+
+fn call_problem(error: &CallError) -> Problem {
+    tracing::debug!(%error, "the node of the home's keys gave no answer");
+    let again = error.retryable() || matches!(error, CallError::Unknown { .. });
+    let moved = error
+        .refusal()
+        .is_some_and(|refusal| refusal.code == RefusalCode::Moved);
+    if again || moved {
+        unavailable("the node of the home's keys cannot answer now")
+    } else {
+        tracing::error!(%error, "a key cannot be read");
+        Code::Internal.into()
     }
 }
 
 fn key_problem(error: &KeyError) -> Problem {
     match error {
         KeyError::Destroyed => Code::NotFound.into(),
-        KeyError::Shard(WriteError::Fenced) => Code::Moved.into(),
+        // Of the key shard, not of the one that was asked: its caller is not sent elsewhere.
+        KeyError::Shard(WriteError::Fenced) => unavailable("the key shard has changed its node"),
         error if error.retryable() => unavailable("the key shard cannot answer now"),
         KeyError::Shard(WriteError::Unknown) => Problem::new(Code::OutcomeUnknown).retry_after_s(1),
         error => {

@@ -1,78 +1,88 @@
-//! Which shards are open here. One task keeps that as the routing table says: it opens what the table gives this
-//! node, in the table's epoch, closes what it took away, and opens again what ended by itself.
+//! Which copies of shards are open here, and which of them serve. One task keeps that as the routing table says: it opens
+//! what the table gives this node, whatever its part, hands each copy every new configuration, closes what the table
+//! took away, and opens again what failed.
 //!
-//! The table may be old: the fence in the store, not the table, keeps a stale owner from writing. A table that knows
-//! another start of this node, which ours does not follow, ends the process: another disk holds what was given to it.
+//! The table may be old: what a copy promised its peers, not the table, keeps a stale primary from serving. A table that
+//! knows another start of this node, which ours does not follow, ends the process: another disk holds what was given
+//! to it.
 
-use std::collections::BTreeMap;
+mod keep;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use cell_law::{Law, Withheld};
-use cell_shard::{CopiesError, OpenError, Ownership, Shard, ShardLimits};
+use cell_law::{Law, Part, Withheld};
+use cell_shard::Shard;
+use cell_shard::{Control, Copy, CopyStatus, Peers, Standing};
 use cell_store::Store;
 use parking_lot::RwLock;
-use platform_model::{Epoch, NodeId, RoutingTable, ShardId, Start};
+use platform_model::{Epoch, NodeId, RoutingTable, ShardId, ShardRoute, Start, WorldId};
 use platform_runtime::clock::Clock;
 use platform_runtime::{CancellationToken, TaskGroup};
 use platform_wire::report::HeldCopy;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
-/// How often shards that ended or could not be opened are looked at again.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
-
-/// A handle on the open shards; clones share them.
+/// A handle on the open copies; clones share them.
 #[derive(Clone)]
 pub struct Hosted {
     shared: Arc<Shared>,
 }
 
+/// What copies are opened with.
+pub struct Lending {
+    pub store: Arc<dyn Store>,
+    pub law: Law,
+    pub clock: Clock,
+    /// To whom copies speak.
+    pub peers: Arc<dyn Peers>,
+    pub control: Arc<dyn Control>,
+    pub world: WorldId,
+    /// Where entries are kept that a copy has to give up.
+    pub cut_off: Option<PathBuf>,
+}
+
 struct Shared {
-    store: Arc<dyn Store>,
+    lent: Lending,
     node: NodeId,
     /// Which start of the node this process is.
     start: Start,
     /// Cancelled when this process must not go on under its name.
     superseded: CancellationToken,
-    clock: Clock,
-    /// The committers run here; it is shut down last.
+    /// Copies run here; it is shut down last.
     tasks: TaskGroup,
-    law: Law,
-    open: RwLock<BTreeMap<ShardId, Shard>>,
+    open: RwLock<BTreeMap<ShardId, Open>>,
+    /// Copies that are being opened or closed.
+    busy: RwLock<BTreeSet<ShardId>>,
+    /// One of them is not any more, or a copy failed.
+    settled: Notify,
+    /// Set once everything is being closed: nothing is opened any more.
+    closing: CancellationToken,
     /// Copies on this node's disk, open or not; none until the disk was looked at.
     held: RwLock<Option<BTreeMap<ShardId, Epoch>>>,
     /// What the law keeps from being opened, and why: said once.
     withheld: RwLock<BTreeMap<ShardId, Withheld>>,
 }
 
-/// Why a shard is not open.
-#[derive(Debug, thiserror::Error)]
-enum NotOpen {
-    #[error("the law keeps it from being opened here")]
-    Law(#[from] Withheld),
-    #[error(transparent)]
-    Shard(#[from] OpenError),
+struct Open {
+    copy: Copy,
+    /// What it was told last.
+    route: ShardRoute,
 }
 
 impl Hosted {
-    pub fn new(
-        store: Arc<dyn Store>,
-        (node, start): (NodeId, Start),
-        law: Law,
-        clock: Clock,
-        tasks: TaskGroup,
-    ) -> Self {
-        let open = RwLock::default();
+    pub fn new((node, start): (NodeId, Start), lent: Lending, tasks: TaskGroup) -> Self {
         Self {
             shared: Arc::new(Shared {
-                store,
+                lent,
                 node,
                 start,
                 superseded: CancellationToken::new(),
-                clock,
                 tasks,
-                law,
-                open,
+                open: RwLock::default(),
+                busy: RwLock::default(),
+                settled: Notify::new(),
+                closing: CancellationToken::new(),
                 held: RwLock::default(),
                 withheld: RwLock::default(),
             }),
@@ -83,17 +93,32 @@ impl Hosted {
         &self.shared.node
     }
 
-    /// The shard, if it is open here and serves.
-    pub fn get(&self, shard: &ShardId) -> Option<Shard> {
-        let open = self.shared.open.read();
-        open.get(shard)
-            .filter(|shard| shard.status().ended.is_none())
-            .cloned()
+    /// The copy of the shard, if one is open here, whatever its part.
+    pub fn copy(&self, shard: &ShardId) -> Option<Copy> {
+        self.shared.open.read().get(shard).map(|open| open.copy.clone())
     }
 
-    /// Shards that are open here.
+    /// The shard, if it is served here.
+    pub fn get(&self, shard: &ShardId) -> Option<Shard> {
+        self.copy(shard)?.shard()
+    }
+
+    /// How the copy of the shard here stands towards requests; none if there is none.
+    pub fn standing(&self, shard: &ShardId) -> Option<Standing> {
+        Some(self.copy(shard)?.standing())
+    }
+
+    /// Copies that are open here.
     pub fn count(&self) -> usize {
         self.shared.open.read().len()
+    }
+
+    /// How every copy here stands.
+    pub fn reports(&self) -> Vec<(ShardId, CopyStatus)> {
+        let open = self.shared.open.read();
+        open.iter()
+            .filter_map(|(shard, open)| Some((shard.clone(), open.copy.report()?)))
+            .collect()
     }
 
     /// Every copy on this node's disk, open or not, judged by the law that the table carries.
@@ -101,31 +126,27 @@ impl Hosted {
         let open = self.shared.open.read();
         let held = self.shared.held.read();
         let held = held.iter().flatten().map(|(shard, epoch)| (shard, *epoch));
-        let now = open.iter().map(|(shard, opened)| (shard, opened.epoch()));
+        let now = open.iter().map(|(shard, open)| (shard, open.route.epoch));
         let all: BTreeMap<&ShardId, Epoch> = held.chain(now).collect();
         all.into_iter()
-            .map(|(shard, epoch)| self.shared.law.judge(table, shard, epoch))
+            .map(|(shard, epoch)| {
+                // What the table gives to others is judged as what it was last.
+                let part = table.shards.get(shard).and_then(|route| self.part(route));
+                let part = part.unwrap_or(Part::Primary);
+                self.shared.lent.law.judge(table, shard, part, epoch)
+            })
             .collect()
     }
 
-    /// Looks once at what lies on the disk.
-    async fn look(&self) -> Result<(), CopiesError> {
-        if self.shared.held.read().is_none() {
-            let found = cell_shard::copies(&*self.shared.store).await?;
-            *self.shared.held.write() = Some(found.into_iter().collect());
-        }
-        Ok(())
-    }
-
-    fn holds(&self, shard: &ShardId) -> bool {
-        let held = self.shared.held.read();
-        held.as_ref().is_some_and(|held| held.contains_key(shard))
-    }
-
-    /// Shards that the table gives this node and that are not open yet.
+    /// Shards that the table gives this node to serve and that it does not serve yet, and copies that are not open yet.
     pub fn missing(&self, table: &RoutingTable) -> usize {
+        let is_there = |shard: &ShardId, part| match part {
+            Part::Primary => self.get(shard).is_some(),
+            Part::Standby => self.copy(shard).is_some(),
+            Part::Erase => true,
+        };
         self.wanted(table)
-            .filter(|(shard, _)| self.get(shard).is_none())
+            .filter(|(shard, _, part)| !is_there(shard, *part))
             .count()
     }
 
@@ -147,6 +168,22 @@ impl Hosted {
         self.shared.superseded.cancelled().await;
     }
 
+    /// Asks, for every copy here, to be left out before this process ends: nobody then waits for it in vain.
+    pub async fn leave_all(&self) {
+        let open: Vec<Copy> = {
+            let open = self.shared.open.read();
+            open.values().map(|open| open.copy.clone()).collect()
+        };
+        futures::future::join_all(open.iter().map(Copy::leave)).await;
+    }
+
+    /// Closes every copy: waiting transactions are answered first.
+    pub async fn close_all(&self) {
+        self.shared.closing.cancel();
+        let open = std::mem::take(&mut *self.shared.open.write());
+        futures::future::join_all(open.values().map(|open| open.copy.close())).await;
+    }
+
     /// Whether what the table gives this node was given to this start of it.
     fn may_serve(&self, table: &RoutingTable) -> bool {
         let known = table.nodes.get(&self.shared.node);
@@ -160,165 +197,26 @@ impl Hosted {
         ours && !self.shared.superseded.is_cancelled()
     }
 
-    fn wanted<'a>(&'a self, table: &'a RoutingTable) -> impl Iterator<Item = (&'a ShardId, Epoch)> {
+    /// What the table gives this node, and for which part.
+    fn wanted<'a>(
+        &'a self,
+        table: &'a RoutingTable,
+    ) -> impl Iterator<Item = (&'a ShardId, &'a ShardRoute, Part)> {
         let table = self.may_serve(table).then_some(table);
-        let mine = table
-            .into_iter()
-            .flat_map(|table| &table.shards)
-            .filter(|(_, route)| route.node == self.shared.node);
-        mine.map(|(shard, route)| (shard, route.epoch))
+        let all = table.into_iter().flat_map(|table| &table.shards);
+        all.filter_map(|(shard, route)| Some((shard, route, self.part(route)?)))
     }
 
-    /// Keeps the open shards as the table says, until the group ends.
-    pub fn keep(&self, mut table: watch::Receiver<Arc<RoutingTable>>, tasks: &TaskGroup) {
-        let (hosted, token) = (self.clone(), tasks.token());
-        tasks.spawn("shards", async move {
-            loop {
-                let now = Arc::clone(&table.borrow_and_update());
-                let settled = tokio::select! {
-                    () = token.cancelled() => return,
-                    settled = hosted.reconcile(&now) => settled,
-                };
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "a node holds a few thousand shards at most"
-                )]
-                metrics::gauge!("celld_shards_open").set(hosted.count() as f64);
-                let changed = async {
-                    if settled {
-                        hosted.until_one_ends(&mut table).await;
-                    } else {
-                        hosted.shared.clock.sleep(LOOK_AGAIN).await;
-                    }
-                };
-                tokio::select! { () = token.cancelled() => return, () = changed => {} }
-            }
-        });
-    }
-
-    /// Waits for a new table, or looks after a moment whether a shard has ended by itself.
-    async fn until_one_ends(&self, table: &mut watch::Receiver<Arc<RoutingTable>>) {
-        loop {
-            tokio::select! {
-                changed = table.changed() => match changed {
-                    Ok(()) => return,
-                    // Nobody sends any more: the process ends.
-                    Err(_) => std::future::pending().await,
-                },
-                () = self.shared.clock.sleep(LOOK_AGAIN) => {
-                    if self.shared.open.read().values().any(|shard| shard.status().ended.is_some()) {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Closes and opens. False when something could not be opened and is to be tried again.
-    async fn reconcile(&self, table: &RoutingTable) -> bool {
-        if let Err(error) = self.look().await {
-            tracing::warn!(%error, "the copies on this disk are not known yet");
-            return false;
-        }
-        let wanted: BTreeMap<&ShardId, Epoch> = self.wanted(table).collect();
-        for shard in self.surplus(&wanted) {
-            shard.close().await;
-        }
-        let mut settled = true;
-        for (shard, epoch) in wanted {
-            if self.shared.open.read().contains_key(shard) {
-                continue;
-            }
-            match self.open_lawful(table, shard, epoch).await {
-                Ok(opened) => {
-                    tracing::info!(%shard, %epoch, "shard serves");
-                    self.took(shard, opened);
-                }
-                Err(NotOpen::Law(why)) => {
-                    settled = false;
-                    self.note_withheld(shard, why);
-                }
-                Err(NotOpen::Shard(error)) => {
-                    settled = false;
-                    metrics::counter!("celld_shard_open_failures_total").increment(1);
-                    tracing::warn!(%shard, %epoch, %error, "shard cannot be opened");
-                }
-            }
-        }
-        settled
-    }
-
-    /// Takes out what is not wanted, wanted in another epoch, or ended.
-    fn surplus(&self, wanted: &BTreeMap<&ShardId, Epoch>) -> Vec<Shard> {
-        let mut open = self.shared.open.write();
-        let goes = |id: &ShardId, shard: &Shard| {
-            wanted.get(id) != Some(&shard.epoch()) || shard.status().ended.is_some()
-        };
-        let gone: Vec<ShardId> = open
-            .iter()
-            .filter(|(id, shard)| goes(id, shard))
-            .map(|(id, _)| id.clone())
-            .collect();
-        gone.iter().filter_map(|id| open.remove(id)).collect()
-    }
-
-    async fn open_lawful(
-        &self,
-        table: &RoutingTable,
-        shard: &ShardId,
-        epoch: Epoch,
-    ) -> Result<Shard, NotOpen> {
-        self.shared.law.may_open(table, shard, self.holds(shard))?;
-        Ok(self.open(shard, epoch).await?)
-    }
-
-    fn took(&self, shard: &ShardId, opened: Shard) {
-        let epoch = opened.epoch();
-        self.shared.open.write().insert(shard.clone(), opened);
-        self.shared
-            .held
-            .write()
-            .get_or_insert_default()
-            .insert(shard.clone(), epoch);
-        self.shared.withheld.write().remove(shard);
-    }
-
-    /// Says a reason once, however often it is met.
-    fn note_withheld(&self, shard: &ShardId, why: Withheld) {
-        let mut withheld = self.shared.withheld.write();
-        let news = withheld
-            .get(shard)
-            .is_none_or(|known| std::mem::discriminant(known) != std::mem::discriminant(&why));
-        if news {
-            metrics::counter!("celld_law_refusals_total").increment(1);
-            tracing::warn!(target: "audit", %shard, %why, "the law keeps a shard from being opened here");
-        }
-        withheld.insert(shard.clone(), why);
-    }
-
-    async fn open(&self, shard: &ShardId, epoch: Epoch) -> Result<Shard, OpenError> {
-        let shared = &self.shared;
-        let ownership = Ownership {
-            shard: shard.clone(),
-            node: shared.node.clone(),
-            epoch,
-        };
-        let store = Arc::clone(&shared.store);
-        Shard::open(
-            store,
-            ownership,
-            shared.clock.clone(),
-            &shared.tasks,
-            ShardLimits::of(shard),
-        )
-        .await
-    }
-
-    /// Closes every shard: waiting transactions are answered first.
-    pub async fn close_all(&self) {
-        let open = std::mem::take(&mut *self.shared.open.write());
-        for shard in open.values() {
-            shard.close().await;
+    fn part(&self, route: &ShardRoute) -> Option<Part> {
+        let me = &self.shared.node;
+        if route.node == *me {
+            Some(Part::Primary)
+        } else if route.set.standbys.iter().any(|copy| copy.node == *me) {
+            Some(Part::Standby)
+        } else if route.set.erased.iter().any(|copy| copy.node == *me) {
+            Some(Part::Erase)
+        } else {
+            None
         }
     }
 }

@@ -3,9 +3,11 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`run`] | puts the parts together and takes them apart in order |
-//! | [`hosted`] | which shards are open here, kept as the table says |
-//! | [`home_keys`] | the jurisdictions' keys, people's opened keys, the homes' token keys |
+//! | [`run`], [`running`] | puts the parts together; takes them apart in order |
+//! | [`hosted`] | which copies of shards are open here and which serve, kept as the table says |
+//! | [`peers`] | frames between the copies here and those on other nodes |
+//! | [`replicas`], [`telling`] | how the copies stand and what they have to tell, as the controllers hear it |
+//! | [`home_keys`] | the jurisdictions' keys, people's opened keys, the homes' token keys; `keys_rpc` for other nodes |
 //! | [`door`] | what a request must show before a domain sees it: caller, shard, epoch |
 //! | [`services`] | what the node lends its domains |
 //! | [`operator_read`] | a person's data for an operator, through a window of break-glass alone |
@@ -23,21 +25,28 @@ compile_error!(
 );
 
 pub mod config;
+mod convert;
 pub mod directory;
 pub mod door;
 pub mod gateway;
 pub mod health;
 pub mod home_keys;
 pub mod hosted;
+mod keys_rpc;
 pub mod operator_read;
+pub mod peers;
 pub mod problems;
+pub mod replicas;
 pub mod reporter;
 pub mod run;
+pub mod running;
 pub mod services;
 pub mod starting;
+pub mod telling;
 
 pub use config::Config;
-pub use run::{Running, start};
+pub use run::start;
+pub use running::Running;
 
 #[cfg(test)]
 mod tests;

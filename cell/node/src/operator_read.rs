@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
-use cell_sdk::{Arrival, Lent, ProblemResponse, RootCtx};
+use cell_sdk::{Arrival, Lent, ProblemResponse, RootCtx, Seen};
 use platform_model::break_glass::operator_may_read;
 use platform_model::{Actor, Code, HomeId, Problem, RequestId, RoutingTable, UserId};
 use platform_runtime::tls::SpiffeKind;
@@ -50,6 +50,7 @@ async fn training(
             shard,
             request_id: RequestId::from_uuid(random::uuid_v7()),
             not_older_than: None,
+            seen: Seen::default(),
         },
     };
     Ok(Json(domains_training::summary(&root).await?).into_response())

@@ -1,24 +1,57 @@
 //! What the node itself tells apps: the shard is elsewhere, not open yet, or its keys are.
 
-use platform_model::{Code, NodeId, Problem, RoutingTable, ShardId};
+use cell_shard::Standing;
+use platform_model::{Code, Epoch, NodeId, Problem, RoutingTable, SetPhase, ShardId, ShardRoute};
+
+use crate::hosted::Hosted;
 
 /// Seconds after which a request should be sent again while a shard is being opened.
 const RETRY_AFTER_S: u32 = 1;
 
-/// The shard is not served here: who serves it, as far as this node knows.
-pub fn not_here(table: &RoutingTable, me: &NodeId, shard: &ShardId) -> Problem {
-    match table.shards.get(shard) {
-        Some(route) if route.node == *me => unavailable("the shard is being opened"),
-        Some(route) => Problem::new(Code::Moved)
+/// The shard is not served here: who serves it, as far as this node knows, or that it will be known in a moment. Nothing
+/// of the request was executed.
+pub fn not_here(table: &RoutingTable, hosted: &Hosted, shard: &ShardId) -> Problem {
+    elsewhere(table, hosted.node(), shard, hosted.standing(shard).as_ref())
+}
+
+fn elsewhere(table: &RoutingTable, me: &NodeId, shard: &ShardId, standing: Option<&Standing>) -> Problem {
+    let route = table.shards.get(shard);
+    // A copy hears of a new primary from that primary, perhaps before the table says it.
+    let heard = match standing {
+        Some(Standing::Elsewhere {
+            node: Some(node),
+            epoch,
+        }) => Some((node, *epoch)),
+        _ => None,
+    };
+    let named = route.map(|route| (&route.node, route.epoch));
+    let newest = heard.into_iter().chain(named).max_by_key(|(_, epoch)| *epoch);
+    match newest {
+        None => moving("the shard has no node yet"),
+        Some((node, _)) if node == me => moving("the shard is being opened"),
+        Some((_, epoch)) if is_being_chosen(route, epoch) => moving("a new primary is being chosen"),
+        Some((node, epoch)) => Problem::new(Code::Moved)
             .with("shard", shard.to_string())
-            .with("epoch", route.epoch.0)
-            .with("node", route.node.to_string()),
-        None => unavailable("the shard has no node yet"),
+            .with("epoch", epoch.0)
+            .with("node", node.to_string()),
     }
 }
 
+/// Whether the table says that whoever served in that epoch is being replaced.
+fn is_being_chosen(route: Option<&ShardRoute>, served: Epoch) -> bool {
+    let phase = route.map(|route| route.set.phase);
+    matches!(phase, Some(SetPhase::Promoting { epoch, .. }) if epoch > served)
+}
+
+/// This node, or another, will serve it in a moment: nothing of the request was executed.
+pub fn moving(detail: &str) -> Problem {
+    Problem::new(Code::Moving)
+        .detail(detail)
+        .retry_after_s(RETRY_AFTER_S)
+}
+
 /// The shard is served here, in a later epoch than the caller knows.
-pub fn newer_epoch(me: &NodeId, shard: &ShardId, epoch: platform_model::Epoch) -> Problem {
+pub fn newer_epoch(me: &NodeId, shard: &ShardId, epoch: Epoch) -> Problem {
     Problem::new(Code::Moved)
         .with("shard", shard.to_string())
         .with("epoch", epoch.0)
@@ -33,32 +66,71 @@ pub fn unavailable(detail: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use platform_model::{Epoch, ShardRoute, WorldId};
+    use platform_model::{ReplicaId, ReplicaSet, WorldId};
+
+    fn table(node: &NodeId, epoch: u64, phase: SetPhase) -> RoutingTable {
+        let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
+        let set = ReplicaSet {
+            phase,
+            ..ReplicaSet::single(ReplicaId(7))
+        };
+        let route = ShardRoute {
+            node: node.clone(),
+            epoch: Epoch(epoch),
+            set: Arc::new(set),
+        };
+        table.shards.insert(shard(), route);
+        table
+    }
+
+    fn shard() -> ShardId {
+        "eu/eu-central/003".parse().expect("a shard")
+    }
+
+    fn node(text: &str) -> NodeId {
+        text.parse().expect("a node")
+    }
 
     #[test]
-    fn a_caller_is_told_who_serves_the_shard() {
-        let me: NodeId = "eu-central-1/0".parse().expect("a node");
-        let shard: ShardId = "eu/eu-central/003".parse().expect("a shard");
-        let mut table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
-        assert_eq!(not_here(&table, &me, &shard).code, Code::Unavailable);
-        let route = ShardRoute::single(me.clone(), Epoch(4), platform_model::ReplicaId(7));
-        table.shards.insert(shard.clone(), route);
+    fn a_caller_is_told_who_serves_the_shard_or_to_wait_until_it_is_known() {
+        let (me, other) = (node("eu-central-1/0"), node("eu-west-1/0"));
+        let ask = |table: &RoutingTable, standing: Option<&Standing>| {
+            let problem = elsewhere(table, &me, &shard(), standing);
+            let place = problem.members.get("node").cloned();
+            (problem.code, place, problem.members.get("epoch").cloned())
+        };
+        let waits = (Code::Moving, None, None);
+        let none = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
+        assert_eq!(ask(&none, None), waits, "nobody serves it");
         assert_eq!(
-            not_here(&table, &me, &shard).code,
-            Code::Unavailable,
-            "ours, but not open"
+            ask(&table(&me, 4, SetPhase::Steady), None),
+            waits,
+            "ours, not open"
         );
-        let other: NodeId = "eu-west-1/0".parse().expect("a node");
-        table.shards.insert(
-            shard.clone(),
-            ShardRoute::single(other, Epoch(5), platform_model::ReplicaId(7)),
-        );
-        let moved = not_here(&table, &me, &shard);
-        assert_eq!(moved.code, Code::Moved);
+        let moved = (Code::Moved, Some("eu-west-1/0".into()), Some(5.into()));
+        assert_eq!(ask(&table(&other, 5, SetPhase::Steady), None), moved);
+        // A new primary told the copy here of itself before the table did.
+        let heard = Standing::Elsewhere {
+            node: Some(other.clone()),
+            epoch: Epoch(5),
+        };
+        assert_eq!(ask(&table(&me, 4, SetPhase::Steady), Some(&heard)), moved);
         assert_eq!(
-            (&moved.members["node"], &moved.members["epoch"]),
-            (&"eu-west-1/0".into(), &5.into())
+            ask(&table(&me, 6, SetPhase::Steady), Some(&heard)),
+            waits,
+            "that was before"
+        );
+        let promoting = SetPhase::Promoting {
+            epoch: Epoch(6),
+            order: 1,
+        };
+        assert_eq!(
+            ask(&table(&other, 5, promoting), None),
+            waits,
+            "it is being replaced"
         );
     }
 }

@@ -1,26 +1,26 @@
-//! The process: puts the parts together, and takes them apart in order.
+//! The process: puts the parts together.
 //!
-//! It starts from the copy of the table on disk when no controller answers. Order at the end: no new requests, the
-//! running ones, everything that reports and follows, the shards, the store.
+//! It starts from the copy of the table on disk when no controller answers. How it ends is in [`crate::running`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cell_law::Law;
 use cell_layers::keys::KeyCache;
 use cell_sdk::Lent;
 use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions, OpenError};
+use cell_stream::{Streams, inbound};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
 use platform_runtime::serve::{self, Limits, ServeError};
 use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind, TlsError};
-use platform_runtime::{TaskGroup, addresses, telemetry};
+use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
 use platform_wire::directory::DirectoryClient;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
 use platform_wire::join::{self, JoinError};
+use platform_wire::keys::KeysClient;
 use platform_wire::renew;
 use platform_wire::report::ReportClient;
 use tokio::net::TcpListener;
@@ -32,11 +32,16 @@ use crate::door::Door;
 use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
-use crate::hosted::Hosted;
+use crate::hosted::{Hosted, Lending};
+use crate::keys_rpc;
 use crate::operator_read;
+use crate::peers::{self, Outgoing};
+use crate::replicas::Replicas;
 use crate::reporter::Reporter;
+use crate::running::Running;
 use crate::services::NodeServices;
 use crate::starting::{self, StartingError};
+use crate::telling::Telling;
 
 /// Name of the listener in the data directory's address file.
 pub const LISTENER: &str = "celld";
@@ -44,10 +49,8 @@ pub const LISTENER: &str = "celld";
 const TABLE_FILE: &str = "table.copy";
 /// The last ends of the ledger that the node was told, beside it.
 const HEADS_FILE: &str = "ledger-heads";
-/// For everything but requests to end.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// How often the store is asked whether it has failed.
-const STORE_LOOK: Duration = Duration::from_millis(200);
+/// Folder of the entries that copies here had to give up, in the data directory.
+const CUT_OFF: &str = "cut-off";
 
 /// Why the node did not start. Nothing listens then.
 #[derive(Debug, thiserror::Error)]
@@ -82,21 +85,6 @@ pub enum StartError {
     Controllers(#[from] InvalidAddress),
 }
 
-/// A node that serves.
-pub struct Running {
-    /// Where routers and other nodes reach it.
-    pub address: String,
-    pub hosted: Hosted,
-    pub followed: Followed,
-    store: Arc<Embedded>,
-    clock: Clock,
-    drain_within: Duration,
-    serving: TaskGroup,
-    tasks: TaskGroup,
-    shards: TaskGroup,
-    _lock: Lock,
-}
-
 /// Starts a node on its settings.
 ///
 /// # Errors
@@ -128,29 +116,43 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let law = Law::new(settings.region.clone(), &gateway::catalogue(), move || {
         asked.age_ms()
     });
-    let hosted = Hosted::new(
-        Arc::clone(&store) as Arc<dyn Store>,
-        (settings.node.clone(), this),
-        law.clone(),
-        clock.clone(),
-        shards.clone(),
-    );
+    let telling = Telling::default();
+    let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &tasks);
+    let lent = Lending {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        law: law.clone(),
+        clock: clock.clone(),
+        peers: Arc::new(Outgoing(streams)),
+        control: Arc::new(telling.clone()),
+        world: settings.world.clone(),
+        cut_off: Some(config.data_dir.join(CUT_OFF)),
+    };
+    let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &tasks);
     let opened = KeyCache::new(
         clock.clone(),
         config.keys.cache_entries_max,
         config.keys.cache_life.0,
     );
-    let keys = HomeKeys::new(hosted.clone(), keks, opened);
+    let keys = HomeKeys::new(
+        hosted.clone(),
+        KeysClient::new(identity.clone()),
+        clock.clone(),
+        keks,
+        opened,
+    );
     let parts = Parts {
         identity,
         clock,
         store,
         hosted,
+        telling,
         keys,
         followed,
         law,
         lookup_key,
+        room: Arc::new(Semaphore::new(config.limits.requests)),
+        hearing: CancellationToken::new(),
         tasks,
         shards,
         lock,
@@ -191,10 +193,15 @@ struct Parts {
     clock: Clock,
     store: Arc<Embedded>,
     hosted: Hosted,
+    telling: Telling,
     keys: HomeKeys,
     followed: Followed,
     law: Law,
     lookup_key: LookupKey,
+    /// For requests of apps.
+    room: Arc<Semaphore>,
+    /// Cancelled when nothing is heard from peers any more.
+    hearing: CancellationToken,
     tasks: TaskGroup,
     shards: TaskGroup,
     lock: Lock,
@@ -216,6 +223,14 @@ impl Parts {
             self.routes(settings),
             &serving,
         );
+        let replicas = Replicas {
+            reports: reports.clone(),
+            hosted: self.hosted.clone(),
+            telling: self.telling.clone(),
+            followed: self.followed.clone(),
+            clock: self.clock.clone(),
+        };
+        replicas.start(&self.tasks);
         let reporter = Reporter {
             reports,
             node: settings.node.clone(),
@@ -234,6 +249,8 @@ impl Parts {
             followed: self.followed,
             store: self.store,
             clock: self.clock,
+            room: (self.room, config.limits.requests),
+            hearing: self.hearing,
             drain_within: config.limits.drain_within.0,
             serving,
             tasks: self.tasks,
@@ -268,7 +285,7 @@ impl Parts {
             followed: followed.clone(),
             law: self.law.clone(),
             clock: self.clock.clone(),
-            room: Arc::new(Semaphore::new(settings.config.limits.requests)),
+            room: Arc::clone(&self.room),
         };
         let health = Health {
             store: Arc::clone(&self.store),
@@ -276,15 +293,25 @@ impl Parts {
             followed: followed.clone(),
             metrics: telemetry::metrics(),
         };
+        let replication = inbound::routes(
+            settings.world.clone(),
+            peers::known(&followed),
+            Arc::new(hosted.clone()),
+            self.hearing.clone(),
+        );
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
         let lent: Lent = Arc::new(services);
         gateway::routes(&gateway::domains(), Arc::clone(&lent), door)
             .merge(operator_read::routes(lent))
             .merge(
+                keys_rpc::routes(settings.world.clone(), hosted.clone(), followed.clone()).reset_fallback(),
+            )
+            .merge(
                 directory::routes(settings.world.clone(), hosted, followed, self.law.clone())
                     .reset_fallback(),
             )
+            .merge(replication.into_axum_router().reset_fallback())
             .merge(health::routes(health))
     }
 }
@@ -297,41 +324,5 @@ fn advertised(config: &Config, listener: &TcpListener) -> String {
             .to_string()
     } else {
         config.advertise.clone()
-    }
-}
-
-impl Running {
-    /// Returns when the node must not go on, with the reason: its store failed, or a later start of it is known.
-    pub async fn failed(&self) -> String {
-        let store_failed = async {
-            loop {
-                if let Some(why) = self.store.stop_reason() {
-                    return format!("the store has stopped: {why}");
-                }
-                self.clock.sleep(STORE_LOOK).await;
-            }
-        };
-        tokio::select! {
-            why = store_failed => why,
-            () = self.hosted.superseded() => {
-                "the controllers know a later start of this node, or other data than this".into()
-            }
-        }
-    }
-
-    /// Ends in order. `false` if something did not end in time and was dropped.
-    pub async fn stop(self) -> bool {
-        tracing::info!("draining");
-        let served = self.serving.shutdown(self.drain_within).await;
-        let told = self.tasks.shutdown(STOP_WITHIN).await;
-        let closing = async {
-            self.hosted.close_all().await;
-            let ended = self.shards.shutdown(STOP_WITHIN).await;
-            self.store.close().await;
-            ended
-        };
-        // A store that hangs must not keep the process: what is durable is found at the next start.
-        let closed = tokio::time::timeout(STOP_WITHIN * 2, closing).await;
-        served && told && closed.unwrap_or(false)
     }
 }

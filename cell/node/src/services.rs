@@ -54,13 +54,13 @@ impl Services for NodeServices {
         let shard = self
             .hosted
             .get(&id)
-            .ok_or_else(|| not_here(&table, self.hosted.node(), &id))?;
-        let key = self.keys.open(&table, home, user).await?;
+            .ok_or_else(|| not_here(&table, &self.hosted, &id))?;
+        let key = self.keys.open(&self.followed, home, user).await?;
         Ok(OpenUser { shard, key })
     }
 
     async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem> {
-        self.keys.create(&self.followed.current(), home, user).await
+        self.keys.create(&self.followed, home, user).await
     }
 
     async fn sign_token(&self, claims: &TokenClaims) -> Result<String, Problem> {

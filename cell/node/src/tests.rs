@@ -2,4 +2,5 @@
 
 mod door;
 mod hosted;
+mod leader;
 mod sample;

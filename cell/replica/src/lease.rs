@@ -44,4 +44,29 @@ impl<C: Content> Replica<C> {
                 .is_some_and(|peer| now < peer.promised_until)
         })
     }
+
+    /// Until when [`Replica::may_answer`] goes on saying yes if nothing else happens: for hosts whose readers ask without
+    /// the machine. None if it says no at `now`; the end of time where no lease is needed.
+    pub fn answers_until(&self, now: Moment) -> Option<Moment> {
+        if !self.may_answer(now) {
+            return None;
+        }
+        let Role::Primary(primary) = &self.role else {
+            return None;
+        };
+        let never = Moment(u64::MAX);
+        if self.plants.has(Plant::ServeWithoutLease) {
+            return Some(never);
+        }
+        let promised =
+            |member: &platform_model::ReplicaId| primary.peer(*member).map(|peer| peer.promised_until);
+        Some(
+            self.meta
+                .effective
+                .iter()
+                .filter_map(promised)
+                .min()
+                .unwrap_or(never),
+        )
+    }
 }

@@ -1,7 +1,10 @@
 //! How a request came in: what the node's door learnt before a domain sees it.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use parking_lot::Mutex;
 use platform_model::{Code, EpochPosition, Problem, RequestId, ShardId};
 
 use crate::error::ProblemResponse;
@@ -14,6 +17,26 @@ pub struct Arrival {
     pub request_id: RequestId,
     /// The last write that the caller saw: it is served no older state.
     pub not_older_than: Option<EpochPosition>,
+    /// What its answer will show.
+    pub seen: Seen,
+}
+
+/// The newest state of the request's shard that went into its answer. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    pair: Arc<Mutex<Option<EpochPosition>>>,
+}
+
+impl Seen {
+    pub fn note(&self, pair: EpochPosition) {
+        let mut seen = self.pair.lock();
+        *seen = (*seen).max(Some(pair));
+    }
+
+    /// None if no transaction of the shard went into the answer.
+    pub fn newest(&self) -> Option<EpochPosition> {
+        *self.pair.lock()
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Arrival {

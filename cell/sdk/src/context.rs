@@ -47,7 +47,7 @@ impl RootCtx {
             .shard
             .write(&request, |tx| f(self.root_tx(tx, domain)))
             .await;
-        answer.map_err(write_problem)
+        self.noted(answer.map_err(write_problem)?)
     }
 
     /// Runs `f` as one read-only transaction: one consistent version, no older than the caller has seen.
@@ -66,7 +66,15 @@ impl RootCtx {
             .shard
             .read(&request, |tx| f(self.root_tx(tx, domain)))
             .await;
-        answer.map_err(write_problem)
+        self.noted(answer.map_err(write_problem)?)
+    }
+
+    /// Positions of another shard than the one that was asked would mean nothing to who asked it.
+    fn noted<T>(&self, answer: Answer<T>) -> Result<Answer<T>, Problem> {
+        if *self.open.shard.id() == self.arrival.shard {
+            self.arrival.seen.note(answer.position);
+        }
+        Ok(answer)
     }
 
     fn root_tx(&self, tx: cell_shard::Tx, domain: &'static str) -> RootTx {

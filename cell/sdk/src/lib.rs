@@ -11,7 +11,7 @@ pub mod domain;
 pub mod error;
 pub mod services;
 
-pub use arrival::Arrival;
+pub use arrival::{Arrival, Seen};
 pub use command::{Command, CommandHead, Outcome};
 pub use context::{AnonymousCtx, Ctx, RootCtx};
 pub use directory::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};

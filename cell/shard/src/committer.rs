@@ -15,10 +15,11 @@ use uuid::Uuid;
 
 use crate::applied::Applied;
 use crate::buffer::WriteBuffer;
-use crate::entry::{self, EntryHead};
+use crate::entry::{self, EntryHead, EntryKind};
 use crate::fence::FenceValue;
 use crate::gate::End;
 use crate::group::{Group, GroupBounds};
+use crate::keys::ShardKeys;
 use crate::limits::ENTRY_PART_BYTES;
 use crate::request::{Mode, Request, Scope};
 use crate::shard::{Shared, TermEnd};
@@ -165,6 +166,7 @@ impl Committer {
             position: group.position,
             term: self.shared.term,
             time_ms,
+            kind: EntryKind::Data,
         };
         let (stored, chain) = entry::seal(&head, &group.records, self.last.chain);
         let applied = Applied {
@@ -255,6 +257,11 @@ impl Committer {
 
 /// A record by which the shard itself writes: its term, a trim step.
 pub(crate) fn own_record(shared: &Shared, writes: &WriteBuffer) -> Bytes {
+    own_record_of(&shared.keys, writes)
+}
+
+/// As [`own_record`], where no term serves.
+pub(crate) fn own_record_of(keys: &ShardKeys, writes: &WriteBuffer) -> Bytes {
     let request = Request {
         actor: Actor::Service("shard".to_owned()),
         domain: "shard",
@@ -264,5 +271,5 @@ pub(crate) fn own_record(shared: &Shared, writes: &WriteBuffer) -> Bytes {
         not_older_than: None,
         deadline: std::time::Duration::ZERO,
     };
-    entry::encode_transaction(&shared.keys, &request, Mode::Sync, writes, &[])
+    entry::encode_transaction(keys, &request, Mode::Sync, writes, &[])
 }

@@ -1,7 +1,7 @@
 //! Which shards have a copy in a store, open or not: what lies on the disk, whatever anybody intends.
 
 use bytes::Bytes;
-use cell_store::{KeyRange, SnapshotError, Store, StoreError};
+use cell_store::{KeyRange, Snapshot, SnapshotError, Store, StoreError};
 use platform_model::{Epoch, ShardId};
 
 use crate::fence::FenceValue;
@@ -19,8 +19,8 @@ pub enum CopiesError {
     Read(#[from] SnapshotError),
 }
 
-/// Every shard of which a row lies in `store`, with the epoch of its last writer, in order of their names. Two reads a
-/// shard, however many rows it has.
+/// Every shard of which a row or an entry lies in `store`, with the epoch of its last writer, in order of their names.
+/// What a copy that was erased leaves behind - who it was - is none. A few reads a shard, however many rows it has.
 ///
 /// # Errors
 /// [`CopiesError`], from the store.
@@ -38,13 +38,26 @@ pub async fn copies(store: &dyn Store) -> Result<Vec<(ShardId, Epoch)>, CopiesEr
             return Ok(found);
         };
         if let Ok(shard) = name.parse::<ShardId>() {
-            let fence = snapshot.get(&ShardKeys::new(&shard).fence).await?;
+            let keys = ShardKeys::new(&shard);
+            let fence = snapshot.get(&keys.fence).await?;
             let fence = fence.and_then(|bytes| FenceValue::decode(&bytes));
-            found.push((shard, fence.map_or(Epoch(0), |fence| fence.epoch)));
+            if holds_anything(&*snapshot, &keys).await? {
+                found.push((shard, fence.map_or(Epoch(0), |fence| fence.epoch)));
+            }
         }
         // Behind every key that begins with this text: its end is a zero byte.
         from = [&[TEXT], name.as_bytes(), &[1]].concat().into();
     }
+}
+
+async fn holds_anything(snapshot: &dyn Snapshot, keys: &ShardKeys) -> Result<bool, SnapshotError> {
+    let rows = keys.replicated_in(&[], &[u8::MAX]);
+    for range in rows.into_iter().chain([keys.whole_log()]) {
+        if !snapshot.scan(&range, 1, false).await?.rows.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The text at the front of a key, if one is there. Names of shards and of the node's own keys hold no zero byte.
@@ -59,6 +72,7 @@ mod tests {
     use cell_store::key::Tuple;
     use cell_store::memory::Memory;
     use cell_store::{Fence, WriteBatch};
+    use platform_model::Position;
 
     use super::*;
 
@@ -88,8 +102,17 @@ mod tests {
                 attempt: 1,
             };
             put(&*store, keys.fence.clone(), fence.encode()).await;
-            put(&*store, keys.applied.clone(), Bytes::from_static(b"x")).await;
+            put(
+                &*store,
+                keys.log_part(Position(1), 0),
+                Bytes::from_static(b"x"),
+            )
+            .await;
         }
+        // Of a copy that was erased its name is left, and the receipt.
+        let keys = ShardKeys::new(&"eu/eu-west/000".parse().expect("a shard"));
+        put(&*store, keys.meta.clone(), Bytes::from_static(b"x")).await;
+        put(&*store, keys.receipt.clone(), Bytes::from_static(b"x")).await;
         // A row without a fence is a copy all the same.
         let keys = ShardKeys::new(&"us/us-east/keys".parse().expect("a shard"));
         put(&*store, keys.trim.clone(), Bytes::from_static(b"x")).await;

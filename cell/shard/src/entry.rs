@@ -18,7 +18,7 @@ use crate::keys::ShardKeys;
 use crate::request::{Mode, Request};
 
 /// The version of entries that this program writes, and the newest that it reads.
-pub(crate) const ENTRY_VERSION: u32 = 1;
+pub(crate) const ENTRY_VERSION: u32 = 2;
 const TRANSACTIONS_TAG: u32 = 6;
 /// What stands in front of the body: the chain, and the body's key and length.
 const SEAL_BYTES_MAX: usize = 9 + 11;
@@ -32,7 +32,31 @@ pub struct LogEntry {
     pub time_ms: u64,
     /// Checksum over this entry and the chain of the one before.
     pub chain: u64,
+    pub kind: EntryKind,
+    /// Of clients, or of the shard itself.
     pub transactions: Vec<LoggedTransaction>,
+}
+
+/// What an entry is for. Entries of version 1 know only `Data`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum EntryKind {
+    #[default]
+    Data,
+    /// The first of a term; it records where its epoch begins.
+    Term,
+    /// Every copy drops its log up to here.
+    Trim { upto: Position },
+    /// Every copy digests the keys in `[start, end)`, without the shard in front, as they are just after this entry.
+    Barrier { chunk: u32, start: Bytes, end: Bytes },
+}
+
+impl LogEntry {
+    /// Whether one of its transactions is acknowledged by the standbys before it is answered.
+    pub(crate) fn is_sync(&self) -> bool {
+        self.transactions
+            .iter()
+            .any(|transaction| transaction.mode == Mode::Sync)
+    }
 }
 
 /// One transaction; its place in the entry is the index of `(position, index)`.
@@ -81,6 +105,17 @@ struct Body {
     time_ms: u64,
     #[prost(message, repeated, tag = "6")]
     transactions: Vec<TransactionRecord>,
+    /// Since version 2: 0 data, 1 term, 2 trim, 3 barrier.
+    #[prost(uint32, tag = "7")]
+    kind: u32,
+    #[prost(uint64, tag = "8")]
+    upto: u64,
+    #[prost(uint32, tag = "9")]
+    chunk: u32,
+    #[prost(bytes = "bytes", tag = "10")]
+    start: Bytes,
+    #[prost(bytes = "bytes", tag = "11")]
+    end: Bytes,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -158,23 +193,41 @@ pub(crate) fn encode_transaction(
 }
 
 /// What heads an entry.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct EntryHead {
     pub position: Position,
     pub term: Term,
     pub time_ms: u64,
+    pub kind: EntryKind,
+}
+
+impl EntryHead {
+    /// The body without its transactions.
+    fn body(&self) -> Body {
+        let mut body = Body {
+            version: ENTRY_VERSION,
+            position: self.position.0,
+            epoch: self.term.epoch.0,
+            incarnation: self.term.incarnation.0,
+            time_ms: self.time_ms,
+            ..Body::default()
+        };
+        match &self.kind {
+            EntryKind::Data => {}
+            EntryKind::Term => body.kind = 1,
+            EntryKind::Trim { upto } => (body.kind, body.upto) = (2, upto.0),
+            EntryKind::Barrier { chunk, start, end } => {
+                (body.kind, body.chunk) = (3, *chunk);
+                (body.start, body.end) = (start.clone(), end.clone());
+            }
+        }
+        body
+    }
 }
 
 /// Strings encoded transactions together in one buffer. Returns the stored bytes (a `Sealed`) and the chain.
 pub(crate) fn seal(head: &EntryHead, transactions: &[Bytes], chain_before: u64) -> (Bytes, u64) {
-    let body = Body {
-        version: ENTRY_VERSION,
-        position: head.position.0,
-        epoch: head.term.epoch.0,
-        incarnation: head.term.incarnation.0,
-        time_ms: head.time_ms,
-        transactions: Vec::new(),
-    };
+    let body = head.body();
     let framed = |bytes: &Bytes| 1 + encoded_len_varint(bytes.len() as u64) + bytes.len();
     let body_bytes = body.encoded_len() + transactions.iter().map(framed).sum::<usize>();
     let mut buffer = BytesMut::with_capacity(body_bytes + SEAL_BYTES_MAX);
@@ -205,6 +258,19 @@ pub(crate) fn open(stored: Bytes, chain_before: Option<u64>) -> Result<LogEntry,
     if body.version > ENTRY_VERSION {
         return Err(Unreadable::TooNew(body.version));
     }
+    let kind = match body.kind {
+        0 => EntryKind::Data,
+        1 => EntryKind::Term,
+        2 => EntryKind::Trim {
+            upto: Position(body.upto),
+        },
+        3 => EntryKind::Barrier {
+            chunk: body.chunk,
+            start: body.start,
+            end: body.end,
+        },
+        _ => return Err(Unreadable::Damaged("its kind is unknown")),
+    };
     let transactions = body
         .transactions
         .into_iter()
@@ -218,6 +284,7 @@ pub(crate) fn open(stored: Bytes, chain_before: Option<u64>) -> Result<LogEntry,
         },
         time_ms: body.time_ms,
         chain: sealed.chain,
+        kind,
         transactions: transactions.ok_or(Unreadable::Damaged("a transaction of it is unreadable"))?,
     })
 }
@@ -362,6 +429,7 @@ mod tests {
             position: Position(5),
             term: Term::default(),
             time_ms: 77,
+            kind: EntryKind::Data,
         };
         seal(&head, &[transaction.clone(), transaction], 99)
     }

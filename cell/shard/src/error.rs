@@ -109,6 +109,10 @@ pub enum WriteError<E> {
     /// The shard is not (or no longer) ours; nothing was written.
     #[error("the shard is no longer owned by this node")]
     Fenced,
+    /// The shard is being handed over to another node; nothing was written. Whoever holds the request back for a moment
+    /// finds it served there.
+    #[error("the shard is moving to another node")]
+    Moving,
     /// What the caller has seen was cut off by a failover, or is of an epoch after this one.
     #[error("the state that was seen before is lost")]
     Lost,
@@ -122,7 +126,7 @@ impl<E> WriteError<E> {
     pub fn retryable(&self) -> bool {
         matches!(
             self,
-            Self::Conflict | Self::Overloaded | Self::Timeout | Self::Unavailable
+            Self::Conflict | Self::Overloaded | Self::Timeout | Self::Moving | Self::Unavailable
         )
     }
 }

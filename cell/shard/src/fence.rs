@@ -59,6 +59,20 @@ impl FenceValue {
         }
     }
 
+    /// Whether both were set by one opening of a copy, in whatever epoch.
+    pub(crate) fn same_opening(&self, other: &Self) -> bool {
+        self.node == other.node && self.attempt >> 32 == other.attempt >> 32
+    }
+
+    /// The first fence of the next opening of a copy: whatever an earlier one still has under way is fenced out.
+    #[must_use]
+    pub(crate) fn next_opening(&self) -> Self {
+        Self {
+            attempt: ((self.attempt >> 32) + 1) << 32,
+            ..self.clone()
+        }
+    }
+
     /// Whether both speak of the same ownership.
     pub(crate) fn same_owner(&self, other: &Self) -> bool {
         self.epoch == other.epoch && self.node == other.node

@@ -56,6 +56,8 @@ pub(crate) struct Group {
     cleared: usize,
     /// The latest log time that a winner went by.
     pub time_ms: u64,
+    /// Whether a winner is answered only when the standbys have it.
+    pub sync: bool,
 }
 
 impl Group {
@@ -70,6 +72,7 @@ impl Group {
             mutations: 0,
             cleared: 0,
             time_ms: 0,
+            sync: false,
         }
     }
 
@@ -145,6 +148,7 @@ impl Group {
         self.mutations += submission.writes.len();
         self.cleared += submission.cleared;
         self.time_ms = self.time_ms.max(submission.log_time_ms);
+        self.sync |= submission.sync;
         self.records.push(submission.record);
         self.winners.push(submission.reply);
         if self.writes.is_empty() {
@@ -203,6 +207,7 @@ mod tests {
                 record,
                 bytes: 100,
                 cleared: 0,
+                sync: false,
                 log_time_ms: 0,
                 place: None,
                 reply,

@@ -34,6 +34,12 @@ impl EpochHistory {
             .map(|(_, start)| *start)
     }
 
+    /// The epoch of the entry at a position, as far as is remembered.
+    pub(crate) fn epoch_at(&self, position: Position) -> Epoch {
+        let before = self.starts.iter().rev().find(|(_, start)| *start <= position);
+        before.map_or(Epoch(0), |(epoch, _)| *epoch)
+    }
+
     /// Whether the state at `seen` is part of this log, which is committed up to `committed`.
     pub(crate) fn holds(&self, seen: EpochPosition, committed: Position) -> bool {
         let Some((newest, _)) = self.starts.last() else {

@@ -30,6 +30,18 @@ pub(crate) struct ShardKeys {
     pub applied: Bytes,
     pub incarnation: Bytes,
     pub replica: Bytes,
+    /// The protocol's own state.
+    pub meta: Bytes,
+    /// Where the kept log begins here.
+    pub base: Bytes,
+    /// Number of the last batch.
+    pub batch: Bytes,
+    /// Where the next chunk of a copy begins.
+    pub chunk: Bytes,
+    /// Everything here is being removed.
+    pub wiping: Bytes,
+    /// What was erased here last.
+    pub receipt: Bytes,
 }
 
 impl ShardKeys {
@@ -44,6 +56,12 @@ impl ShardKeys {
             applied: under("m", "applied"),
             incarnation: under("m", "incarnation"),
             replica: under("m", "replica"),
+            meta: under("m", "protocol"),
+            base: under("m", "base"),
+            batch: under("m", "batch"),
+            chunk: under("m", "copy"),
+            wiping: under("m", "wiping"),
+            receipt: under("m", "receipt"),
             prefix,
         }
     }
@@ -65,6 +83,30 @@ impl ShardKeys {
     /// A key as it stands in the log.
     pub(crate) fn relative(&self, key: &Bytes) -> Bytes {
         key.slice(self.prefix.len()..)
+    }
+
+    /// A key of the log as it lies in the store.
+    pub(crate) fn absolute(&self, key: &[u8]) -> Bytes {
+        join(&self.prefix, key)
+    }
+
+    /// What is copied and digested: data and replicated state, each a range of relative keys.
+    pub(crate) fn replicated() -> [KeyRange; 2] {
+        ["d", "s"].map(|group| KeyRange::prefix(Tuple::new().str(group).pack()))
+    }
+
+    /// The parts of a range of relative keys that are copied and digested, as they lie in the store.
+    pub(crate) fn replicated_in(&self, start: &[u8], end: &[u8]) -> Vec<KeyRange> {
+        let part = |group: KeyRange| {
+            let (from, to) = (group.start.as_ref().max(start), group.end.as_ref().min(end));
+            (from < to).then(|| KeyRange::new(self.absolute(from), self.absolute(to)))
+        };
+        Self::replicated().into_iter().filter_map(part).collect()
+    }
+
+    /// All entries.
+    pub(crate) fn whole_log(&self) -> KeyRange {
+        KeyRange::prefix(self.log.clone())
     }
 
     pub(crate) fn log_part(&self, position: Position, part: usize) -> Bytes {

@@ -14,6 +14,7 @@ mod applied;
 mod buffer;
 mod committer;
 mod copies;
+mod copy;
 mod entry;
 mod error;
 mod fence;
@@ -41,7 +42,11 @@ mod window;
 mod tests;
 
 pub use copies::{CopiesError, copies};
-pub use entry::{Event, LogEntry, LoggedTransaction};
+pub use copy::{
+    Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted, Proposal,
+    Standing, Told, Unusable, check_frame, cut_off_files, read_cut_off,
+};
+pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
 pub use limits::ShardLimits;
 pub use request::{Answer, Mode, Ownership, Request, Scope, ShardStatus};

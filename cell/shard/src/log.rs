@@ -64,6 +64,21 @@ impl<'a> LogScan<'a> {
 
     /// The next entry, or none at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<StoredEntry>, LogError> {
+        let next = self.next_parts().await?;
+        next.map(|(stored, parts)| self.finish(stored, parts)).transpose()
+    }
+
+    /// As [`LogScan::next`], with the bytes beside it.
+    pub(crate) async fn next_with_bytes(&mut self) -> Result<Option<(Bytes, StoredEntry)>, LogError> {
+        let Some((stored, parts)) = self.next_parts().await? else {
+            return Ok(None);
+        };
+        let entry = self.finish(stored.clone(), parts)?;
+        Ok(Some((stored, entry)))
+    }
+
+    /// The stored bytes of the next entry, and of how many parts they were.
+    async fn next_parts(&mut self) -> Result<Option<(Bytes, usize)>, LogError> {
         let (position, keys) = (self.before.next(), self.keys);
         let mut parts: Vec<Bytes> = Vec::new();
         while let Some((key, _)) = self.peek().await? {
@@ -80,19 +95,16 @@ impl<'a> LogScan<'a> {
                 });
             }
         }
-        if parts.is_empty() {
-            return Ok(None);
-        }
-        self.finish(position, parts).map(Some)
+        let (count, bytes) = (parts.len(), parts.iter().map(Bytes::len).sum());
+        Ok(match count {
+            0 => None,
+            1 => parts.pop().map(|part| (part, 1)),
+            _ => Some((concatenate(&parts, bytes), count)),
+        })
     }
 
-    fn finish(&mut self, position: Position, mut parts: Vec<Bytes>) -> Result<StoredEntry, LogError> {
-        let (count, bytes) = (parts.len(), parts.iter().map(Bytes::len).sum());
-        let stored = if count == 1 {
-            parts.remove(0)
-        } else {
-            concatenate(&parts, bytes)
-        };
+    fn finish(&mut self, stored: Bytes, parts: usize) -> Result<StoredEntry, LogError> {
+        let (position, bytes) = (self.before.next(), stored.len());
         let entry = entry::open(stored, self.chain).map_err(|error| match error {
             Unreadable::Damaged(reason) => LogError::Damaged {
                 position,
@@ -109,11 +121,7 @@ impl<'a> LogScan<'a> {
         }
         self.before = position;
         self.chain = self.chain.map(|_| entry.chain);
-        Ok(StoredEntry {
-            entry,
-            parts: count,
-            bytes,
-        })
+        Ok(StoredEntry { entry, parts, bytes })
     }
 
     async fn peek(&mut self) -> Result<Option<&(Key, Value)>, LogError> {

@@ -64,7 +64,7 @@ pub(crate) async fn open(
     let log_clock = LogClock::new(clock.clone(), found.applied.time_ms, meter.clock_ahead.clone());
     let shared = Arc::new(Shared {
         drained: CancellationToken::new(),
-        gate: Gate::new(found.applied.position),
+        gate: Gate::alone(found.applied.position),
         meter,
         log_clock,
         queue_bytes: Arc::default(),
@@ -127,6 +127,7 @@ async fn begin_term(committer: &mut Committer, start: Position, dropped: &[Epoch
             record,
             bytes: 0,
             cleared: 0,
+            sync: true,
             log_time_ms: 0,
             place: None,
             reply,

@@ -15,7 +15,7 @@ use crate::entry;
 use crate::error::{TxError, WriteError};
 use crate::gate::End;
 use crate::group::GroupBounds;
-use crate::request::{Answer, Request};
+use crate::request::{Answer, Mode, Request};
 use crate::shard::Shard;
 use crate::submission::{Place, Submission, Verdict};
 use crate::tx::{State, Tx};
@@ -43,6 +43,7 @@ struct Submitted {
     record: Bytes,
     bytes: usize,
     cleared: usize,
+    sync: bool,
     log_time_ms: u64,
 }
 
@@ -93,7 +94,7 @@ impl Shard {
         let mut deadline = pin!(tokio::time::sleep(request.deadline));
         let mut seen = Position(0);
         for attempt in 0..self.shared.limits.attempts_max {
-            self.may_serve(request)?;
+            self.may_serve(request, writable)?;
             let tx = Tx::begin(&self.shared, request, writable)
                 .map_err(|error| WriteError::Rejected(error.into()))?;
             let handed_over = AtomicBool::new(false);
@@ -117,14 +118,17 @@ impl Shard {
         }
         // That it lost says that others have written.
         tokio::select! {
-            passed = self.shared.gate.pass(seen) => Err(passed.map_or_else(ended, |()| WriteError::Conflict)),
+            passed = self.shared.gate.observed(seen) => Err(passed.map_or_else(ended, |()| WriteError::Conflict)),
             () = &mut deadline => Err(WriteError::Timeout),
         }
     }
 
-    fn may_serve<E>(&self, request: &Request) -> Result<(), WriteError<E>> {
+    fn may_serve<E>(&self, request: &Request, writable: bool) -> Result<(), WriteError<E>> {
         if let Some(end) = self.shared.gate.end() {
             return Err(ended(end));
+        }
+        if writable && self.shared.gate.is_moving() {
+            return Err(WriteError::Moving);
         }
         match request.not_older_than {
             Some(seen) if !self.shared.history.holds(seen, self.shared.gate.committed()) => {
@@ -208,6 +212,7 @@ impl Shard {
                 Ok(Verdict::Conflict(at)) => return Step::Again(at),
                 Ok(Verdict::NotWritten) => return Step::Again(position),
                 Ok(Verdict::Ended(end)) => return Step::Done(Err(ended(end))),
+                Ok(Verdict::Moving) => return Step::Done(Err(WriteError::Moving)),
                 Ok(_) => return Step::Done(Err(WriteError::Unavailable)),
                 Err(error) => return Step::Done(Err(error)),
             }
@@ -215,13 +220,13 @@ impl Shard {
         self.gated(position, answer).await
     }
 
-    /// Answers when everything up to `position` is committed.
+    /// Answers when what the state at `position` shows may be told.
     async fn gated<T, E>(
         &self,
         position: Position,
         answer: impl FnOnce(EpochPosition) -> Result<Answer<T>, WriteError<E>>,
     ) -> Step<T, E> {
-        Step::Done(match self.shared.gate.pass(position).await {
+        Step::Done(match self.shared.gate.observed(position).await {
             Ok(()) => answer(self.shared.pair(position)),
             Err(end) => Err(ended(end)),
         })
@@ -244,6 +249,7 @@ impl Shard {
             writes,
             record,
             cleared,
+            sync: mode == Mode::Sync,
             log_time_ms,
         }
     }
@@ -253,6 +259,7 @@ impl Shard {
         if submitted.bytes > GroupBounds::new(&self.shared.limits, &self.shared.store_limits).bytes {
             return self.gated(read, |_| Err(WriteError::TooLarge)).await;
         }
+        let sync = submitted.sync;
         handed_over.store(true, Ordering::Relaxed);
         let verdict = self.hand_over(submitted).await;
         // What is durable stays handed over while it waits for its acknowledgement.
@@ -260,7 +267,7 @@ impl Shard {
             handed_over.store(false, Ordering::Relaxed);
         }
         Step::Done(match verdict {
-            Ok(Verdict::Committed(position)) => match self.shared.gate.pass(position).await {
+            Ok(Verdict::Committed(position)) => match self.acknowledged(position, read, sync).await {
                 Ok(()) => Ok(Answer {
                     value,
                     position: self.shared.pair(position),
@@ -273,9 +280,20 @@ impl Shard {
             Ok(Verdict::TooLarge) => return self.gated(read, |_| Err(WriteError::TooLarge)).await,
             Ok(Verdict::Unavailable) => Err(WriteError::Unavailable),
             Ok(Verdict::Unknown) => Err(WriteError::Unknown),
+            Ok(Verdict::Moving) => Err(WriteError::Moving),
             Ok(Verdict::Ended(end)) => Err(ended(end)),
             Err(error) => Err(error),
         })
+    }
+
+    /// A sync write waits for the standbys; an async one for the disk, and for the sync writes that it observed.
+    async fn acknowledged(&self, position: Position, read: Position, sync: bool) -> Result<(), End> {
+        let gate = &self.shared.gate;
+        if sync {
+            gate.pass(position).await
+        } else {
+            gate.pass_async(position, read).await
+        }
     }
 
     async fn hand_over<E>(&self, submitted: Submitted) -> Result<Verdict, WriteError<E>> {
@@ -287,6 +305,7 @@ impl Shard {
             record,
             bytes,
             cleared,
+            sync,
             log_time_ms,
         } = submitted;
         let max = self.shared.limits.queue_bytes_max;
@@ -298,6 +317,7 @@ impl Shard {
             record,
             bytes,
             cleared,
+            sync,
             log_time_ms,
             place: Some(place),
             reply,

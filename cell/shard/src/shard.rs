@@ -190,9 +190,25 @@ impl Shared {
         }
     }
 
+    /// Opens a snapshot that may be shown: the lease is held after it was opened. Waits while it is not.
+    pub(crate) async fn snapshot(&self) -> Result<(Arc<dyn Snapshot>, Position), TxError> {
+        loop {
+            let opened = self.open_snapshot().await?;
+            if self.gate.is_leased() {
+                return Ok(opened);
+            }
+            self.gate.leased().await.map_err(|end| match end {
+                End::Fenced => TxError::Fenced,
+                End::Closed | End::Unavailable => TxError::Unavailable {
+                    reason: "the term has ended".to_owned(),
+                },
+            })?;
+        }
+    }
+
     /// Opens a snapshot and says which position it shows. It is refused if that is of another term: then another
     /// owner writes this store.
-    pub(crate) async fn snapshot(&self) -> Result<(Arc<dyn Snapshot>, Position), TxError> {
+    async fn open_snapshot(&self) -> Result<(Arc<dyn Snapshot>, Position), TxError> {
         let unavailable = |reason: String| TxError::Unavailable { reason };
         let opened = self.store.snapshot().await;
         let snapshot = opened.map_err(|StoreError::Unavailable { reason }| unavailable(reason))?;

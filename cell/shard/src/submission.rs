@@ -24,6 +24,8 @@ pub(crate) struct Submission {
     pub bytes: usize,
     /// Keys that its cleared ranges remove.
     pub cleared: usize,
+    /// It is answered only when the standbys have it.
+    pub sync: bool,
     /// The log time that it went by, which its entry's is not below.
     pub log_time_ms: u64,
     /// Its part of the bytes that may wait; none for the shard's own.
@@ -75,6 +77,8 @@ pub(crate) enum Verdict {
     TooLarge,
     /// The store could not be reached; nothing was written.
     Unavailable,
+    /// The shard is being handed over; nothing of it was written.
+    Moving,
     /// It may have been written.
     Unknown,
     /// The term ended before it was part of a group; nothing of it was written.

@@ -10,3 +10,6 @@ mod outcomes;
 mod planted;
 mod restart;
 mod workload;
+
+pub(crate) use harness::request_of;
+pub(crate) use workload::{Load, run_in};

@@ -4,35 +4,55 @@
 use std::collections::VecDeque;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use platform_model::Position;
+use platform_model::{Epoch, Incarnation, Position, Term};
 
 use crate::limits::{ShardLimits, TRIM_KEYS_MAX};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Without the term: of a shard that has one copy and was never anything else.
+const VERSION_OF_ONE: u8 = 1;
 
 /// Entries up to `position` are gone; the chain after them continues from `chain`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct TrimState {
     pub position: Position,
     pub chain: u64,
+    /// Of the last one that is gone; none where only one copy ever was.
+    pub term: Option<Term>,
 }
 
 impl TrimState {
     pub(crate) fn encode(&self) -> Bytes {
-        let mut bytes = BytesMut::with_capacity(17);
-        bytes.put_u8(VERSION);
+        let mut bytes = BytesMut::with_capacity(33);
+        bytes.put_u8(if self.term.is_some() {
+            VERSION
+        } else {
+            VERSION_OF_ONE
+        });
         bytes.put_u64(self.position.0);
         bytes.put_u64(self.chain);
+        if let Some(term) = self.term {
+            bytes.put_u64(term.epoch.0);
+            bytes.put_u64(term.incarnation.0);
+        }
         bytes.freeze()
     }
 
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        if bytes.len() != 17 || bytes.get_u8() != VERSION {
+        let length = bytes.len();
+        let version = (length > 0).then(|| bytes.get_u8())?;
+        if (version, length) != (VERSION_OF_ONE, 17) && (version, length) != (VERSION, 33) {
             return None;
         }
+        let (position, chain) = (Position(bytes.get_u64()), bytes.get_u64());
+        let term = (version == VERSION).then(|| Term {
+            epoch: Epoch(bytes.get_u64()),
+            incarnation: Incarnation(bytes.get_u64()),
+        });
         Some(Self {
-            position: Position(bytes.get_u64()),
-            chain: bytes.get_u64(),
+            position,
+            chain,
+            term,
         })
     }
 }
@@ -99,6 +119,7 @@ impl LogTrim {
             step.to = TrimState {
                 position: entry.position,
                 chain: entry.chain,
+                term: None,
             };
             step.entries.push(*entry);
         }
@@ -117,6 +138,27 @@ impl LogTrim {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_versions_of_the_state_read_back() {
+        let old = TrimState {
+            position: Position(7),
+            chain: u64::MAX,
+            term: None,
+        };
+        let new = TrimState {
+            term: Some(Term {
+                epoch: Epoch(3),
+                incarnation: Incarnation(4),
+            }),
+            ..old
+        };
+        for state in [old, new] {
+            assert_eq!(TrimState::decode(&state.encode()), Some(state));
+        }
+        assert_eq!(TrimState::decode(&new.encode()[..17]), None);
+        assert_eq!(TrimState::decode(b""), None);
+    }
 
     #[test]
     fn the_log_stays_within_its_bounds() {

@@ -4,7 +4,7 @@
 //! - [`cross`] has people live in its shards: events between them, who change home, claims;
 //! - [`shared`] that of a takeover in a store that nodes share.
 //!
-//! The binary `chaos` runs them: `chaos sim --help`. Histories are judged by the checkers of the crate `chaos`.
+//! The binary `chaos` (of `chaos/run`) runs them: `chaos sim --help`. Histories are judged by the checkers of the crate `chaos`.
 
 pub mod cross;
 pub mod shared;

@@ -4,8 +4,8 @@
 const ABSENT: &[(&[&str], &str, &str)] = &[
     (
         &["cell", "drain"],
-        "shards have one copy each and do not move",
-        "cellctl cell cordon CELL --reason TEXT",
+        "a cell is emptied shard by shard",
+        "cellctl shard move SHARD --to CELL --reason TEXT   for each of `cellctl shard list --cell CELL -o name`",
     ),
     (
         &["cell", "undrain"],
@@ -15,11 +15,11 @@ const ABSENT: &[(&[&str], &str, &str)] = &[
     (
         &["cell", "weight"],
         "cells have no weight",
-        "cellctl shard place SHARD --cell CELL",
+        "cellctl shard move SHARD --to CELL --reason TEXT",
     ),
     (
         &["cell", "retire"],
-        "shards do not move, so no cell can be emptied",
+        "a cell is emptied shard by shard, and stays in the table",
         "cellctl cell cordon CELL --reason TEXT",
     ),
     (
@@ -33,19 +33,9 @@ const ABSENT: &[(&[&str], &str, &str)] = &[
         "cellctl dev up   makes a world on this machine",
     ),
     (
-        &["shard", "move"],
-        "shards have one copy each and do not move",
-        "cellctl shard place   for one that was never served",
-    ),
-    (
-        &["shard", "failover"],
-        "there is no standby to fail over to",
-        "cellctl shard list --unserved",
-    ),
-    (
         &["region", "evacuate"],
-        "shards do not move",
-        "cellctl region list",
+        "a region is emptied shard by shard",
+        "cellctl simulate --lose region/REGION   shows what would become of them",
     ),
     (
         &["user", "relocate"],
@@ -53,21 +43,15 @@ const ABSENT: &[(&[&str], &str, &str)] = &[
         "cellctl home list",
     ),
     (
-        &["operation"],
-        "no command runs long enough to be an operation",
-        "cellctl audit list",
-    ),
-    (
         &["plan"],
-        "there are no plans",
+        "there are no plans of many operations",
         "--dry-run   on each command that changes something",
     ),
     (
-        &["simulate"],
-        "there is no simulation of losses",
-        "cellctl world check",
+        &["rebalance"],
+        "nothing spreads shards by their load",
+        "cellctl shard move SHARD --to CELL --reason TEXT",
     ),
-    (&["rebalance"], "shards do not move", "cellctl shard list -o wide"),
     (
         &["rollout"],
         "there are no rollouts",
@@ -115,8 +99,8 @@ mod tests {
         let text = told(&words("cell drain eu-west-1")).expect("absent");
         assert_eq!(
             text,
-            "error: there is no `cellctl cell drain` yet: shards have one copy each and do not move\n\
-             hint: cellctl cell cordon CELL --reason TEXT"
+            "error: there is no `cellctl cell drain` yet: a cell is emptied shard by shard\n\
+             hint: cellctl shard move SHARD --to CELL --reason TEXT   for each of `cellctl shard list --cell CELL -o name`"
         );
         assert_eq!(told(&words("cell list")), None);
     }

@@ -49,11 +49,7 @@ impl Changed {
     pub fn done(&mut self, answer: Result<Accepted, CallError>) -> Result<()> {
         let answer = ask::answered(answer, self.dry_run)?;
         if self.dry_run {
-            self.verdict = Some(match answer {
-                None => "none",
-                Some(Accepted { sequence: 0, .. }) => "unchanged",
-                Some(_) => "accepted",
-            });
+            self.verdict = Some(ask::verdict(answer));
         } else if let Some(accepted) = answer {
             self.changed = accepted.sequence > 0;
             self.decision = (accepted.sequence > 0).then_some(accepted.sequence);

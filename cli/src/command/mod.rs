@@ -18,11 +18,13 @@ mod known;
 mod man;
 mod member;
 mod node;
+mod operation;
 mod policy;
 mod region;
 mod residency;
 mod router;
 mod shard;
+mod simulate;
 mod top;
 mod world;
 
@@ -80,6 +82,9 @@ enum Command {
     Node(node::Node),
     #[command(subcommand)]
     Shard(shard::Shard),
+    #[command(subcommand)]
+    Operation(operation::Operation),
+    Simulate(simulate::Simulate),
     #[command(subcommand)]
     Member(member::Member),
     #[command(subcommand)]
@@ -261,6 +266,8 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
         Command::Cell(command) => command.run(printer).await,
         Command::Node(command) => command.run(printer).await,
         Command::Shard(command) => command.run(printer).await,
+        Command::Operation(command) => command.run(printer).await,
+        Command::Simulate(command) => command.run(printer).await,
         Command::Member(command) => command.run(printer).await,
         Command::Policy(command) => command.run(printer).await,
         Command::Residency(command) => command.run(printer).await,

@@ -72,6 +72,16 @@ fn what_cannot_be_is_a_usage_error() {
         "cellctl member remove 3 --confirm 3",
         "cellctl context add prod --identity . --controller h:1",
         "cellctl cell cordon eu-west-1 --reason x --dry-run --yes",
+        "cellctl shard move eu/eu-west/003 --reason x",
+        "cellctl shard move eu/eu-west/003 --to eu-west-2",
+        "cellctl shard move eu/eu-west/003 --to EU --reason x",
+        "cellctl shard move eu/eu-west/003 --to eu-west-2 --reason x --timeout 1m",
+        "cellctl shard failover eu/eu-west/003 --reason x --force",
+        "cellctl shard failover eu/eu-west/003 --reason x --loss-max 1",
+        "cellctl operation watch 0",
+        "cellctl operation cancel 7",
+        "cellctl home survival eu/eu-west planet --reason x",
+        "cellctl simulate --lose everything",
     ] {
         let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}");

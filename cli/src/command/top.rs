@@ -249,6 +249,7 @@ mod tests {
                 clock_ms: 0,
             }),
             automation: None,
+            copies: Vec::new(),
         }
     }
 

@@ -5,17 +5,23 @@
 //! is one file; [`story`] collects what they find, [`stage`] cleans up whatever happens.
 
 mod absent;
+mod copies;
 mod crash;
+mod failover;
 mod files;
+mod follow;
 mod keep;
 mod law;
 mod memory;
 mod outage;
 mod people;
+mod region_lost;
 mod sabotage;
-mod stage;
+mod shard_move;
 mod story;
+mod survival;
 mod tally;
+mod traffic;
 mod workouts;
 
 use std::path::PathBuf;
@@ -29,7 +35,7 @@ use crate::exit::Ended;
 use crate::printer::Printer;
 use crate::world::{Binaries, World, door};
 use cli_world::app::{self, App, Person, track};
-use stage::Stage;
+use cli_world::stage::{self, Stage};
 use story::Story;
 
 /// What was asked for on the command line.
@@ -54,7 +60,7 @@ struct Scene<'a> {
 /// # Errors
 /// What kept it from running to its end.
 pub async fn run(options: &Options, printer: &Printer) -> Result<Ended> {
-    let stage = Stage::new();
+    let stage = Stage::new("demo");
     let mut story = Story::new(printer);
     let outcome = tokio::select! {
         outcome = play(options, &stage, &mut story) => Some(outcome),
@@ -93,6 +99,10 @@ async fn play(options: &Options, stage: &Stage, story: &mut Story<'_>) -> Result
     workouts::show(&scene, &files, story).await?;
     outage::show(&scene, story).await?;
     crash::show(&scene, story).await?;
+    shard_move::show(&scene, story).await?;
+    survival::show(&scene, story).await?;
+    region_lost::show(&scene, story).await?;
+    failover::show(&scene, story).await?;
     law::show(&scene, story).await?;
     memory::show_after(&world, story);
     absent::show(story);

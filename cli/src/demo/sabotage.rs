@@ -13,6 +13,10 @@ pub enum Sabotage {
     WrongHome,
     /// Training acknowledges an upload and forgets it.
     DropUpload,
+    /// A cell acknowledges before its standbys have it.
+    AckBeforeStandby,
+    /// A cell that hands a shard over acknowledges what still comes, and forgets it.
+    SwitchoverForgets,
     /// The router asks a controller before each request.
     ControllerOnPath,
     /// The controllers place shards without asking the law.
@@ -55,6 +59,8 @@ mod tests {
             Sabotage::AckBeforeWrite,
             Sabotage::WrongHome,
             Sabotage::DropUpload,
+            Sabotage::AckBeforeStandby,
+            Sabotage::SwitchoverForgets,
             Sabotage::ControllerOnPath,
             Sabotage::NoLawInApply,
             Sabotage::NoLawAtNode,
@@ -68,6 +74,8 @@ mod tests {
             "ack-before-write=return",
             "wrong-home=return",
             "drop-upload=return",
+            "ack-before-standby=return",
+            "switchover-forgets=return",
             "controller-on-path=return",
             "no-law-in-apply=return",
             "no-law-at-node=return",

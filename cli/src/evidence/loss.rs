@@ -1,6 +1,6 @@
 //! What would be lost with a cell, a node or a region: shards, homes, and about how many people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -25,7 +25,7 @@ pub struct LossView {
     pub lost: String,
     pub shards: Vec<LostShard>,
     pub homes: Vec<LostHome>,
-    /// Shards of which no copy is left anywhere.
+    /// Shards of which no copy is left that could stand in.
     pub without_another_copy: usize,
     /// Directories whose claims cannot be asked: nobody registers there meanwhile.
     pub directories: Vec<String>,
@@ -35,7 +35,7 @@ pub struct LossView {
 pub struct LostShard {
     pub shard: String,
     pub role: String,
-    /// Copies elsewhere.
+    /// Copies elsewhere that could stand in.
     pub other_copies: usize,
 }
 
@@ -49,6 +49,10 @@ pub struct LostHome {
     /// The wrapped keys of the home are lost, and with them what is sealed, in every shard of it.
     pub keys_lost: bool,
 }
+
+const PRIMARY: &str = "primary";
+/// Roles of copies that have everything.
+const STANDS_IN: [&str; 2] = [PRIMARY, "standby"];
 
 impl Lost {
     fn holds(&self, copy: &ShardCopy) -> bool {
@@ -71,6 +75,7 @@ pub fn loss(report: &Residency, lost: &Lost) -> LossView {
     let elsewhere = |shard: &ShardId| {
         let others = report.copies.iter().filter(is_made);
         others
+            .filter(|copy| STANDS_IN.contains(&copy.role.as_str()))
             .filter(|copy| copy.shard == *shard && !lost.holds(copy))
             .count()
     };
@@ -89,22 +94,32 @@ pub fn loss(report: &Residency, lost: &Lost) -> LossView {
             (copy.shard.clone(), view)
         })
         .collect();
-    let is_directory = |shard: &ShardId| matches!(shard, ShardId::Directory { .. });
-    let names = |(shard, _): &(ShardId, LostShard)| is_directory(shard).then(|| shard.to_string());
+    // Several copies of one shard may be lost together.
+    let lost_shards: BTreeSet<&ShardId> = shards
+        .iter()
+        .filter(|(_, view)| view.other_copies == 0)
+        .map(|(shard, _)| shard)
+        .collect();
+    let directories = lost_shards
+        .iter()
+        .filter(|shard| matches!(shard, ShardId::Directory { .. }));
     LossView {
         lost: lost.to_string(),
-        homes: homes(report, &shards),
-        without_another_copy: shards.iter().filter(|(_, shard)| shard.other_copies == 0).count(),
-        directories: shards.iter().filter_map(names).collect(),
+        homes: homes(report, &lost_shards),
+        without_another_copy: lost_shards.len(),
+        directories: directories.map(ToString::to_string).collect(),
         shards: shards.into_iter().map(|(_, shard)| shard).collect(),
     }
 }
 
-fn homes(report: &Residency, lost: &[(ShardId, LostShard)]) -> Vec<LostHome> {
+fn homes(report: &Residency, lost: &BTreeSet<&ShardId>) -> Vec<LostHome> {
     let mut homes: BTreeMap<String, LostHome> = BTreeMap::new();
-    for (shard, _) in lost {
+    for shard in lost {
         let Some(home) = shard.home() else { continue };
-        let is_root = |copy: &&ShardCopy| matches!(&copy.shard, ShardId::Root { home: of, .. } if of == home);
+        let is_root = |copy: &&ShardCopy| {
+            let of_home = matches!(&copy.shard, ShardId::Root { home: of, .. } if of == home);
+            of_home && copy.role == PRIMARY
+        };
         let entry = homes.entry(home.to_string()).or_insert_with(|| LostHome {
             home: home.to_string(),
             shards_lost: 0,
@@ -162,6 +177,32 @@ mod tests {
         assert_eq!(loss(&report, &by_node).shards, view.shards);
         let by_region: Lost = "region/eu-central".parse().expect("a region");
         assert_eq!(loss(&report, &by_region).shards, view.shards);
+    }
+
+    #[test]
+    fn a_shard_with_a_standby_elsewhere_is_not_lost() {
+        let mut report = sample::residency();
+        let lost: Lost = "cell/eu-central-1".parse().expect("a cell");
+        let before = loss(&report, &lost).without_another_copy;
+        let is_root = |copy: &&ShardCopy| lost.holds(copy) && matches!(copy.shard, ShardId::Root { .. });
+        let primary = report.copies.iter().find(is_root).expect("one").clone();
+        let standby = |role: &str| ShardCopy {
+            role: role.to_owned(),
+            cell: "eu-west-1".parse().expect("a cell"),
+            region: "eu-west".parse().expect("a region"),
+            node: Some("eu-west-1/0".parse().expect("a node")),
+            ..primary.clone()
+        };
+        report.copies.push(standby("copying"));
+        assert_eq!(loss(&report, &lost).without_another_copy, before);
+        report.copies.push(standby("standby"));
+        let view = loss(&report, &lost);
+        assert_eq!(view.without_another_copy, before - 1);
+        let region = loss(&report, &"cell/eu-west-1".parse().expect("a cell"));
+        assert!(
+            !region.homes.iter().any(|home| home.home == "eu/eu-central"),
+            "its primary is left"
+        );
     }
 
     #[test]

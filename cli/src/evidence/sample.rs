@@ -113,5 +113,6 @@ pub fn status() -> WorldStatus {
         cells: Vec::new(),
         insight: None,
         automation: None,
+        copies: Vec::new(),
     }
 }

@@ -179,12 +179,17 @@ impl App {
 
     /// Sends a file under a key; the answer says whether it is new (201) or was there (200).
     pub async fn upload(&self, person: &Person, bytes: Bytes, key: Uuid) -> Result<(u16, Activity), Failure> {
+        let answer = self.send_file(person, bytes, key).await?;
+        Ok((answer.status, answer.read()?))
+    }
+
+    /// As [`Self::upload`]: the answer as it came, which also says where the write stands in the shard's log.
+    pub async fn send_file(&self, person: &Person, bytes: Bytes, key: Uuid) -> Result<Answer, Failure> {
         let request = with_key(self.by(person, Method::POST, "/v1/activities"), key);
         let request = request
             .header("content-type", "application/octet-stream")
             .body(bytes);
-        let answer = self.send(Kind::Upload, request).await?;
-        Ok((answer.status, answer.read()?))
+        self.send(Kind::Upload, request).await
     }
 
     pub async fn activity(&self, person: &Person, id: Uuid) -> Result<Activity, Failure> {

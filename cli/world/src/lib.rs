@@ -26,6 +26,7 @@ pub mod process;
 pub mod progress;
 pub mod ready;
 pub mod seats;
+pub mod stage;
 pub mod trust;
 pub mod up;
 
@@ -35,4 +36,5 @@ pub use layout::Layout;
 pub use process::{Process, State};
 pub use progress::Progress;
 pub use seats::Seat;
+pub use stage::Stage;
 pub use up::World;

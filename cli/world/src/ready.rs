@@ -133,6 +133,7 @@ mod tests {
             cells: Vec::new(),
             insight: None,
             automation: None,
+            copies: Vec::new(),
         }
     }
 

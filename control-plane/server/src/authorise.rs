@@ -26,6 +26,18 @@ pub enum Verb {
     AddMember,
     RemoveMember,
     SetAutomation,
+    MoveShard,
+    FailoverShard,
+    VerifyShard,
+    RepairShard,
+    SetSurvival,
+    PauseOperation,
+    ResumeOperation,
+    CancelOperation,
+    ReverseOperation,
+    FinishOperation,
+    ReadOperations,
+    Simulate,
     ForwardPropose,
     ForwardHeartbeat,
     ForwardReplicas,
@@ -58,7 +70,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 48] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -75,6 +87,18 @@ impl Verb {
         Self::AddMember,
         Self::RemoveMember,
         Self::SetAutomation,
+        Self::MoveShard,
+        Self::FailoverShard,
+        Self::VerifyShard,
+        Self::RepairShard,
+        Self::SetSurvival,
+        Self::PauseOperation,
+        Self::ResumeOperation,
+        Self::CancelOperation,
+        Self::ReverseOperation,
+        Self::FinishOperation,
+        Self::ReadOperations,
+        Self::Simulate,
         Self::ForwardPropose,
         Self::ForwardHeartbeat,
         Self::ForwardReplicas,
@@ -115,6 +139,18 @@ impl Verb {
             Self::AddMember => "add-member",
             Self::RemoveMember => "remove-member",
             Self::SetAutomation => "set-automation",
+            Self::MoveShard => "move-shard",
+            Self::FailoverShard => "failover-shard",
+            Self::VerifyShard => "verify-shard",
+            Self::RepairShard => "repair-shard",
+            Self::SetSurvival => "set-survival",
+            Self::PauseOperation => "pause-operation",
+            Self::ResumeOperation => "resume-operation",
+            Self::CancelOperation => "cancel-operation",
+            Self::ReverseOperation => "reverse-operation",
+            Self::FinishOperation => "finish-operation",
+            Self::ReadOperations => "read-operations",
+            Self::Simulate => "simulate",
             Self::ForwardPropose => "forward-propose",
             Self::ForwardHeartbeat => "forward-heartbeat",
             Self::ForwardReplicas => "forward-replicas",
@@ -153,7 +189,9 @@ impl Verb {
             | Self::SetMatrixAgeMax => &[Role::Compliance],
             Self::ReadLaw => &[Role::Viewer, Role::Sre, Role::Compliance],
             // Forwarded to the leader, who hears the nodes.
-            Self::Residency => &[Role::Viewer, Role::Sre, Role::Compliance, Role::Controller],
+            Self::Residency | Self::ReadOperations | Self::Simulate => {
+                &[Role::Viewer, Role::Sre, Role::Compliance, Role::Controller]
+            }
             Self::CreateJoinToken
             | Self::InitWorld
             | Self::CreateHome
@@ -163,7 +201,17 @@ impl Verb {
             | Self::PlaceShard
             | Self::AddMember
             | Self::RemoveMember
-            | Self::SetAutomation => &[Role::Sre],
+            | Self::SetAutomation
+            | Self::MoveShard
+            | Self::FailoverShard
+            | Self::VerifyShard
+            | Self::RepairShard
+            | Self::SetSurvival
+            | Self::PauseOperation
+            | Self::ResumeOperation
+            | Self::CancelOperation
+            | Self::ReverseOperation
+            | Self::FinishOperation => &[Role::Sre],
             Self::ForwardPropose
             | Self::ForwardHeartbeat
             | Self::ForwardReplicas
@@ -250,6 +298,18 @@ place-shard        sre
 add-member         sre
 remove-member      sre
 set-automation     sre
+move-shard         sre
+failover-shard     sre
+verify-shard       sre
+repair-shard       sre
+set-survival       sre
+pause-operation    sre
+resume-operation   sre
+cancel-operation   sre
+reverse-operation  sre
+finish-operation   sre
+read-operations    viewer sre compliance controller
+simulate           viewer sre compliance controller
 forward-propose    controller
 forward-heartbeat  controller
 forward-replicas   controller

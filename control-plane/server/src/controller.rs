@@ -21,6 +21,7 @@ use crate::ledger::{Keeper, LedgerStore};
 use crate::proposer::Proposer;
 use crate::security_log::SecurityLog;
 use crate::services::{self, Parts};
+use crate::shards::Shards;
 use crate::{bootstrap, health, siem};
 
 /// Name of the listener in the data directory's address file.
@@ -109,6 +110,7 @@ impl Controller {
         };
         keeper.start(tasks);
         let security = record(&settings, &name, &ledger, &clock, tasks)?;
+        let shards = Shards::start(raft.clone(), proposer.clone(), clock.clone(), name.clone(), tasks);
         let beats = Arc::new(Heartbeats::new(clock.clone()));
         let world = settings.world.clone();
         let parts = Parts {
@@ -122,6 +124,7 @@ impl Controller {
             proposer,
             hub,
             beats,
+            shards,
             ledger,
             security,
             issuing,

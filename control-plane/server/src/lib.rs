@@ -19,6 +19,7 @@ pub mod proposer;
 pub mod refuse;
 pub mod security_log;
 pub mod services;
+pub mod shards;
 pub mod siem;
 pub mod translate;
 pub mod wall_clock;

@@ -13,6 +13,7 @@ use platform_runtime::tls::{Expect, Identity};
 use platform_wire::channel::{self, describe, never_sent};
 use platform_wire::pb::admin_client::AdminClient;
 use platform_wire::pb::forward_client::ForwardClient;
+use platform_wire::pb::operations_client::OperationsClient;
 use platform_wire::pb::trust_client::TrustClient;
 use platform_wire::{FRAME_VERSION, MESSAGE_BYTES_MAX, Refusal, RefusalCode, pb};
 use tonic::Status;
@@ -176,6 +177,18 @@ impl Proposer {
             .map(|_| ())
     }
 
+    /// Hands what a node tells of its copies to the leader; this controller does not lead.
+    ///
+    /// # Errors
+    /// When no leader takes it.
+    pub async fn forward_replicas(&self, report: pb::ReplicasRequest) -> Result<pb::ReplicasReply, Refusal> {
+        let (address, channel) = self.leader().await?;
+        let mut client = ForwardClient::new(channel)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        within(&address, client.replicas(report)).await
+    }
+
     /// The status as the controller at `address` (the leader, or any peer) tells it.
     ///
     /// # Errors
@@ -220,6 +233,33 @@ impl Proposer {
         };
         let client = AdminClient::new(self.channel(address)?).max_decoding_message_size(MESSAGE_BYTES_MAX);
         within(address, async move { client.clone().residency(request).await }).await
+    }
+
+    /// The operations as the leader at `address` tells them.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn operations_of(
+        &self,
+        address: &str,
+        asked: pb::ListOperationsRequest,
+    ) -> Result<pb::ListOperationsReply, Refusal> {
+        let client = OperationsClient::new(self.channel(address)?);
+        let mut client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);
+        within(address, client.list(asked)).await
+    }
+
+    /// One operation as the leader at `address` tells it.
+    ///
+    /// # Errors
+    /// When it does not answer, and its refusal.
+    pub async fn operation_of(
+        &self,
+        address: &str,
+        asked: pb::GetOperationRequest,
+    ) -> Result<pb::GetOperationReply, Refusal> {
+        let mut client = OperationsClient::new(self.channel(address)?);
+        within(address, client.get(asked)).await
     }
 
     /// What the controller at `address` has on record about trust.

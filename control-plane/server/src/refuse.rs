@@ -2,6 +2,7 @@
 
 use control_plane_raft::{InitializeError, ProposeError};
 use control_plane_state::Refusal as Rule;
+use control_plane_state::operation::{OperationId, OperationRefusal};
 use control_plane_state::trust::TrustRefusal;
 use platform_wire::{Refusal, RefusalCode};
 
@@ -46,7 +47,7 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::NoSuchRegion { .. } | Rule::SurvivalForbidden(_) => {
             (RefusalCode::LawForbids, "cellctl policy why-not")
         }
-        Rule::Operation(_) => (RefusalCode::Placement, "cellctl operation list"),
+        Rule::Operation(rule) => return operation(rule),
         Rule::Config(_) => (RefusalCode::Placement, "cellctl shard show"),
         Rule::Trust(rule) => return trust(rule),
         Rule::Limit { .. } => (RefusalCode::Limit, ""),
@@ -69,6 +70,30 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::LawVersionOld { .. } => (RefusalCode::Law, "give the law a higher `version` in law.toml"),
         Rule::LawUnreadable { .. } => (RefusalCode::Law, "cellctl policy lint"),
         Rule::LawStrands { .. } => (RefusalCode::Law, "cellctl policy plan"),
+    };
+    Refusal::new(code, rule.to_string()).hint(hint)
+}
+
+pub fn unknown_operation(id: OperationId) -> Refusal {
+    operation(&OperationRefusal::UnknownOperation(id))
+}
+
+/// A rule of operations.
+fn operation(rule: &OperationRefusal) -> Refusal {
+    let (code, hint) = match rule {
+        OperationRefusal::UnknownOperation(_) => (RefusalCode::Unknown, "cellctl operation list".to_owned()),
+        OperationRefusal::AlreadyUnderWay { operation, .. } | OperationRefusal::NotNow { operation, .. } => (
+            RefusalCode::Operation,
+            format!("cellctl operation show {operation}"),
+        ),
+        OperationRefusal::ReverseInstead(id) => {
+            (RefusalCode::Operation, format!("cellctl operation reverse {id}"))
+        }
+        OperationRefusal::NoRoom { .. } => (RefusalCode::Limit, "cellctl world status".to_owned()),
+        OperationRefusal::AutomationPaused => {
+            (RefusalCode::Operation, "cellctl automation resume".to_owned())
+        }
+        _ => (RefusalCode::Operation, String::new()),
     };
     Refusal::new(code, rule.to_string()).hint(hint)
 }

@@ -1,5 +1,6 @@
 //! A world of controllers inside the test's process: real TLS, real Raft, real files.
 
+pub mod nodes;
 pub mod small;
 
 use std::collections::BTreeMap;

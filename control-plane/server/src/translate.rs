@@ -1,5 +1,6 @@
 //! Requests of the wire as commands of the state.
 
+pub mod operation;
 pub mod trust;
 
 use control_plane_state::command::{AuthoritySpec, CellSpec, HomeSpec, WorldSpec};

@@ -1,7 +1,7 @@
 //! Whether the session of an access token still lives: the node asks at each request.
 
 use cell_layers::RootTx;
-use cell_sdk::{Arrival, OpenUser, RootCtx};
+use cell_sdk::{Arrival, OpenUser, RootCtx, Seen};
 use platform_model::{Actor, Code, Problem, RequestId};
 use platform_runtime::random;
 use platform_token::Claims;
@@ -19,6 +19,7 @@ pub async fn check_session(open: &OpenUser, claims: &Claims) -> Result<(), Probl
         shard: open.shard.id().clone(),
         request_id: RequestId::from_uuid(random::uuid_v7()),
         not_older_than: None,
+        seen: Seen::default(),
     };
     let root = RootCtx {
         user: claims.user,

@@ -18,6 +18,7 @@ pub mod shard;
 pub mod start;
 pub mod survival;
 pub mod table;
+pub mod thresholds;
 pub mod version;
 
 pub use actor::{Actor, Role};

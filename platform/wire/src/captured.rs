@@ -3,7 +3,9 @@
 
 mod admin;
 mod directory;
+mod keys;
 mod raft;
+mod replication;
 mod report;
 
 use std::fmt::{Debug, Write};

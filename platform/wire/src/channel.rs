@@ -18,6 +18,19 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// A probe that is not answered for this long ends the connection.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How a connection finds out that the other end is gone: a probe this often, and how long its answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probes {
+    pub every: Duration,
+    pub within: Duration,
+}
+
+/// What a call can wait for.
+const PROBES: Probes = Probes {
+    every: KEEP_ALIVE_INTERVAL,
+    within: KEEP_ALIVE_TIMEOUT,
+};
+
 /// An address that is not `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{address}` is no address: host:port, such as `127.0.0.1:7000`")]
@@ -45,6 +58,19 @@ pub enum ConnectFailed {
 /// # Errors
 /// Only for a text that is no address.
 pub fn connect(address: &str, identity: &Identity, expect: Expect) -> Result<Channel, InvalidAddress> {
+    connect_probed(address, identity, expect, PROBES)
+}
+
+/// As [`connect`], for whoever must know sooner that the other end is gone.
+///
+/// # Errors
+/// Only for a text that is no address.
+pub fn connect_probed(
+    address: &str,
+    identity: &Identity,
+    expect: Expect,
+    probes: Probes,
+) -> Result<Channel, InvalidAddress> {
     let invalid = || InvalidAddress {
         address: address.to_owned(),
     };
@@ -53,8 +79,8 @@ pub fn connect(address: &str, identity: &Identity, expect: Expect) -> Result<Cha
     }
     let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|_| invalid())?;
     let endpoint = endpoint
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .http2_keep_alive_interval(probes.every)
+        .keep_alive_timeout(probes.within)
         .keep_alive_while_idle(false);
     let (address, identity) = (address.to_owned(), identity.clone());
     let connector = tower::service_fn(move |_: Uri| {

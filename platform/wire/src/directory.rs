@@ -5,7 +5,6 @@
 
 mod client;
 mod parse;
-mod traced;
 
 use platform_model::{Epoch, HomeId, NodeId, RegionId, ShardId, UserId};
 use platform_runtime::tls::Expect;

@@ -3,9 +3,10 @@
 //! Every message carries the version of its frame and the id of its world; both are checked before anything else is
 //! read. No business here: who may call what, and what then happens, is for the servers to say.
 //!
-//! Start with [`follow`] for the routing table, [`report`], [`replicas`], [`admin`] and [`operation`] for the controllers, [`ledger`] and [`heads`]
-//! for what they decided and who has seen it, [`join`], [`renew`] and [`trust`] for certificates, [`directory`] for
-//! what nodes ask of each other, [`refusal`] for how a call is refused.
+//! Start with [`follow`] for the routing table, [`report`], [`replicas`], [`admin`] and [`operation`] for the
+//! controllers, [`ledger`] and [`heads`] for what they decided and who has seen it, [`join`], [`renew`] and [`trust`]
+//! for certificates, [`directory`] and [`keys`] for what nodes ask of each other, [`replication`] for what their copies of shards
+//! tell each other, [`refusal`] for how a call is refused.
 
 pub mod admin;
 pub mod channel;
@@ -18,14 +19,17 @@ pub mod frame;
 pub mod heads;
 pub mod inside;
 pub mod join;
+pub mod keys;
 pub mod law;
 pub mod ledger;
+mod nodes;
 pub mod operation;
 pub mod pb;
 pub mod raft;
 pub mod refusal;
 pub mod renew;
 pub mod replicas;
+pub mod replication;
 pub mod report;
 pub mod spec;
 pub mod trust;

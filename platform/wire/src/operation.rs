@@ -71,10 +71,18 @@ pub enum Change {
     Cancel,
     /// Within the window of a move.
     Reverse,
+    /// Ends the window of a move before its time, or the wait for a node that will never say that it has erased its copy.
+    Finish,
 }
 
 impl Change {
-    pub const ALL: [Self; 4] = [Self::Pause, Self::Resume, Self::Cancel, Self::Reverse];
+    pub const ALL: [Self; 5] = [
+        Self::Pause,
+        Self::Resume,
+        Self::Cancel,
+        Self::Reverse,
+        Self::Finish,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -82,6 +90,7 @@ impl Change {
             Self::Resume => "resume",
             Self::Cancel => "cancel",
             Self::Reverse => "reverse",
+            Self::Finish => "finish",
         }
     }
 }

@@ -72,6 +72,8 @@ codes![
     (Trust, "trust", FailedPrecondition, false),
     /// A rule of placement forbids it.
     (Placement, "placement", FailedPrecondition, false),
+    /// An operation does not start, go on or turn back so.
+    (Operation, "operation", FailedPrecondition, false),
     /// The law in force forbids it.
     (LawForbids, "law-forbids", PermissionDenied, false),
     /// A law that cannot be proposed, approved or taken back as asked.

@@ -15,8 +15,8 @@ use crate::frame::MESSAGE_BYTES_MAX;
 use crate::pb::report_client::ReportClient as Client;
 use crate::report::{COPIES_MAX, ReportClient};
 
-pub use convert::{InvalidReplicas, NUMBER_MAX, STATE_NAME_MAX};
-pub(crate) use convert::{read_replica, replica_bytes};
+pub(crate) use convert::replica_bytes;
+pub use convert::{InvalidReplicas, NUMBER_MAX, STATE_NAME_MAX, read_replica};
 
 /// Most things that one report tells beside how copies stand. What is left over goes with the next.
 pub const TOLD_MAX: usize = 4_096;

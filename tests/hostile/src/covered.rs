@@ -136,6 +136,7 @@ pub const COVERED: &[(&str, &[&str])] = &[
             "platform/wire/src/replicas/convert.rs TryFrom<pb::CopyReport> for CopyReport",
             "platform/wire/src/replicas/convert.rs TryFrom<pb::Told> for ",
             "platform/wire/src/replicas/convert.rs TryFrom<pb::ReplicasReply> for ReplicasReply",
+            "platform/wire/src/replicas/convert.rs fn read_replica",
         ],
     ),
     (
@@ -179,6 +180,10 @@ pub const COVERED: &[(&str, &[&str])] = &[
             "platform/wire/src/heads.rs fn open",
             "platform/wire/src/heads/ring.rs fn open",
         ],
+    ),
+    (
+        "replication",
+        &["platform/wire/src/replication.rs fn read_frames"],
     ),
     (
         "requests",

@@ -65,6 +65,7 @@ pub const TARGETS: &[Target] = &[
     target("refusal", wire::refusal, wire::refusal_seeds),
     target("table-copy", wire::copy, wire::copy_seeds),
     target("heads", wire::heads, wire::heads_seeds),
+    target("replication", wire::replication, wire::replication_seeds),
     target("requests", requests::all, requests::seeds),
     target("router-head", router::head, router::head_seeds),
     target("router-framing", router::framing, router::framing_seeds),

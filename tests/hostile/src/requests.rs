@@ -116,9 +116,30 @@ pub fn all(bytes: &[u8]) {
         GetOperationReply,
         ChangeOperationRequest,
         OperationReply,
+        ReplicationBatch,
+        ReplicationReply,
+        UserKeyReply,
+        TokenKeyReply,
     );
+    keys(bytes);
     if let Some(request) = stable::<pb::RegisterNodeRequest>(bytes) {
         let _ = convert::read_start(request.start);
+    }
+}
+
+/// What a node asks the one that serves a home's keys.
+fn keys(bytes: &[u8]) {
+    let world = platform_model::WorldId::new(&"5f".repeat(32)).expect("64 hex digits");
+    if let Some(request) = stable::<pb::UserKeyRequest>(bytes)
+        && let Ok(asked) = platform_wire::keys::user_key_of(request, &world)
+    {
+        let row = asked.fresh.map_or(0, |row| row.len());
+        assert!(row <= platform_wire::keys::ROW_BYTES_MAX);
+    }
+    if let Some(request) = stable::<pb::TokenKeyRequest>(bytes)
+        && let Ok(asked) = platform_wire::keys::token_key_of(request, &world)
+    {
+        assert!(asked.wrapped.len() <= platform_wire::keys::ROW_BYTES_MAX);
     }
 }
 

@@ -15,6 +15,7 @@ use platform_wire::follow::copy::{self, TableCopy};
 use platform_wire::heads::{HeadView, Heads, SeenHead};
 use platform_wire::law::{LawHistory, LawRecord, LawView, SignedResidency};
 use platform_wire::ledger::{LedgerHead, Overview, Page, SealedSegment};
+use platform_wire::replication;
 use platform_wire::report::HeldCopy;
 use platform_wire::spec::{AuthoritySpec, CellSpec, HomeSpec};
 use platform_wire::{Refusal, RefusalCode, pb};
@@ -358,4 +359,32 @@ pub fn heads_seeds() -> Vec<Vec<u8>> {
         seeds = vec![fs::read(path).unwrap_or_default(), view.into_bytes()];
     });
     seeds
+}
+
+/// What comes in of other nodes' copies: within its bounds, and the same once it was sent on; and a block of nothing.
+pub fn replication(bytes: &[u8]) {
+    if let Ok(message) = pb::ReplicationFrames::decode(bytes)
+        && let Ok(parcels) = replication::read_frames(message, &world())
+    {
+        let short = |frame: &bytes::Bytes| frame.len() <= replication::FRAME_BYTES_MAX;
+        assert!(parcels.len() <= replication::FRAMES_MAX && parcels.iter().all(|(_, frame)| short(frame)));
+        let again = replication::read_frames(replication::message(&world(), parcels.clone()), &world());
+        assert_eq!(again.expect("our own"), parcels);
+    }
+    let block = pb::ReplicationFrames {
+        packed: bytes::Bytes::copy_from_slice(bytes),
+        unpacked_bytes: 4_096,
+        ..replication::message(&world(), Vec::new())
+    };
+    let _ = replication::read_frames(block, &world());
+}
+
+pub fn replication_seeds() -> Vec<Vec<u8>> {
+    let parcel = |length: usize| {
+        let shard: ShardId = "eu/eu-central/001".parse().expect("a shard");
+        (shard, bytes::Bytes::from(vec![7; length]))
+    };
+    let few = replication::message(&world(), vec![parcel(3), parcel(0)]);
+    let packed = replication::message(&world(), vec![parcel(3_000)]);
+    vec![few.encode_to_vec(), packed.encode_to_vec()]
 }

@@ -73,16 +73,20 @@ pub const LAYERS: &[Layer] = &[
             "chaos",
             "control-plane-state",
             "platform-model",
-            "platform-report",
         ],
     ),
     // A cell, from the store up.
     layer(
         "cell-shard",
         3,
-        &["cell-store", "platform-model", "platform-runtime"],
+        &["cell-replica", "cell-store", "platform-model", "platform-runtime"],
     )
-    .in_tests(&["chaos"]),
+    .in_tests(&["chaos", "control-plane-state"]),
+    layer(
+        "cell-stream",
+        3,
+        &["platform-model", "platform-runtime", "platform-wire"],
+    ),
     layer("cell-law", 6, &["platform-model", "platform-wire"]),
     layer(
         "cell-layers",
@@ -131,6 +135,7 @@ pub const LAYERS: &[Layer] = &[
             "cell-sdk",
             "cell-shard",
             "cell-store",
+            "cell-stream",
             "domains-identity",
             "domains-training",
             "platform-model",
@@ -181,6 +186,19 @@ pub const LAYERS: &[Layer] = &[
         &[
             "control-plane-residency",
             "platform-model",
+            "platform-runtime",
+            "platform-wire",
+        ],
+    ),
+    layer(
+        "chaos-run",
+        8,
+        &[
+            "chaos",
+            "chaos-sim",
+            "cli-world",
+            "platform-model",
+            "platform-report",
             "platform-runtime",
             "platform-wire",
         ],

@@ -13,6 +13,7 @@ use platform_runtime::random;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::keys::rows::{self, KeyRows};
 use crate::keys::{Kek, KekError, UserKey};
 
 const DOMAIN: &str = "keys";
@@ -25,9 +26,6 @@ pub const TOKEN_KEYS_MAX: usize = 16;
 
 /// Writes by which a destroyed key leaves the log, at most: with the limits of a key shard it takes one.
 const TRIM_STEPS_MAX: usize = 128;
-
-const ROW_WRAPPED: u8 = 1;
-const ROW_DESTROYED: u8 = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -71,14 +69,15 @@ pub struct TokenKeyRow {
 /// The keys of one home. Cheap to clone.
 #[derive(Clone)]
 pub struct KeyShard {
-    shard: Shard,
+    rows: KeyRows,
     kek: Kek,
 }
 
 impl KeyShard {
     /// `shard` must be the key shard of a home in the jurisdiction whose key `kek` is.
     pub fn new(shard: Shard, kek: Kek) -> Self {
-        Self { shard, kek }
+        let rows = KeyRows::new(shard);
+        Self { rows, kek }
     }
 
     /// The person's key; made if there is none. Idempotent. Durable on return.
@@ -89,11 +88,9 @@ impl KeyShard {
         if let Some(key) = self.get(user).await? {
             return Ok(key);
         }
-        let fresh = wrapped_row(&self.kek, user, &UserKey::generate());
-        let row = self
-            .write(scope(user), |tx| create_row(tx, fresh.clone()))
-            .await?;
-        self.opened(user, &row)
+        let fresh = rows::wrap_user(&self.kek, user, &UserKey::generate());
+        let row = self.rows.user_or(user, fresh).await?;
+        rows::open_user(&self.kek, user, &row)
     }
 
     /// The person's key, if there is one.
@@ -101,10 +98,8 @@ impl KeyShard {
     /// # Errors
     /// As [`KeyShard::create`].
     pub async fn get(&self, user: UserId) -> Result<Option<UserKey>, KeyError> {
-        let request = request(scope(user));
-        let read = |tx: Tx| async move { Ok::<_, KeyError>(tx.get(&user_row()).await?) };
-        let row = self.shard.read(&request, read).await.map_err(flat)?.value;
-        row.map(|row| self.opened(user, &row)).transpose()
+        let row = self.rows.user(user).await?;
+        row.map(|row| rows::open_user(&self.kek, user, &row)).transpose()
     }
 
     /// Destroys the person's key for ever: every value that it sealed is gone, here and in each copy. Idempotent, also
@@ -116,7 +111,7 @@ impl KeyShard {
     pub async fn destroy(&self, user: UserId) -> Result<(), KeyError> {
         let destroyed = self.write_destroyed(user).await?;
         for _ in 0..TRIM_STEPS_MAX {
-            if self.shard.status().trimmed.next() >= destroyed {
+            if self.rows.shard.status().trimmed.next() >= destroyed {
                 return Ok(());
             }
             // What was logged before goes with later entries: this one says the same again.
@@ -128,10 +123,10 @@ impl KeyShard {
     async fn write_destroyed(&self, user: UserId) -> Result<Position, KeyError> {
         let destroy = |tx: Tx| async move {
             tx.sync();
-            tx.put(user_row(), Bytes::from_static(&[ROW_DESTROYED]))?;
+            tx.put(user_row(), rows::destroyed())?;
             Ok(())
         };
-        let answer = self.shard.write(&request(scope(user)), destroy).await;
+        let answer = self.rows.shard.write(&request(scope(user)), destroy).await;
         Ok(answer.map_err(flat)?.position.position)
     }
 
@@ -142,9 +137,10 @@ impl KeyShard {
     pub async fn token_keys(&self) -> Result<Vec<TokenKeyRow>, KeyError> {
         let request = request(Scope::Shared(TOKEN_KEYS));
         let read = |tx: Tx| async move { Ok::<_, KeyError>(token_rows(&tx).await?) };
-        let rows = self.shard.read(&request, read).await.map_err(flat)?.value;
-        rows.iter()
-            .map(|(key, wrapped)| self.token_key(key, wrapped))
+        let found = self.rows.shard.read(&request, read).await.map_err(flat)?.value;
+        found
+            .iter()
+            .map(|(key, wrapped)| rows::open_token(&self.kek, &token_id(key)?, wrapped))
             .collect()
     }
 
@@ -154,14 +150,9 @@ impl KeyShard {
     /// # Errors
     /// As [`KeyShard::token_keys`].
     pub async fn token_key_or(&self, fresh: TokenKeyRow) -> Result<TokenKeyRow, KeyError> {
-        let wrapped = Bytes::from(self.kek.wrap(&token_name(&fresh.id), &fresh.secret));
-        let key = token_row(&fresh.id);
-        let (key, wrapped) = self
-            .write(Scope::Shared(TOKEN_KEYS), |tx| {
-                first_token_row(tx, key.clone(), wrapped.clone())
-            })
-            .await?;
-        self.token_key(&key, &wrapped)
+        let wrapped = rows::wrap_token(&self.kek, &fresh);
+        let (id, wrapped) = self.rows.token_or(&fresh.id, wrapped).await?;
+        rows::open_token(&self.kek, &id, &wrapped)
     }
 
     /// Adds or replaces a token key.
@@ -169,12 +160,13 @@ impl KeyShard {
     /// # Errors
     /// [`KeyError::TooManyTokenKeys`]; as [`KeyShard::token_keys`].
     pub async fn put_token_key(&self, row: &TokenKeyRow) -> Result<(), KeyError> {
-        let wrapped = Bytes::from(self.kek.wrap(&token_name(&row.id), &row.secret));
+        let wrapped = rows::wrap_token(&self.kek, row);
         let key = token_row(&row.id);
-        self.write(Scope::Shared(TOKEN_KEYS), |tx| {
-            put_token_row(tx, key.clone(), wrapped.clone())
-        })
-        .await
+        self.rows
+            .write(Scope::Shared(TOKEN_KEYS), |tx| {
+                put_token_row(tx, key.clone(), wrapped.clone())
+            })
+            .await
     }
 
     /// Removes a token key. Idempotent.
@@ -184,8 +176,40 @@ impl KeyShard {
     pub async fn remove_token_key(&self, id: &str) -> Result<(), KeyError> {
         let key = token_row(id);
         let clear = |tx: Tx, key: Bytes| async move { Ok(tx.clear(key)?) };
-        self.write(Scope::Shared(TOKEN_KEYS), |tx| clear(tx, key.clone()))
+        self.rows
+            .write(Scope::Shared(TOKEN_KEYS), |tx| clear(tx, key.clone()))
             .await
+    }
+}
+
+impl KeyRows {
+    /// The person's row, if there is one.
+    ///
+    /// # Errors
+    /// The shard's.
+    pub async fn user(&self, user: UserId) -> Result<Option<Bytes>, KeyError> {
+        let request = request(scope(user));
+        let read = |tx: Tx| async move { Ok::<_, KeyError>(tx.get(&user_row()).await?) };
+        Ok(self.shard.read(&request, read).await.map_err(flat)?.value)
+    }
+
+    /// The person's row; `fresh` if there was none. Durable on return.
+    ///
+    /// # Errors
+    /// The shard's.
+    pub async fn user_or(&self, user: UserId, fresh: Bytes) -> Result<Bytes, KeyError> {
+        self.write(scope(user), |tx| create_row(tx, fresh.clone())).await
+    }
+
+    /// The home's first token key by id, wrapped; this one if there was none. Durable on return.
+    ///
+    /// # Errors
+    /// The shard's.
+    pub async fn token_or(&self, id: &str, wrapped: Bytes) -> Result<(String, Bytes), KeyError> {
+        let key = token_row(id);
+        let first = |tx| first_token_row(tx, key.clone(), wrapped.clone());
+        let (key, wrapped) = self.write(Scope::Shared(TOKEN_KEYS), first).await?;
+        Ok((token_id(&key)?, wrapped))
     }
 
     async fn write<T, F, Fut>(&self, scope: Scope, f: F) -> Result<T, KeyError>
@@ -195,30 +219,6 @@ impl KeyShard {
     {
         let answer = self.shard.write(&request(scope), f).await;
         Ok(answer.map_err(flat)?.value)
-    }
-
-    fn opened(&self, user: UserId, row: &[u8]) -> Result<UserKey, KeyError> {
-        match row.split_first() {
-            Some((&ROW_WRAPPED, wrapped)) => {
-                let bytes = self.kek.unwrap(&user_name(user), wrapped)?;
-                Ok(UserKey::from_bytes(
-                    bytes.as_slice().try_into().map_err(|_| KeyError::Damaged)?,
-                ))
-            }
-            Some((&ROW_DESTROYED, _)) => Err(KeyError::Destroyed),
-            _ => Err(KeyError::Damaged),
-        }
-    }
-
-    fn token_key(&self, key: &[u8], wrapped: &[u8]) -> Result<TokenKeyRow, KeyError> {
-        let elements = cell_store::key::unpack(key).map_err(|_| KeyError::Damaged)?;
-        let id = elements
-            .get(1)
-            .and_then(|id| id.as_str())
-            .ok_or(KeyError::Damaged)?
-            .to_owned();
-        let secret = self.kek.unwrap(&token_name(&id), wrapped)?;
-        Ok(TokenKeyRow { id, secret })
     }
 }
 
@@ -250,27 +250,18 @@ async fn put_token_row(tx: Tx, key: Bytes, wrapped: Bytes) -> Result<(), KeyErro
     Ok(tx.put(key, wrapped)?)
 }
 
-fn wrapped_row(kek: &Kek, user: UserId, key: &UserKey) -> Bytes {
-    let mut row = vec![ROW_WRAPPED];
-    row.extend(kek.wrap(&user_name(user), key.bytes()));
-    Bytes::from(row)
-}
-
-/// What a wrapped key is bound to.
-fn user_name(user: UserId) -> Vec<u8> {
-    [b"user ".as_slice(), user.as_bytes()].concat()
-}
-
-fn token_name(id: &str) -> Vec<u8> {
-    [b"token ".as_slice(), id.as_bytes()].concat()
-}
-
 fn user_row() -> Bytes {
     Tuple::new().str(DOMAIN).str("user").pack()
 }
 
 fn token_row(id: &str) -> Bytes {
     Tuple::new().str("id").str(id).pack()
+}
+
+fn token_id(key: &[u8]) -> Result<String, KeyError> {
+    let elements = cell_store::key::unpack(key).map_err(|_| KeyError::Damaged)?;
+    let id = elements.get(1).and_then(|id| id.as_str());
+    id.map(str::to_owned).ok_or(KeyError::Damaged)
 }
 
 fn all_token_rows() -> KeyRange {
@@ -303,6 +294,7 @@ fn flat(error: WriteError<KeyError>) -> KeyError {
         WriteError::Timeout => WriteError::Timeout,
         WriteError::Unknown => WriteError::Unknown,
         WriteError::Fenced => WriteError::Fenced,
+        WriteError::Moving => WriteError::Moving,
         WriteError::Lost => WriteError::Lost,
         WriteError::Unavailable => WriteError::Unavailable,
     })

@@ -44,13 +44,13 @@ pub fn routes(world: WorldId, hosted: Hosted, followed: Followed, law: Law) -> R
 }
 
 /// A call goes on with the trace of the request that caused it, at whichever node that came in.
-async fn in_trace(call: axum::extract::Request, next: Next) -> axum::response::Response {
+pub(crate) async fn in_trace(call: axum::extract::Request, next: Next) -> axum::response::Response {
     let text = call
         .headers()
         .get(TRACEPARENT)
         .and_then(|value| value.to_str().ok());
     let trace = TraceContext::continue_or_new(text);
-    let span = tracing::info_span!("directory", trace = %trace.trace_id());
+    let span = tracing::info_span!("node", trace = %trace.trace_id());
     trace.scope(next.run(call)).instrument(span).await
 }
 

@@ -10,7 +10,7 @@ use cell_sdk::Arrival;
 use cell_store::memory::Memory;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use platform_model::{Epoch, Generation, RoutingTable, ShardId, ShardRoute};
+use platform_model::{Generation, RoutingTable, ShardId};
 use platform_runtime::clock::Clock;
 use platform_runtime::{PeerIdentity, TaskGroup};
 use platform_wire::follow::Followed;
@@ -18,8 +18,10 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
+use super::leader::Leader;
 use crate::door::{self, Door};
 use crate::hosted::Hosted;
+use crate::telling::Telling;
 
 const SHARD: &str = "eu/eu-central/000";
 const AWAY: &str = "eu/eu-central/001";
@@ -33,11 +35,7 @@ fn table() -> RoutingTable {
     let mut table = super::sample::table();
     table.generation = Generation(3);
     for (shard, node, epoch) in [(SHARD, "eu-central-1/0", 4), (AWAY, "eu-west-1/0", 9)] {
-        let route = ShardRoute::single(
-            node.parse().expect("a node"),
-            Epoch(epoch),
-            platform_model::ReplicaId(7),
-        );
+        let route = super::leader::unborn(node, epoch);
         table.shards.insert(shard.parse().expect("a shard"), route);
     }
     table
@@ -55,16 +53,13 @@ impl Bench {
     async fn new(room: usize) -> Self {
         let tasks = TaskGroup::new();
         let clock = Clock::system();
-        let (_, followed) = Followed::by_hand(table(), &clock);
+        let (sender, followed) = Followed::by_hand(table(), &clock);
         let node = "eu-central-1/0".parse().expect("a node");
-        let hosted = Hosted::new(
-            Memory::new(),
-            (node, super::hosted::start(1)),
-            super::hosted::lawful(),
-            clock.clone(),
-            tasks.child(),
-        );
+        let telling = Telling::default();
+        let lent = super::leader::lending(Memory::new(), &telling);
+        let hosted = Hosted::new((node, super::hosted::start(1)), lent, tasks.child());
         hosted.keep(followed.table.clone(), &tasks);
+        Leader::begin(&sender, &hosted, &telling, &tasks);
         let shard: ShardId = SHARD.parse().expect("a shard");
         let open = async {
             while hosted.get(&shard).is_none() {
@@ -179,12 +174,12 @@ async fn a_wrong_place_or_an_old_epoch_is_told_the_right_one() {
     );
     assert_eq!(
         ask(SHARD, "5").await.1["code"],
-        "unavailable",
+        "moving",
         "the router knows more than the node"
     );
     assert_eq!(
         ask("eu/eu-west/000", "1").await.1["code"],
-        "unavailable",
+        "moving",
         "nobody serves it"
     );
 }

@@ -1,31 +1,65 @@
-//! Shards are open as the table says.
+//! Copies are open as the table says, and serve once the leader has confirmed it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use cell_law::Law;
+use cell_shard::{Mode, Request, Scope, WriteError};
+use cell_store::Store;
 use cell_store::memory::Memory;
-use platform_model::{Epoch, Incarnation, Node, RoutingTable, ShardId, ShardRoute, Start};
+use platform_model::{Epoch, Incarnation, Node, RoutingTable, ShardId, Start};
 use platform_runtime::TaskGroup;
-use platform_runtime::clock::Clock;
 use tokio::sync::watch;
 
+use super::leader::{Leader, lending, unborn};
 use super::sample;
 use crate::hosted::Hosted;
-use cell_law::Law;
+use crate::telling::Telling;
 
 const WITHIN: Duration = Duration::from_secs(20);
 
 fn table(routes: &[(&str, &str, u64)]) -> Arc<RoutingTable> {
     let mut table = sample::table();
     for (shard, node, epoch) in routes {
-        let route = ShardRoute::single(
-            node.parse().expect("a node"),
-            Epoch(*epoch),
-            platform_model::ReplicaId(7),
-        );
-        table.shards.insert(shard.parse().expect("a shard"), route);
+        table
+            .shards
+            .insert(shard.parse().expect("a shard"), unborn(node, *epoch));
     }
     Arc::new(table)
+}
+
+/// A node's copies, its table, and who leads.
+struct Bench {
+    tasks: TaskGroup,
+    hosted: Hosted,
+    leader: Leader,
+    table: watch::Sender<Arc<RoutingTable>>,
+}
+
+impl Bench {
+    fn new(store: Arc<dyn Store>, start: Start, table: Arc<RoutingTable>) -> Self {
+        let (tasks, telling) = (TaskGroup::new(), Telling::default());
+        let (sender, receiver) = watch::channel(table);
+        let me = (ME.parse().expect("a node"), start);
+        let hosted = Hosted::new(me, lending(store, &telling), tasks.child());
+        hosted.keep(receiver, &tasks);
+        let leader = Leader::begin(&sender, &hosted, &telling, &tasks);
+        Self {
+            tasks,
+            hosted,
+            leader,
+            table: sender,
+        }
+    }
+
+    fn epoch(&self, shard: &ShardId) -> Option<u64> {
+        self.hosted.get(shard).map(|open| open.epoch().0)
+    }
+
+    async fn end(self) {
+        self.hosted.close_all().await;
+        assert!(self.tasks.shutdown(WITHIN).await);
+    }
 }
 
 /// A start on this node's one copy of its data.
@@ -70,79 +104,84 @@ const ONE: &str = "eu/eu-central/000";
 const TWO: &str = "eu/eu-central/001";
 
 #[tokio::test]
-async fn shards_open_move_to_later_epochs_and_close_as_the_table_says() {
-    let tasks = TaskGroup::new();
-    let hosted = Hosted::new(
-        Memory::new(),
-        (ME.parse().expect("a node"), start(1)),
-        lawful(),
-        Clock::system(),
-        tasks.child(),
-    );
-    let (sender, receiver) = watch::channel(table(&[(ONE, ME, 1), (TWO, OTHER, 1)]));
-    hosted.keep(receiver, &tasks);
+async fn copies_open_move_to_later_epochs_and_close_as_the_table_says() {
+    let bench = Bench::new(Memory::new(), start(1), table(&[(ONE, ME, 1), (TWO, OTHER, 1)]));
     let (one, two): (ShardId, ShardId) = (ONE.parse().expect("a shard"), TWO.parse().expect("a shard"));
-    let epoch = |shard: &ShardId| hosted.get(shard).map(|open| open.epoch().0);
-    until("the first is open", || epoch(&one) == Some(1)).await;
-    assert_eq!(epoch(&two), None, "it is another node's");
-    sender.send_replace(table(&[(ONE, ME, 3), (TWO, ME, 2)]));
-    until("both are open in their epochs", || {
-        epoch(&one) == Some(3) && epoch(&two) == Some(2)
-    })
-    .await;
-    sender.send_replace(table(&[(ONE, OTHER, 4), (TWO, ME, 2)]));
-    until("the first is closed", || epoch(&one).is_none()).await;
-    assert_eq!(hosted.missing(&table(&[(ONE, ME, 1), (TWO, ME, 2)])), 1);
-    assert!(tasks.shutdown(WITHIN).await);
+    until("the first serves", || bench.epoch(&one) == Some(1)).await;
+    assert_eq!(bench.epoch(&two), None, "it is another node's");
+    assert!(bench.hosted.copy(&two).is_none());
+    bench.leader.promote(&one, 3);
+    until("it serves in its new epoch", || bench.epoch(&one) == Some(3)).await;
+    assert_eq!(bench.hosted.missing(&table(&[(ONE, ME, 1), (TWO, ME, 2)])), 1);
+    bench.end().await;
 }
 
-/// Two processes under one name on one store: the later one's fence ends the earlier one's term.
+/// What the table gives to another node serves no more, is erased when that is ordered, and is closed after that.
 #[tokio::test]
-async fn a_shard_that_another_took_is_not_served_on() {
-    let tasks = TaskGroup::new();
+async fn a_copy_that_is_taken_away_is_erased_on_order_and_closed_once_that_was_heard() {
     let store = Memory::new();
-    let hosted = Hosted::new(
-        store.clone(),
-        (ME.parse().expect("a node"), start(1)),
-        lawful(),
-        Clock::system(),
-        tasks.child(),
-    );
-    let (_sender, receiver) = watch::channel(table(&[(ONE, ME, 1)]));
-    hosted.keep(receiver, &tasks);
+    let bench = Bench::new(store.clone(), start(1), table(&[(ONE, ME, 1), (TWO, ME, 1)]));
+    let (one, two): (ShardId, ShardId) = (ONE.parse().expect("a shard"), TWO.parse().expect("a shard"));
+    until("both serve", || {
+        bench.epoch(&one).is_some() && bench.epoch(&two).is_some()
+    })
+    .await;
+    assert_eq!(cell_shard::copies(&*store).await.expect("reads").len(), 2);
+    bench.leader.take_away(&one, OTHER, 9);
+    until("it is closed", || bench.hosted.copy(&one).is_none()).await;
+    let left = cell_shard::copies(&*store).await.expect("reads");
+    assert_eq!(left.iter().map(|(shard, _)| shard).collect::<Vec<_>>(), [&two]);
+    assert_eq!(bench.epoch(&two), Some(1), "it has nothing to do with it");
+    bench.end().await;
+}
+
+/// Somebody took the store's fence: what was open here writes nothing any more, and is opened again.
+#[tokio::test]
+async fn a_copy_that_failed_is_opened_again() {
+    let (store, telling) = (Memory::new(), Telling::default());
+    let bench = Bench::new(store.clone(), start(1), table(&[(ONE, ME, 1)]));
     let one: ShardId = ONE.parse().expect("a shard");
-    until("it is open", || hosted.get(&one).is_some()).await;
-    let taker = Hosted::new(
-        store,
-        (OTHER.parse().expect("a node"), start(1)),
-        lawful(),
-        Clock::system(),
-        tasks.child(),
-    );
-    let (_later, receiver) = watch::channel(table(&[(ONE, OTHER, 2)]));
-    taker.keep(receiver, &tasks);
-    until("the taker has it", || taker.get(&one).is_some()).await;
-    let shard = hosted.get(&one);
-    if let Some(shard) = shard {
-        let request = cell_shard::Request {
-            actor: platform_model::Actor::Anonymous,
-            domain: "test",
-            request_id: platform_model::RequestId::from_uuid(uuid::Uuid::nil()),
-            mode: cell_shard::Mode::Sync,
-            scope: cell_shard::Scope::Shared("test"),
-            not_older_than: None,
-            deadline: WITHIN,
-        };
-        let written = shard
+    until("it serves", || bench.hosted.get(&one).is_some()).await;
+    let first = bench.hosted.get(&one).expect("it serves");
+    let lent = lending(store, &telling);
+    let settings = cell_shard::CopySettings::new(one.clone(), lent.world, ME.parse().expect("a node"));
+    let tasks = TaskGroup::new();
+    let taker = cell_shard::Copy::open(lent.store, settings, lent.clock, &tasks, lent.peers, lent.control);
+    let taker = taker.await.expect("it takes the fence");
+    let request = Request {
+        actor: platform_model::Actor::Anonymous,
+        domain: "test",
+        request_id: platform_model::RequestId::from_uuid(uuid::Uuid::nil()),
+        mode: Mode::Sync,
+        scope: Scope::Shared("test"),
+        not_older_than: None,
+        deadline: WITHIN,
+    };
+    let write = async |shard: &cell_shard::Shard| {
+        shard
             .write(&request, |tx| async move { tx.put(b"k", b"v".as_slice()) })
-            .await;
-        assert!(
-            matches!(written, Err(cell_shard::WriteError::Fenced)),
-            "{written:?}"
-        );
-    }
-    until("the first knows", || hosted.get(&one).is_none()).await;
-    assert!(tasks.shutdown(WITHIN).await);
+            .await
+    };
+    let written = write(&first).await;
+    assert!(
+        matches!(written, Err(WriteError::Fenced | WriteError::Unknown)),
+        "{written:?}"
+    );
+    taker.close().await;
+    let again = async {
+        loop {
+            if let Some(shard) = bench.hosted.get(&one)
+                && write(&shard).await.is_ok()
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, again)
+        .await
+        .expect("it serves again");
+    bench.end().await;
 }
 
 /// An empty disk under the old name, a restored image, and a process that a later one has replaced.
@@ -157,63 +196,59 @@ async fn a_start_that_does_not_follow_the_known_one_serves_nothing_and_ends() {
         start(3),
     ];
     for known in known {
-        let tasks = TaskGroup::new();
-        let me = (ME.parse().expect("a node"), start(2));
-        let hosted = Hosted::new(Memory::new(), me, lawful(), Clock::system(), tasks.child());
-        let (_sender, receiver) = watch::channel(knowing(known));
-        hosted.keep(receiver, &tasks);
-        tokio::time::timeout(WITHIN, hosted.superseded())
+        let bench = Bench::new(Memory::new(), start(2), knowing(known));
+        tokio::time::timeout(WITHIN, bench.hosted.superseded())
             .await
             .expect("it gives way");
-        assert_eq!(hosted.count(), 0, "{known}");
-        assert!(tasks.shutdown(WITHIN).await);
+        assert_eq!(bench.hosted.count(), 0, "{known}");
+        bench.end().await;
     }
 }
 
 #[tokio::test]
-async fn a_later_start_serves_before_any_controller_answers() {
-    let tasks = TaskGroup::new();
-    let me = (ME.parse().expect("a node"), start(5));
-    let hosted = Hosted::new(Memory::new(), me, lawful(), Clock::system(), tasks.child());
-    let (sender, receiver) = watch::channel(knowing(start(4)));
-    hosted.keep(receiver, &tasks);
-    until("it is open", || hosted.count() == 1).await;
-    sender.send_replace(knowing(start(6)));
-    until("it is closed: a later start is known", || hosted.count() == 0).await;
-    assert!(tasks.shutdown(WITHIN).await);
+async fn a_later_start_opens_its_copies_and_ends_when_a_still_later_one_is_known() {
+    let bench = Bench::new(Memory::new(), start(5), knowing(start(4)));
+    until("it is open", || bench.hosted.count() == 1).await;
+    bench.table.send_replace(knowing(start(6)));
+    until("it is closed: a later start is known", || {
+        bench.hosted.count() == 0
+    })
+    .await;
+    bench.end().await;
 }
 
 /// Whatever the table says: a controller that gave a shard to this node may be wrong.
 #[tokio::test]
 async fn a_shard_that_the_law_forbids_here_is_not_begun_and_what_is_begun_goes_on() {
     const US: &str = "us/us-east/000";
-    let tasks = TaskGroup::new();
     let store = Memory::new();
-    let me = (ME.parse().expect("a node"), start(1));
-    let hosted = Hosted::new(store.clone(), me, lawful(), Clock::system(), tasks.child());
-    let (sender, receiver) = watch::channel(table(&[(US, ME, 1), (ONE, ME, 1)]));
-    hosted.keep(receiver, &tasks);
+    let bench = Bench::new(store.clone(), start(1), table(&[(US, ME, 1), (ONE, ME, 1)]));
     let (us, one): (ShardId, ShardId) = (US.parse().expect("a shard"), ONE.parse().expect("a shard"));
-    until("the lawful one is open", || hosted.get(&one).is_some()).await;
-    assert!(hosted.get(&us).is_none());
+    until("the lawful one is open", || bench.hosted.get(&one).is_some()).await;
+    assert!(bench.hosted.copy(&us).is_none());
     assert_eq!(
         cell_shard::copies(&*store).await.expect("reads").len(),
         1,
         "nothing of it lies here"
     );
     // The law forbids what is here now: it is served on, and reported as what it is.
-    let mut narrowed = table(&[(ONE, ME, 2)]).as_ref().clone();
-    narrowed.law = Some(platform_model::LawInForce {
-        revision: 2,
-        ..sample::law_without("eu-central")
+    bench.table.send_modify(|table| {
+        let mut narrowed = table.as_ref().clone();
+        narrowed.law = Some(platform_model::LawInForce {
+            revision: 2,
+            ..sample::law_without("eu-central")
+        });
+        *table = Arc::new(narrowed);
     });
-    let narrowed = Arc::new(narrowed);
-    sender.send_replace(Arc::clone(&narrowed));
-    until("it is open in the later epoch", || {
-        hosted.get(&one).is_some_and(|shard| shard.epoch() == Epoch(2))
+    bench.leader.promote(&one, 2);
+    until("it serves in the later epoch", || {
+        bench
+            .hosted
+            .get(&one)
+            .is_some_and(|shard| shard.epoch() == Epoch(2))
     })
     .await;
-    let copies = hosted.copies(&narrowed);
+    let copies = bench.hosted.copies(&bench.table.borrow().clone());
     assert!(copies.len() == 1 && copies[0].denied.is_some(), "{copies:?}");
-    assert!(tasks.shutdown(WITHIN).await);
+    bench.end().await;
 }

@@ -17,7 +17,7 @@ use platform_runtime::random::uuid_v7_at;
 use uuid::Uuid;
 
 use super::*;
-use crate::{Arrival, OpenUser};
+use crate::{Arrival, OpenUser, Seen};
 
 const NOW_MS: u64 = 1_800_000_000_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -68,6 +68,7 @@ impl Bench {
                 shard,
                 request_id: RequestId::from_uuid(Uuid::from_u128(7)),
                 not_older_than: None,
+                seen: Seen::default(),
             },
         }
     }

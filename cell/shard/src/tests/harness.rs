@@ -32,7 +32,7 @@ pub(super) fn request() -> Request {
     request_of(Uuid::new_v4(), 1)
 }
 
-pub(super) fn request_of(id: Uuid, user: u128) -> Request {
+pub(crate) fn request_of(id: Uuid, user: u128) -> Request {
     Request {
         actor: Actor::Service("test".into()),
         domain: "test",

@@ -14,16 +14,19 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::harness::request_of;
-use crate::{Answer, KeyRange, Request, Scope, Shard, Tx, TxError, WriteError};
+use crate::{Answer, KeyRange, Mode, Request, Scope, Shard, Tx, TxError, WriteError};
 
 const COUNTERS: u64 = 4;
 const ROWS: u64 = 12;
 /// Turns that a client gives to others while it waits for an owner: some seconds.
 const TURNS_MAX: u32 = 1_000_000;
 
+/// More turns than it takes to open a shard anew.
+const TURNS_OF_A_TAKEOVER: u32 = 970_000;
+
 /// How much to run.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Load {
+pub(crate) struct Load {
     pub clients: u64,
     pub transactions: u64,
     pub seed: u64,
@@ -133,8 +136,9 @@ impl Place {
         [self.name.as_bytes(), key].concat()
     }
 
-    fn request(self) -> Request {
+    fn request(self, mode: Mode) -> Request {
         let mut request = request_of(Uuid::new_v4(), 1);
+        request.mode = mode;
         if let Some(name) = self.scope {
             request.scope = Scope::Shared(name);
         }
@@ -303,6 +307,11 @@ pub(super) async fn run(shard: &Shard, load: Load) -> History {
 
 /// As [`run`]; each transaction goes to the owner of that moment.
 pub(super) async fn run_on(owner: Arc<Mutex<Shard>>, load: Load) -> History {
+    run_in(owner, load, Mode::Async).await
+}
+
+/// As [`run_on`], acknowledged as the mode says.
+pub(crate) async fn run_in(owner: Arc<Mutex<Shard>>, load: Load, mode: Mode) -> History {
     let recorder = Arc::new(Recorder::new());
     let mut clients = JoinSet::new();
     for client in 0..load.clients {
@@ -316,6 +325,7 @@ pub(super) async fn run_on(owner: Arc<Mutex<Shard>>, load: Load) -> History {
                     kind,
                     place: if random.below(3) == 0 { SHARED } else { ROOT },
                     patience: Patience::throw(&mut random),
+                    mode,
                 };
                 ids.push(step(&shard, &recorder, client, format!("{client}.{n}"), act).await);
             }
@@ -323,12 +333,13 @@ pub(super) async fn run_on(owner: Arc<Mutex<Shard>>, load: Load) -> History {
         });
     }
     let mut ids: HashMap<(u64, u64), RequestId> = clients.join_all().await.into_iter().flatten().collect();
-    let shard = owner.lock().clone();
+    let shard = serving(&owner).await;
     for place in [ROOT, SHARED] {
         let act = Act {
             kind: Kind::ReadAll,
             place,
             patience: Patience::ToTheEnd,
+            mode,
         };
         ids.extend([step(&shard, &recorder, load.clients, "last".into(), act).await]);
     }
@@ -339,7 +350,11 @@ pub(super) async fn run_on(owner: Arc<Mutex<Shard>>, load: Load) -> History {
 
 /// The owner of the moment; while that one has ended, waits (not for ever) for the next.
 async fn serving(owner: &Mutex<Shard>) -> Shard {
-    for _ in 0..TURNS_MAX {
+    for turn in 0..TURNS_MAX {
+        if turn > TURNS_OF_A_TAKEOVER {
+            // A failover takes a while: others need the machine.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         let shard = owner.lock().clone();
         if shard.status().ended.is_none() {
             return shard;
@@ -355,6 +370,7 @@ struct Act {
     kind: Kind,
     place: Place,
     patience: Patience,
+    mode: Mode,
 }
 
 /// Runs one transaction and records it under (client, time of call).
@@ -370,8 +386,9 @@ async fn step(
         kind,
         place,
         patience,
+        mode,
     } = act;
-    let mut request = place.request();
+    let mut request = place.request(mode);
     if let Patience::Deadline(deadline) = patience {
         request.deadline = deadline;
     }

@@ -41,7 +41,7 @@ impl Show {
         let shards = status.shards.iter().filter(|shard| shard.cell == self.cell);
         let view = View {
             cell: CellView::of(&status, &self.cell),
-            holds: shards.map(ShardView::of).collect(),
+            holds: shards.map(|shard| ShardView::of(&status, shard)).collect(),
             processes: nodes.map(|node| NodeView::of(&status, node)).collect(),
         };
         printer.rows(std::slice::from_ref(&view.cell));

@@ -2,6 +2,7 @@
 
 mod list;
 mod show;
+mod survival;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -9,12 +10,13 @@ use clap::Subcommand;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
-/// The homes: list, show.
+/// The homes: list, show, survival.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example: cellctl home list")]
 pub enum Home {
     List(list::List),
     Show(show::Show),
+    Survival(survival::Survival),
 }
 
 impl Home {
@@ -22,6 +24,7 @@ impl Home {
         match self {
             Self::List(command) => command.run(printer).await,
             Self::Show(command) => command.run(printer).await,
+            Self::Survival(command) => command.run(printer).await,
         }
     }
 }

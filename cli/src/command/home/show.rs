@@ -43,7 +43,7 @@ impl Show {
             .filter(|shard| shard.shard.home() == Some(&self.home));
         let view = View {
             home: HomeView::of(&status, &self.home),
-            holds: shards.map(ShardView::of).collect(),
+            holds: shards.map(|shard| ShardView::of(&status, shard)).collect(),
         };
         printer.rows(std::slice::from_ref(&view.home));
         printer.say("");

@@ -43,7 +43,7 @@ impl Show {
             .filter(|shard| shard.primary.as_ref() == Some(&self.node));
         let view = View {
             node: NodeView::of(&status, &self.node),
-            serves: serves.map(ShardView::of).collect(),
+            serves: serves.map(|shard| ShardView::of(&status, shard)).collect(),
         };
         printer.rows(std::slice::from_ref(&view.node));
         printer.say("");

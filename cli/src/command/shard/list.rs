@@ -1,17 +1,18 @@
-//! `shard list`: who serves each shard, and since which epoch.
+//! `shard list`: who serves each shard, since which epoch, and who else holds a copy.
 
 use anyhow::Result;
 use clap::Args;
 use platform_model::{CellId, HomeId};
-use platform_wire::admin::ShardRecord;
+use platform_wire::admin::{ShardRecord, WorldStatus};
 use serde::Serialize;
 
+use super::copies::{phase, standbys};
 use crate::command::WorldArgs;
 use crate::exit::Ended;
 use crate::printer::{Column, Listed, Printer};
 use crate::world::operator;
 
-/// Lists the shards with their cell, primary and epoch.
+/// Lists the shards with their cell, primary, epoch and standbys.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cellctl shard list --cell eu-west-1")]
 pub struct List {
@@ -32,7 +33,8 @@ impl List {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         let status = self.world.admin()?.status().await.map_err(operator::explain)?;
         let wanted = status.shards.iter().filter(|shard| self.wants(shard));
-        printer.list(&wanted.map(ShardView::of).collect::<Vec<_>>());
+        let views = wanted.map(|shard| ShardView::of(&status, shard));
+        printer.list(&views.collect::<Vec<_>>());
         Ok(Ended::Ok)
     }
 
@@ -53,16 +55,26 @@ pub struct ShardView {
     cell: String,
     primary: Option<String>,
     epoch: u64,
+    /// `in-sync 1, copying 1`.
+    standbys: Option<String>,
+    /// The change of primary that is under way.
+    phase: Option<String>,
+    /// Generation of the shard's configuration.
+    configuration: Option<u64>,
     record: u64,
 }
 
 impl ShardView {
-    pub fn of(shard: &ShardRecord) -> Self {
+    pub fn of(status: &WorldStatus, shard: &ShardRecord) -> Self {
+        let route = status.table.shards.get(&shard.shard);
         Self {
             shard: shard.shard.to_string(),
             cell: shard.cell.to_string(),
             primary: shard.primary.as_ref().map(ToString::to_string),
             epoch: shard.epoch.0,
+            standbys: route.map(|route| standbys(&route.set)),
+            phase: route.and_then(phase),
+            configuration: route.map(|route| route.set.generation.0),
             record: shard.generation.0,
         }
     }
@@ -74,15 +86,23 @@ impl Listed for ShardView {
         Column::new("cell"),
         Column::new("primary"),
         Column::new("epoch"),
+        Column::new("standbys"),
+        Column::wide("under way"),
+        Column::wide("configuration"),
         Column::wide("record"),
     ];
 
     fn cells(&self) -> Vec<String> {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         vec![
             self.shard.clone(),
             self.cell.clone(),
-            self.primary.clone().unwrap_or_else(|| "-".to_owned()),
+            or_dash(&self.primary),
             format!("e{}", self.epoch),
+            or_dash(&self.standbys),
+            or_dash(&self.phase),
+            self.configuration
+                .map_or_else(|| "-".to_owned(), |generation| format!("g{generation}")),
             format!("g{}", self.record),
         ]
     }

@@ -1,10 +1,11 @@
-//! `shard show`: one shard: where it lies, who serves it, and whether that node has it open.
+//! `shard show`: one shard: who holds a copy and how far each is, and the node that serves it.
 
 use anyhow::Result;
 use clap::Args;
 use platform_model::ShardId;
 use serde::Serialize;
 
+use super::copies::{CopyView, copies};
 use super::{ShardView, find};
 use crate::command::WorldArgs;
 use crate::command::node::NodeView;
@@ -12,7 +13,7 @@ use crate::exit::Ended;
 use crate::printer::Printer;
 use crate::world::operator;
 
-/// Shows one shard and the node that serves it. Exit code 3 if nobody does.
+/// Shows one shard, its copies and the node that serves it. Exit code 3 if nobody does.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cellctl shard show eu/eu-west/003")]
 pub struct Show {
@@ -27,6 +28,7 @@ pub struct Show {
 struct View {
     #[serde(flatten)]
     shard: ShardView,
+    copies: Vec<CopyView>,
     node: Option<NodeView>,
 }
 
@@ -36,11 +38,19 @@ impl Show {
         let found = find(&status, &self.shard)?;
         let node = found.primary.as_ref().map(|node| NodeView::of(&status, node));
         let served = node.is_some();
+        let route = status.table.shards.get(&self.shard);
         let view = View {
-            shard: ShardView::of(found),
+            shard: ShardView::of(&status, found),
+            copies: route
+                .map(|route| copies(route, &status.copies))
+                .unwrap_or_default(),
             node,
         };
         printer.rows(std::slice::from_ref(&view.shard));
+        if !view.copies.is_empty() {
+            printer.say("");
+            printer.rows(&view.copies);
+        }
         if let Some(node) = &view.node {
             printer.say("");
             printer.rows(std::slice::from_ref(node));

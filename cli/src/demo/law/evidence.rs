@@ -54,6 +54,7 @@ pub async fn show(scene: &Scene<'_>, story: &mut Story<'_>, expected: Expected) 
 
 fn forbidden(copy: &ShardCopy, expected: Expected) -> bool {
     expected == Expected::Violations
+        && copy.role == "primary"
         && copy.region.as_str() == FORBIDDEN_REGION
         && copy.shard.home().is_some()
 }

@@ -1,7 +1,8 @@
 //! `Admin.DryRun`: who may give the command may ask what would come of it. Nothing here reaches Raft.
 
-use control_plane_state::Command;
+use control_plane_state::{Command, State};
 use platform_runtime::tls::SpiffeId;
+use platform_wire::operation::Change;
 use platform_wire::pb::dry_run_request::Command as Wire;
 use platform_wire::{FRAME_VERSION, Refusal, pb};
 use tonic::{Request, Response, Status};
@@ -17,7 +18,7 @@ pub(super) async fn judge(
     let wire = request.get_ref();
     let asked = wire.command.as_ref();
     let asked = asked.ok_or_else(|| Refusal::invalid("the request has no `command`"))?;
-    let verb = verb(asked).ok_or_else(|| Status::unimplemented("operations come later"))?;
+    let verb = verb(asked);
     let caller = parts.admit(&request, verb, wire.version, &wire.world)?;
     let author = parts.author(&request, verb, wire.version, &wire.world)?;
     let asked = request.into_inner().command;
@@ -31,8 +32,8 @@ pub(super) async fn judge(
     }))
 }
 
-fn verb(command: &Wire) -> Option<Verb> {
-    Some(match command {
+fn verb(command: &Wire) -> Verb {
+    match command {
         Wire::InitWorld(_) => Verb::InitWorld,
         Wire::CreateHome(_) => Verb::CreateHome,
         Wire::CreateCell(_) => Verb::CreateCell,
@@ -45,8 +46,17 @@ fn verb(command: &Wire) -> Option<Verb> {
         Wire::ApproveLaw(_) => Verb::ApproveLaw,
         Wire::WithdrawLaw(_) => Verb::WithdrawLaw,
         Wire::SetMatrixAgeMax(_) => Verb::SetMatrixAgeMax,
-        _ => return None,
-    })
+        Wire::MoveShard(_) => Verb::MoveShard,
+        Wire::FailoverShard(_) => Verb::FailoverShard,
+        Wire::VerifyShard(_) => Verb::VerifyShard,
+        Wire::RepairShard(_) => Verb::RepairShard,
+        Wire::SetSurvival(_) => Verb::SetSurvival,
+        Wire::PauseOperation(_) => Verb::PauseOperation,
+        Wire::ResumeOperation(_) => Verb::ResumeOperation,
+        Wire::CancelOperation(_) => Verb::CancelOperation,
+        Wire::ReverseOperation(_) => Verb::ReverseOperation,
+        Wire::FinishOperation(_) => Verb::FinishOperation,
+    }
 }
 
 /// Reason and command.
@@ -67,6 +77,27 @@ fn command(parts: &Parts, caller: &SpiffeId, command: Wire) -> Result<(String, C
             let matrix_age_max_ms = wire.matrix_age_max_ms;
             (wire.reason, Command::SetMatrixAgeMax { matrix_age_max_ms })
         }
-        _ => return Err(Refusal::invalid("operations come later")),
+        other => return operation(&parts.raft.state().borrow(), parts.clock.unix_ms(), other),
     })
+}
+
+/// What an operator asks of shards and of operations on them.
+fn operation(state: &State, now_ms: u64, command: Wire) -> Result<(String, Command), Refusal> {
+    use translate::operation;
+    let change = |wire: pb::ChangeOperationRequest, change| {
+        Ok((wire.reason.clone(), operation::change(state, &wire, change)?))
+    };
+    match command {
+        Wire::MoveShard(wire) => Ok((wire.reason.clone(), operation::move_shard(state, now_ms, wire)?)),
+        Wire::FailoverShard(wire) => Ok((wire.reason.clone(), operation::failover(state, &wire)?)),
+        Wire::VerifyShard(wire) => Ok((wire.reason.clone(), operation::verify(state, &wire.shard)?)),
+        Wire::RepairShard(wire) => Ok((wire.reason.clone(), operation::repair(state, &wire.shard)?)),
+        Wire::SetSurvival(wire) => Ok((wire.reason.clone(), operation::survival(state, &wire)?)),
+        Wire::PauseOperation(wire) => change(wire, Change::Pause),
+        Wire::ResumeOperation(wire) => change(wire, Change::Resume),
+        Wire::CancelOperation(wire) => change(wire, Change::Cancel),
+        Wire::ReverseOperation(wire) => change(wire, Change::Reverse),
+        Wire::FinishOperation(wire) => change(wire, Change::Finish),
+        _ => Err(Refusal::invalid("no such command can be judged")),
+    }
 }

@@ -52,7 +52,7 @@ impl Forward for Service {
         let wire = request.get_ref();
         self.0
             .admit(&request, Verb::ForwardReplicas, wire.version, &wire.world)?;
-        Err(Status::unimplemented("no controller keeps reports of copies yet"))
+        Ok(Response::new(self.0.copies_of(request.into_inner()).await?))
     }
 
     async fn wall_clock(

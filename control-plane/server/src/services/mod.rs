@@ -7,6 +7,7 @@ mod forward;
 pub mod join;
 mod law;
 mod ledger;
+mod operations;
 mod report;
 mod residency;
 mod status;
@@ -25,6 +26,7 @@ use platform_runtime::tls::{Identity, SpiffeId, SpiffeKind};
 use platform_wire::pb::admin_server::AdminServer;
 use platform_wire::pb::forward_server::ForwardServer;
 use platform_wire::pb::ledger_server::LedgerServer;
+use platform_wire::pb::operations_server::OperationsServer;
 use platform_wire::pb::report_server::ReportServer;
 use platform_wire::pb::topology_server::TopologyServer;
 use platform_wire::pb::trust_server::TrustServer;
@@ -38,6 +40,7 @@ use crate::issuing::Issuing;
 use crate::ledger::LedgerStore;
 use crate::proposer::Proposer;
 use crate::security_log::SecurityLog;
+use crate::shards::Shards;
 use crate::translate;
 
 pub use ledger::head;
@@ -58,6 +61,7 @@ pub struct Parts {
     pub proposer: Proposer,
     pub hub: Hub,
     pub beats: Arc<Heartbeats>,
+    pub shards: Shards,
     pub ledger: LedgerStore,
     pub security: SecurityLog,
     pub issuing: Issuing,
@@ -70,6 +74,7 @@ pub fn routes(parts: &Parts) -> Router {
     tonic::service::Routes::new(TopologyServer::new(topology::Service(parts.clone())))
         .add_service(ReportServer::new(report::Service(parts.clone())))
         .add_service(AdminServer::new(admin::Service(parts.clone())))
+        .add_service(OperationsServer::new(operations::Service(parts.clone())))
         .add_service(ForwardServer::new(forward::Service(parts.clone())))
         .add_service(LedgerServer::new(ledger::Service(parts.clone())))
         .add_service(TrustServer::new(trust::Service(parts.clone())))

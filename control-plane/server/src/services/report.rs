@@ -2,6 +2,7 @@
 
 use platform_model::{Generation, Incarnation, NodeId};
 use platform_wire::pb::report_server::Report;
+use platform_wire::replicas::ReplicasReport;
 use platform_wire::report::{COPIES_MAX, Heartbeat, HeldCopy};
 use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
 use tonic::{Request, Response, Status};
@@ -71,9 +72,16 @@ impl Report for Service {
         request: Request<pb::ReplicasRequest>,
     ) -> Result<Response<pb::ReplicasReply>, Status> {
         let wire = request.get_ref();
-        self.0
+        let caller = self
+            .0
             .admit(&request, Verb::Replicas, wire.version, &wire.world)?;
-        Err(Status::unimplemented("no controller keeps reports of copies yet"))
+        let node: NodeId = wire.node.parse().map_err(Refusal::invalid)?;
+        authorise::same_node(&caller, &node, Verb::Replicas).map_err(|denied| self.0.deny(denied))?;
+        if self.0.raft.is_leader() {
+            return Ok(Response::new(self.0.copies_of(request.into_inner()).await?));
+        }
+        let reply = self.0.proposer.forward_replicas(request.into_inner()).await?;
+        Ok(Response::new(reply))
     }
 }
 
@@ -106,26 +114,40 @@ impl Parts {
         Ok(())
     }
 
+    /// Takes what a node tells of its copies, here at the leader.
+    pub(super) async fn copies_of(&self, wire: pb::ReplicasRequest) -> Result<pb::ReplicasReply, Refusal> {
+        let report = ReplicasReport::try_from(wire).map_err(Refusal::invalid)?;
+        self.is_registered(&report.node, report.incarnation)?;
+        let reply = self.shards.hear(&report).await?;
+        Ok((&reply).into())
+    }
+
     /// Keeps the report of a node that has registered.
     pub(super) fn take(&self, beat: Heartbeat) -> Result<(), Refusal> {
+        self.is_registered(&beat.node, beat.incarnation)?;
+        self.beats.take(beat);
+        Ok(())
+    }
+
+    /// Whether the node is known, and this no earlier start of it than the one that is.
+    fn is_registered(&self, node: &NodeId, incarnation: Incarnation) -> Result<(), Refusal> {
         let state = self.raft.state();
         let Some(known) = state
             .borrow()
             .nodes
-            .get(&beat.node)
+            .get(node)
             .map(|record| record.start.incarnation)
         else {
-            let message = format!("node {} has not registered", beat.node);
+            let message = format!("node {node} has not registered");
             return Err(Refusal::new(RefusalCode::Unknown, message).hint("register first"));
         };
-        if beat.incarnation < known {
+        if incarnation < known {
             return Err(refuse::rule(&Rule::OldIncarnation {
-                node: beat.node,
+                node: node.clone(),
                 have: known,
-                given: beat.incarnation,
+                given: incarnation,
             }));
         }
-        self.beats.take(beat);
         Ok(())
     }
 }

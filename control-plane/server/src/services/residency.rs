@@ -4,16 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use control_plane_state::State;
+use control_plane_state::shard_config::ShardCopy;
 use control_plane_state::state::ShardRecord;
-use platform_model::{NodeId, RegionId, ShardId};
+use platform_model::{CopyState, NodeId, RegionId, ShardId};
 use platform_wire::law;
 use platform_wire::report::{Heartbeat, HeldCopy};
 use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
 
 use super::Parts;
 
-/// The only role there is so far.
+/// What a copy is there for: one of these, or why it cannot stand in yet.
 const PRIMARY: &str = "primary";
+const STANDBY: &str = "standby";
 
 /// The report of this moment, signed by this controller.
 ///
@@ -38,12 +40,14 @@ fn report(parts: &Parts, state: &State, beats: &[(Heartbeat, u64)]) -> pb::Resid
     let intended: BTreeSet<(&ShardId, &NodeId)> = state
         .shards
         .iter()
-        .filter_map(|(shard, record)| Some((shard, record.primary()?)))
+        .flat_map(|(shard, record)| all(record).map(move |copy| (shard, &copy.node)))
         .collect();
-    let copies = state
-        .shards
-        .iter()
-        .map(|(shard, record)| copy(state, shard, record, &seen));
+    let copies = state.shards.iter().flat_map(|(shard, record)| {
+        let primary = primary(state, shard, record, &seen);
+        let standbys = all(record).skip(1);
+        let standbys = standbys.filter_map(|copy| standby(state, shard, record, copy, &seen));
+        std::iter::once(primary).chain(standbys.collect::<Vec<_>>())
+    });
     let unintended = seen
         .iter()
         .filter(|(place, _)| !intended.contains(*place))
@@ -63,9 +67,14 @@ fn report(parts: &Parts, state: &State, beats: &[(Heartbeat, u64)]) -> pb::Resid
     }
 }
 
-fn copy(state: &State, shard: &ShardId, record: &ShardRecord, seen: &Seen<'_>) -> pb::ShardCopy {
+/// The copies that are intended, the primary first; none until there is one.
+fn all(record: &ShardRecord) -> impl Iterator<Item = &ShardCopy> {
+    record.config.iter().flat_map(|config| config.copies())
+}
+
+fn primary(state: &State, shard: &ShardId, record: &ShardRecord, seen: &Seen<'_>) -> pb::ShardCopy {
     let region = state.cells.get(&record.cell).map(|cell| cell.region.clone());
-    let (rules, denied) = judged(state, shard, region.as_ref());
+    let (rules, denied) = judged(state, shard, region.as_ref(), Part::Primary);
     let node = record.primary();
     let (current, earlier) = match record.epochs.split_last() {
         Some((current, earlier)) => (Some(current), earlier),
@@ -97,6 +106,37 @@ fn copy(state: &State, shard: &ShardId, record: &ShardRecord, seen: &Seen<'_>) -
     }
 }
 
+/// A copy that follows the primary. Since when it is there nobody has kept.
+fn standby(
+    state: &State,
+    shard: &ShardId,
+    record: &ShardRecord,
+    copy: &ShardCopy,
+    seen: &Seen<'_>,
+) -> Option<pb::ShardCopy> {
+    let region = region_of(state, &copy.node)?;
+    let (rules, denied) = judged(state, shard, Some(region), Part::Standby);
+    let seen = seen.get(&(shard, &copy.node));
+    Some(pb::ShardCopy {
+        shard: shard.to_string(),
+        role: match copy.state {
+            CopyState::InSync => STANDBY,
+            CopyState::CatchingUp => "catching-up",
+            CopyState::Copying => "copying",
+            CopyState::Damaged => "damaged",
+        }
+        .to_owned(),
+        cell: copy.node.cell.to_string(),
+        region: region.to_string(),
+        node: copy.node.to_string(),
+        epoch: record.epoch().0,
+        rules,
+        denied,
+        seen: seen.map(|(held, age_ms)| told(&copy.node, held, *age_ms)),
+        ..pb::ShardCopy::default()
+    })
+}
+
 /// A copy that a node holds and nothing intends.
 fn stray(
     state: &State,
@@ -106,7 +146,7 @@ fn stray(
     age_ms: u64,
 ) -> Option<pb::ShardCopy> {
     let region = region_of(state, node)?;
-    let (rules, denied) = judged(state, shard, Some(region));
+    let (rules, denied) = judged(state, shard, Some(region), Part::Primary);
     Some(pb::ShardCopy {
         shard: shard.to_string(),
         role: PRIMARY.to_owned(),
@@ -136,15 +176,25 @@ fn region_of<'a>(state: &'a State, node: &NodeId) -> Option<&'a RegionId> {
     state.cells.get(&node.cell).map(|cell| &cell.region)
 }
 
+/// What the law is asked about.
+enum Part {
+    Primary,
+    Standby,
+}
+
 /// Ids of the rules that permit a copy there, or why it may not be there.
-fn judged(state: &State, shard: &ShardId, region: Option<&RegionId>) -> (Vec<String>, String) {
+fn judged(state: &State, shard: &ShardId, region: Option<&RegionId>, part: Part) -> (Vec<String>, String) {
     let Some(matrix) = state.law.matrix() else {
         return (Vec::new(), "no law is in force".to_owned());
     };
     let Some(region) = region else {
         return (Vec::new(), "its cell is not known".to_owned());
     };
-    match matrix.may_serve(shard, region) {
+    let permitted = match part {
+        Part::Primary => matrix.may_serve(shard, region),
+        Part::Standby => matrix.may_stand_by(shard, region),
+    };
+    match permitted {
         Ok(rules) => (rules.into_iter().map(str::to_owned).collect(), String::new()),
         Err(denied) => (Vec::new(), denied.to_string()),
     }

@@ -50,8 +50,19 @@ pub(super) async fn local(parts: &Parts, digest: bool) -> pb::StatusReply {
         shards: shards.collect(),
         cells: cells.collect(),
         automation: Some(automation(&state)),
+        copies: copies(parts),
         insight: Some(insight(parts, &state, digest).await),
     }
+}
+
+/// From the leader's memory; nothing from a follower.
+fn copies(parts: &Parts) -> Vec<pb::HeardCopy> {
+    let seen = parts.shards.look(|leader, _, now| leader.seen(now));
+    let seen = seen.unwrap_or_default().into_iter().map(|copy| pb::HeardCopy {
+        report: Some((&copy.report).into()),
+        age_ms: copy.age_ms,
+    });
+    seen.collect()
 }
 
 async fn insight(parts: &Parts, state: &Arc<State>, digest: bool) -> pb::Insight {

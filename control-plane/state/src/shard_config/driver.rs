@@ -16,7 +16,8 @@ pub struct DriverSettings {
     pub listen_micros: u64,
     /// A primary that has not reported for so long may be dead.
     pub missing_micros: u64,
-    /// A promotion waits so long for candidates that do not answer. One that answers has waited for its own promise.
+    /// A promotion waits so long for candidates that report and do not answer. One that answers has waited for its own
+    /// promise.
     pub prepare_wait_micros: u64,
     /// A handover that takes longer is cancelled.
     pub handover_micros: u64,
@@ -106,6 +107,7 @@ impl Driver {
             self.phase_since = (config.generation, now_micros);
             self.ordered_micros = 0;
             self.committed_micros = 0;
+            self.seen.retain(|replica, _| config.names(*replica));
         }
         match event {
             DriverEvent::Reported {
@@ -221,7 +223,9 @@ impl Driver {
         } else {
             Vec::new()
         };
-        let all = answers.len() == asked.len();
+        let answered = |replica: ReplicaId| answers.iter().any(|answer| answer.replica == replica);
+        let mut unanswered = asked.iter().filter(|copy| !answered(copy.replica));
+        let all = !unanswered.any(|copy| self.may_answer(now_micros, copy.replica));
         let enough = !answers.is_empty() && (all || waited >= self.settings.prepare_wait_micros);
         if enough {
             return self.once(now_micros, config, ConfigCommand::FinishPromote { answers });
@@ -237,6 +241,15 @@ impl Driver {
             epoch: *epoch,
         };
         asked.iter().map(order).collect()
+    }
+
+    /// Whether an answer of the copy may be on its way: one whose node does not report is not waited for. What counts
+    /// are the in-sync ones, each of which has everything that was acknowledged as sync.
+    fn may_answer(&self, now_micros: u64, replica: ReplicaId) -> bool {
+        let listens = now_micros - self.since_micros < self.settings.listen_micros;
+        let missing_micros = self.settings.missing_micros;
+        let reports = |seen: &Seen| now_micros - seen.at_micros < missing_micros;
+        listens || self.seen.get(&replica).is_some_and(reports)
     }
 
     /// A command, again only after a while: the record tells whether it went through.

@@ -2,7 +2,7 @@
 //!
 //! | who | asks |
 //! |---|---|
-//! | whoever places or opens a copy of a shard | [`Matrix::may_serve`], [`Matrix::may_keep_shard`], [`Matrix::may_hold_claims`] |
+//! | whoever places or opens a copy of a shard | [`Matrix::may_serve`], [`Matrix::may_stand_by`], [`Matrix::may_keep_shard`], [`Matrix::may_hold_claims`] |
 //! | the router, before it reads a body | [`Matrix::may_process`] |
 //! | the one gate through which bytes leave a shard | [`Matrix::egress`] |
 //! | a tool that shows data to a person at work | [`Matrix::may_operate`] |
@@ -105,8 +105,20 @@ impl Matrix {
     /// # Errors
     /// [`Denied`] for the first class that may not be there.
     pub fn may_serve(&self, shard: &ShardId, region: &RegionId) -> Result<Vec<&str>, Denied> {
+        self.may_hold_copy(Action::StorePrimary, shard, region)
+    }
+
+    /// As [`may_serve`](Self::may_serve), for a standby.
+    ///
+    /// # Errors
+    /// [`Denied`] for the first class that may not be there.
+    pub fn may_stand_by(&self, shard: &ShardId, region: &RegionId) -> Result<Vec<&str>, Denied> {
+        self.may_hold_copy(Action::StoreStandby, shard, region)
+    }
+
+    fn may_hold_copy(&self, action: Action, shard: &ShardId, region: &RegionId) -> Result<Vec<&str>, Denied> {
         let rules = match shard.home() {
-            Some(home) => self.may_keep_shard(Action::StorePrimary, &home.jurisdiction, region)?,
+            Some(home) => self.may_keep_shard(action, &home.jurisdiction, region)?,
             None => self.may_hold_claims(shard.jurisdiction(), region)?,
         };
         Ok(rules

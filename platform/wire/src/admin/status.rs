@@ -4,6 +4,7 @@ use platform_model::{CellId, Epoch, Generation, Incarnation, InvalidId, NodeId, 
 
 use crate::convert::InvalidTable;
 use crate::pb;
+use crate::replicas::{CopyReport, InvalidReplicas};
 
 /// What one controller knows, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,16 @@ pub struct WorldStatus {
     pub insight: Option<Insight>,
     /// None from builds that know no pause.
     pub automation: Option<Automation>,
+    /// How copies stand, as the leader heard it last; empty if it is not the leader that answers.
+    pub copies: Vec<HeardCopy>,
+}
+
+/// What a node last said of one copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardCopy {
+    pub report: CopyReport,
+    /// Milliseconds since the leader heard it.
+    pub age_ms: u64,
 }
 
 /// How far one controller is.
@@ -95,8 +106,12 @@ pub enum InvalidStatus {
     Table(#[from] InvalidTable),
     #[error(transparent)]
     Id(#[from] InvalidId),
+    #[error(transparent)]
+    Copy(#[from] InvalidReplicas),
     #[error("the status has no table")]
     NoTable,
+    #[error("a copy that was seen has no report")]
+    NoReport,
 }
 
 impl TryFrom<pb::StatusReply> for WorldStatus {
@@ -131,8 +146,17 @@ impl TryFrom<pb::StatusReply> for WorldStatus {
             cells: cells.collect::<Result<_, InvalidId>>()?,
             insight: wire.insight.map(insight),
             automation: wire.automation.map(automation),
+            copies: wire.copies.into_iter().map(heard).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn heard(wire: pb::HeardCopy) -> Result<HeardCopy, InvalidStatus> {
+    let report = wire.report.ok_or(InvalidStatus::NoReport)?;
+    Ok(HeardCopy {
+        report: report.try_into()?,
+        age_ms: wire.age_ms,
+    })
 }
 
 fn insight(wire: pb::Insight) -> Insight {
@@ -179,4 +203,44 @@ fn shard(wire: pb::ShardRecord) -> Result<ShardRecord, InvalidId> {
         cell: wire.cell.parse()?,
         primary,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use platform_model::{Generation, Position, ReplicaId, Term};
+
+    use super::*;
+
+    #[test]
+    fn a_copy_is_read_as_it_was_written_and_one_without_a_report_is_refused() {
+        let report = CopyReport {
+            shard: "eu/eu-central/007".parse().expect("a shard"),
+            replica: ReplicaId(7),
+            generation: Generation(3),
+            term: Term::default(),
+            last: Position(9),
+            chain: 1,
+            committed: Position(8),
+            leads: true,
+            serves: true,
+            silent_micros: 0,
+            state: "leading".into(),
+            copied_bytes: 0,
+            copy_bytes_per_second: 0,
+            copy_left_bytes: 0,
+            commits_per_second: 2,
+            p99_micros: 3,
+            stalled_micros: 0,
+        };
+        let wire = pb::HeardCopy {
+            report: Some((&report).into()),
+            age_ms: 12,
+        };
+        let seen = HeardCopy { report, age_ms: 12 };
+        assert_eq!(heard(wire).expect("whole"), seen);
+        assert!(matches!(
+            heard(pb::HeardCopy::default()),
+            Err(InvalidStatus::NoReport)
+        ));
+    }
 }

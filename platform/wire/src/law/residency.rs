@@ -39,7 +39,7 @@ pub struct Residency {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardCopy {
     pub shard: ShardId,
-    /// `primary`; standbys come with replication.
+    /// `primary`, `standby`, or what a copy is that could not stand in yet: `copying`, `catching-up`, `damaged`.
     pub role: String,
     pub cell: CellId,
     pub region: RegionId,

@@ -130,7 +130,7 @@ impl AdminClient {
         .await
     }
 
-    /// Pauses an operation, lets it go on, cancels or reverses it. `expected` is the generation that the caller has
+    /// Pauses an operation, lets it go on, cancels, reverses or finishes it. `expected` is the generation that the caller has
     /// seen.
     ///
     /// # Errors
@@ -155,12 +155,14 @@ impl AdminClient {
             Change::Resume => Command::ResumeOperation,
             Change::Cancel => Command::CancelOperation,
             Change::Reverse => Command::ReverseOperation,
+            Change::Finish => Command::FinishOperation,
         };
         self.start(request, judged, async |channel, request| match change {
             Change::Pause => client(channel).pause(request).await,
             Change::Resume => client(channel).resume(request).await,
             Change::Cancel => client(channel).cancel(request).await,
             Change::Reverse => client(channel).reverse(request).await,
+            Change::Finish => client(channel).finish(request).await,
         })
         .await
     }

@@ -384,7 +384,9 @@ pub(crate) fn replica_bytes(replica: ReplicaId) -> Vec<u8> {
     replica.0.to_be_bytes().to_vec()
 }
 
-pub(crate) fn read_replica(bytes: &[u8]) -> Result<ReplicaId, InvalidReplicas> {
+/// # Errors
+/// Unless it has 16 bytes.
+pub fn read_replica(bytes: &[u8]) -> Result<ReplicaId, InvalidReplicas> {
     let exact: [u8; 16] = bytes
         .try_into()
         .map_err(|_| InvalidReplicas::Replica(bytes.len()))?;

@@ -97,7 +97,9 @@ impl<'a> Attempts<'a> {
             let again = body.again();
             let failed = match (self.attempt(body, turn.as_mut()).await?, &again) {
                 (Outcome::Answer(answer), _) => {
-                    turn.map(Turn::answered);
+                    if let Some(turn) = turn {
+                        turn.answered();
+                    }
                     return Ok(*answer);
                 }
                 (Outcome::Moved(to), Some(copy)) if !self.moved => {

@@ -11,13 +11,12 @@ use platform_model::Code;
 use platform_runtime::config::{HumanDuration, HumanSize};
 
 use super::bounds::whole_first;
-use super::hold::{held, post, shut};
+use super::hold::{NEVER, held, post, shut};
 use super::life::inside;
 use super::pieces::Pieces;
 use super::stand_in::{Body, full, moving};
 use super::world::{Answer, World, until};
 
-const NEVER: HumanDuration = HumanDuration(Duration::from_secs(3_600));
 const LARGE: usize = 200_000;
 
 async fn refused(world: &World, request: Request<Body>) {

@@ -21,6 +21,8 @@ mod hold;
 #[cfg(not(feature = "failpoints"))]
 mod hold_bounds;
 #[cfg(not(feature = "failpoints"))]
+mod hold_failover;
+#[cfg(not(feature = "failpoints"))]
 mod life;
 #[cfg(not(feature = "failpoints"))]
 mod pieces;
@@ -28,6 +30,7 @@ mod pieces;
 mod planted;
 #[cfg(not(feature = "failpoints"))]
 mod readers;
+mod replays;
 #[cfg_attr(feature = "failpoints", expect(dead_code, reason = "few tests are left then"))]
 mod stand_in;
 mod table;

@@ -92,7 +92,7 @@ async fn a_destroyed_key_is_in_no_log_entry() {
         .rows()
         .into_iter()
         .filter(|(key, row)| {
-            row.first() == Some(&super::ROW_WRAPPED) && key.windows(16).any(|part| part == name)
+            row.first() == Some(&super::rows::ROW_WRAPPED) && key.windows(16).any(|part| part == name)
         })
         .map(|(_, row)| row.slice(1..))
         .collect();

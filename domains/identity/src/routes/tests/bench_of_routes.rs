@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use cell_sdk::{Arrival, Directory, Domain, Lent};
+use cell_sdk::{Arrival, Directory, Domain, Lent, Seen};
 use cell_shard::{Ownership, Shard, ShardLimits};
 use cell_store::memory::Memory;
 use cell_store::{KeyRange, Store};
@@ -332,5 +332,6 @@ pub fn arrival(shard: &str) -> Arrival {
         shard: shard.parse().expect("a shard"),
         request_id: RequestId::from_uuid(Uuid::from_u128(7)),
         not_older_than: None,
+        seen: Seen::default(),
     }
 }

@@ -161,6 +161,7 @@ fn arrival() -> Arrival {
         shard: "eu/eu-central/000".parse().expect("a shard"),
         request_id: RequestId::from_uuid(Uuid::from_u128(7)),
         not_older_than: None,
+        seen: cell_sdk::Seen::default(),
     }
 }
 

@@ -63,6 +63,7 @@ fn status(id: u64) -> WorldStatus {
             clock_ms: 0,
         }),
         automation: None,
+        copies: Vec::new(),
     }
 }
 

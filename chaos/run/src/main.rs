@@ -1,7 +1,15 @@
 //! `chaos`: runs what tries to break the platform, and prints what came of it. `chaos sim` is the simulator of the
-//! replication protocol.
+//! replication protocol; `chaos run` strikes real processes: `run` is one run, `faults` what strikes, `proxy` the links
+//! between processes, `load` the people, `judge` what is made of what they saw.
 
+mod faults;
+mod judge;
+mod load;
 mod plants;
+mod proxy;
+mod run;
+mod run_command;
+mod schedule;
 mod sim_command;
 
 use std::process::ExitCode;
@@ -20,11 +28,14 @@ struct Arguments {
 enum Command {
     /// Simulates the replication protocol under faults and checks its invariants.
     Sim(sim_command::SimArguments),
+    /// Strikes a world of real processes with faults while people use it, and checks what they saw.
+    Run(run_command::RunArguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Sim(arguments) => sim_command::run(&arguments),
+        Command::Run(arguments) => run_command::run(&arguments),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -1,4 +1,4 @@
-//! The folder and the processes of one demo, and the certainty that they go away.
+//! The folder and the processes of a world that lives as long as one program, and the certainty that they go away.
 
 use std::fs;
 use std::path::Path;
@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use platform_runtime::random;
 
-use crate::printer::Printer;
-use crate::world::{Layout, State, down, process::Process, seats};
+use crate::{Layout, Process, Progress, State, down, seats};
 
 /// For a process to end by itself.
 pub const STOP_WITHIN: Duration = Duration::from_secs(25);
@@ -21,9 +20,10 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn new() -> Self {
-        // Not the pid: an earlier demo that was killed may have left the folder of one with the same.
-        let folder = std::env::temp_dir().join(format!("meridian-demo-{:08x}", random::below(1 << 32)));
+    /// A folder that is not there yet, named after `what` it is for.
+    pub fn new(what: &str) -> Self {
+        // Not the pid: an earlier one that was killed may have left the folder of one with the same.
+        let folder = std::env::temp_dir().join(format!("meridian-{what}-{:08x}", random::below(1 << 32)));
         Self {
             layout: Layout::new(folder),
             keep: false,
@@ -31,10 +31,10 @@ impl Stage {
     }
 
     /// The orderly way out: waits for the processes to be gone, unless everything is to stay.
-    pub async fn leave(mut self, keep: bool, printer: &Printer) {
+    pub async fn leave(mut self, keep: bool, progress: &dyn Progress) {
         self.keep = keep;
         if keep {
-            printer.progress(&format!("kept: {}", self.layout.root().display()));
+            progress.progress(&format!("kept: {}", self.layout.root().display()));
             return;
         }
         down::kill_all(&self.layout);

@@ -1,0 +1,86 @@
+//! Rows of a home's key shard as they are stored and as they travel: wrapped by the jurisdiction's key, never opened.
+//!
+//! Another node of the jurisdiction that serves people of the home reads them from the node that serves the key shard,
+//! and opens them with its own copy of the jurisdiction's key.
+
+use bytes::Bytes;
+use cell_shard::Shard;
+use platform_model::UserId;
+
+use super::key_shard::{KeyError, TokenKeyRow};
+use super::{Kek, UserKey};
+
+pub(super) const ROW_WRAPPED: u8 = 1;
+const ROW_DESTROYED: u8 = 2;
+/// Longest row that there can be, in bytes.
+pub const ROW_BYTES_MAX: usize = 4_096;
+/// Longest id of a token key, in bytes.
+pub const TOKEN_ID_BYTES_MAX: usize = 64;
+
+/// The rows, where the key shard is served. Cheap to clone.
+#[derive(Clone)]
+pub struct KeyRows {
+    pub(super) shard: Shard,
+}
+
+impl KeyRows {
+    /// `shard` must be a key shard.
+    pub fn new(shard: Shard) -> Self {
+        Self { shard }
+    }
+}
+
+/// The row of a person whose key was destroyed.
+pub(super) fn destroyed() -> Bytes {
+    Bytes::from_static(&[ROW_DESTROYED])
+}
+
+/// The row of a person's key.
+pub fn wrap_user(kek: &Kek, user: UserId, key: &UserKey) -> Bytes {
+    let mut row = vec![ROW_WRAPPED];
+    row.extend(kek.wrap(&user_name(user), key.bytes()));
+    Bytes::from(row)
+}
+
+/// The key in a person's row.
+///
+/// # Errors
+/// [`KeyError::Destroyed`]; a wrong jurisdiction's key; a row that is none.
+pub fn open_user(kek: &Kek, user: UserId, row: &[u8]) -> Result<UserKey, KeyError> {
+    match row.split_first() {
+        Some((&ROW_WRAPPED, wrapped)) => {
+            let bytes = kek.unwrap(&user_name(user), wrapped)?;
+            Ok(UserKey::from_bytes(
+                bytes.as_slice().try_into().map_err(|_| KeyError::Damaged)?,
+            ))
+        }
+        Some((&ROW_DESTROYED, _)) => Err(KeyError::Destroyed),
+        _ => Err(KeyError::Damaged),
+    }
+}
+
+/// A token key, wrapped.
+pub fn wrap_token(kek: &Kek, row: &TokenKeyRow) -> Bytes {
+    Bytes::from(kek.wrap(&token_name(&row.id), &row.secret))
+}
+
+/// The token key of that id.
+///
+/// # Errors
+/// A wrong jurisdiction's key; bytes that are none.
+pub fn open_token(kek: &Kek, id: &str, wrapped: &[u8]) -> Result<TokenKeyRow, KeyError> {
+    let secret = kek.unwrap(&token_name(id), wrapped)?;
+    Ok(TokenKeyRow {
+        id: id.to_owned(),
+        secret,
+    })
+}
+
+/// What a wrapped key is bound to.
+fn user_name(user: UserId) -> Vec<u8> {
+    [b"user ".as_slice(), user.as_bytes()].concat()
+}
+
+fn token_name(id: &str) -> Vec<u8> {
+    [b"token ".as_slice(), id.as_bytes()].concat()
+}

@@ -1,0 +1,125 @@
+//! Tells the controllers how the copies here stand: every [`EVERY`], and at once when one has something to tell. The
+//! answer says which configurations are the newest, and whose data is to be compared.
+//!
+//! It waits for nobody: while no controller answers, copies go on by the table that is known here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cell_shard::CopyStatus;
+use platform_model::ShardId;
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use platform_wire::follow::Followed;
+use platform_wire::replicas::{CopyReport, ReplicasReply, ReplicasReport, TOLD_MAX};
+use platform_wire::report::ReportClient;
+use platform_wire::{CallError, RefusalCode};
+
+use crate::convert;
+use crate::hosted::Hosted;
+use crate::telling::Telling;
+
+/// Pause between two reports.
+pub const EVERY: Duration = Duration::from_millis(250);
+/// Pause after something was told before the next report may be: several words go together.
+const GATHER: Duration = Duration::from_millis(5);
+
+pub struct Replicas {
+    pub reports: ReportClient,
+    pub hosted: Hosted,
+    pub telling: Telling,
+    pub followed: Followed,
+    pub clock: Clock,
+}
+
+impl Replicas {
+    /// Reports until the group ends.
+    pub fn start(self, tasks: &TaskGroup) {
+        let (one, token) = (Arc::new(self), tasks.token());
+        tasks.spawn("replica-reports", async move {
+            token.run_until_cancelled(one.run()).await;
+        });
+    }
+
+    async fn run(&self) {
+        loop {
+            self.report().await;
+            tokio::select! {
+                () = self.telling.news() => self.clock.sleep(GATHER).await,
+                () = self.clock.sleep(EVERY) => {}
+            }
+        }
+    }
+
+    async fn report(&self) {
+        let table = self.followed.current();
+        let sent = self.telling.take(&table, TOLD_MAX);
+        let copies = self.hosted.reports();
+        let copies = copies
+            .into_iter()
+            .map(|(shard, status)| copy_report(shard, &status));
+        let told = sent
+            .told
+            .iter()
+            .map(|(shard, told)| (shard.clone(), convert::told(told)));
+        let report = ReplicasReport {
+            node: self.hosted.node().clone(),
+            incarnation: self.hosted.start().incarnation,
+            copies: copies.collect(),
+            told: told.collect(),
+        };
+        // What the answer confirms is true of no moment before the question.
+        let asked = self.clock.monotonic();
+        match self.reports.replicas(&report).await {
+            Ok(reply) => {
+                self.telling.answered(&sent);
+                self.take(asked, &reply);
+            }
+            Err(error) => self.judge(&error),
+        }
+    }
+
+    fn take(&self, asked: Duration, reply: &ReplicasReply) {
+        for (shard, generation) in &reply.newest {
+            if let Some(copy) = self.hosted.copy(shard) {
+                copy.confirmed(asked, *generation);
+            }
+        }
+        for shard in &reply.verify {
+            if let Some(copy) = self.hosted.copy(shard) {
+                copy.verify();
+            }
+        }
+    }
+
+    fn judge(&self, error: &CallError) {
+        metrics::counter!("celld_replica_reports_lost_total").increment(1);
+        tracing::debug!(%error, "a report of copies is lost");
+        let ends = |code| matches!(code, RefusalCode::OldIncarnation | RefusalCode::OtherData);
+        if error.refusal().is_some_and(|refusal| ends(refusal.code)) {
+            self.hosted.give_way(error);
+        }
+    }
+}
+
+fn copy_report(shard: ShardId, status: &CopyStatus) -> CopyReport {
+    CopyReport {
+        shard,
+        replica: status.replica,
+        generation: status.generation,
+        term: status.term,
+        last: status.last,
+        chain: status.chain,
+        committed: status.committed,
+        leads: status.leads,
+        serves: status.serves,
+        silent_micros: status.silent_micros,
+        state: status.state.to_owned(),
+        copied_bytes: status.copied_bytes,
+        copy_bytes_per_second: status.copy_bytes_per_second,
+        copy_left_bytes: status.copy_left_bytes,
+        commits_per_second: status.commits_per_second,
+        p99_micros: status.p99_micros,
+        stalled_micros: status.stalled_micros,
+    }
+}

@@ -1,0 +1,91 @@
+//! A node that serves, and how it ends. Order: peers are told, no new requests, the running ones, what peers say,
+//! everything that reports and follows, the copies, the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cell_store::embedded::Embedded;
+use platform_runtime::clock::Clock;
+use platform_runtime::data_dir::Lock;
+use platform_runtime::{CancellationToken, TaskGroup};
+use platform_wire::follow::Followed;
+use tokio::sync::Semaphore;
+
+use crate::hosted::Hosted;
+
+/// For everything but requests to end.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// For peers to be told that this node is about to end.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+/// How often the store is asked whether it has failed.
+const STORE_LOOK: Duration = Duration::from_millis(200);
+
+/// A node that serves.
+pub struct Running {
+    /// Where routers and other nodes reach it.
+    pub address: String,
+    pub hosted: Hosted,
+    pub followed: Followed,
+    pub(crate) store: Arc<Embedded>,
+    pub(crate) clock: Clock,
+    /// For requests of apps, and how many there may be at once.
+    pub(crate) room: (Arc<Semaphore>, usize),
+    /// Cancelled when nothing is heard from peers any more.
+    pub(crate) hearing: CancellationToken,
+    pub(crate) drain_within: Duration,
+    pub(crate) serving: TaskGroup,
+    pub(crate) tasks: TaskGroup,
+    pub(crate) shards: TaskGroup,
+    pub(crate) _lock: Lock,
+}
+
+impl Running {
+    /// Returns when the node must not go on, with the reason: its store failed, or a later start of it is known.
+    pub async fn failed(&self) -> String {
+        let store_failed = async {
+            loop {
+                if let Some(why) = self.store.stop_reason() {
+                    return format!("the store has stopped: {why}");
+                }
+                self.clock.sleep(STORE_LOOK).await;
+            }
+        };
+        tokio::select! {
+            why = store_failed => why,
+            () = self.hosted.superseded() => {
+                "the controllers know a later start of this node, or other data than this".into()
+            }
+        }
+    }
+
+    /// Hears peers until the last request has its answer: a write waits for what they say.
+    async fn hear_out(&self) {
+        let (room, all) = &self.room;
+        let all = u32::try_from(*all).unwrap_or(u32::MAX);
+        let answered = tokio::time::timeout(self.drain_within, room.acquire_many(all));
+        let _none_left = answered.await;
+        self.hearing.cancel();
+    }
+
+    /// Ends in order. `false` if something did not end in time and was dropped.
+    pub async fn stop(self) -> bool {
+        tracing::info!("draining");
+        if tokio::time::timeout(LEAVE_WITHIN, self.hosted.leave_all())
+            .await
+            .is_err()
+        {
+            tracing::info!("not every peer has been told");
+        }
+        let (served, ()) = tokio::join!(self.serving.shutdown(self.drain_within), self.hear_out());
+        let told = self.tasks.shutdown(STOP_WITHIN).await;
+        let closing = async {
+            self.hosted.close_all().await;
+            let ended = self.shards.shutdown(STOP_WITHIN).await;
+            self.store.close().await;
+            ended
+        };
+        // A store that hangs must not keep the process: what is durable is found at the next start.
+        let closed = tokio::time::timeout(STOP_WITHIN * 2, closing).await;
+        served && told && closed.unwrap_or(false)
+    }
+}

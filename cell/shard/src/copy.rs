@@ -1,0 +1,56 @@
+//! One copy of a shard on this node, whatever its role: the protocol's pure machine (`cell-replica`) over a real store.
+//!
+//! - [`Copy`] opens, is handed configurations and frames, says how it stands; while it leads, [`Copy::shard`] is the handle
+//!   that domains write and read through.
+//! - `core` steps the machine and does what it wants, behind one lock; `task` is the only writer (`writer`, `write`,
+//!   `staged`) and, while a term serves, the committer (`term`).
+//! - `codec` makes frames of messages; `stored` is what lies on the disk; `load` reads it at the start.
+//! - `job` does beside it what takes time: pages of copies (`pages`), what a rewind undoes (`undo`), digests (`verify`),
+//!   entries that a standby lacks (`outgoing`). `ticks` is the clock.
+//!
+//! It never decides who leads: configurations come from the control plane and nowhere else.
+
+mod api;
+mod codec;
+mod content;
+mod core;
+mod enqueue;
+mod export;
+mod faults;
+mod fingerprint;
+mod index;
+mod inner;
+mod item;
+mod job;
+mod load;
+mod nodes;
+mod outgoing;
+mod pages;
+mod payload;
+mod progress;
+mod recent;
+mod records;
+mod route;
+mod settings;
+mod staged;
+mod stored;
+mod task;
+mod term;
+mod ticks;
+mod told;
+mod trim;
+mod undo;
+mod verify;
+mod write;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use api::Copy;
+pub use cell_replica::action::{Change, Proposal};
+pub use cell_replica::report::Unusable;
+pub use codec::{FRAME_BYTES_MAX, FrameError, check_frame};
+pub use export::{cut_off_files, read_cut_off};
+pub use settings::{Control, CopySettings, FrameKind, Peers, Planted};
+pub use told::{CopyStatus, Standing, Told};

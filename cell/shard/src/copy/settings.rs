@@ -1,0 +1,71 @@
+//! What a copy is opened with, and whom it speaks to.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use cell_replica::Plants;
+use platform_model::{NodeId, ShardId, WorldId};
+
+use super::faults;
+use super::told::Told;
+use crate::limits::ShardLimits;
+
+/// Which copy, where, within what.
+#[derive(Debug, Clone)]
+pub struct CopySettings {
+    pub shard: ShardId,
+    pub world: WorldId,
+    pub node: NodeId,
+    pub limits: ShardLimits,
+    /// Where entries are kept that a rewind cuts off; none: nowhere.
+    pub export_folder: Option<PathBuf>,
+    /// Bugs for tests of tests; none outside them.
+    #[doc(hidden)]
+    pub plants: Planted,
+}
+
+/// Bugs that tests put in.
+#[derive(Debug, Clone, Copy, Default)]
+#[doc(hidden)]
+pub struct Planted {
+    pub protocol: Plants,
+    pub skips_fence: bool,
+}
+
+impl CopySettings {
+    pub fn new(shard: ShardId, world: WorldId, node: NodeId) -> Self {
+        Self {
+            limits: ShardLimits::of(&shard),
+            shard,
+            world,
+            node,
+            export_folder: None,
+            plants: Planted {
+                protocol: faults::of_protocol(),
+                ..Planted::default()
+            },
+        }
+    }
+}
+
+/// What a frame is, as far as whoever carries it cares: what is small and needed now should wait behind nothing large.
+/// Frames of one kind stay in order, or what comes too early is refused and sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Questions and answers of the protocol: keep-alives, acknowledgements.
+    Prompt,
+    /// Entries of the log.
+    Entries,
+    /// Rows of a copy that is being made, or of a rewind.
+    Pages,
+}
+
+/// Carries frames to other nodes. Called with the copy's lock held, from any thread: never waits, may lose.
+pub trait Peers: Send + Sync + 'static {
+    fn send(&self, to: &NodeId, shard: &ShardId, kind: FrameKind, frame: Bytes);
+}
+
+/// Carries what is told to the control plane. Called with the copy's lock held, from any thread: never waits, may lose.
+pub trait Control: Send + Sync + 'static {
+    fn tell(&self, shard: &ShardId, told: Told);
+}

@@ -1,0 +1,11 @@
+//! Copies of one shard in one process, over a network that loses, delays, doubles and cuts, led by the control plane's own
+//! driver.
+
+mod copying;
+mod failover;
+mod lease;
+mod planted;
+mod rewind;
+mod storm;
+mod switchover;
+mod world;

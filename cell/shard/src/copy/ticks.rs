@@ -1,0 +1,99 @@
+//! The clock's thread: one for the process, of the operating system's own, so that no load on the runtime keeps a copy from
+//! its keep-alives. It steps each copy's machine when its time has come; what that sends leaves at once.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use cell_replica::Event;
+use parking_lot::{Condvar, Mutex};
+
+use super::inner::Inner;
+use crate::gate::micros;
+
+/// The thread looks so often whose time has come.
+const LOOK: Duration = Duration::from_millis(5);
+/// Ticks within a lease.
+const TICKS_PER_LEASE: u64 = 16;
+/// Pace of a copy that knows no configuration.
+const LEASE_MICROS_UNKNOWN: u64 = 400_000;
+
+#[derive(Default)]
+struct Registry {
+    copies: Mutex<Vec<Entry>>,
+    came: Condvar,
+}
+
+struct Entry {
+    inner: Weak<Inner>,
+    /// Of the last tick, by the copy's clock, in microseconds.
+    ticked: u64,
+}
+
+/// Ticks the copy until it is gone.
+pub(crate) fn register(inner: &Arc<Inner>) {
+    static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
+    let registry = REGISTRY.get_or_init(|| {
+        let registry = Arc::<Registry>::default();
+        let shared = Arc::clone(&registry);
+        let started = std::thread::Builder::new()
+            .name("shard-ticks".to_owned())
+            .spawn(move || run(&shared));
+        if let Err(error) = started {
+            tracing::error!(%error, "no thread for the clock of shards: no lease will be kept");
+        }
+        registry
+    });
+    let entry = Entry {
+        inner: Arc::downgrade(inner),
+        ticked: 0,
+    };
+    registry.copies.lock().push(entry);
+    registry.came.notify_one();
+}
+
+fn run(registry: &Registry) {
+    loop {
+        let due = {
+            let mut copies = registry.copies.lock();
+            while copies.is_empty() {
+                registry.came.wait(&mut copies);
+            }
+            copies.retain(|entry| entry.inner.strong_count() > 0);
+            copies.iter_mut().filter_map(due).collect::<Vec<_>>()
+        };
+        for inner in due {
+            tick(&inner);
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn due(entry: &mut Entry) -> Option<Arc<Inner>> {
+    let inner = entry.inner.upgrade()?;
+    if inner.ended.is_cancelled() {
+        return None;
+    }
+    let now = micros(&inner.clock);
+    let every = inner.tick_micros.load(std::sync::atomic::Ordering::Relaxed);
+    (now >= entry.ticked.saturating_add(every)).then(|| {
+        entry.ticked = now;
+        inner
+    })
+}
+
+/// One tick: what is due by time is done.
+pub(crate) fn tick(inner: &Inner) {
+    let mut core = inner.core.lock();
+    // A machine that has stopped refuses.
+    let _ = core.step(Event::Tick);
+    let lease = core
+        .machine
+        .meta()
+        .config
+        .as_ref()
+        .map(|config| config.lease_micros);
+    let every = lease.unwrap_or(LEASE_MICROS_UNKNOWN) / TICKS_PER_LEASE;
+    inner
+        .tick_micros
+        .store(every, std::sync::atomic::Ordering::Relaxed);
+}

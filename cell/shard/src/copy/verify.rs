@@ -1,0 +1,216 @@
+//! Verification: the keys in chunks, each digested by every copy from the state just after one entry of the log. The
+//! primary chooses where a chunk ends as it walks; the entry carries the range.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cell_replica::report::Report;
+use cell_replica::{Event, Role};
+use cell_store::{Snapshot, SnapshotError};
+use platform_model::{Position, ReplicaId, Term};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::core::Core;
+use super::inner::Inner;
+use super::item::ToDigest;
+use super::job::Job;
+use super::pages::page;
+use super::told::Told;
+use crate::keys::{ShardKeys, join};
+
+/// Keys and values of one chunk, about.
+const CHUNK_BYTES: usize = 3 * 1024 * 1024;
+/// A verification that has not got on for so long is begun again when it is asked for.
+const STUCK: Duration = Duration::from_secs(20);
+/// Rows read at once.
+const ROWS: usize = 1_000;
+
+/// The verification that is under way on a primary.
+#[derive(Debug, Default)]
+pub(crate) struct Verification {
+    term: Term,
+    running: bool,
+    /// The chunk whose barrier is to be sealed.
+    next: Option<(u32, Bytes, Bytes)>,
+    /// Of the barrier of the first chunk.
+    began_at: Position,
+    /// Chunks in all, once the end was seen.
+    of: Option<u32>,
+    /// When it last got on.
+    moved: Duration,
+}
+
+impl Verification {
+    /// The range of the chunk that is about to be sealed.
+    pub(crate) fn range(&self, chunk: u32) -> Option<(Bytes, Bytes)> {
+        let (next, start, end) = self.next.as_ref()?;
+        (*next == chunk).then(|| (start.clone(), end.clone()))
+    }
+}
+
+impl Core {
+    /// Begins to verify all chunks, unless that is under way in this term.
+    pub(crate) fn verify(&mut self) {
+        let Some(term) = self.machine.term().filter(|_| self.term.is_some()) else {
+            return;
+        };
+        let now = self.clock.monotonic();
+        let stuck = now.saturating_sub(self.verification.moved) > STUCK;
+        if self.verification.running && self.verification.term == term && !stuck {
+            return;
+        }
+        self.verification = Verification {
+            term,
+            running: true,
+            moved: now,
+            ..Verification::default()
+        };
+        let start = Bytes::new();
+        self.job(Job::Measure { chunk: 0, start });
+    }
+
+    fn measured(&mut self, chunk: u32, start: Bytes, end: Bytes, last: bool) {
+        let verification = &mut self.verification;
+        if !verification.running || self.machine.term() != Some(verification.term) {
+            return;
+        }
+        verification.next = Some((chunk, start, end));
+        verification.moved = self.clock.monotonic();
+        if chunk == 0 {
+            verification.began_at = self.machine.tail().position.next();
+        }
+        if last {
+            verification.of = Some(chunk + 1);
+        }
+        if self.step(Event::Verify { chunk }).is_err() {
+            // No lease for the moment, or the shard moves: whoever wants it asks again.
+            self.verification.running = false;
+        }
+    }
+
+    /// The own digest of a chunk is known: on with the next.
+    fn verify_on(&mut self, chunk: u32) {
+        let next = self.verification.next.clone();
+        let Some((_, _, end)) = next.filter(|(at, ..)| *at == chunk && self.verification.running) else {
+            return;
+        };
+        match self.verification.of {
+            Some(of) if chunk + 1 >= of => self.verification.running = false,
+            _ => self.job(Job::Measure {
+                chunk: chunk + 1,
+                start: end,
+            }),
+        }
+    }
+
+    pub(crate) fn tell_report(&mut self, report: Report) {
+        match report {
+            Report::Unusable { replica, why } => self.tell(Told::Unusable { replica, why }),
+            Report::CutOff { replica, fork, end } => self.tell(Told::CutOff { replica, fork, end }),
+            Report::Mismatch {
+                replica,
+                chunk,
+                position,
+            } => self.tell(Told::Mismatch {
+                replica,
+                chunk,
+                position,
+            }),
+            Report::Certified { replica, term, .. } => self.tell_certified(replica, term),
+        }
+    }
+
+    /// Counts the chunks of this round only.
+    fn tell_certified(&mut self, replica: ReplicaId, term: Term) {
+        let began_at = self.verification.began_at;
+        let Role::Primary(primary) = self.machine.role() else {
+            return;
+        };
+        let Some(peer) = primary.peer(replica) else { return };
+        let since = peer
+            .verified
+            .iter()
+            .filter(|(_, position, _)| *position >= began_at)
+            .count();
+        let chunks = u32::try_from(since).unwrap_or(u32::MAX);
+        let of = self.verification.of.unwrap_or(0);
+        self.tell(Told::Certified {
+            replica,
+            term,
+            chunks,
+            of,
+        });
+    }
+}
+
+/// Finds where a chunk ends.
+pub(crate) async fn measure(inner: &Arc<Inner>, chunk: u32, start: Bytes) {
+    let hold = inner
+        .core
+        .lock()
+        .pace
+        .hold_page(inner.clock.monotonic(), CHUNK_BYTES as u64);
+    inner.clock.sleep(hold).await;
+    let Some((snapshot, _)) = inner.snapshot().await else {
+        return stop(inner);
+    };
+    let mut from = start.clone();
+    let (mut bytes, mut last) = (0, false);
+    while bytes < CHUNK_BYTES && !last {
+        let Ok((rows, end)) = page(&*snapshot, &inner.keys, from, super::pages::PAGE_BYTES).await else {
+            return stop(inner);
+        };
+        bytes += rows.bytes();
+        last = end;
+        from = rows.ranges.last().map(|(_, end)| end.clone()).unwrap_or_default();
+    }
+    inner.core.lock().measured(chunk, start, from, last);
+}
+
+fn stop(inner: &Inner) {
+    inner.core.lock().verification.running = false;
+}
+
+/// Digests a chunk from the snapshot that was opened just after its barrier.
+pub(crate) async fn digest(inner: &Arc<Inner>, chunk: ToDigest) {
+    let Ok(digest) = digest_of(&*chunk.snapshot, &inner.keys, &chunk.start, &chunk.end).await else {
+        return;
+    };
+    let mut core = inner.core.lock();
+    let event = Event::Digested {
+        chunk: chunk.chunk,
+        position: chunk.position,
+        digest,
+    };
+    // Refused by a copy that is not whole, or where the barrier is of a term before.
+    let _ = core.step(event);
+    core.verify_on(chunk.chunk);
+}
+
+/// Keys without the shard in front, and values, each with its length.
+pub(crate) async fn digest_of(
+    snapshot: &dyn Snapshot,
+    keys: &ShardKeys,
+    start: &[u8],
+    end: &[u8],
+) -> Result<u64, SnapshotError> {
+    let mut hasher = Xxh3::new();
+    for mut range in keys.replicated_in(start, end) {
+        loop {
+            let page = snapshot.scan(&range, ROWS, false).await?;
+            for (key, value) in &page.rows {
+                let key = keys.relative(key);
+                hasher.update(&(key.len() as u64).to_le_bytes());
+                hasher.update(&key);
+                hasher.update(&(value.len() as u64).to_le_bytes());
+                hasher.update(value);
+            }
+            let Some((last, _)) = page.rows.last().filter(|_| page.more) else {
+                break;
+            };
+            range.start = join(last, &[0]);
+        }
+    }
+    Ok(hasher.digest())
+}

@@ -1,0 +1,115 @@
+//! The faults that a run strikes with: what each does, whom it touches, and what this machine cannot do.
+
+mod disk;
+mod strike;
+
+use clap::ValueEnum;
+use cli_world::Seat;
+
+pub use disk::SmallDisk;
+pub use strike::{Scene, Strike};
+
+/// One kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub enum Fault {
+    /// kill -9 of a cell's node, then a restart.
+    KillCell,
+    /// SIGSTOP of a cell's node, then SIGCONT.
+    StopCell,
+    /// kill -9 of the router, then a restart.
+    KillRouter,
+    /// SIGSTOP of the router, then SIGCONT.
+    StopRouter,
+    /// kill -9 of the controllers' leader, then a restart.
+    KillLeader,
+    /// SIGSTOP of the controllers' leader, then SIGCONT.
+    StopLeader,
+    /// kill -9 of every controller, then a restart.
+    KillControllers,
+    /// Router and node hear nothing of each other.
+    CutRouterNode,
+    /// The node hears the router, the router does not hear the node.
+    CutAnswers,
+    /// A node and the controllers hear nothing of each other.
+    CutNodeControllers,
+    /// The controllers' leader and the other controllers hear nothing of each other.
+    CutLeader,
+    /// Two nodes hear nothing of each other.
+    CutNodes,
+    /// Between router and node everything comes late.
+    SlowLink,
+    /// Between router and node few bytes pass in a second.
+    NarrowLink,
+    /// The disk under a node's data is full.
+    FullDisk,
+    /// The wall clock jumps.
+    ClockJump,
+    /// The disk under a node's data is slow.
+    SlowDisk,
+    /// The disk under a node's data fails to read or write.
+    DiskError,
+}
+
+/// Who may notice a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    Nobody,
+    /// Those whose home is in the cell of this node.
+    CellOf(Seat),
+    Everybody,
+}
+
+impl Fault {
+    pub fn all() -> &'static [Self] {
+        Self::value_variants()
+    }
+
+    /// As it is written on the command line.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value().expect("no fault is hidden");
+        value.get_name().to_owned()
+    }
+
+    /// Why no machine can do this fault yet.
+    pub fn never(self) -> Option<&'static str> {
+        match self {
+            Self::ClockJump => Some("the wall clock is the whole machine's: others run by it"),
+            Self::SlowDisk => Some("no device-mapper and no FUSE server here to slow a disk down"),
+            Self::DiskError => Some("no device-mapper and no FUSE server here to make a disk fail"),
+            _ => None,
+        }
+    }
+
+    /// Whether a node is its target.
+    pub fn is_at_a_node(self) -> bool {
+        use Fault::{
+            CutAnswers, CutNodeControllers, CutNodes, CutRouterNode, FullDisk, KillCell, NarrowLink,
+            SlowLink, StopCell,
+        };
+        matches!(
+            self,
+            KillCell
+                | StopCell
+                | CutRouterNode
+                | CutAnswers
+                | CutNodeControllers
+                | CutNodes
+                | SlowLink
+                | NarrowLink
+                | FullDisk
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<String> =
+            Fault::all().iter().map(|fault| fault.name()).collect();
+        assert_eq!(names.len(), Fault::all().len());
+        assert!(names.contains("kill-cell") && names.contains("cut-router-node"));
+    }
+}

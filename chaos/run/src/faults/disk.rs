@@ -1,0 +1,96 @@
+//! A small disk under one node's data, which can be filled: a tmpfs, where this process may mount one.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use cli_world::{Layout, Seat};
+
+/// Room for a node's stores and a little more.
+const SIZE_MIB: u32 = 256;
+/// Bytes that are written at once when it is filled.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Unmounted when it is dropped.
+#[derive(Debug)]
+pub struct SmallDisk {
+    pub seat: Seat,
+    folder: PathBuf,
+}
+
+impl SmallDisk {
+    /// Mounts it over the data folder of a seat that does not run yet.
+    ///
+    /// # Errors
+    /// Where one may not mount.
+    pub fn mount(layout: &Layout, seat: &Seat) -> Result<Self> {
+        let folder = layout.data(seat);
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let mounted = Command::new("mount")
+            .args([
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("size={SIZE_MIB}m"),
+                "meridian-chaos",
+            ])
+            .arg(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .context("there is no `mount`")?;
+        if !mounted.success() {
+            bail!("a tmpfs can be mounted by root only");
+        }
+        Ok(Self {
+            seat: seat.clone(),
+            folder,
+        })
+    }
+
+    /// Writes until nothing more fits.
+    ///
+    /// # Errors
+    /// Any other than that the disk is full.
+    pub fn fill(&self) -> Result<()> {
+        let mut file = File::create(self.filler()).context("the filler")?;
+        let zeros = vec![0u8; CHUNK_BYTES];
+        loop {
+            match file.write(&zeros) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(()),
+                Err(error) => return Err(error).context("the filler"),
+            }
+        }
+    }
+
+    /// Makes room again.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn free(&self) -> Result<()> {
+        match fs::remove_file(self.filler()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).context("the filler"),
+            _ => Ok(()),
+        }
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder.join("chaos-filler")
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a process that is dying may still hold a file there.
+        let _ = Command::new("umount")
+            .arg("-l")
+            .arg(&self.folder)
+            .stderr(Stdio::null())
+            .status();
+    }
+}

@@ -1,0 +1,211 @@
+//! One fault at one target: how it begins, how it is healed.
+
+use anyhow::{Context, Result};
+use cli_world::seats::{SeatKind, seats};
+use cli_world::{Process, Seat, State, World, operator};
+use nix::sys::signal::Signal;
+use std::time::Duration;
+
+use super::{Fault, SmallDisk, Touched};
+use crate::proxy::{Condition, Links};
+
+/// How late everything is on a slow link, each way.
+const SLOW: Duration = Duration::from_millis(150);
+/// What a narrow link lets through.
+const NARROW_BYTES_PER_SECOND: u32 = 48 * 1024;
+/// Nothing passes.
+const CUT: Condition = Condition {
+    cut: true,
+    delay: Duration::ZERO,
+    bytes_per_second: None,
+};
+
+/// What strikes need.
+pub struct Scene<'a> {
+    pub world: &'a World,
+    pub links: &'a Links,
+    pub small_disk: Option<&'a SmallDisk>,
+}
+
+/// A fault with its target: a node, or nothing where the fault says by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strike {
+    pub fault: Fault,
+    pub node: Option<Seat>,
+    /// The leader of the controllers when it began.
+    leader: Option<Seat>,
+}
+
+impl Strike {
+    pub fn new(fault: Fault, node: Option<Seat>) -> Self {
+        Self {
+            fault,
+            node,
+            leader: None,
+        }
+    }
+
+    /// Who may see a request fail.
+    pub fn touched(&self) -> Touched {
+        match self.fault {
+            Fault::KillRouter | Fault::StopRouter => Touched::Everybody,
+            Fault::KillCell
+            | Fault::StopCell
+            | Fault::CutRouterNode
+            | Fault::CutAnswers
+            | Fault::SlowLink
+            | Fault::NarrowLink
+            | Fault::FullDisk => self.node.clone().map_or(Touched::Everybody, Touched::CellOf),
+            _ => Touched::Nobody,
+        }
+    }
+
+    /// What it strikes, for people.
+    pub fn target(&self) -> String {
+        let target = self.node.as_ref().or(self.leader.as_ref());
+        target.map_or_else(|| "-".to_owned(), ToString::to_string)
+    }
+
+    /// # Errors
+    /// When it cannot be begun.
+    pub async fn begin(&mut self, scene: &Scene<'_>) -> Result<()> {
+        if matches!(
+            self.fault,
+            Fault::KillLeader | Fault::StopLeader | Fault::CutLeader
+        ) {
+            self.leader = Some(leader(scene.world).await?);
+        }
+        match self.fault {
+            Fault::KillCell | Fault::KillRouter | Fault::KillLeader | Fault::KillControllers => {
+                for seat in self.processes() {
+                    scene.world.kill(&seat).await?;
+                }
+            }
+            Fault::StopCell | Fault::StopRouter | Fault::StopLeader => {
+                for seat in self.processes() {
+                    signal(scene.world, &seat, Signal::SIGSTOP)?;
+                }
+            }
+            Fault::FullDisk => scene.small_disk.context("there is no small disk")?.fill()?,
+            _ => self.spoil(scene.links),
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// When what was struck cannot be brought back.
+    pub async fn heal(&self, scene: &Scene<'_>) -> Result<()> {
+        scene.links.heal();
+        if let Some(disk) = scene.small_disk {
+            disk.free()?;
+        }
+        for seat in seats() {
+            match Process::state(&scene.world.layout, &seat) {
+                State::Running(process) => process.signal(Signal::SIGCONT)?,
+                // Killed by this strike, or ended by itself: a full disk ends a node.
+                State::Stale(_) | State::Stopped => scene.world.spawn(&seat)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The processes that are killed or stopped.
+    fn processes(&self) -> Vec<Seat> {
+        let all = seats().into_iter();
+        match self.fault {
+            Fault::KillRouter | Fault::StopRouter => all.filter(is_router).collect(),
+            Fault::KillControllers => all.filter(Seat::is_controller).collect(),
+            _ => self.node.iter().chain(&self.leader).cloned().collect(),
+        }
+    }
+
+    /// Puts links into the condition of this fault.
+    fn spoil(&self, links: &Links) {
+        let slow = Condition {
+            delay: SLOW,
+            ..Condition::default()
+        };
+        let narrow = Condition {
+            bytes_per_second: Some(NARROW_BYTES_PER_SECOND),
+            ..Condition::default()
+        };
+        let own = self.target();
+        for other in seats() {
+            let (is_router, is_controller) = (is_router(&other), other.is_controller());
+            let other = other.to_string();
+            match self.fault {
+                _ if other == own => {}
+                Fault::CutRouterNode if is_router => links.set_both(&own, &other, CUT),
+                Fault::CutAnswers if is_router => links.set(&own, &other, CUT),
+                Fault::SlowLink if is_router => links.set_both(&own, &other, slow),
+                Fault::NarrowLink if is_router => links.set_both(&own, &other, narrow),
+                Fault::CutNodeControllers | Fault::CutLeader if is_controller => {
+                    links.set_both(&own, &other, CUT)
+                }
+                Fault::CutNodes if !is_router && !is_controller => links.set_both(&own, &other, CUT),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn is_router(seat: &Seat) -> bool {
+    matches!(seat.kind, SeatKind::Router(_))
+}
+
+fn signal(world: &World, seat: &Seat, signal: Signal) -> Result<()> {
+    match Process::state(&world.layout, seat) {
+        State::Running(process) => process.signal(signal),
+        State::Stale(_) | State::Stopped => anyhow::bail!("{seat} does not run"),
+    }
+}
+
+/// The seat of the controller that leads.
+async fn leader(world: &World) -> Result<Seat> {
+    let status = world.admin()?.status().await.map_err(operator::explain)?;
+    let id = status.leader.context("no controller leads")?.id;
+    let seat = seats()
+        .into_iter()
+        .find(|seat| matches!(seat.kind, SeatKind::Controller(own) if own == id));
+    seat.context("the leader is none of this world's controllers")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(name: &str) -> Seat {
+        cli_world::seats::seat_named(name).expect("a seat")
+    }
+
+    #[test]
+    fn a_cut_is_of_the_links_that_the_fault_names_and_of_no_others() {
+        let node = "celld-us-east-1";
+        let cut = |fault: Fault| {
+            let links = Links::default();
+            Strike::new(fault, Some(seat(node))).spoil(&links);
+            links
+        };
+        let links = cut(Fault::CutAnswers);
+        assert!(links.condition(node, "routerd-1").cut && !links.condition("routerd-1", node).cut);
+        let links = cut(Fault::CutNodeControllers);
+        assert!(links.condition(node, "controld-2").cut && links.condition("controld-2", node).cut);
+        assert!(!links.condition(node, "routerd-1").cut && !links.condition("controld-1", "controld-2").cut);
+        assert_eq!(cut(Fault::SlowLink).condition("routerd-1", node).delay, SLOW);
+    }
+
+    #[test]
+    fn nobody_may_notice_what_happens_to_controllers_alone() {
+        for fault in [Fault::KillControllers, Fault::KillLeader, Fault::CutLeader] {
+            assert_eq!(Strike::new(fault, None).touched(), Touched::Nobody);
+        }
+        let node = Some(seat("celld-us-east-1"));
+        assert_eq!(
+            Strike::new(Fault::CutNodeControllers, node.clone()).touched(),
+            Touched::Nobody
+        );
+        let killed = Strike::new(Fault::KillCell, node.clone());
+        assert_eq!(killed.touched(), Touched::CellOf(seat("celld-us-east-1")));
+        assert_eq!(killed.processes(), [seat("celld-us-east-1")]);
+    }
+}

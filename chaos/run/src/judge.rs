@@ -1,0 +1,111 @@
+//! After a round has healed: is everything there that was acknowledged, once and whole, and do the names make one history?
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chaos::checkers::acknowledged::{Counts, Mode, Write, acknowledged};
+use chaos::checkers::linearizable;
+use chaos::checkers::linearizable::Action;
+use chaos::history::Outcome;
+use chaos::verdict::Verdict;
+use cli_world::app::{App, Person};
+use futures::StreamExt;
+use uuid::Uuid;
+
+use crate::load::{Load, Resident, Sent};
+
+/// Files that are read back at a time.
+const READERS: usize = 4;
+
+/// What came of one round.
+pub struct Judgement {
+    pub counts: Counts,
+    pub acknowledged: Verdict,
+    pub linearizable: Verdict,
+    /// What could not be read at all.
+    pub unreadable: Vec<String>,
+}
+
+/// Reads everything back and lets the checkers judge.
+pub async fn judge(app: &App, load: &Load) -> Judgement {
+    let mut unreadable = Vec::new();
+    for resident in &load.residents {
+        let invoked = load.record.tick();
+        match app.profile(&resident.person).await {
+            Ok(profile) => {
+                let who = (u64::MAX, resident.person.name.as_str());
+                load.record
+                    .operation(who, invoked, Action::Read(profile.display_name), Outcome::Done);
+            }
+            Err(failure) => unreadable.push(format!("{}: {failure}", resident.person.name)),
+        }
+    }
+    let files = load.record.files();
+    let (mut writes, mut found) = (Vec::new(), Vec::new());
+    for (index, resident) in load.residents.iter().enumerate() {
+        let own: Vec<&Sent> = files.iter().filter(|sent| sent.person == index).collect();
+        writes.extend(own.iter().map(|sent| write(&resident.person, sent)));
+        match found_of(app, resident, &own).await {
+            Ok(names) => found.extend(names),
+            Err(why) => unreadable.push(why),
+        }
+    }
+    let operations = load.record.operations();
+    // The checkers take a core for a moment: the proxies and the reads go on beside them.
+    let (acknowledged, linearizable) =
+        tokio::task::block_in_place(|| (acknowledged(&writes, &found, 0), linearizable(&operations)));
+    Judgement {
+        counts: acknowledged.1,
+        acknowledged: acknowledged.0,
+        linearizable,
+        unreadable,
+    }
+}
+
+fn write(person: &Person, sent: &Sent) -> Write {
+    Write {
+        id: name(person, sent),
+        mode: Mode::Sync,
+        outcome: sent.outcome,
+    }
+}
+
+fn name(person: &Person, sent: &Sent) -> String {
+    match sent.id {
+        Some(id) => format!("{} {id}", person.name),
+        None => format!("{} track {}", person.name, sent.number),
+    }
+}
+
+/// The names of the files that somebody has, each as often as it is listed; one that came back changed under another.
+async fn found_of(app: &App, resident: &Resident, own: &[&Sent]) -> Result<Vec<String>, String> {
+    let person = &resident.person;
+    let ids = app
+        .all_ids(person)
+        .await
+        .map_err(|failure| format!("{}: {failure}", person.name))?;
+    let known: BTreeMap<Uuid, &Sent> = own.iter().filter_map(|sent| Some((sent.id?, *sent))).collect();
+    let originals = futures::stream::iter(
+        ids.into_iter()
+            .map(|id| async move { (id, app.original(person, id).await) }),
+    );
+    let originals: Vec<_> = originals.buffer_unordered(READERS).collect().await;
+    let mut names = Vec::new();
+    for (id, bytes) in originals {
+        let bytes = bytes.map_err(|failure| format!("{} {id}: {failure}", person.name))?;
+        names.push(name_of(person, id, &bytes, known.get(&id).copied(), own));
+    }
+    Ok(names)
+}
+
+fn name_of(person: &Person, id: Uuid, bytes: &Bytes, known: Option<&Sent>, own: &[&Sent]) -> String {
+    match known {
+        Some(sent) if sent.bytes == *bytes => name(person, sent),
+        Some(_) => format!("{} {id}, changed", person.name),
+        // Of unknown outcome: known by its bytes.
+        None => match own.iter().find(|sent| sent.id.is_none() && sent.bytes == *bytes) {
+            Some(sent) => name(person, sent),
+            None => format!("{} {id}, strange", person.name),
+        },
+    }
+}

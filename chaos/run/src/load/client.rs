@@ -1,0 +1,150 @@
+//! What one client does, over and over: writes somebody's name, reads it, or sends files.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chaos::checkers::linearizable::Action;
+use chaos::history::Outcome;
+use cli_world::app::{App, Failure, track};
+use platform_model::EpochPosition;
+use platform_runtime::clock::Clock;
+use platform_runtime::random;
+
+use super::record::Kind;
+use super::{ANSWER_WITHIN, PAUSE, Record, Resident, Sent};
+
+/// Before a request is sent again.
+const AGAIN_AFTER: Duration = Duration::from_millis(150);
+
+#[derive(Clone, Copy)]
+pub struct Client<'a> {
+    pub app: &'a App,
+    pub record: &'a Record,
+    pub resident: &'a Resident,
+    /// His number in the record.
+    pub person: usize,
+    pub client: u64,
+    pub round: usize,
+    pub settle_within: Duration,
+}
+
+impl Client<'_> {
+    pub async fn writes_names(self) {
+        let person = &self.resident.person;
+        for number in 0_u64.. {
+            if self.record.is_stopped() {
+                return;
+            }
+            let name = format!("{}-{}-{number}", self.round, self.client);
+            let (key, invoked) = (random::uuid_v7(), self.record.tick());
+            let written = self
+                .until_answered(Kind::Write, || self.app.rename_under(person, &name, key))
+                .await;
+            let outcome = if written.is_some() {
+                Outcome::Done
+            } else {
+                Outcome::Unknown
+            };
+            if let Some(pair) = written.and_then(|answer| answer.written) {
+                self.record.written(self.person, pair);
+            }
+            self.remember(invoked, Action::Write(name), outcome);
+            pause().await;
+        }
+    }
+
+    pub async fn reads_names(self) {
+        let person = &self.resident.person;
+        while !self.record.is_stopped() {
+            let invoked = self.record.tick();
+            let asked =
+                tokio::time::timeout(ANSWER_WITHIN, self.app.profile_since(person, self.seen())).await;
+            match asked {
+                Ok(Ok(profile)) => {
+                    self.record.answered(self.person, Kind::Read);
+                    self.remember(invoked, Action::Read(profile.display_name), Outcome::Done);
+                }
+                Ok(Err(failure)) => self.record.failed(self.person, failure.to_string()),
+                Err(_) => self
+                    .record
+                    .failed(self.person, "read profile: no answer in time".to_owned()),
+            }
+            pause().await;
+        }
+    }
+
+    /// What a writer was told last is handed back by every second reader: he must see that or later.
+    fn seen(&self) -> Option<EpochPosition> {
+        if self.client % 2 == 0 {
+            self.record.newest(self.person)
+        } else {
+            None
+        }
+    }
+
+    pub async fn sends_files(self) {
+        let person = &self.resident.person;
+        for number in 0_u64.. {
+            if self.record.is_stopped() {
+                return;
+            }
+            let (bytes, key) = (Bytes::from(track::gpx(&person.name, number)), random::uuid_v7());
+            let upload = || self.app.upload(person, bytes.clone(), key);
+            let answer = self.until_answered(Kind::Send, upload).await;
+            let id = answer.map(|(_, activity)| activity.id);
+            self.record.sent(Sent {
+                person: self.person,
+                outcome: if id.is_some() {
+                    Outcome::Done
+                } else {
+                    Outcome::Unknown
+                },
+                bytes,
+                id,
+                number,
+            });
+            pause().await;
+        }
+    }
+
+    /// Sends under one key until there is an answer; none when that took too long after the load has stopped.
+    async fn until_answered<T, F>(&self, kind: Kind, send: impl Fn() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let clock = Clock::system();
+        let mut stopped_at = None;
+        loop {
+            match tokio::time::timeout(ANSWER_WITHIN, send()).await {
+                Ok(Ok(answer)) => {
+                    self.record.answered(self.person, kind);
+                    return Some(answer);
+                }
+                Ok(Err(failure)) => self.record.failed(self.person, failure.to_string()),
+                Err(_) => self
+                    .record
+                    .failed(self.person, format!("{kind:?}: no answer in time")),
+            }
+            if self.record.is_stopped() {
+                let since = *stopped_at.get_or_insert_with(|| clock.monotonic());
+                if clock.monotonic().saturating_sub(since) > self.settle_within {
+                    self.record.unsettled();
+                    return None;
+                }
+            }
+            clock.sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    fn remember(&self, invoked: u64, action: Action, outcome: Outcome) {
+        let who = (self.client, self.resident.person.name.as_str());
+        self.record.operation(who, invoked, action, outcome);
+    }
+}
+
+async fn pause() {
+    let pause = u64::try_from(PAUSE.as_millis()).unwrap_or(0);
+    Clock::system()
+        .sleep(Duration::from_millis(pause / 2 + random::below(pause)))
+        .await;
+}

@@ -1,0 +1,178 @@
+//! What the clients of one round remember: operations on names as a history, files, failures by person, and when each
+//! client last had an answer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chaos::checkers::linearizable::{Action, Operation};
+use chaos::history::Outcome;
+use parking_lot::Mutex;
+use platform_model::EpochPosition;
+use platform_runtime::clock::Clock;
+use uuid::Uuid;
+
+/// Operations that one round remembers at most; more are not made.
+const OPERATIONS_MAX: usize = 200_000;
+/// Failures that are kept with their text, of each round.
+const SAMPLES_MAX: usize = 5;
+
+/// A file on its way, or come in.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub person: usize,
+    pub bytes: Bytes,
+    pub outcome: Outcome,
+    /// Once it is acknowledged.
+    pub id: Option<Uuid>,
+    /// The number of its track: a name that the client gave it.
+    pub number: u64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    operations: Vec<Operation>,
+    sent: Vec<Sent>,
+    /// Failed requests of each person.
+    failures: Vec<usize>,
+    samples: Vec<String>,
+    /// When each client (person, kind) last had an answer.
+    answered_at: Vec<[Duration; KINDS]>,
+    /// The newest pair that each person's writers were told.
+    newest: Vec<Option<EpochPosition>>,
+    requests: usize,
+    unsettled: usize,
+    /// The longest time between two answers to writes of one person.
+    silence_max: Duration,
+}
+
+/// Kinds of clients that a person has.
+const KINDS: usize = 3;
+
+/// What a client does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Write,
+    Read,
+    Send,
+}
+
+/// Shared by all clients of a round.
+pub struct Record {
+    clock: Clock,
+    stopped: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+impl Record {
+    pub fn new(people: usize) -> Self {
+        let clock = Clock::system();
+        let now = clock.monotonic();
+        Self {
+            stopped: AtomicBool::new(false),
+            inner: Mutex::new(Inner {
+                failures: vec![0; people],
+                newest: vec![None; people],
+                answered_at: vec![[now; KINDS]; people],
+                ..Inner::default()
+            }),
+            clock,
+        }
+    }
+
+    pub fn now(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// Microseconds: the clock of histories.
+    pub fn tick(&self) -> u64 {
+        u64::try_from(self.now().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Clients begin nothing new.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.inner.lock().operations.len() >= OPERATIONS_MAX
+    }
+
+    pub fn answered(&self, person: usize, kind: Kind) {
+        let now = self.now();
+        let mut inner = self.inner.lock();
+        inner.requests += 1;
+        let before = std::mem::replace(&mut inner.answered_at[person][kind as usize], now);
+        if kind == Kind::Write {
+            inner.silence_max = inner.silence_max.max(now.saturating_sub(before));
+        }
+    }
+
+    pub fn failed(&self, person: usize, why: String) {
+        let mut inner = self.inner.lock();
+        inner.requests += 1;
+        inner.failures[person] += 1;
+        if inner.samples.len() < SAMPLES_MAX {
+            inner.samples.push(why);
+        }
+    }
+
+    /// A pair that an answer named.
+    pub fn written(&self, person: usize, pair: EpochPosition) {
+        let mut inner = self.inner.lock();
+        let newest = inner.newest[person].max(Some(pair));
+        inner.newest[person] = newest;
+    }
+
+    pub fn newest(&self, person: usize) -> Option<EpochPosition> {
+        self.inner.lock().newest[person]
+    }
+
+    pub fn unsettled(&self) {
+        self.inner.lock().unsettled += 1;
+    }
+
+    pub fn operation(&self, (client, person): (u64, &str), invoked: u64, action: Action, outcome: Outcome) {
+        let completed = self.tick();
+        self.inner.lock().operations.push(Operation {
+            client,
+            key: person.to_owned(),
+            invoked,
+            completed,
+            action,
+            outcome,
+        });
+    }
+
+    pub fn sent(&self, sent: Sent) {
+        self.inner.lock().sent.push(sent);
+    }
+
+    /// Whether every client of every person had an answer after this time.
+    pub fn all_answered_since(&self, time: Duration) -> bool {
+        let inner = self.inner.lock();
+        inner.answered_at.iter().flatten().all(|at| *at > time)
+    }
+
+    pub fn operations(&self) -> Vec<Operation> {
+        self.inner.lock().operations.clone()
+    }
+
+    pub fn files(&self) -> Vec<Sent> {
+        self.inner.lock().sent.clone()
+    }
+
+    pub fn failures_of(&self, person: usize) -> usize {
+        self.inner.lock().failures[person]
+    }
+
+    pub fn samples(&self) -> Vec<String> {
+        self.inner.lock().samples.clone()
+    }
+
+    /// Requests, those without an end, and the longest time that somebody's writes were not answered.
+    pub fn totals(&self) -> (usize, usize, Duration) {
+        let inner = self.inner.lock();
+        (inner.requests, inner.unsettled, inner.silence_max)
+    }
+}

@@ -1,0 +1,222 @@
+//! One run: the world comes up behind its proxies; rounds of load, fault, healing, judgement; the document.
+
+mod document;
+mod round;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use cli_world::app::{App, Person};
+use cli_world::seats::{seat_named, seats};
+use cli_world::stage::STOP_WITHIN;
+use cli_world::{Binaries, Progress, Seat, Stage, World, door, make};
+use platform_report::Document;
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use uuid::Uuid;
+
+use crate::faults::{Fault, Scene, SmallDisk};
+use crate::proxy::Proxies;
+use crate::schedule::Schedule;
+use round::Round;
+
+/// The node whose disk can be filled.
+const SMALL_DISK_AT: &str = "celld-us-east-1";
+/// Rounds of one run at most.
+const ROUNDS_MAX: usize = 2_000;
+
+pub struct Options {
+    pub minutes: Duration,
+    pub seed: u64,
+    /// None: all.
+    pub faults: Vec<Fault>,
+    pub plant: Option<String>,
+    pub no_build: bool,
+    pub keep: bool,
+}
+
+/// What is told of a run when it is over.
+pub struct Told {
+    pub seed: u64,
+    pub plant: Option<String>,
+    pub rounds: Vec<Round>,
+    /// Faults that this machine cannot do, and why.
+    pub skipped: Vec<(Fault, String)>,
+    /// Files of earlier rounds that were not there at the end.
+    pub lost_later: Vec<String>,
+    pub world: Vec<String>,
+    pub took: Duration,
+}
+
+/// A person of an earlier round, and the files that were there when it was judged.
+struct Kept {
+    person: Person,
+    files: Vec<Uuid>,
+}
+
+/// # Errors
+/// When the run could not be made: it says nothing of the platform then.
+pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
+    let stage = Stage::new("chaos");
+    progress.progress(&format!(
+        "seed {}; the world is in {}",
+        options.seed,
+        stage.layout.root().display()
+    ));
+    let outcome = tokio::select! {
+        outcome = play(options, &stage, progress) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    stage.leave(options.keep, progress).await;
+    outcome.map(|told| document::document(&told))
+}
+
+async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Told> {
+    let clock = Clock::system();
+    make::make_behind_proxies(&stage.layout)?;
+    let world = World::open(&stage.layout)?;
+    let (faults, skipped, small_disk) = possible(options, &world)?;
+    let tasks = TaskGroup::new();
+    let proxies = Proxies::start(&world, &tasks).await?;
+    bring_up(options, &world, progress).await?;
+    let scene = Scene {
+        world: &world,
+        links: &proxies.links,
+        small_disk: small_disk.as_ref(),
+    };
+    let app = App::new(door::client(&world.layout)?, &world.url());
+    let small = small_disk.as_ref().map(|disk| disk.seat.clone());
+    let mut schedule = Schedule::new(options.seed, faults, small);
+    let (mut rounds, mut kept) = (Vec::new(), Vec::new());
+    let begun = clock.monotonic();
+    while clock.monotonic().saturating_sub(begun) < options.minutes && rounds.len() < ROUNDS_MAX {
+        let Some((strike, lasts)) = schedule.next() else {
+            break;
+        };
+        let round = round::play(&scene, &app, rounds.len(), strike, lasts, &mut kept).await?;
+        progress.progress(&round.line(rounds.len()));
+        rounds.push(round);
+    }
+    let lost_later = lost_later(&app, &kept).await;
+    let world_check = check_world(&world).await?;
+    world.down(STOP_WITHIN).await?;
+    tasks.shutdown(STOP_WITHIN).await;
+    Ok(Told {
+        seed: options.seed,
+        plant: options.plant.clone(),
+        rounds,
+        skipped,
+        lost_later,
+        world: world_check,
+        took: clock.monotonic().saturating_sub(begun),
+    })
+}
+
+/// The faults that were asked for and can be done here, those that cannot, and the small disk if one was wanted.
+fn possible(
+    options: &Options,
+    world: &World,
+) -> Result<(Vec<Fault>, Vec<(Fault, String)>, Option<SmallDisk>)> {
+    let wanted = if options.faults.is_empty() {
+        Fault::all().to_vec()
+    } else {
+        options.faults.clone()
+    };
+    let (mut able, mut skipped, mut small_disk) = (Vec::new(), Vec::new(), None);
+    for fault in wanted {
+        match fault.never() {
+            Some(why) => skipped.push((fault, why.to_owned())),
+            None if fault == Fault::FullDisk => {
+                let seat: Seat = seat_named(SMALL_DISK_AT).context("there is such a seat")?;
+                match SmallDisk::mount(&world.layout, &seat) {
+                    Ok(disk) => {
+                        small_disk = Some(disk);
+                        able.push(fault);
+                    }
+                    Err(why) => skipped.push((fault, format!("{why:#}"))),
+                }
+            }
+            None => able.push(fault),
+        }
+    }
+    Ok((able, skipped, small_disk))
+}
+
+async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> Result<()> {
+    let binaries = match (options.no_build, &options.plant) {
+        (true, _) => Binaries::AsTheyAre,
+        (false, Some(_)) => Binaries::Failpoints,
+        (false, None) => Binaries::Normal,
+    };
+    world.up(binaries, progress).await?;
+    if let Some(plant) = &options.plant {
+        progress.progress(&format!("every cell starts again with {plant}"));
+        world.set_environment(vec![("FAILPOINTS".to_owned(), format!("{plant}=return"))]);
+        let nodes: Vec<Seat> = seats().into_iter().filter(|seat| seat.node().is_some()).collect();
+        for seat in &nodes {
+            world.stop(seat, STOP_WITHIN).await?;
+        }
+        world.start_others(&nodes).await?;
+    }
+    Ok(())
+}
+
+/// Files of earlier rounds that are not there any more, after all faults.
+async fn lost_later(app: &App, kept: &[Kept]) -> Vec<String> {
+    let mut lost = Vec::new();
+    for kept in kept {
+        let place = cli_world::app::Place {
+            home: kept.person.home.clone(),
+            host: kept.person.host.clone(),
+        };
+        let mut person = kept.person.clone();
+        // A run may last longer than a token.
+        match app.log_in(&place, &person).await {
+            Ok(tokens) => person.take(tokens),
+            Err(failure) => {
+                lost.push(format!("{}: {failure}", person.name));
+                continue;
+            }
+        }
+        match app.all_ids(&person).await {
+            Ok(ids) => {
+                let missing = kept.files.iter().filter(|id| !ids.contains(id));
+                lost.extend(missing.map(|id| format!("{} {id}", person.name)));
+            }
+            Err(failure) => lost.push(format!("{}: {failure}", person.name)),
+        }
+    }
+    lost
+}
+
+/// What is not as it should be in the world as its controllers tell it, once everything is healed.
+async fn check_world(world: &World) -> Result<Vec<String>> {
+    let status = world.wait_for_leader().await?;
+    let mut wrong = Vec::new();
+    let clock = Clock::system();
+    let begun = clock.monotonic();
+    let admin = world.admin()?;
+    let mut why = cli_world::ready::not_ready(&status, &Default::default());
+    while why.is_some() && clock.monotonic().saturating_sub(begun) < round::HEALED_WITHIN {
+        clock.sleep(cli_world::ready::POLL).await;
+        let status = admin.status().await.map_err(cli_world::operator::explain)?;
+        why = cli_world::ready::not_ready(&status, &Default::default());
+    }
+    wrong.extend(why);
+    Ok(wrong)
+}
+
+/// Keeps what a later look needs of a round.
+fn keep(load: &crate::load::Load) -> Vec<Kept> {
+    let files = load.record.files();
+    let residents = load.residents.iter().enumerate();
+    let of = |(index, resident): (usize, &crate::load::Resident)| Kept {
+        person: resident.person.clone(),
+        files: files
+            .iter()
+            .filter(|sent| sent.person == index)
+            .filter_map(|sent| sent.id)
+            .collect(),
+    };
+    residents.map(of).collect()
+}

@@ -1,0 +1,177 @@
+//! What is told of a run: figures, the table of fault and invariant, what was wrong, what was skipped.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use platform_report::{Document, Figure};
+use serde_json::{Value, json};
+
+use super::Told;
+use super::round::{HEALED_WITHIN, Round};
+use crate::faults::Fault;
+
+/// Texts of what is wrong that the notes have at most.
+const NOTES_MAX: usize = 20;
+
+pub fn document(told: &Told) -> Document {
+    let mut document = Document::new("chaos-run");
+    document.figures = figures(told);
+    document.tables.insert("faults".into(), Value::Array(table(told)));
+    let rounds: Vec<Value> = told.rounds.iter().map(row_of).collect();
+    document.tables.insert("rounds".into(), Value::Array(rounds));
+    let (rounds, took) = (told.rounds.len(), told.took.as_secs_f64());
+    document
+        .notes
+        .push(format!("seed {}, {rounds} rounds in {took:.0} s", told.seed));
+    let skipped = told.skipped.iter();
+    document
+        .notes
+        .extend(skipped.map(|(fault, why)| format!("skipped: {}: {why}", fault.name())));
+    document.notes.extend(wrong(told).into_iter().take(NOTES_MAX));
+    document
+}
+
+fn figures(told: &Told) -> Vec<Figure> {
+    let sum = |of: fn(&Round) -> usize| count(told.rounds.iter().map(of).sum());
+    let mut figures = vec![
+        Figure::at_least("rounds", count(told.rounds.len()), "rounds", 1.0),
+        Figure::info("requests", sum(|round| round.requests), "requests"),
+        Figure::info(
+            "operations-judged",
+            sum(|round| round.judgement.linearizable.operations),
+            "operations",
+        ),
+        Figure::info(
+            "acknowledged-files",
+            sum(|round| round.judgement.counts.acknowledged),
+            "files",
+        ),
+    ];
+    let wrong = told.rounds.iter().map(Round::wrong).sum::<usize>() + told.lost_later.len();
+    if told.plant.is_some() {
+        figures.push(Figure::at_least("caught", count(wrong.min(1)), "of 1", 1.0));
+        figures.push(Figure::info("wrong", count(wrong), "cases"));
+        return figures;
+    }
+    let zero = |name: &str, value: f64| Figure::at_most(name, value, "cases", 0.0);
+    let silence = told
+        .rounds
+        .iter()
+        .map(|round| round.silence)
+        .max()
+        .unwrap_or_default();
+    figures.extend([
+        zero("acknowledged-lost", sum(|round| round.judgement.counts.sync_lost)),
+        zero(
+            "acknowledged-wrong",
+            sum(|round| round.judgement.acknowledged.found),
+        ),
+        zero(
+            "not-linearizable",
+            sum(|round| round.judgement.linearizable.found),
+        ),
+        zero(
+            "undecided",
+            sum(|round| round.judgement.linearizable.undecided.len()),
+        ),
+        zero("unreadable", sum(|round| round.judgement.unreadable.len())),
+        zero("lost-later", count(told.lost_later.len())),
+        zero("unsettled", sum(|round| round.unsettled)),
+        zero("failed-untouched", sum(|round| round.untouched_failed)),
+        zero("world-not-whole", count(told.world.len())),
+        Figure::at_most(
+            "healed-in-s-max",
+            slowest(told.rounds.iter()),
+            "s",
+            seconds(HEALED_WITHIN),
+        ),
+        Figure::info("silence-s-max", seconds(silence), "s"),
+    ]);
+    figures
+}
+
+/// The longest healing; not a number where one never healed.
+fn slowest<'a>(rounds: impl Iterator<Item = &'a Round>) -> f64 {
+    rounds
+        .map(|round| round.healed_in.map_or(f64::NAN, seconds))
+        .fold(0.0, |a: f64, b| {
+            if a.is_nan() || b.is_nan() {
+                f64::NAN
+            } else {
+                a.max(b)
+            }
+        })
+}
+
+/// A row for each fault: every invariant held, or how often not.
+fn table(told: &Told) -> Vec<Value> {
+    let mut faults: BTreeMap<Fault, Vec<&Round>> = BTreeMap::new();
+    for round in &told.rounds {
+        faults.entry(round.strike.fault).or_default().push(round);
+    }
+    let rows = faults.into_iter().map(|(fault, rounds)| {
+        let sum = |of: fn(&Round) -> usize| rounds.iter().map(|round| of(round)).sum::<usize>();
+        json!({
+            "fault": fault.name(),
+            "rounds": rounds.len(),
+            "requests": sum(|round| round.requests),
+            "files": sum(|round| round.judgement.counts.acknowledged),
+            "lost": sum(|round| round.judgement.counts.sync_lost),
+            "wrong": sum(|round| round.judgement.acknowledged.found),
+            "not-linearizable": sum(|round| round.judgement.linearizable.found),
+            "unsettled": sum(|round| round.unsettled),
+            "failed-untouched": sum(|round| round.untouched_failed),
+            "failed": sum(|round| round.touched_failed),
+            "healed-in-s": slowest(rounds.iter().copied()),
+        })
+    });
+    rows.collect()
+}
+
+fn row_of(round: &Round) -> Value {
+    json!({
+        "fault": round.strike.fault.name(),
+        "at": round.strike.target(),
+        "for-s": seconds(round.lasted),
+        "requests": round.requests,
+        "wrong": round.wrong(),
+        "failed": round.touched_failed + round.untouched_failed,
+        "silence-s": seconds(round.silence),
+        "healed-in-s": round.healed_in.map(seconds),
+    })
+}
+
+/// All that is not as it should be, round by round.
+fn wrong(told: &Told) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (number, round) in told.rounds.iter().enumerate() {
+        let (judgement, fault) = (&round.judgement, round.strike.fault.name());
+        let verdicts = [&judgement.acknowledged, &judgement.linearizable].into_iter();
+        let verdicts = verdicts.filter(|verdict| !verdict.is_clean());
+        wrong.extend(verdicts.map(|verdict| format!("round {number}, {fault}: {verdict}")));
+        wrong.extend(
+            judgement
+                .unreadable
+                .iter()
+                .map(|why| format!("round {number}, {fault}: {why}")),
+        );
+        if round.untouched_failed > 0 || round.unsettled > 0 || round.healed_in.is_none() {
+            wrong.push(format!("round {number}, {fault}: {}", round.samples.join("; ")));
+        }
+    }
+    wrong.extend(told.lost_later.iter().map(|what| format!("lost later: {what}")));
+    wrong.extend(
+        told.world
+            .iter()
+            .map(|what| format!("the world is not whole: {what}")),
+    );
+    wrong
+}
+
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e3).round() / 1e3
+}
+
+fn count(number: usize) -> f64 {
+    number as f64
+}

@@ -1,0 +1,153 @@
+//! One round: people come in, use the platform, a fault strikes and heals, everything must succeed again, and what was
+//! acknowledged must be there.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use cli_world::app::App;
+use platform_runtime::clock::Clock;
+
+use super::Kept;
+use crate::faults::{Scene, Strike, Touched};
+use crate::judge::{Judgement, judge};
+use crate::load::Load;
+
+/// Load before a fault strikes, and after it has healed.
+const CALM: Duration = Duration::from_millis(1_500);
+/// From the healing until every client has had an answer to everything it does.
+pub const HEALED_WITHIN: Duration = Duration::from_secs(30);
+/// How often it is looked whether they have.
+const POLL: Duration = Duration::from_millis(20);
+/// However broken it is, a round ends.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(60);
+
+/// What came of a round.
+pub struct Round {
+    pub strike: Strike,
+    pub lasted: Duration,
+    /// From the healing until everything succeeded; none if it never did.
+    pub healed_in: Option<Duration>,
+    pub requests: usize,
+    /// Failed requests of those whom the fault does not touch.
+    pub untouched_failed: usize,
+    pub touched_failed: usize,
+    /// Requests that nobody answered however often they were sent.
+    pub unsettled: usize,
+    /// The longest time that somebody's writes were not answered.
+    pub silence: Duration,
+    pub samples: Vec<String>,
+    pub judgement: Judgement,
+}
+
+/// # Errors
+/// When the round could not be made.
+pub async fn play(
+    scene: &Scene<'_>,
+    app: &App,
+    number: usize,
+    mut strike: Strike,
+    lasts: Duration,
+    kept: &mut Vec<Kept>,
+) -> Result<Round> {
+    let load = Load::new(app, number).await?;
+    let faults = async {
+        let healed = suffer(scene, &load, &mut strike, lasts).await;
+        load.record.stop();
+        healed
+    };
+    let (healed_in, ()) = tokio::join!(faults, load.run(HEALED_WITHIN));
+    let healed_in = healed_in?;
+    let judgement = judge(app, &load).await;
+    kept.extend(super::keep(&load));
+    let (requests, unsettled, silence) = load.record.totals();
+    let (untouched_failed, touched_failed) = failures(&load, &strike);
+    Ok(Round {
+        strike,
+        lasted: lasts,
+        healed_in,
+        requests,
+        untouched_failed,
+        touched_failed,
+        unsettled,
+        silence,
+        samples: load.record.samples(),
+        judgement,
+    })
+}
+
+/// The fault itself. Gives the time from its end until everything succeeded.
+async fn suffer(
+    scene: &Scene<'_>,
+    load: &Load,
+    strike: &mut Strike,
+    lasts: Duration,
+) -> Result<Option<Duration>> {
+    let clock = Clock::system();
+    clock.sleep(CALM).await;
+    strike.begin(scene).await?;
+    clock.sleep(lasts).await;
+    strike.heal(scene).await?;
+    let healed_at = clock.monotonic();
+    let healed_in = loop {
+        let since = clock.monotonic().saturating_sub(healed_at);
+        if load.record.all_answered_since(healed_at) {
+            break Some(since);
+        }
+        if since > GIVEN_UP_AFTER {
+            break None;
+        }
+        clock.sleep(POLL).await;
+    };
+    clock.sleep(CALM).await;
+    Ok(healed_in)
+}
+
+/// Failed requests of those whom a fault must not touch, and of the others.
+fn failures(load: &Load, strike: &Strike) -> (usize, usize) {
+    let touched = strike.touched();
+    let (mut untouched_failed, mut touched_failed) = (0, 0);
+    for (index, resident) in load.residents.iter().enumerate() {
+        let is_touched = match &touched {
+            Touched::Nobody => false,
+            Touched::CellOf(seat) => *seat == resident.seat,
+            Touched::Everybody => true,
+        };
+        let failed = if is_touched {
+            &mut touched_failed
+        } else {
+            &mut untouched_failed
+        };
+        *failed += load.record.failures_of(index);
+    }
+    (untouched_failed, touched_failed)
+}
+
+impl Round {
+    /// What was acknowledged and is not there or not as it was, and histories that no order explains.
+    pub fn wrong(&self) -> usize {
+        self.judgement.acknowledged.found
+            + self.judgement.linearizable.found
+            + self.judgement.unreadable.len()
+    }
+
+    /// One line for whoever watches.
+    pub fn line(&self, number: usize) -> String {
+        let healed = self.healed_in.map_or_else(
+            || "NEVER HEALED".to_owned(),
+            |time| format!("healed in {time:.1?}"),
+        );
+        let (wrong, counts) = (self.wrong(), self.judgement.counts);
+        format!(
+            "round {number}: {} at {} for {:.1?}: {} requests, {} files acknowledged, {wrong} wrong, {} failed and {} \
+             that must not, silent for {:.1?}, {healed}",
+            self.strike.fault.name(),
+            self.strike.target(),
+            self.lasted,
+            self.requests,
+            counts.acknowledged,
+            self.touched_failed,
+            self.untouched_failed,
+            self.silence,
+        )
+    }
+}

@@ -1,0 +1,120 @@
+//! `chaos run`: a world of real processes behind proxies, people who use it, faults by seed, and a table of fault and
+//! invariant.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use cli_world::Progress;
+use platform_report::Document;
+
+use crate::faults::Fault;
+use crate::run;
+
+const EXAMPLES: &str = "\
+Examples:
+  chaos run --minutes 10 -o json
+  chaos run --seed 7 --faults kill-cell,cut-router-node --minutes 2
+  chaos run --plant ack-before-write --faults kill-cell   does a run see that a cell acknowledges too early?
+
+Exit code: 0 every invariant held, 3 one did not (with --plant: it was caught, it was not), 1 the run failed.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArguments {
+    /// After so long no other fault begins
+    #[arg(long, default_value_t = 10)]
+    minutes: u32,
+    /// Which faults, where and how long: the same seed gives the same schedule [default: a fresh one, printed]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Only these faults
+    #[arg(long, value_enum, value_delimiter = ',')]
+    faults: Vec<Fault>,
+    /// Switch this planted fault on in every cell (binaries with the cargo feature `failpoints`)
+    #[arg(long)]
+    plant: Option<String>,
+    /// Take the servers that lie beside this binary, as they are
+    #[arg(long)]
+    no_build: bool,
+    /// Leave the world's folder, with logs and data
+    #[arg(long)]
+    keep: bool,
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// What goes on, on stderr.
+struct Stderr;
+
+impl Progress for Stderr {
+    fn progress(&self, text: &str) {
+        // A closed stderr is no failure of the run.
+        let _ = writeln!(std::io::stderr().lock(), "- {text}");
+    }
+}
+
+/// Runs the command. Answers with the exit code.
+///
+/// # Errors
+/// When the run could not be made.
+pub fn run(arguments: &RunArguments) -> Result<u8> {
+    platform_runtime::tls::install_ring();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let options = run::Options {
+        minutes: Duration::from_secs(u64::from(arguments.minutes) * 60),
+        seed: arguments
+            .seed
+            .unwrap_or_else(|| platform_runtime::random::below(1 << 32)),
+        faults: arguments.faults.clone(),
+        plant: arguments.plant.clone(),
+        no_build: arguments.no_build,
+        keep: arguments.keep,
+    };
+    let document = runtime.block_on(run::run(&options, &Stderr))?;
+    show(&document, arguments.output)?;
+    Ok(document.verdict().exit_code())
+}
+
+fn show(document: &Document, output: Output) -> Result<()> {
+    let text = match output {
+        Output::Text => document.to_string(),
+        Output::Json => serde_json::to_string_pretty(document).context("the result has a JSON form")? + "\n",
+    };
+    std::io::stdout()
+        .lock()
+        .write_all(text.as_bytes())
+        .context("cannot write the result")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        arguments: RunArguments,
+    }
+
+    #[test]
+    fn the_examples_parse() {
+        for example in EXAMPLES
+            .lines()
+            .filter_map(|line| line.strip_prefix("  chaos run "))
+        {
+            let words = example.split("   ").next().expect("the command comes first");
+            let words = std::iter::once("chaos").chain(words.split_whitespace());
+            assert!(Alone::try_parse_from(words).is_ok(), "{example}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Which fault comes when, at which node, for how long: by seed alone.
+
+use std::time::Duration;
+
+use chaos::synthetic::Random;
+use cli_world::Seat;
+use cli_world::seats::seat_named;
+
+use crate::faults::{Fault, Strike};
+use crate::load::COUNTRIES;
+
+/// A fault lasts at least so long, and as much again at most.
+const LASTS_MIN: Duration = Duration::from_millis(2_000);
+
+/// An endless row of strikes: each of the faults once in every pass, in an order of its own.
+pub struct Schedule {
+    random: Random,
+    faults: Vec<Fault>,
+    left: Vec<Fault>,
+    /// The only node whose disk can be filled.
+    small: Option<Seat>,
+}
+
+impl Schedule {
+    pub fn new(seed: u64, faults: Vec<Fault>, small: Option<Seat>) -> Self {
+        Self {
+            random: Random::new(seed),
+            faults,
+            left: Vec::new(),
+            small,
+        }
+    }
+
+    /// The next strike and how long it lasts; none where there are no faults.
+    pub fn next(&mut self) -> Option<(Strike, Duration)> {
+        if self.left.is_empty() {
+            self.left = self.faults.clone();
+        }
+        let bound = u64::try_from(self.left.len()).ok().filter(|count| *count > 0)?;
+        let fault = self
+            .left
+            .swap_remove(usize::try_from(self.random.below(bound)).ok()?);
+        let drawn = usize::try_from(self.random.below(COUNTRIES.len() as u64)).ok()?;
+        let node = match fault {
+            Fault::FullDisk => self.small.clone(),
+            fault if fault.is_at_a_node() => seat_named(COUNTRIES[drawn].1),
+            _ => None,
+        };
+        let more = self
+            .random
+            .below(u64::try_from(LASTS_MIN.as_millis()).unwrap_or(1));
+        Some((Strike::new(fault, node), LASTS_MIN + Duration::from_millis(more)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(seed: u64) -> Vec<(Strike, Duration)> {
+        let faults = vec![Fault::KillCell, Fault::KillRouter, Fault::CutAnswers];
+        let mut schedule = Schedule::new(seed, faults, None);
+        (0..6).filter_map(|_| schedule.next()).collect()
+    }
+
+    #[test]
+    fn a_seed_gives_one_schedule_and_every_fault_has_its_turn() {
+        assert_eq!(passes(7), passes(7));
+        assert_ne!(passes(7), passes(8));
+        for pass in passes(7).chunks(3) {
+            let mut names: Vec<String> = pass.iter().map(|(strike, _)| strike.fault.name()).collect();
+            names.sort();
+            assert_eq!(names, ["cut-answers", "kill-cell", "kill-router"]);
+        }
+        assert!(Schedule::new(1, Vec::new(), None).next().is_none());
+    }
+}

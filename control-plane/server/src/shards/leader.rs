@@ -1,0 +1,304 @@
+//! The leader's memory of all shards, and what it makes of it. Pure: the time, the state and the reports come in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use control_plane_state::State;
+use control_plane_state::shard_config::{
+    ConfigCommand, ConfigPhase, CopyState, DriverAction, DriverEvent, DriverSettings, ShardConfig,
+};
+use platform_model::thresholds::{HANDOVER_MS, LISTEN_MS, MISSING_MS, PREPARE_WAIT_MS, RETRY_MS};
+use platform_model::{NodeId, ReplicaId, ShardId};
+use platform_wire::replicas::ReplicasReport;
+
+use super::act::Act;
+use super::operate::{Operations, failover_asked};
+use super::reports::NodesHeard;
+use super::silence::{self, Silence};
+use super::told::{self, Heard, Teller};
+use super::watched::Watched;
+
+/// A command without an outcome for so long is given up: whatever comes of it, the state will show.
+const BUSY_MICROS_MAX: u64 = 10_000_000;
+
+const SETTINGS: DriverSettings = DriverSettings {
+    listen_micros: LISTEN_MS * 1_000,
+    missing_micros: MISSING_MS * 1_000,
+    prepare_wait_micros: PREPARE_WAIT_MS * 1_000,
+    handover_micros: HANDOVER_MS * 1_000,
+    retry_micros: RETRY_MS * 1_000,
+    abandons: false,
+    asks_everyone: false,
+};
+
+/// A moment of the controller's monotonic clock.
+pub fn micros(monotonic: Duration) -> u64 {
+    u64::try_from(monotonic.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What whoever leads knows, for as long as it leads.
+pub struct Leader {
+    /// Since when it leads.
+    since_micros: u64,
+    pub(super) heard: NodesHeard,
+    pub(super) shards: BTreeMap<ShardId, Watched>,
+    pub(super) operations: Operations,
+    /// Shards in which something is under way, as the state says.
+    under_way: BTreeSet<ShardId>,
+    /// Shards of which a standby that could lead has not heard its primary for a lease.
+    silent: BTreeSet<ShardId>,
+    /// Nodes that hold copies.
+    holders: BTreeSet<NodeId>,
+    silence: Silence,
+    /// New names of copies: each is drawn once.
+    pub(super) fresh: fn() -> ReplicaId,
+}
+
+impl Leader {
+    /// A leader that has heard nothing yet.
+    pub fn new(now_micros: u64, fresh: fn() -> ReplicaId) -> Self {
+        Self {
+            since_micros: now_micros,
+            heard: NodesHeard::default(),
+            shards: BTreeMap::new(),
+            operations: Operations::new(),
+            under_way: BTreeSet::new(),
+            silent: BTreeSet::new(),
+            holders: BTreeSet::new(),
+            silence: Silence::default(),
+            fresh,
+        }
+    }
+
+    /// Takes a report of a node that has registered.
+    pub fn hear(&mut self, now_micros: u64, state: &State, report: &ReplicasReport) -> Vec<Act> {
+        let mut acts = Vec::new();
+        if !self.heard.hear(now_micros, &report.node, report.incarnation) {
+            return acts;
+        }
+        for copy in &report.copies {
+            let Some(config) = config_of(state, &copy.shard) else {
+                continue;
+            };
+            let stands = |named: &control_plane_state::shard_config::ShardCopy| {
+                named.replica == copy.replica && named.node == report.node
+            };
+            if !config.copies().any(stands) {
+                continue;
+            }
+            let event = DriverEvent::Reported {
+                replica: copy.replica,
+                silent_micros: copy.silent_micros,
+            };
+            self.note_silence(config, &copy.shard, copy.replica, copy.silent_micros);
+            let watched = self.watched(&copy.shard);
+            watched.see(now_micros, copy.clone());
+            watched.driver.step(now_micros, config, event);
+        }
+        for (shard, told) in &report.told {
+            let Some(config) = config_of(state, shard) else {
+                continue;
+            };
+            let teller = Teller {
+                node: &report.node,
+                now_micros,
+                leads: config.primary.node == report.node,
+                may_repair: self.may_begin(state),
+                fresh: (self.fresh)(),
+            };
+            let watched = self.watched(shard);
+            match told::hear(&teller, shard, config, watched, *told) {
+                Heard::Noted => {}
+                Heard::Ignored => {
+                    metrics::counter!("controld_copies_told_ignored_total").increment(1);
+                }
+                Heard::Act(act) => acts.extend(self.give(now_micros, *act)),
+                Heard::Event(event) => acts.extend(self.drive(now_micros, state, shard, event)),
+            }
+        }
+        acts
+    }
+
+    /// What is due now.
+    pub fn tick(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
+        self.judge_silence(now_micros);
+        let due: Vec<ShardId> = self.under_way.union(&self.silent).cloned().collect();
+        let mut acts = Vec::new();
+        for shard in due {
+            acts.extend(self.drive(now_micros, state, &shard, DriverEvent::Tick));
+        }
+        acts
+    }
+
+    /// Looks a state over that has changed: which shards have something under way, which copies are named.
+    pub fn look_over(&mut self, state: &State) {
+        self.under_way.clear();
+        for (shard, record) in &state.shards {
+            let Some(config) = &record.config else { continue };
+            if config.phase != ConfigPhase::Steady {
+                self.under_way.insert(shard.clone());
+            }
+            if let Some(watched) = self.shards.get_mut(shard) {
+                watched.keep_to(config);
+            }
+        }
+        self.shards.retain(|shard, _| state.shards.contains_key(shard));
+        self.silent.retain(|shard| state.shards.contains_key(shard));
+        self.heard.keep(|node| state.nodes.contains_key(node));
+        self.holders = silence::holders(state);
+    }
+
+    /// Whether too many nodes are silent at once; said when it changes.
+    fn judge_silence(&mut self, now_micros: u64) {
+        if !self.has_listened(now_micros) {
+            return;
+        }
+        let silence = Silence::of(&self.holders, &self.heard, now_micros, MISSING_MS * 1_000);
+        let (before, now) = (self.silence.is_too_much(), silence.is_too_much());
+        if now && !before {
+            let (silent, holders) = (silence.silent.len(), silence.holders);
+            tracing::error!(
+                silent,
+                holders,
+                "too many nodes are silent at once: nothing is begun by itself"
+            );
+        } else if before && !now {
+            tracing::warn!("enough nodes are heard again: automation goes on");
+        }
+        metrics::gauge!("controld_automation_stopped").set(if now { 1.0 } else { 0.0 });
+        self.silence = silence;
+    }
+
+    /// A command for the shard has an outcome.
+    pub fn settled(&mut self, shard: &ShardId) {
+        if let Some(watched) = self.shards.get_mut(shard) {
+            watched.busy_since_micros = None;
+        }
+    }
+
+    /// Whether failovers and repairs may be begun: nobody has paused them, and enough nodes are heard.
+    pub fn may_begin(&self, state: &State) -> bool {
+        state.automation.paused.is_none() && !self.silence.is_too_much()
+    }
+
+    pub fn has_listened(&self, now_micros: u64) -> bool {
+        now_micros.saturating_sub(self.since_micros) >= LISTEN_MS * 1_000
+    }
+
+    pub(super) fn is_heard(&self, now_micros: u64, node: &NodeId) -> bool {
+        !self.heard.is_missing(now_micros, node, MISSING_MS * 1_000)
+    }
+
+    pub(super) fn watched(&mut self, shard: &ShardId) -> &mut Watched {
+        let since = self.since_micros;
+        self.shards
+            .entry(shard.clone())
+            .or_insert_with(|| Watched::new(SETTINGS, since))
+    }
+
+    /// Lets a command go unless another one for its shard is under way.
+    pub(super) fn give(&mut self, now_micros: u64, act: Act) -> Option<Act> {
+        let watched = self.watched(&act.shard);
+        let busy = watched.busy_since_micros;
+        if busy.is_some_and(|since| now_micros.saturating_sub(since) < BUSY_MICROS_MAX) {
+            return None;
+        }
+        watched.busy_since_micros = Some(now_micros);
+        Some(act)
+    }
+
+    fn note_silence(
+        &mut self,
+        config: &ShardConfig,
+        shard: &ShardId,
+        replica: ReplicaId,
+        silent_micros: u64,
+    ) {
+        if config.primary.replica == replica || !config.is_candidate(replica) {
+            return;
+        }
+        if silent_micros >= config.lease_micros {
+            self.silent.insert(shard.clone());
+        } else {
+            self.silent.remove(shard);
+        }
+    }
+
+    /// One step of a shard's driver, if nothing is on its way for the shard.
+    fn drive(&mut self, now_micros: u64, state: &State, shard: &ShardId, event: DriverEvent) -> Vec<Act> {
+        let Some(config) = config_of(state, shard) else {
+            return Vec::new();
+        };
+        let may_begin = self.may_begin(state);
+        let watched = self.watched(shard);
+        let is_tick = event == DriverEvent::Tick;
+        let busy = watched.busy_since_micros;
+        if is_tick && busy.is_some_and(|since| now_micros.saturating_sub(since) < BUSY_MICROS_MAX) {
+            return Vec::new();
+        }
+        let suspect = watched
+            .suspicion
+            .why
+            .clone()
+            .or_else(|| failover_asked(state, shard));
+        let actions = watched.driver.step(now_micros, config, event);
+        let mut acts = Vec::new();
+        for action in actions {
+            // Orders travel in the table.
+            let DriverAction::Commit { expected, command } = action else {
+                continue;
+            };
+            if let Some((command, reason)) = judged(config, command, may_begin, suspect.as_deref()) {
+                acts.extend(self.give(now_micros, Act::configure(shard, expected, command, reason)));
+            }
+        }
+        acts
+    }
+}
+
+/// What the driver wants, as it may be: a failover is begun only while automation runs, and a suspect whose drain does
+/// not end is replaced. With the reason that stands in the ledger.
+fn judged(
+    config: &ShardConfig,
+    command: ConfigCommand,
+    may_begin: bool,
+    suspect: Option<&str>,
+) -> Option<(ConfigCommand, String)> {
+    let steady = config.phase == ConfigPhase::Steady;
+    match command {
+        ConfigCommand::BeginPromote if steady && !may_begin => None,
+        ConfigCommand::BeginPromote if steady => {
+            let reason = format!(
+                "{} does not report, and a standby does not hear it",
+                config.primary.node
+            );
+            Some((command, reason))
+        }
+        ConfigCommand::BeginPromote => Some((command, "the primary failed while it handed over".into())),
+        ConfigCommand::CancelHandover => match suspect {
+            Some(why) => Some((
+                ConfigCommand::BeginPromote,
+                format!("its drain does not end: {why}"),
+            )),
+            None => Some((command, "the drain did not end in time".into())),
+        },
+        ConfigCommand::FinishPromote { ref answers } => {
+            let in_sync = config
+                .standbys
+                .iter()
+                .filter(|copy| copy.state == CopyState::InSync);
+            let asked = in_sync.count() + 1;
+            let reason = format!("{} of {asked} candidates answered", answers.len());
+            Some((command, reason))
+        }
+        ConfigCommand::ReplaceCopy { replica, .. } => {
+            Some((command, format!("copy {replica} is of no use any more")))
+        }
+        command => Some((command, String::new())),
+    }
+}
+
+/// The configuration of a shard that has one.
+pub(super) fn config_of<'a>(state: &'a State, shard: &ShardId) -> Option<&'a ShardConfig> {
+    state.shards.get(shard)?.config.as_ref()
+}

@@ -1,0 +1,53 @@
+//! The newest that each node told, and when. Bounded: only nodes that have registered, and of each only copies that
+//! stand in a configuration.
+
+use std::collections::BTreeMap;
+
+use platform_model::{Incarnation, NodeId};
+
+/// When nodes reported last, as this leader heard it.
+#[derive(Debug, Default)]
+pub struct NodesHeard {
+    last: BTreeMap<NodeId, Heard>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Heard {
+    at_micros: u64,
+    incarnation: Incarnation,
+}
+
+impl NodesHeard {
+    /// Whether the report counts: one of an earlier start than the last is left out.
+    pub fn hear(&mut self, now_micros: u64, node: &NodeId, incarnation: Incarnation) -> bool {
+        if self
+            .last
+            .get(node)
+            .is_some_and(|heard| heard.incarnation > incarnation)
+        {
+            return false;
+        }
+        let heard = Heard {
+            at_micros: now_micros,
+            incarnation,
+        };
+        self.last.insert(node.clone(), heard);
+        true
+    }
+
+    /// How long ago the node reported; `None`: never, since this leader leads.
+    pub fn age_micros(&self, now_micros: u64, node: &NodeId) -> Option<u64> {
+        let heard = self.last.get(node)?;
+        Some(now_micros.saturating_sub(heard.at_micros))
+    }
+
+    pub fn is_missing(&self, now_micros: u64, node: &NodeId, missing_micros: u64) -> bool {
+        self.age_micros(now_micros, node)
+            .is_none_or(|age| age >= missing_micros)
+    }
+
+    /// Forgets nodes that are none any more.
+    pub fn keep(&mut self, known: impl Fn(&NodeId) -> bool) {
+        self.last.retain(|node, _| known(node));
+    }
+}

@@ -1,0 +1,230 @@
+//! The shell around [`Leader`]: one lock, one task that ticks, commands through Raft.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_plane_raft::{Part, RaftNode};
+use control_plane_state::{Author, Envelope, State};
+use parking_lot::Mutex;
+use platform_model::thresholds::{COMMANDS_AT_ONCE_MAX, OPERATION_TICK_MS, TICK_MS};
+use platform_model::{ReplicaId, ShardId};
+use platform_runtime::clock::Clock;
+use platform_runtime::tls::SpiffeId;
+use platform_runtime::{TaskGroup, random};
+use platform_wire::replicas::{ReplicasReply, ReplicasReport};
+use platform_wire::{Refusal, RefusalCode};
+use tokio::sync::Semaphore;
+
+use super::act::{Act, By};
+use super::leader::{Leader, micros};
+use crate::proposer::{Proposer, done};
+use crate::refuse;
+
+/// Shards, as this controller leads them. Clone: a shared handle.
+#[derive(Clone)]
+pub struct Shards {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    raft: RaftNode,
+    proposer: Proposer,
+    clock: Clock,
+    name: SpiffeId,
+    tasks: TaskGroup,
+    /// Commands that may be under way at once; the others wait in the state, where they are found again.
+    commands: Arc<Semaphore>,
+    leading: Mutex<Option<Leading>>,
+}
+
+/// One term of leadership.
+struct Leading {
+    term: u64,
+    leader: Leader,
+    /// The state that was looked over last.
+    seen: Option<Arc<State>>,
+    operations_micros: u64,
+}
+
+impl Shards {
+    /// Starts the task that ticks.
+    pub fn start(
+        raft: RaftNode,
+        proposer: Proposer,
+        clock: Clock,
+        name: SpiffeId,
+        tasks: &TaskGroup,
+    ) -> Self {
+        let commands = usize::try_from(COMMANDS_AT_ONCE_MAX).unwrap_or(usize::MAX);
+        let shards = Self {
+            shared: Arc::new(Shared {
+                raft,
+                proposer,
+                clock,
+                name,
+                tasks: tasks.clone(),
+                commands: Arc::new(Semaphore::new(commands)),
+                leading: Mutex::new(None),
+            }),
+        };
+        let (ticking, token) = (shards.clone(), tasks.token());
+        tasks.spawn("shards", async move {
+            let pause = Duration::from_millis(TICK_MS);
+            while token
+                .run_until_cancelled(ticking.shared.clock.sleep(pause))
+                .await
+                .is_some()
+            {
+                ticking.tick();
+            }
+        });
+        shards
+    }
+
+    /// Takes a node's report; answers once it is sure that this controller leads.
+    ///
+    /// # Errors
+    /// `no-leader` and `not-leader`: another may know more.
+    pub async fn hear(&self, report: &ReplicasReport) -> Result<ReplicasReply, Refusal> {
+        let heard = self.with(|leading, state, now| (leading.leader.hear(now, state, report), Vec::new()));
+        let (acts, verify) = heard.ok_or_else(refuse::no_leader)?;
+        self.carry_out(acts);
+        // Whoever leads no more must not vouch for what is newest.
+        let state = self
+            .shared
+            .raft
+            .read_linearizable()
+            .await
+            .map_err(|error| Refusal::new(RefusalCode::NoLeader, error.to_string()))?;
+        Ok(ReplicasReply {
+            newest: newest(&state, report),
+            verify,
+        })
+    }
+
+    /// Looks at what the leader knows, if this controller leads.
+    pub fn look<T>(&self, look: impl FnOnce(&Leader, &State, u64) -> T) -> Option<T> {
+        self.with(|leading, state, now| look(&leading.leader, state, now))
+    }
+
+    fn tick(&self) {
+        let acts = self.with(|leading, state, now| {
+            let mut acts = leading.leader.tick(now, state);
+            let since = now.saturating_sub(leading.operations_micros);
+            if since >= OPERATION_TICK_MS * 1_000 {
+                leading.operations_micros = now;
+                acts.extend(leading.leader.relieve_suspects(now, state));
+                acts.extend(leading.leader.tidy(now, state));
+                acts.extend(leading.leader.operate(now, self.shared.clock.unix_ms(), state));
+            }
+            acts
+        });
+        self.carry_out(acts.unwrap_or_default());
+    }
+
+    /// Under the lock, with a leader of this very term; `None` if this controller does not lead.
+    fn with<T>(&self, f: impl FnOnce(&mut Leading, &State, u64) -> T) -> Option<T> {
+        let status = self.shared.raft.status();
+        let now = micros(self.shared.clock.monotonic());
+        let state = Arc::clone(&self.shared.raft.state().borrow());
+        let mut leading = self.shared.leading.lock();
+        if status.part != Part::Leader {
+            *leading = None;
+            return None;
+        }
+        let leading = match &mut *leading {
+            Some(leading) if leading.term == status.term => leading,
+            other => other.insert(Leading {
+                term: status.term,
+                leader: Leader::new(now, fresh),
+                seen: None,
+                operations_micros: now,
+            }),
+        };
+        if leading
+            .seen
+            .as_ref()
+            .is_none_or(|seen| !Arc::ptr_eq(seen, &state))
+        {
+            leading.leader.look_over(&state);
+            leading.seen = Some(Arc::clone(&state));
+        }
+        Some(f(leading, &state, now))
+    }
+
+    /// Proposes each, in tasks of their own: a report is not held up by Raft.
+    fn carry_out(&self, acts: Vec<Act>) {
+        for act in acts {
+            let Ok(permit) = Arc::clone(&self.shared.commands).try_acquire_owned() else {
+                metrics::counter!("controld_commands_put_off_total").increment(1);
+                self.settled(&act.shard);
+                continue;
+            };
+            let shards = self.clone();
+            self.shared.tasks.spawn("shard-command", async move {
+                shards.propose(&act).await;
+                shards.settled(&act.shard);
+                drop(permit);
+            });
+        }
+    }
+
+    async fn propose(&self, act: &Act) {
+        let author = match &act.by {
+            By::Controller => Author::Controller {
+                id: self.shared.name.to_string(),
+            },
+            By::Node(node) => {
+                let state = Arc::clone(&self.shared.raft.state().borrow());
+                let Some(cell) = state.cells.get(&node.cell) else {
+                    return;
+                };
+                Author::Node {
+                    id: node.clone(),
+                    region: cell.region.clone(),
+                }
+            }
+        };
+        let name = act.command.name();
+        let envelope = Envelope::new(
+            author,
+            self.shared.clock.unix_ms(),
+            act.reason.clone(),
+            act.command.clone(),
+        );
+        let outcome = self.shared.proposer.propose_here(envelope).await.and_then(done);
+        let code = outcome
+            .as_ref()
+            .err()
+            .map_or("ok", |refusal| refusal.code.as_str());
+        metrics::counter!("controld_commands_total", "command" => name, "outcome" => code).increment(1);
+        match outcome {
+            Ok(_) => tracing::info!(shard = %act.shard, command = name, reason = %act.reason, "committed"),
+            // Whatever it was, the state shows what is to be done, and it is looked at again.
+            Err(refusal) => tracing::info!(shard = %act.shard, command = name, %refusal, "not committed"),
+        }
+    }
+
+    fn settled(&self, shard: &ShardId) {
+        if let Some(leading) = &mut *self.shared.leading.lock() {
+            leading.leader.settled(shard);
+        }
+    }
+}
+
+/// A name that was never given to a copy.
+fn fresh() -> ReplicaId {
+    let random = u128::from_be_bytes(random::bytes::<16>());
+    ReplicaId(random.max(1))
+}
+
+/// The newest configurations of the shards that the node told of, and of which it holds a copy.
+fn newest(state: &State, report: &ReplicasReport) -> Vec<(ShardId, platform_model::Generation)> {
+    let told = report.copies.iter().map(|copy| &copy.shard);
+    let known = told.filter_map(|shard| {
+        let config = state.shards.get(shard)?.config.as_ref()?;
+        let holds = config.copies().any(|copy| copy.node == report.node);
+        holds.then(|| (shard.clone(), config.generation))
+    });
+    known.collect()
+}

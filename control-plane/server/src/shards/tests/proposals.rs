@@ -1,0 +1,85 @@
+//! Who is believed.
+
+use platform_model::{Epoch, Position};
+use platform_wire::replicas::{ReplicasReport, Told, ToldChange, UnusableWhy};
+
+use super::*;
+
+const HERE: &str = "eu-central-1/0";
+const STANDBY: &str = "eu-central-2/0";
+
+fn tell(sim: &mut Sim, from: &str, told: Told) -> Vec<Act> {
+    let report = ReplicasReport {
+        node: node(from),
+        incarnation: Incarnation(1),
+        copies: Vec::new(),
+        told: vec![(Sim::shard(), told)],
+    };
+    sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report)
+}
+
+fn drop_of(sim: &Sim, by: ReplicaId, epoch: Epoch) -> Told {
+    Told::Proposal {
+        generation: sim.config().generation,
+        epoch,
+        by,
+        change: ToldChange::Drop(sim.config().standbys[0].replica),
+    }
+}
+
+#[test]
+fn only_the_primary_of_the_epoch_proposes_and_only_from_its_own_node() {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    let (primary, epoch) = (sim.config().primary.replica, sim.config().epoch);
+    let standby = sim.config().standbys[0].replica;
+    let good = drop_of(&sim, primary, epoch);
+    assert_eq!(tell(&mut sim, STANDBY, good), [], "under the primary's name");
+    let own = drop_of(&sim, standby, epoch);
+    assert_eq!(tell(&mut sim, STANDBY, own), [], "a standby of itself");
+    let stale = drop_of(&sim, primary, Epoch(epoch.0 + 1));
+    assert_eq!(tell(&mut sim, HERE, stale), [], "another epoch");
+    assert_eq!(tell(&mut sim, "us-east-1/0", good), [], "no copy there");
+    assert_eq!(tell(&mut sim, HERE, good).len(), 1);
+    assert_eq!(tell(&mut sim, HERE, good), [], "one at a time");
+}
+
+#[test]
+fn an_earlier_start_of_a_node_is_not_heard() {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    let told = drop_of(&sim, sim.config().primary.replica, sim.config().epoch);
+    let mut report = ReplicasReport {
+        node: node(HERE),
+        incarnation: Incarnation(0),
+        copies: Vec::new(),
+        told: vec![(Sim::shard(), told)],
+    };
+    assert_eq!(sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report), []);
+    report.incarnation = Incarnation(1);
+    assert_eq!(sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report).len(), 1);
+}
+
+#[test]
+fn nobody_speaks_for_a_copy_of_another_node() {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    let (primary, standby) = (sim.config().primary.replica, sim.config().standbys[0].replica);
+    let why = UnusableWhy::Amnesia;
+    let primary_gone = Told::Unusable {
+        replica: primary,
+        why,
+    };
+    assert_eq!(tell(&mut sim, STANDBY, primary_gone), []);
+    let erased = Told::Erased {
+        replica: standby,
+        order: 1,
+        bytes: 0,
+        keys: 0,
+    };
+    assert_eq!(tell(&mut sim, STANDBY, erased), [], "nobody has ordered that");
+    let confirmed = Told::Confirmed {
+        generation: sim.config().generation,
+        epoch: sim.config().epoch,
+        replica: standby,
+        position: Position(1),
+    };
+    assert_eq!(tell(&mut sim, STANDBY, confirmed), [], "no handover is under way");
+}

@@ -1,0 +1,80 @@
+//! Every threshold of detection, failover and operations, once. What each is for, and what follows from changing it, is
+//! in `docs/operations.md`; a test of `control-plane/server` holds the two together.
+//!
+//! The length of a lease is beside what it is for: [`LEASE_MICROS`](crate::replica_set::LEASE_MICROS).
+
+macro_rules! thresholds {
+    ($($(#[$doc:meta])* $name:ident = $value:expr;)*) => {
+        $($(#[$doc])* pub const $name: u64 = $value;)*
+
+        /// All of them, by name, as the page shows them.
+        pub const TABLE: &[(&str, u64)] = &[$((stringify!($name), $value)),*];
+    };
+}
+
+thresholds! {
+    /// For how long a standby promises not to lead, of a shard whose configuration says nothing else.
+    LEASE_MS = crate::replica_set::LEASE_MICROS / 1_000;
+    /// Nodes tell how their copies stand so often.
+    REPORT_EVERY_MS = 250;
+    /// A node that has not reported for so long is missing: the first witness.
+    MISSING_MS = 600;
+    /// A new leader declares nothing failed before it has listened for so long.
+    LISTEN_MS = 1_000;
+    /// The leader looks at shards with something to do so often.
+    TICK_MS = 50;
+    /// A promotion waits so long for candidates whose nodes report and that do not answer.
+    PREPARE_WAIT_MS = 700;
+    /// A handover that takes longer is cancelled, or becomes a promotion if the primary is suspect.
+    HANDOVER_MS = 2_000;
+    /// What had no effect is proposed again after so long.
+    RETRY_MS = 100;
+    /// More nodes than this are silent at once: nothing is begun by itself any more.
+    SILENT_NODES_PERCENT_MAX = 50;
+    /// Commands of the leader's own under way at once.
+    COMMANDS_AT_ONCE_MAX = 64;
+    /// A write of a serving primary that waits for its commit for so long makes it suspect.
+    STALL_MS = 3_000;
+    /// Latencies below are never an outlier.
+    OUTLIER_P99_MS_MIN = 250;
+    /// So many times the median of its cell's other primaries is an outlier.
+    OUTLIER_TIMES = 8;
+    /// Primaries with fewer commits per second say nothing about latency.
+    OUTLIER_COMMITS_PER_SECOND_MIN = 5;
+    /// An outlier for so long makes a primary suspect.
+    OUTLIER_FOR_MS = 10_000;
+    /// After an automatic handover a shard is left alone for so long.
+    SUSPECT_AGAIN_MS = 60_000;
+    /// Automatic handovers of one cell under way at once.
+    SUSPECT_AT_ONCE_MAX = 2;
+    /// A missing standby is made anew elsewhere after so long: a restart is no loss.
+    REPAIR_AFTER_MS = 30_000;
+    /// Copies that repair makes at once on one node, and in the world.
+    REPAIR_NODE_AT_ONCE_MAX = 2;
+    REPAIR_WORLD_AT_ONCE_MAX = 16;
+    /// The leader looks at operations and at what is to be repaired so often.
+    OPERATION_TICK_MS = 200;
+    /// A step that was refused or came to nothing is tried again after so long.
+    OPERATION_RETRY_MS = 1_000;
+    /// A switchover that was cancelled is tried again after so long.
+    SWITCHOVER_AGAIN_MS = 5_000;
+    /// A verification that has told nothing for so long is asked for again.
+    VERIFY_AGAIN_MS = 15_000;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_fit_together() {
+        // Two reports may be lost on the way before a node is missing.
+        const { assert!(MISSING_MS > 2 * REPORT_EVERY_MS) };
+        // Whoever promises has time to wait his promise out.
+        const { assert!(PREPARE_WAIT_MS > LEASE_MS) };
+        // Every node reports before a new leader calls one missing.
+        const { assert!(LISTEN_MS > MISSING_MS) };
+        const { assert!(TICK_MS < RETRY_MS && RETRY_MS < PREPARE_WAIT_MS) };
+        assert!(TABLE.iter().all(|(_, value)| *value > 0));
+    }
+}
