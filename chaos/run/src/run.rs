@@ -40,6 +40,8 @@ pub struct Told {
     pub seed: u64,
     pub plant: Option<String>,
     pub rounds: Vec<Round>,
+    /// Why no other round could be begun before the time was over.
+    pub broke_off: Option<String>,
     /// Faults that this machine cannot do, and why.
     pub skipped: Vec<(Fault, String)>,
     /// Files of earlier rounds that were not there at the end.
@@ -87,24 +89,35 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let app = App::new(door::client(&world.layout)?, &world.url());
     let small = small_disk.as_ref().map(|disk| disk.seat.clone());
     let mut schedule = Schedule::new(options.seed, faults, small);
-    let (mut rounds, mut kept) = (Vec::new(), Vec::new());
+    let (mut rounds, mut kept, mut broke_off) = (Vec::new(), Vec::new(), None);
     let begun = clock.monotonic();
     while clock.monotonic().saturating_sub(begun) < options.minutes && rounds.len() < ROUNDS_MAX {
         let Some((strike, lasts)) = schedule.next() else {
             break;
         };
-        let round = round::play(&scene, &app, rounds.len(), strike, lasts, &mut kept).await?;
-        progress.progress(&round.line(rounds.len()));
-        rounds.push(round);
+        let name = strike.fault.name();
+        match round::play(&scene, &app, rounds.len(), strike, lasts, &mut kept).await {
+            Ok(round) => {
+                progress.progress(&round.line(rounds.len()));
+                rounds.push(round);
+            }
+            Err(why) => {
+                broke_off = Some(format!("round {}, {name}: {why:#}", rounds.len()));
+                break;
+            }
+        }
     }
     let lost_later = lost_later(&app, &kept).await;
-    let world_check = check_world(&world).await?;
+    let world_check = check_world(&world)
+        .await
+        .unwrap_or_else(|why| vec![format!("{why:#}")]);
     world.down(STOP_WITHIN).await?;
     tasks.shutdown(STOP_WITHIN).await;
     Ok(Told {
         seed: options.seed,
         plant: options.plant.clone(),
         rounds,
+        broke_off,
         skipped,
         lost_later,
         world: world_check,

@@ -9,8 +9,10 @@ use cli_world::seats::seat_named;
 use crate::faults::{Fault, Strike};
 use crate::load::COUNTRIES;
 
-/// A fault lasts at least so long, and as much again at most.
+/// A fault lasts at least so long.
 const LASTS_MIN: Duration = Duration::from_millis(2_000);
+/// And so much longer at most: past the time for which a client waits for an answer.
+const LONGER_MS_MAX: u64 = 4_000;
 
 /// An endless row of strikes: each of the faults once in every pass, in an order of its own.
 pub struct Schedule {
@@ -46,9 +48,7 @@ impl Schedule {
             fault if fault.is_at_a_node() => seat_named(COUNTRIES[drawn].1),
             _ => None,
         };
-        let more = self
-            .random
-            .below(u64::try_from(LASTS_MIN.as_millis()).unwrap_or(1));
+        let more = self.random.below(LONGER_MS_MAX);
         Some((Strike::new(fault, node), LASTS_MIN + Duration::from_millis(more)))
     }
 }

@@ -100,13 +100,11 @@ impl Strike {
             disk.free()?;
         }
         for seat in seats() {
-            match Process::state(&scene.world.layout, &seat) {
-                State::Running(process) => process.signal(Signal::SIGCONT)?,
-                // Killed by this strike, or ended by itself: a full disk ends a node.
-                State::Stale(_) | State::Stopped => scene.world.spawn(&seat)?,
+            if let State::Running(process) = Process::state(&scene.world.layout, &seat) {
+                process.signal(Signal::SIGCONT)?;
             }
         }
-        Ok(())
+        revive(scene.world)
     }
 
     /// The processes that are killed or stopped.
@@ -147,6 +145,20 @@ impl Strike {
             }
         }
     }
+}
+
+/// Starts whatever does not run, as a supervisor does: killed by a strike, or ended by itself, as a node whose disk fails.
+///
+/// # Errors
+/// When a binary cannot be started.
+pub fn revive(world: &World) -> Result<()> {
+    for seat in seats() {
+        match Process::state(&world.layout, &seat) {
+            State::Running(_) => {}
+            State::Stale(_) | State::Stopped => world.spawn(&seat)?,
+        }
+    }
+    Ok(())
 }
 
 fn is_router(seat: &Seat) -> bool {

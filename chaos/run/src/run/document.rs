@@ -79,6 +79,7 @@ fn figures(told: &Told) -> Vec<Figure> {
         zero("unsettled", sum(|round| round.unsettled)),
         zero("failed-untouched", sum(|round| round.untouched_failed)),
         zero("world-not-whole", count(told.world.len())),
+        zero("broke-off", count(usize::from(told.broke_off.is_some()))),
         Figure::at_most(
             "healed-in-s-max",
             slowest(told.rounds.iter()),
@@ -159,6 +160,7 @@ fn wrong(told: &Told) -> Vec<String> {
             wrong.push(format!("round {number}, {fault}: {}", round.samples.join("; ")));
         }
     }
+    wrong.extend(told.broke_off.iter().map(|why| format!("broke off: {why}")));
     wrong.extend(told.lost_later.iter().map(|what| format!("lost later: {what}")));
     wrong.extend(
         told.world

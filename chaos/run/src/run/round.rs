@@ -8,7 +8,7 @@ use cli_world::app::App;
 use platform_runtime::clock::Clock;
 
 use super::Kept;
-use crate::faults::{Scene, Strike, Touched};
+use crate::faults::{Scene, Strike, Touched, revive};
 use crate::judge::{Judgement, judge};
 use crate::load::Load;
 
@@ -17,7 +17,7 @@ const CALM: Duration = Duration::from_millis(1_500);
 /// From the healing until every client has had an answer to everything it does.
 pub const HEALED_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is looked whether they have.
-const POLL: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(50);
 /// However broken it is, a round ends.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(60);
 
@@ -96,6 +96,7 @@ async fn suffer(
         if since > GIVEN_UP_AFTER {
             break None;
         }
+        revive(scene.world)?;
         clock.sleep(POLL).await;
     };
     clock.sleep(CALM).await;
