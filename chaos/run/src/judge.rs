@@ -44,9 +44,12 @@ pub async fn judge(app: &App, load: &Load) -> Judgement {
     let (mut writes, mut found) = (Vec::new(), Vec::new());
     for (index, resident) in load.residents.iter().enumerate() {
         let own: Vec<&Sent> = files.iter().filter(|sent| sent.person == index).collect();
-        writes.extend(own.iter().map(|sent| write(&resident.person, sent)));
         match found_of(app, resident, &own).await {
-            Ok(names) => found.extend(names),
+            Ok(names) => {
+                writes.extend(own.iter().map(|sent| write(&resident.person, sent)));
+                found.extend(names);
+            }
+            // Whether anything is lost cannot be told then.
             Err(why) => unreadable.push(why),
         }
     }

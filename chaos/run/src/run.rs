@@ -1,5 +1,6 @@
 //! One run: the world comes up behind its proxies; rounds of load, fault, healing, judgement; the document.
 
+mod copies;
 mod document;
 mod round;
 
@@ -31,6 +32,10 @@ pub struct Options {
     /// None: all.
     pub faults: Vec<Fault>,
     pub plant: Option<String>,
+    /// What one home is to survive: `zone`, `region`.
+    pub survival: Option<String>,
+    /// Whether a shard moves in every round.
+    pub moves: bool,
     pub no_build: bool,
     pub keep: bool,
 }
@@ -40,10 +45,14 @@ pub struct Told {
     pub seed: u64,
     pub plant: Option<String>,
     pub rounds: Vec<Round>,
+    /// Why no other round could be begun before the time was over.
+    pub broke_off: Option<String>,
     /// Faults that this machine cannot do, and why.
     pub skipped: Vec<(Fault, String)>,
     /// Files of earlier rounds that were not there at the end.
     pub lost_later: Vec<String>,
+    /// Shards whose copies are not equal after all faults; none where there are no copies.
+    pub differ: Option<Vec<String>>,
     pub world: Vec<String>,
     pub took: Duration,
 }
@@ -79,34 +88,65 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let tasks = TaskGroup::new();
     let proxies = Proxies::start(&world, &tasks).await?;
     bring_up(options, &world, progress).await?;
+    if let Some(goal) = &options.survival {
+        copies::raise(&world, goal, progress).await?;
+    }
+    let copied = options.survival.is_some() || options.moves;
     let scene = Scene {
         world: &world,
         links: &proxies.links,
         small_disk: small_disk.as_ref(),
+        copied,
     };
     let app = App::new(door::client(&world.layout)?, &world.url());
     let small = small_disk.as_ref().map(|disk| disk.seat.clone());
-    let mut schedule = Schedule::new(options.seed, faults, small);
-    let (mut rounds, mut kept) = (Vec::new(), Vec::new());
+    let mut schedule = Schedule::new(options.seed, faults, small, copied);
+    let (mut rounds, mut kept, mut broke_off) = (Vec::new(), Vec::new(), None);
     let begun = clock.monotonic();
     while clock.monotonic().saturating_sub(begun) < options.minutes && rounds.len() < ROUNDS_MAX {
         let Some((strike, lasts)) = schedule.next() else {
             break;
         };
-        let round = round::play(&scene, &app, rounds.len(), strike, lasts, &mut kept).await?;
-        progress.progress(&round.line(rounds.len()));
-        rounds.push(round);
+        let name = strike.fault.name();
+        match round::play(
+            &scene,
+            &app,
+            rounds.len(),
+            strike,
+            lasts,
+            options.moves,
+            &mut kept,
+        )
+        .await
+        {
+            Ok(round) => {
+                progress.progress(&round.line(rounds.len()));
+                rounds.push(round);
+            }
+            Err(why) => {
+                broke_off = Some(format!("round {}, {name}: {why:#}", rounds.len()));
+                break;
+            }
+        }
     }
     let lost_later = lost_later(&app, &kept).await;
-    let world_check = check_world(&world).await?;
+    let world_check = check_world(&world)
+        .await
+        .unwrap_or_else(|why| vec![format!("{why:#}")]);
+    let differ = match &options.survival {
+        Some(_) => Some(copies::compare(&world).await),
+        None => None,
+    };
     world.down(STOP_WITHIN).await?;
     tasks.shutdown(STOP_WITHIN).await;
     Ok(Told {
         seed: options.seed,
         plant: options.plant.clone(),
         rounds,
+        broke_off,
         skipped,
         lost_later,
+        differ,
         world: world_check,
         took: clock.monotonic().saturating_sub(begun),
     })

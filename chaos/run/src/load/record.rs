@@ -42,8 +42,8 @@ struct Inner {
     newest: Vec<Option<EpochPosition>>,
     requests: usize,
     unsettled: usize,
-    /// The longest time between two answers to writes of one person.
-    silence_max: Duration,
+    /// The longest time between two answers to writes of each person.
+    silence: Vec<Duration>,
 }
 
 /// Kinds of clients that a person has.
@@ -73,6 +73,7 @@ impl Record {
             inner: Mutex::new(Inner {
                 failures: vec![0; people],
                 newest: vec![None; people],
+                silence: vec![Duration::ZERO; people],
                 answered_at: vec![[now; KINDS]; people],
                 ..Inner::default()
             }),
@@ -104,7 +105,7 @@ impl Record {
         inner.requests += 1;
         let before = std::mem::replace(&mut inner.answered_at[person][kind as usize], now);
         if kind == Kind::Write {
-            inner.silence_max = inner.silence_max.max(now.saturating_sub(before));
+            inner.silence[person] = inner.silence[person].max(now.saturating_sub(before));
         }
     }
 
@@ -170,9 +171,14 @@ impl Record {
         self.inner.lock().samples.clone()
     }
 
-    /// Requests, those without an end, and the longest time that somebody's writes were not answered.
-    pub fn totals(&self) -> (usize, usize, Duration) {
+    /// Requests, and those without an end.
+    pub fn totals(&self) -> (usize, usize) {
         let inner = self.inner.lock();
-        (inner.requests, inner.unsettled, inner.silence_max)
+        (inner.requests, inner.unsettled)
+    }
+
+    /// The longest time that somebody's writes were not answered.
+    pub fn silence_of(&self, person: usize) -> Duration {
+        self.inner.lock().silence[person]
     }
 }
