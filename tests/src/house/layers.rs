@@ -237,6 +237,7 @@ pub const LAYERS: &[Layer] = &[
     layer("tests", 8, &["platform-model", "platform-runtime"]).in_tests(&[
         "cell-law",
         "chaos",
+        "cli-world",
         "control-plane-ledger",
         "control-plane-state",
         "platform-report",
