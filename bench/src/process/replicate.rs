@@ -56,7 +56,7 @@ pub async fn run(plan: Plan) -> Result<Document> {
 
 /// Writes a second when every client asks as soon as it has its answer.
 async fn peak(stand: &Stand, load: Duration) -> f64 {
-    let writers = Writers::default();
+    let writers = Writers::new();
     let wait = async {
         Clock::system().sleep(load).await;
         writers.stop();
@@ -70,7 +70,7 @@ async fn half(stand: &Stand, rate: f64, load: Duration) -> Result<Half> {
     let before = processor_time(stand)?;
     clock.sleep(load / 2).await;
     let idle = (processor_time(stand)? - before).as_secs_f64() / (load / 2).as_secs_f64();
-    let writers = Writers::default();
+    let writers = Writers::new();
     let (before, begun) = (processor_time(stand)?, clock.monotonic());
     let wait = async {
         clock.sleep(load).await;

@@ -32,7 +32,7 @@ pub async fn run(plan: Plan) -> Result<Document> {
     let stand = Stand::up(PEOPLE).await?;
     stand.survive("region").await?;
     let fsync = stand.fsyncs("probe-before")?;
-    let writers = Writers::default();
+    let writers = Writers::new();
     let rounds = async {
         let rounds = rounds(&stand, &writers, plan.rounds).await;
         writers.stop();

@@ -34,7 +34,6 @@ struct Inner {
 }
 
 /// Shared by all writers of a measurement.
-#[derive(Default)]
 pub struct Writers {
     clock: Clock,
     stopped: AtomicBool,
@@ -42,6 +41,14 @@ pub struct Writers {
 }
 
 impl Writers {
+    pub fn new() -> Self {
+        Self {
+            clock: Clock::system(),
+            stopped: AtomicBool::new(false),
+            inner: Mutex::default(),
+        }
+    }
+
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
