@@ -176,9 +176,12 @@ impl Gate {
             position
         };
         self.until(|| {
-            self.answered.load(Ordering::Acquire) >= position.0
-                && self.committed() >= needs
-                && self.is_leased()
+            // What every standby has is safe whoever leads.
+            let committed = self.committed();
+            committed >= position
+                || (self.answered.load(Ordering::Acquire) >= position.0
+                    && committed >= needs
+                    && self.is_leased())
         })
         .await
     }
