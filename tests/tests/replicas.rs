@@ -21,7 +21,7 @@ const WRITES_BEFORE: u32 = 20;
 const WRITES_AFTER: u32 = 20;
 
 struct Scene {
-    world: World,
+    _world: World,
     layout: Layout,
     admin: AdminClient,
     app: App,
@@ -43,7 +43,7 @@ impl Scene {
         let url = cli_world::World::open(&layout)?.url();
         let app = App::new(door::client(&layout)?, &url);
         Ok(Some(Self {
-            world,
+            _world: world,
             layout,
             admin,
             app,

@@ -18,7 +18,7 @@ use platform_runtime::{Clock, TaskGroup};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::copy::{Change, Control, Copy, CopySettings, Peers, Planted, Standing, Told};
+use crate::copy::{Change, Control, Copy, CopySettings, FrameKind, Peers, Planted, Standing, Told};
 use crate::{Mode, Request, Shard, Tx, TxError, WriteError};
 
 /// Long enough for a machine that builds beside the test.
