@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use cli_world::app::{App, Newcomer, Person};
 use cli_world::stage::STOP_WITHIN;
-use cli_world::standbys::not_whole;
 use cli_world::{Binaries, Process, Progress, Seat, Stage, State, World, door, operator, seats};
 use platform_model::{HomeId, ShardId, ShardRoute};
 use platform_runtime::clock::Clock;
@@ -102,14 +101,6 @@ impl Stand {
             .get(&self.shard)
             .cloned()
             .context("the shard is in the table")
-    }
-
-    /// Why the shard alone could not lose its primary.
-    ///
-    /// # Errors
-    /// When no controller answers.
-    pub async fn not_whole(&self) -> Result<Option<String>> {
-        Ok(not_whole(&self.shard, &self.route().await?))
     }
 
     /// The seat of the shard's primary.

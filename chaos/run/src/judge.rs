@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chaos::checkers::acknowledged::{Counts, Mode, Write, acknowledged};
-use chaos::checkers::linearizable;
-use chaos::checkers::linearizable::Action;
+use chaos::checkers::linearizable::{Action, Operation};
+use chaos::checkers::transactions::{Promise, Step, Transaction};
+use chaos::checkers::{linearizable, transactions};
 use chaos::history::Outcome;
 use chaos::verdict::Verdict;
 use cli_world::app::{App, Person};
 use futures::StreamExt;
+use platform_model::EpochPosition;
 use uuid::Uuid;
 
 use crate::load::{Load, Resident, Sent};
@@ -22,6 +24,8 @@ pub struct Judgement {
     pub counts: Counts,
     pub acknowledged: Verdict,
     pub linearizable: Verdict,
+    /// The same names as transactions, in the order of their pairs.
+    pub transactions: Verdict,
     /// What could not be read at all.
     pub unreadable: Vec<String>,
 }
@@ -55,14 +59,58 @@ pub async fn judge(app: &App, load: &Load) -> Judgement {
     }
     let operations = load.record.operations();
     // The checkers take a core for a moment: the proxies and the reads go on beside them.
-    let (acknowledged, linearizable) =
-        tokio::task::block_in_place(|| (acknowledged(&writes, &found, 0), linearizable(&operations)));
+    let history = as_transactions(&operations, &load.record.pairs());
+    let (acknowledged, linearizable, transactions) = tokio::task::block_in_place(|| {
+        let strict = transactions(&history, Promise::Strict);
+        (
+            acknowledged(&writes, &found, 0),
+            linearizable(&operations),
+            strict,
+        )
+    });
     Judgement {
         counts: acknowledged.1,
         acknowledged: acknowledged.0,
         linearizable,
+        transactions,
         unreadable,
     }
+}
+
+/// Each operation as a transaction. Transactions of one entry of the log share a pair: that says nothing of their order.
+fn as_transactions(operations: &[Operation], pairs: &BTreeMap<String, EpochPosition>) -> Vec<Transaction> {
+    let mut shared: BTreeMap<(&str, EpochPosition), usize> = BTreeMap::new();
+    for operation in operations {
+        if let Action::Write(name) = &operation.action
+            && let Some(pair) = pairs.get(name)
+        {
+            *shared.entry((&operation.key, *pair)).or_default() += 1;
+        }
+    }
+    let step = |operation: &Operation| match &operation.action {
+        Action::Read(value) => Step::Read {
+            key: operation.key.clone(),
+            value: value.clone(),
+        },
+        Action::Write(value) => {
+            let pair = pairs
+                .get(value)
+                .filter(|pair| shared.get(&(operation.key.as_str(), **pair)) == Some(&1));
+            Step::Write {
+                key: operation.key.clone(),
+                value: value.clone(),
+                version: pair.map(|pair| (pair.epoch.0, pair.position.0)),
+            }
+        }
+    };
+    let transaction = |operation: &Operation| Transaction {
+        client: operation.client,
+        invoked: operation.invoked,
+        completed: operation.completed,
+        steps: vec![step(operation)],
+        outcome: operation.outcome,
+    };
+    operations.iter().map(transaction).collect()
 }
 
 fn write(person: &Person, sent: &Sent) -> Write {

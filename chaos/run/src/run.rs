@@ -121,7 +121,11 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         {
             Ok(round) => {
                 progress.progress(&round.line(rounds.len()));
+                let is_caught = options.plant.is_some() && round.wrong() > 0;
                 rounds.push(round);
+                if is_caught {
+                    break;
+                }
             }
             Err(why) => {
                 broke_off = Some(format!("round {}, {name}: {why:#}", rounds.len()));

@@ -1,6 +1,7 @@
 //! What the clients of one round remember: operations on names as a history, files, failures by person, and when each
 //! client last had an answer.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ struct Inner {
     samples: Vec<String>,
     /// When each client (person, kind) last had an answer.
     answered_at: Vec<[Duration; KINDS]>,
+    /// The pair of each name that was written, where its answer named it.
+    pairs: BTreeMap<String, EpochPosition>,
     /// The newest pair that each person's writers were told.
     newest: Vec<Option<EpochPosition>>,
     requests: usize,
@@ -118,9 +121,12 @@ impl Record {
         }
     }
 
-    /// A pair that an answer named.
-    pub fn written(&self, person: usize, pair: EpochPosition) {
+    /// A pair that an answer named. `of`: the name that was written with it; none where an answer is repeated.
+    pub fn written(&self, person: usize, of: Option<&str>, pair: EpochPosition) {
         let mut inner = self.inner.lock();
+        if let Some(name) = of {
+            inner.pairs.insert(name.to_owned(), pair);
+        }
         let newest = inner.newest[person].max(Some(pair));
         inner.newest[person] = newest;
     }
@@ -157,6 +163,10 @@ impl Record {
 
     pub fn operations(&self) -> Vec<Operation> {
         self.inner.lock().operations.clone()
+    }
+
+    pub fn pairs(&self) -> BTreeMap<String, EpochPosition> {
+        self.inner.lock().pairs.clone()
     }
 
     pub fn files(&self) -> Vec<Sent> {

@@ -71,6 +71,7 @@ fn figures(told: &Told) -> Vec<Figure> {
             "not-linearizable",
             sum(|round| round.judgement.linearizable.found),
         ),
+        zero("anomalies", sum(|round| round.judgement.transactions.found)),
         zero(
             "undecided",
             sum(|round| round.judgement.linearizable.undecided.len()),
@@ -168,6 +169,7 @@ fn table(told: &Told) -> Vec<Value> {
             "lost": sum(|round| round.judgement.counts.sync_lost),
             "wrong": sum(|round| round.judgement.acknowledged.found),
             "not-linearizable": sum(|round| round.judgement.linearizable.found),
+            "anomalies": sum(|round| round.judgement.transactions.found),
             "unsettled": sum(|round| round.unsettled),
             "failed-untouched": sum(|round| round.untouched_failed),
             "failed": sum(|round| round.touched_failed),
@@ -198,7 +200,12 @@ fn wrong(told: &Told) -> Vec<String> {
     let mut wrong = Vec::new();
     for (number, round) in told.rounds.iter().enumerate() {
         let (judgement, fault) = (&round.judgement, round.strike.fault.name());
-        let verdicts = [&judgement.acknowledged, &judgement.linearizable].into_iter();
+        let verdicts = [
+            &judgement.acknowledged,
+            &judgement.linearizable,
+            &judgement.transactions,
+        ];
+        let verdicts = verdicts.into_iter();
         let verdicts = verdicts.filter(|verdict| !verdict.is_clean());
         wrong.extend(verdicts.map(|verdict| format!("round {number}, {fault}: {verdict}")));
         wrong.extend(

@@ -147,9 +147,10 @@ fn failures(load: &Load, strike: &Strike, copied: bool) -> (usize, usize) {
 impl Round {
     /// What was acknowledged and is not there or not as it was, and histories that no order explains.
     pub fn wrong(&self) -> usize {
-        self.judgement.acknowledged.found
-            + self.judgement.linearizable.found
-            + self.judgement.unreadable.len()
+        let judgement = &self.judgement;
+        let found =
+            judgement.acknowledged.found + judgement.linearizable.found + judgement.transactions.found;
+        found + judgement.unreadable.len()
     }
 
     /// One line for whoever watches.
