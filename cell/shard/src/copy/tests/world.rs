@@ -23,7 +23,7 @@ use crate::{Mode, Request, Shard, Tx, TxError, WriteError};
 
 /// Long enough for a machine that builds beside the test.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-const LEASE_MICROS: u64 = 500_000;
+const LEASE_MICROS: u64 = 800_000;
 
 /// What the network does to frames, per thousand.
 #[derive(Debug, Clone, Copy, Default)]
@@ -313,7 +313,7 @@ impl World {
         let (tasks, clock) = (TaskGroup::new(), Clock::system());
         let settings = DriverSettings {
             listen_micros: 0,
-            missing_micros: 500_000,
+            missing_micros: 800_000,
             prepare_wait_micros: 700_000,
             handover_micros: 5_000_000,
             retry_micros: 100_000,
