@@ -22,6 +22,8 @@ mod view;
 mod watched;
 
 #[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
 mod tests;
 
 pub use act::{Act, By};
