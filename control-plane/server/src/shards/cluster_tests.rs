@@ -20,6 +20,9 @@ const HERE: &str = "eu-central-1/0";
 const BESIDE: &str = "eu-central-1/1";
 const THERE: &str = "eu-west-1/0";
 
+/// A move takes seconds, an election after each step a few more.
+const ENDS_WITHIN: Duration = Duration::from_secs(150);
+
 fn node(text: &str) -> NodeId {
     text.parse().expect("a node")
 }
@@ -161,6 +164,7 @@ async fn a_move_goes_on_under_every_leader_that_comes() {
     let started = sre.move_shard(&to(BESIDE), "a drill").await.expect("starts");
     let id = started.operation.expect("an id");
     let mut seen: Vec<String> = Vec::new();
+    let begun = cluster.clock.monotonic();
     loop {
         let view = cluster.operation(id).await;
         if view.state.is_over() {
@@ -168,6 +172,8 @@ async fn a_move_goes_on_under_every_leader_that_comes() {
             assert!(view.receipt.is_some() && view.certificate.is_some(), "{view:?}");
             break;
         }
+        let late = cluster.clock.monotonic() - begun > ENDS_WITHIN;
+        assert!(!late, "after {seen:?}: {view:?}");
         if !seen.contains(&view.step) {
             seen.push(view.step);
             cluster.crash_the_leader().await;
