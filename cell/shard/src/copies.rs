@@ -102,12 +102,7 @@ mod tests {
                 attempt: 1,
             };
             put(&*store, keys.fence.clone(), fence.encode()).await;
-            put(
-                &*store,
-                keys.log_part(Position(1), 0),
-                Bytes::from_static(b"x"),
-            )
-            .await;
+            put(&*store, keys.log_part(Position(1), 0), Bytes::from_static(b"x")).await;
         }
         // Of a copy that was erased its name is left, and the receipt.
         let keys = ShardKeys::new(&"eu/eu-west/000".parse().expect("a shard"));

@@ -43,8 +43,8 @@ mod tests;
 
 pub use copies::{CopiesError, copies};
 pub use copy::{
-    Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted, Proposal,
-    Standing, Told, Unusable, check_frame, cut_off_files, read_cut_off,
+    Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,
+    Proposal, Standing, Told, Unusable, check_frame, cut_off_files, read_cut_off,
 };
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use cell_store::memory::Memory;
 use cell_store::WriteBatch;
+use cell_store::memory::Memory;
 use control_plane_state::shard_config::{ConfigCommand, CopyState};
 use platform_model::ReplicaId;
 
