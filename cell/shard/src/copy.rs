@@ -52,8 +52,6 @@ pub use cell_replica::action::{Change, Proposal};
 pub use cell_replica::report::Unusable;
 pub use codec::{FRAME_BYTES_MAX, FrameError, frame_of_record, read_frame};
 pub use export::{cut_off_files, read_cut_off};
-pub use codec::{FRAME_BYTES_MAX, FrameError, frame_of_record, read_frame};
-pub use export::{cut_off_files, read_cut_off};
 pub use settings::{Control, CopySettings, FrameKind, Peers, Planted};
 pub(crate) use stored::Base;
 pub use told::{CopyStatus, Standing, Told};
