@@ -46,7 +46,7 @@ mod tests;
 pub use copies::{CopiesError, copies};
 pub use copy::{
     Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,
-    Proposal, Standing, Told, Unusable, frame_of_record, read_frame, cut_off_files, read_cut_off,
+    Proposal, Standing, Told, Unusable, cut_off_files, frame_of_record, read_cut_off, read_frame,
 };
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};

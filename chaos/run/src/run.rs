@@ -137,7 +137,9 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
                 }
             }
             Err(why) => {
-                broke_off = Some(format!("round {}, {name}: {why:#}", rounds.len()));
+                let why = format!("round {}, {name}: {why:#}", rounds.len());
+                progress.progress(&why);
+                broke_off = Some(why);
                 break;
             }
         }
