@@ -12,6 +12,7 @@ use chaos::verdict::Verdict;
 use cli_world::app::{App, Person};
 use futures::StreamExt;
 use platform_model::EpochPosition;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::load::{Load, Resident, Sent};
@@ -21,6 +22,8 @@ const READERS: usize = 4;
 
 /// What came of one round.
 pub struct Judgement {
+    /// What was judged, for whoever keeps it: a name and its JSON.
+    pub histories: Vec<(&'static str, Value)>,
     pub counts: Counts,
     pub acknowledged: Verdict,
     pub linearizable: Verdict,
@@ -68,7 +71,13 @@ pub async fn judge(app: &App, load: &Load) -> Judgement {
             strict,
         )
     });
+    let histories = vec![
+        ("linearizable", json!(operations)),
+        ("transactions", json!(history)),
+        ("acknowledged", json!({ "writes": writes, "found": found })),
+    ];
     Judgement {
+        histories,
         counts: acknowledged.1,
         acknowledged: acknowledged.0,
         linearizable,

@@ -4,6 +4,8 @@ mod copies;
 mod document;
 mod round;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -14,6 +16,7 @@ use cli_world::{Binaries, Progress, Seat, Stage, World, door, make};
 use platform_report::Document;
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::faults::{Fault, Scene, SmallDisk};
@@ -38,6 +41,8 @@ pub struct Options {
     pub moves: bool,
     pub no_build: bool,
     pub keep: bool,
+    /// Where the histories of every round are kept.
+    pub histories: Option<PathBuf>,
 }
 
 /// What is told of a run when it is over.
@@ -119,7 +124,11 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         )
         .await
         {
-            Ok(round) => {
+            Ok(mut round) => {
+                let histories = std::mem::take(&mut round.judgement.histories);
+                if let Some(folder) = &options.histories {
+                    write_histories(folder, rounds.len(), &histories)?;
+                }
                 progress.progress(&round.line(rounds.len()));
                 let is_caught = options.plant.is_some() && round.wrong() > 0;
                 rounds.push(round);
@@ -128,7 +137,9 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
                 }
             }
             Err(why) => {
-                broke_off = Some(format!("round {}, {name}: {why:#}", rounds.len()));
+                let why = format!("round {}, {name}: {why:#}", rounds.len());
+                progress.progress(&why);
+                broke_off = Some(why);
                 break;
             }
         }
@@ -201,6 +212,17 @@ async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> 
             world.stop(seat, STOP_WITHIN).await?;
         }
         world.start_others(&nodes).await?;
+    }
+    Ok(())
+}
+
+/// One file for each checker and round.
+fn write_histories(folder: &Path, round: usize, histories: &[(&str, Value)]) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for (name, history) in histories {
+        let path = folder.join(format!("round-{round}.{name}.json"));
+        let text = serde_json::to_vec(history).context("a history has a JSON form")?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

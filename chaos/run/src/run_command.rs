@@ -2,6 +2,7 @@
 //! invariant.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -46,6 +47,9 @@ pub struct RunArguments {
     /// Take the servers that lie beside this binary, as they are
     #[arg(long)]
     no_build: bool,
+    /// Keep the histories of every round here, for `chaos check`
+    #[arg(long, value_name = "DIR")]
+    histories: Option<PathBuf>,
     /// Leave the world's folder, with logs and data
     #[arg(long)]
     keep: bool,
@@ -87,6 +91,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8> {
         moves: arguments.moves,
         no_build: arguments.no_build,
         keep: arguments.keep,
+        histories: arguments.histories.clone(),
     };
     let document = runtime.block_on(run::run(&options, &Stderr))?;
     show(&document, arguments.output)?;

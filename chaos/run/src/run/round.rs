@@ -160,9 +160,13 @@ impl Round {
             |time| format!("healed in {time:.1?}"),
         );
         let (wrong, counts) = (self.wrong(), self.judgement.counts);
+        let moved = self.moved.as_ref();
+        let moved = moved.map_or_else(String::new, |moved| {
+            format!(", move: {} in {:.1?}", moved.end, moved.took)
+        });
         format!(
             "round {number}: {} at {} for {:.1?}: {} requests, {} files acknowledged, {wrong} wrong, {} failed and {} \
-             that must not, silent for {:.1?}, {healed}",
+             that must not, silent for {:.1?}, {healed}{moved}",
             self.strike.fault.name(),
             self.strike.target(),
             self.lasted,
