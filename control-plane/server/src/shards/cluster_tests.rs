@@ -136,6 +136,7 @@ async fn report(reports: &ReportClient, nodes: &Mutex<Nodes>, table: &Followed, 
         }
         nodes.report(id, &table.current(), now_ms)
     };
+    // One that is lost is followed by the next.
     if let Ok(reply) = reports.replicas(&told).await {
         nodes.lock().hear(&reply);
     }
@@ -275,6 +276,9 @@ async fn a_follower_passes_reports_on_and_only_the_leader_vouches_for_what_is_ne
     let alone = cluster
         .world
         .reports(&here, "eu-central", vec![cluster.world.address(leader)]);
-    eventually("nobody to vouch", async || alone.replicas(&report).await.is_err().then_some(())).await;
+    eventually("nobody to vouch", async || {
+        alone.replicas(&report).await.is_err().then_some(())
+    })
+    .await;
     cluster.world.stop_all().await;
 }
