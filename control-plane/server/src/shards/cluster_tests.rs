@@ -213,6 +213,11 @@ async fn a_primary_that_dies_is_followed_and_a_person_is_told_what_he_may_not() 
             .any(|copy| copy.node == node(THERE) && copy.state == CopyState::InSync)
     };
     let before = cluster.route("a standby in another region", in_sync).await;
+    eventually("the shard's repair to end", async || {
+        let active = sre.operations(false).await.ok()?;
+        active.iter().all(|view| view.shard != shard()).then_some(())
+    })
+    .await;
     let refused = sre
         .move_shard(&to(HERE), "a drill")
         .await
