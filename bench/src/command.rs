@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use platform_report::{Document, Verdict};
 
 use crate::output::{self, Format};
-use crate::{commit, law, replica, route};
+use crate::{checkers, commit, law, process, replica, route};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,6 +17,10 @@ Examples:
   bench route                      look-ups in the routing table, about 15 s
   bench replica                    the replication protocol as a pure machine, about 10 s
   bench law                        a law of 40 jurisdictions and 60 regions, about 5 s
+  bench checkers                   the checkers of histories of 10^6 operations, about 60 s
+  bench switchover                 30 switchovers of a shard under load, real processes, about 90 s
+  bench failover                   30 times kill -9 of a primary's cell, about 5 minutes
+  bench replicate                  what an in-sync standby costs, about 90 s
   bench all --save                 every suite, and keep the results in bench/results
 
 Exit code: 0 every goal met, 3 a goal missed, 1 the run failed, 2 usage.";
@@ -48,7 +52,15 @@ enum Suite {
     Replica,
     /// The law: how long its matrix takes to build, how large it is, what one question costs
     Law,
-    /// Every suite, as one document
+    /// The checkers of histories: how long they take for 10^6 operations
+    Checkers,
+    /// Real processes: how long writes pause while a shard hands over to its standby
+    Switchover,
+    /// Real processes: from kill -9 of a primary's cell to the next acknowledged write
+    Failover,
+    /// Real processes: processor time and latency of one in-sync standby
+    Replicate,
+    /// Every suite that needs no world of processes, as one document
     All(Disk),
 }
 
@@ -69,11 +81,16 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Route => vec![run_route(cli)?],
         Suite::Replica => vec![run_replica(cli)?],
         Suite::Law => vec![run_law(cli)?],
+        Suite::Checkers => vec![run_checkers(cli)?],
+        Suite::Switchover => vec![run_processes(cli, "switchover", process::switchover)?],
+        Suite::Failover => vec![run_processes(cli, "failover", process::failover)?],
+        Suite::Replicate => vec![run_processes(cli, "replicate", process::replicate)?],
         Suite::All(disk) => vec![
             run_commit(cli, disk)?,
             run_route(cli)?,
             run_replica(cli)?,
             run_law(cli)?,
+            run_checkers(cli)?,
         ],
     };
     if cli.save {
@@ -137,6 +154,35 @@ fn run_law(cli: &Cli) -> Result<Document> {
     };
     let mut document = law::run(plan)?;
     document.command = command_line("law", cli.quick);
+    Ok(document)
+}
+
+fn run_checkers(cli: &Cli) -> Result<Document> {
+    let plan = if cli.quick {
+        checkers::Plan::quick()
+    } else {
+        checkers::Plan::full()
+    };
+    let mut document = checkers::run(plan)?;
+    document.command = command_line("checkers", cli.quick);
+    Ok(document)
+}
+
+/// A suite on a world of real processes.
+fn run_processes(
+    cli: &Cli,
+    suite: &str,
+    run: impl AsyncFnOnce(process::Plan) -> Result<Document>,
+) -> Result<Document> {
+    platform_runtime::tls::install_ring();
+    let plan = if cli.quick {
+        process::Plan::quick()
+    } else {
+        process::Plan::full()
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut document = runtime.block_on(run(plan))?;
+    document.command = command_line(suite, cli.quick);
     Ok(document)
 }
 

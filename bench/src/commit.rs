@@ -8,7 +8,7 @@ mod figures;
 mod load;
 mod ours;
 mod peer;
-mod probe;
+pub mod probe;
 mod rows;
 
 use std::path::Path;

@@ -29,6 +29,13 @@ impl Spread {
         }
     }
 
+    /// Any other quantile of a sample, in the same way.
+    pub fn quantile(values: &[f64], share: f64) -> f64 {
+        let mut values = values.to_vec();
+        values.sort_by(f64::total_cmp);
+        quantile(&values, share)
+    }
+
     /// A row of a table of spreads.
     pub fn row(self, of: &str) -> Value {
         json!({

@@ -94,6 +94,12 @@ impl Gate {
         Position(self.committed.load(Ordering::Acquire))
     }
 
+    /// Whoever was answered was shown nothing past this.
+    pub(crate) fn answered(&self) -> Position {
+        self.committed()
+            .max(Position(self.answered.load(Ordering::Acquire)))
+    }
+
     /// Everything up to `position` is durable here, and nobody else need have it.
     pub(crate) fn durable(&self, position: Position) {
         self.committed.fetch_max(position.0, Ordering::AcqRel);
@@ -176,9 +182,12 @@ impl Gate {
             position
         };
         self.until(|| {
-            self.answered.load(Ordering::Acquire) >= position.0
-                && self.committed() >= needs
-                && self.is_leased()
+            // What every standby has is safe whoever leads.
+            let committed = self.committed();
+            committed >= position
+                || (self.answered.load(Ordering::Acquire) >= position.0
+                    && committed >= needs
+                    && self.is_leased())
         })
         .await
     }

@@ -40,7 +40,7 @@ impl EpochHistory {
         before.map_or(Epoch(0), |(epoch, _)| *epoch)
     }
 
-    /// Whether the state at `seen` is part of this log, which is committed up to `committed`.
+    /// Whether the state at `seen` is part of this log, of which up to `committed` was ever shown.
     pub(crate) fn holds(&self, seen: EpochPosition, committed: Position) -> bool {
         let Some((newest, _)) = self.starts.last() else {
             return false;

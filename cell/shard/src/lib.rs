@@ -1,6 +1,8 @@
-//! The shard, running with one replica: strictly serializable transactions over an ordered store, committed in
-//! groups, each group one batch and one entry of the change log.
+//! The shard, running: strictly serializable transactions over an ordered store, committed in groups, each group one batch
+//! and one entry of the change log, which other copies of the shard follow.
 //!
+//! - [`Copy`] is one copy on this node, whatever its role: it runs the protocol of `cell-replica`, and while it leads gives
+//!   out a [`Shard`]. What it says to other nodes goes through [`Peers`], to the control plane through [`Control`].
 //! - [`Shard`] opens, reads, writes, closes; [`Tx`] is what a transaction's closure sees.
 //! - `committer` is the one task that writes: it validates (`window`), builds the entry (`entry`), commits it
 //!   under the fence (`fence`) and, when the store does not know what happened, finds out (`settle`).
@@ -44,7 +46,7 @@ mod tests;
 pub use copies::{CopiesError, copies};
 pub use copy::{
     Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,
-    Proposal, Standing, Told, Unusable, check_frame, cut_off_files, read_cut_off,
+    Proposal, Standing, Told, Unusable, cut_off_files, frame_of_record, read_cut_off, read_frame,
 };
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};

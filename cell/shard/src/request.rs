@@ -12,10 +12,10 @@ pub struct Ownership {
     pub epoch: Epoch,
 }
 
-/// How much a transaction's acknowledgement promises. With one replica both mean: durable here.
+/// How much a transaction's acknowledgement promises. Where no standby could be promoted both mean: durable here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
-    /// Durable here.
+    /// Durable here, by a primary that holds its lease; a failover loses a bounded number of entries.
     Async,
     /// Durable here and acknowledged by every standby that could be promoted.
     Sync,

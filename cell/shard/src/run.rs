@@ -131,7 +131,7 @@ impl Shard {
             return Err(WriteError::Moving);
         }
         match request.not_older_than {
-            Some(seen) if !self.shared.history.holds(seen, self.shared.gate.committed()) => {
+            Some(seen) if !self.shared.history.holds(seen, self.shared.gate.answered()) => {
                 Err(WriteError::Lost)
             }
             _ => Ok(()),

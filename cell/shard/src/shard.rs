@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
-use cell_store::{Limits, Snapshot, Store, StoreError};
+use cell_store::{Limits, Snapshot, SnapshotError, Store, StoreError};
 use platform_model::{Epoch, EpochPosition, Position, ShardId, Term};
 use platform_runtime::{CancellationToken, Clock, TaskGroup};
 use tokio::sync::mpsc;
 
 use crate::applied::Applied;
+use crate::copy::Base;
 use crate::entry::LogEntry;
 use crate::error::{LogError, OpenError, TxError};
 use crate::gate::{End, Gate};
@@ -114,13 +115,9 @@ impl Shard {
             .await
             .map_err(|error| unavailable(error.to_string()))?;
         let keys = &self.shared.keys;
-        let state = snapshot
-            .get(&keys.trim)
+        let trimmed = log_base(&*snapshot, keys)
             .await
             .map_err(|error| unavailable(error.to_string()))?;
-        let trimmed: TrimState = state
-            .and_then(|bytes| TrimState::decode(&bytes))
-            .unwrap_or_default();
         if after < trimmed.position {
             return Err(LogError::Trimmed {
                 trimmed: trimmed.position,
@@ -149,6 +146,26 @@ impl Shard {
             ended: shared.gate.end().map(End::as_str),
         }
     }
+}
+
+/// Where the log begins in this store: as the log itself says, or later on a copy that was made since.
+async fn log_base(snapshot: &dyn Snapshot, keys: &ShardKeys) -> Result<TrimState, SnapshotError> {
+    let logged = snapshot.get(&keys.trim).await?;
+    let logged = logged
+        .and_then(|bytes| TrimState::decode(&bytes))
+        .unwrap_or_default();
+    let own = snapshot.get(&keys.base).await?;
+    let own = own
+        .and_then(|bytes| Base::decode(&bytes).ok())
+        .unwrap_or_default();
+    if own.head.position <= logged.position {
+        return Ok(logged);
+    }
+    Ok(TrimState {
+        position: own.head.position,
+        chain: own.head.chain,
+        term: Some(own.head.term),
+    })
 }
 
 /// The chain after the entry at `at`, from which the next one continues.

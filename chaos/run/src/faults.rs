@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use cli_world::Seat;
 
 pub use disk::SmallDisk;
-pub use strike::{Scene, Strike};
+pub use strike::{Scene, Strike, revive};
 
 /// One kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chaos::checkers::acknowledged::{Counts, Mode, Write, acknowledged};
-use chaos::checkers::linearizable;
-use chaos::checkers::linearizable::Action;
+use chaos::checkers::linearizable::{Action, Operation};
+use chaos::checkers::transactions::{Promise, Step, Transaction};
+use chaos::checkers::{linearizable, transactions};
 use chaos::history::Outcome;
 use chaos::verdict::Verdict;
 use cli_world::app::{App, Person};
 use futures::StreamExt;
+use platform_model::EpochPosition;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::load::{Load, Resident, Sent};
@@ -19,9 +22,13 @@ const READERS: usize = 4;
 
 /// What came of one round.
 pub struct Judgement {
+    /// What was judged, for whoever keeps it: a name and its JSON.
+    pub histories: Vec<(&'static str, Value)>,
     pub counts: Counts,
     pub acknowledged: Verdict,
     pub linearizable: Verdict,
+    /// The same names as transactions, in the order of their pairs.
+    pub transactions: Verdict,
     /// What could not be read at all.
     pub unreadable: Vec<String>,
 }
@@ -44,22 +51,75 @@ pub async fn judge(app: &App, load: &Load) -> Judgement {
     let (mut writes, mut found) = (Vec::new(), Vec::new());
     for (index, resident) in load.residents.iter().enumerate() {
         let own: Vec<&Sent> = files.iter().filter(|sent| sent.person == index).collect();
-        writes.extend(own.iter().map(|sent| write(&resident.person, sent)));
         match found_of(app, resident, &own).await {
-            Ok(names) => found.extend(names),
+            Ok(names) => {
+                writes.extend(own.iter().map(|sent| write(&resident.person, sent)));
+                found.extend(names);
+            }
+            // Whether anything is lost cannot be told then.
             Err(why) => unreadable.push(why),
         }
     }
     let operations = load.record.operations();
     // The checkers take a core for a moment: the proxies and the reads go on beside them.
-    let (acknowledged, linearizable) =
-        tokio::task::block_in_place(|| (acknowledged(&writes, &found, 0), linearizable(&operations)));
+    let history = as_transactions(&operations, &load.record.pairs());
+    let (acknowledged, linearizable, transactions) = tokio::task::block_in_place(|| {
+        let strict = transactions(&history, Promise::Strict);
+        (
+            acknowledged(&writes, &found, 0),
+            linearizable(&operations),
+            strict,
+        )
+    });
+    let histories = vec![
+        ("linearizable", json!(operations)),
+        ("transactions", json!(history)),
+        ("acknowledged", json!({ "writes": writes, "found": found })),
+    ];
     Judgement {
+        histories,
         counts: acknowledged.1,
         acknowledged: acknowledged.0,
         linearizable,
+        transactions,
         unreadable,
     }
+}
+
+/// Each operation as a transaction. Transactions of one entry of the log share a pair: that says nothing of their order.
+fn as_transactions(operations: &[Operation], pairs: &BTreeMap<String, EpochPosition>) -> Vec<Transaction> {
+    let mut shared: BTreeMap<(&str, EpochPosition), usize> = BTreeMap::new();
+    for operation in operations {
+        if let Action::Write(name) = &operation.action
+            && let Some(pair) = pairs.get(name)
+        {
+            *shared.entry((&operation.key, *pair)).or_default() += 1;
+        }
+    }
+    let step = |operation: &Operation| match &operation.action {
+        Action::Read(value) => Step::Read {
+            key: operation.key.clone(),
+            value: value.clone(),
+        },
+        Action::Write(value) => {
+            let pair = pairs
+                .get(value)
+                .filter(|pair| shared.get(&(operation.key.as_str(), **pair)) == Some(&1));
+            Step::Write {
+                key: operation.key.clone(),
+                value: value.clone(),
+                version: pair.map(|pair| (pair.epoch.0, pair.position.0)),
+            }
+        }
+    };
+    let transaction = |operation: &Operation| Transaction {
+        client: operation.client,
+        invoked: operation.invoked,
+        completed: operation.completed,
+        steps: vec![step(operation)],
+        outcome: operation.outcome,
+    };
+    operations.iter().map(transaction).collect()
 }
 
 fn write(person: &Person, sent: &Sent) -> Write {

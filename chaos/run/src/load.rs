@@ -12,7 +12,7 @@ use chaos::checkers::linearizable::Action;
 use chaos::history::Outcome;
 use cli_world::Seat;
 use cli_world::app::{App, Newcomer, Person};
-use cli_world::seats::{places, seat_of_cell};
+use cli_world::seats::{places, seat_named, seat_of_cell};
 use futures::future::join_all;
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
@@ -28,12 +28,17 @@ const PAUSE: Duration = Duration::from_millis(60);
 /// Tries to register the people of a round.
 const REGISTER_TRIES_MAX: u32 = 20;
 
-/// Somebody and where he lives.
+/// Somebody and the nodes that may serve him: that of his cell first.
 #[derive(Clone)]
 pub struct Resident {
     pub person: Person,
-    pub seat: Seat,
+    pub seats: Vec<Seat>,
 }
+
+/// The home whose shards have standbys and are moved, where a run does such things.
+pub const COPIED_HOME: &str = "eu/eu-central";
+/// The node that then holds the other copies.
+pub const OTHER_NODE: &str = "celld-eu-west-1";
 
 /// Where people register from, and the node at which they then live: the nearest that their law permits.
 pub const COUNTRIES: [(&str, &str); 2] = [("DE", "celld-eu-central-1"), ("US", "celld-us-east-1")];
@@ -51,16 +56,13 @@ impl Load {
     ///
     /// # Errors
     /// When somebody gets no home in many tries.
-    pub async fn new(app: &App, round: usize) -> Result<Self> {
+    pub async fn new(app: &App, round: usize, copied: bool) -> Result<Self> {
         let mut residents = Vec::new();
         for (country, _) in COUNTRIES {
             for number in 0..PEOPLE_IN_A_HOME {
                 let name = format!("c{round}-{}-{number}", country.to_lowercase());
-                residents.push(
-                    register(app, &name, country)
-                        .await
-                        .with_context(|| format!("{name} gets no home"))?,
-                );
+                let resident = register(app, &name, country, copied).await;
+                residents.push(resident.with_context(|| format!("{name} gets no home"))?);
             }
         }
         let record = Record::new(residents.len());
@@ -101,7 +103,7 @@ impl Load {
 }
 
 /// Registers somebody, again and again under one key until it is done.
-async fn register(app: &App, name: &str, country: &str) -> Result<Resident> {
+async fn register(app: &App, name: &str, country: &str, copied: bool) -> Result<Resident> {
     let key = random::uuid_v7();
     let mut last = None;
     for _ in 0..REGISTER_TRIES_MAX {
@@ -113,10 +115,8 @@ async fn register(app: &App, name: &str, country: &str) -> Result<Resident> {
         let asked = tokio::time::timeout(ANSWER_WITHIN, app.register_under(newcomer, key)).await;
         match asked {
             Ok(Ok(person)) => {
-                let place = places().into_iter().find(|place| place.home == person.home);
-                let seat = place.and_then(|place| seat_of_cell(&place.cell));
-                let seat = seat.with_context(|| format!("no cell holds {}", person.home))?;
-                return Ok(Resident { person, seat });
+                let seats = seats_of(&person, copied)?;
+                return Ok(Resident { person, seats });
             }
             Ok(Err(failure)) => last = Some(failure),
             Err(_) => {}
@@ -124,4 +124,12 @@ async fn register(app: &App, name: &str, country: &str) -> Result<Resident> {
         Clock::system().sleep(PAUSE).await;
     }
     Err(last.map_or_else(|| anyhow::anyhow!("no answer in time"), Into::into))
+}
+
+fn seats_of(person: &Person, copied: bool) -> Result<Vec<Seat>> {
+    let place = places().into_iter().find(|place| place.home == person.home);
+    let seat = place.and_then(|place| seat_of_cell(&place.cell));
+    let own = seat.with_context(|| format!("no cell holds {}", person.home))?;
+    let other = (copied && person.home.to_string() == COPIED_HOME).then(|| seat_named(OTHER_NODE));
+    Ok(std::iter::once(own).chain(other.flatten()).collect())
 }

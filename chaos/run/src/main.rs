@@ -2,6 +2,7 @@
 //! replication protocol; `chaos run` strikes real processes: `run` is one run, `faults` what strikes, `proxy` the links
 //! between processes, `load` the people, `judge` what is made of what they saw.
 
+mod check_command;
 mod faults;
 mod judge;
 mod load;
@@ -30,12 +31,15 @@ enum Command {
     Sim(sim_command::SimArguments),
     /// Strikes a world of real processes with faults while people use it, and checks what they saw.
     Run(run_command::RunArguments),
+    /// Judges a recorded history.
+    Check(check_command::CheckArguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Sim(arguments) => sim_command::run(&arguments),
         Command::Run(arguments) => run_command::run(&arguments),
+        Command::Check(arguments) => check_command::run(&arguments),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

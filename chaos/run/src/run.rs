@@ -1,8 +1,11 @@
 //! One run: the world comes up behind its proxies; rounds of load, fault, healing, judgement; the document.
 
+mod copies;
 mod document;
 mod round;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,6 +16,7 @@ use cli_world::{Binaries, Progress, Seat, Stage, World, door, make};
 use platform_report::Document;
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::faults::{Fault, Scene, SmallDisk};
@@ -31,8 +35,14 @@ pub struct Options {
     /// None: all.
     pub faults: Vec<Fault>,
     pub plant: Option<String>,
+    /// What one home is to survive: `zone`, `region`.
+    pub survival: Option<String>,
+    /// Whether a shard moves in every round.
+    pub moves: bool,
     pub no_build: bool,
     pub keep: bool,
+    /// Where the histories of every round are kept.
+    pub histories: Option<PathBuf>,
 }
 
 /// What is told of a run when it is over.
@@ -40,10 +50,14 @@ pub struct Told {
     pub seed: u64,
     pub plant: Option<String>,
     pub rounds: Vec<Round>,
+    /// Why no other round could be begun before the time was over.
+    pub broke_off: Option<String>,
     /// Faults that this machine cannot do, and why.
     pub skipped: Vec<(Fault, String)>,
     /// Files of earlier rounds that were not there at the end.
     pub lost_later: Vec<String>,
+    /// Shards whose copies are not equal after all faults; none where there are no copies.
+    pub differ: Option<Vec<String>>,
     pub world: Vec<String>,
     pub took: Duration,
 }
@@ -79,34 +93,75 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let tasks = TaskGroup::new();
     let proxies = Proxies::start(&world, &tasks).await?;
     bring_up(options, &world, progress).await?;
+    if let Some(goal) = &options.survival {
+        copies::raise(&world, goal, progress).await?;
+    }
+    let copied = options.survival.is_some() || options.moves;
     let scene = Scene {
         world: &world,
         links: &proxies.links,
         small_disk: small_disk.as_ref(),
+        copied,
     };
     let app = App::new(door::client(&world.layout)?, &world.url());
     let small = small_disk.as_ref().map(|disk| disk.seat.clone());
-    let mut schedule = Schedule::new(options.seed, faults, small);
-    let (mut rounds, mut kept) = (Vec::new(), Vec::new());
+    let mut schedule = Schedule::new(options.seed, faults, small, copied);
+    let (mut rounds, mut kept, mut broke_off) = (Vec::new(), Vec::new(), None);
     let begun = clock.monotonic();
     while clock.monotonic().saturating_sub(begun) < options.minutes && rounds.len() < ROUNDS_MAX {
         let Some((strike, lasts)) = schedule.next() else {
             break;
         };
-        let round = round::play(&scene, &app, rounds.len(), strike, lasts, &mut kept).await?;
-        progress.progress(&round.line(rounds.len()));
-        rounds.push(round);
+        let name = strike.fault.name();
+        match round::play(
+            &scene,
+            &app,
+            rounds.len(),
+            strike,
+            lasts,
+            options.moves,
+            &mut kept,
+        )
+        .await
+        {
+            Ok(mut round) => {
+                let histories = std::mem::take(&mut round.judgement.histories);
+                if let Some(folder) = &options.histories {
+                    write_histories(folder, rounds.len(), &histories)?;
+                }
+                progress.progress(&round.line(rounds.len()));
+                let is_caught = options.plant.is_some() && round.wrong() > 0;
+                rounds.push(round);
+                if is_caught {
+                    break;
+                }
+            }
+            Err(why) => {
+                let why = format!("round {}, {name}: {why:#}", rounds.len());
+                progress.progress(&why);
+                broke_off = Some(why);
+                break;
+            }
+        }
     }
     let lost_later = lost_later(&app, &kept).await;
-    let world_check = check_world(&world).await?;
+    let world_check = check_world(&world)
+        .await
+        .unwrap_or_else(|why| vec![format!("{why:#}")]);
+    let differ = match &options.survival {
+        Some(_) => Some(copies::compare(&world).await),
+        None => None,
+    };
     world.down(STOP_WITHIN).await?;
     tasks.shutdown(STOP_WITHIN).await;
     Ok(Told {
         seed: options.seed,
         plant: options.plant.clone(),
         rounds,
+        broke_off,
         skipped,
         lost_later,
+        differ,
         world: world_check,
         took: clock.monotonic().saturating_sub(begun),
     })
@@ -157,6 +212,17 @@ async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> 
             world.stop(seat, STOP_WITHIN).await?;
         }
         world.start_others(&nodes).await?;
+    }
+    Ok(())
+}
+
+/// One file for each checker and round.
+fn write_histories(folder: &Path, round: usize, histories: &[(&str, Value)]) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for (name, history) in histories {
+        let path = folder.join(format!("round-{round}.{name}.json"));
+        let text = serde_json::to_vec(history).context("a history has a JSON form")?;
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

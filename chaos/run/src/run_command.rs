@@ -2,6 +2,7 @@
 //! invariant.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,6 +17,8 @@ const EXAMPLES: &str = "\
 Examples:
   chaos run --minutes 10 -o json
   chaos run --seed 7 --faults kill-cell,cut-router-node --minutes 2
+  chaos run --survival region --faults kill-cell,stop-cell,cut-nodes   automatic failover
+  chaos run --moves --minutes 5   a shard moves while every fault strikes
   chaos run --plant ack-before-write --faults kill-cell   does a run see that a cell acknowledges too early?
 
 Exit code: 0 every invariant held, 3 one did not (with --plant: it was caught, it was not), 1 the run failed.";
@@ -35,9 +38,18 @@ pub struct RunArguments {
     /// Switch this planted fault on in every cell (binaries with the cargo feature `failpoints`)
     #[arg(long)]
     plant: Option<String>,
+    /// Give the shards of one home standbys first, so that it survives the loss of a zone or region
+    #[arg(long, value_parser = ["zone", "region"])]
+    survival: Option<String>,
+    /// Move a shard to another cell in every round, while the fault strikes
+    #[arg(long, conflicts_with = "survival")]
+    moves: bool,
     /// Take the servers that lie beside this binary, as they are
     #[arg(long)]
     no_build: bool,
+    /// Keep the histories of every round here, for `chaos check`
+    #[arg(long, value_name = "DIR")]
+    histories: Option<PathBuf>,
     /// Leave the world's folder, with logs and data
     #[arg(long)]
     keep: bool,
@@ -75,8 +87,11 @@ pub fn run(arguments: &RunArguments) -> Result<u8> {
             .unwrap_or_else(|| platform_runtime::random::below(1 << 32)),
         faults: arguments.faults.clone(),
         plant: arguments.plant.clone(),
+        survival: arguments.survival.clone(),
+        moves: arguments.moves,
         no_build: arguments.no_build,
         keep: arguments.keep,
+        histories: arguments.histories.clone(),
     };
     let document = runtime.block_on(run::run(&options, &Stderr))?;
     show(&document, arguments.output)?;

@@ -7,10 +7,12 @@ use cli_world::Seat;
 use cli_world::seats::seat_named;
 
 use crate::faults::{Fault, Strike};
-use crate::load::COUNTRIES;
+use crate::load::{COUNTRIES, OTHER_NODE};
 
-/// A fault lasts at least so long, and as much again at most.
+/// A fault lasts at least so long.
 const LASTS_MIN: Duration = Duration::from_millis(2_000);
+/// And so much longer at most: past the time for which a client waits for an answer.
+const LONGER_MS_MAX: u64 = 4_000;
 
 /// An endless row of strikes: each of the faults once in every pass, in an order of its own.
 pub struct Schedule {
@@ -19,15 +21,20 @@ pub struct Schedule {
     left: Vec<Fault>,
     /// The only node whose disk can be filled.
     small: Option<Seat>,
+    /// Nodes that are struck.
+    nodes: Vec<Seat>,
 }
 
 impl Schedule {
-    pub fn new(seed: u64, faults: Vec<Fault>, small: Option<Seat>) -> Self {
+    pub fn new(seed: u64, faults: Vec<Fault>, small: Option<Seat>, copied: bool) -> Self {
+        let homes = COUNTRIES.iter().map(|(_, node)| *node);
+        let names = homes.chain(copied.then_some(OTHER_NODE));
         Self {
             random: Random::new(seed),
             faults,
             left: Vec::new(),
             small,
+            nodes: names.filter_map(seat_named).collect(),
         }
     }
 
@@ -40,15 +47,13 @@ impl Schedule {
         let fault = self
             .left
             .swap_remove(usize::try_from(self.random.below(bound)).ok()?);
-        let drawn = usize::try_from(self.random.below(COUNTRIES.len() as u64)).ok()?;
+        let drawn = usize::try_from(self.random.below(self.nodes.len() as u64)).ok()?;
         let node = match fault {
             Fault::FullDisk => self.small.clone(),
-            fault if fault.is_at_a_node() => seat_named(COUNTRIES[drawn].1),
+            fault if fault.is_at_a_node() => self.nodes.get(drawn).cloned(),
             _ => None,
         };
-        let more = self
-            .random
-            .below(u64::try_from(LASTS_MIN.as_millis()).unwrap_or(1));
+        let more = self.random.below(LONGER_MS_MAX);
         Some((Strike::new(fault, node), LASTS_MIN + Duration::from_millis(more)))
     }
 }
@@ -59,7 +64,7 @@ mod tests {
 
     fn passes(seed: u64) -> Vec<(Strike, Duration)> {
         let faults = vec![Fault::KillCell, Fault::KillRouter, Fault::CutAnswers];
-        let mut schedule = Schedule::new(seed, faults, None);
+        let mut schedule = Schedule::new(seed, faults, None, false);
         (0..6).filter_map(|_| schedule.next()).collect()
     }
 
@@ -72,6 +77,6 @@ mod tests {
             names.sort();
             assert_eq!(names, ["cut-answers", "kill-cell", "kill-router"]);
         }
-        assert!(Schedule::new(1, Vec::new(), None).next().is_none());
+        assert!(Schedule::new(1, Vec::new(), None, false).next().is_none());
     }
 }

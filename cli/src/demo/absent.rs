@@ -11,13 +11,10 @@ const ABSENT: [(&str, &str); 11] = [
         "nothing travels from one root to another; the change log has no reader",
     ),
     (
-        "replication",
-        "each shard has one copy, on one node: a lost disk is lost data; the protocol exists in simulation only",
+        "plans of many operations",
+        "no drain, no evacuation, no rebalancing: shards move one by one",
     ),
-    (
-        "failover and moves",
-        "a shard whose node is gone waits for it; no shard and no person changes place",
-    ),
+    ("relocation", "no person changes home"),
     ("community", "domain"),
     ("commerce", "domain"),
     ("equipment", "domain"),

@@ -27,6 +27,7 @@ pub mod progress;
 pub mod ready;
 pub mod seats;
 pub mod stage;
+pub mod standbys;
 pub mod trust;
 pub mod up;
 

@@ -120,6 +120,10 @@ fn refused(refusal: &platform_wire::Refusal) -> Hinted {
             "a rule forbids it: nothing was done",
             &["cellctl shard list", "cellctl cell list"],
         ),
+        RefusalCode::Operation => (
+            "a rule of operations forbids it: nothing was done",
+            &["cellctl shard show SHARD", "cellctl operation list"],
+        ),
         RefusalCode::Law => (
             "the law stays as it is: nothing was done",
             &["cellctl policy show"],

@@ -144,6 +144,15 @@ impl Process {
         Ok(true)
     }
 
+    /// Processor time that it has used, its own and the kernel's for it.
+    pub fn processor_time(&self) -> Option<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks = |field: usize| fields.get(field)?.parse::<u64>().ok();
+        // Fields 14 and 15; Linux shows them in hundredths of a second on every machine.
+        Some(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
+    }
+
     /// Memory that the process holds (resident set), in MiB.
     pub fn memory_mib(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;

@@ -262,6 +262,20 @@ impl Proposer {
         within(address, client.get(asked)).await
     }
 
+    /// What a loss would do, as the leader at `address` tells it.
+    ///
+    /// # Errors
+    /// When it does not answer, and its refusal.
+    pub async fn simulation_of(
+        &self,
+        address: &str,
+        asked: pb::SimulateRequest,
+    ) -> Result<pb::SimulateReply, Refusal> {
+        let client = OperationsClient::new(self.channel(address)?);
+        let mut client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);
+        within(address, client.simulate(asked)).await
+    }
+
     /// What the controller at `address` has on record about trust.
     ///
     /// # Errors

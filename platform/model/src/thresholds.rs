@@ -49,10 +49,13 @@ thresholds! {
     SUSPECT_AT_ONCE_MAX = 2;
     /// A missing standby is made anew elsewhere after so long: a restart is no loss.
     REPAIR_AFTER_MS = 30_000;
-    /// Copies that repair makes at once on one node, and in the world.
+    /// What is to be repaired is looked for so often.
+    REPAIR_EVERY_MS = 1_000;
+    /// Copies that repair makes at once on one node.
     REPAIR_NODE_AT_ONCE_MAX = 2;
+    /// In the whole world.
     REPAIR_WORLD_AT_ONCE_MAX = 16;
-    /// The leader looks at operations and at what is to be repaired so often.
+    /// The leader looks at operations and suspects so often.
     OPERATION_TICK_MS = 200;
     /// A step that was refused or came to nothing is tried again after so long.
     OPERATION_RETRY_MS = 1_000;

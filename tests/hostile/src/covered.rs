@@ -250,6 +250,11 @@ pub const COVERED: &[(&str, &[&str])] = &[
     ),
     ("store-key", &["cell/store/src/key/decode.rs fn unpack"]),
     ("log-entry", &["cell/shard/src/log.rs fn read"]),
+    (
+        "replication-frame",
+        &["cell/shard/src/copy/codec.rs fn read_frame"],
+    ),
+    ("cut-off", &["cell/shard/src/copy/export.rs fn read_cut_off"]),
     ("samples", &["cell/layers/src/samples/codec.rs fn decode"]),
     ("wrapped-key", &["cell/layers/src/keys/kek.rs fn unwrap"]),
     (

@@ -11,6 +11,7 @@
 mod copies;
 pub mod covered;
 pub mod found;
+mod frames;
 mod law;
 mod ledger;
 mod mutate;
@@ -79,6 +80,8 @@ pub const TARGETS: &[Target] = &[
     target("law-text", law::text, law::text_seeds),
     target("store-key", store::key, store::key_seeds),
     target("log-entry", store::log_entry, store::log_seeds),
+    target("replication-frame", frames::frame, frames::frame_seeds),
+    target("cut-off", frames::cut_off, frames::cut_off_seeds),
     target("rows", store::rows, store::row_seeds),
     target("samples", store::samples, store::sample_seeds),
     target("wrapped-key", store::wrapped_key, store::wrapped_seeds),

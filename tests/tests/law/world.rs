@@ -255,7 +255,7 @@ impl World {
                 .filter(|(_, route)| route.node.cell == cell(at));
             for (shard, _) in mine {
                 let held = self.disks[at].contains(shard);
-                let judged = law.may_open(&table, shard, held);
+                let judged = law.may_open(&table, shard, cell_law::Part::Primary, held);
                 if judged.is_err() && self.plant == Some(Plant::Apply) {
                     self.alarms
                         .push(format!("node in {} refuses {shard}", region(at)));

@@ -1,33 +1,23 @@
 //! The handle of a copy.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cell_replica::{Configuration, Event, Meta, Moment, OrderIndex, Replica};
 use cell_store::Store;
-use parking_lot::{Mutex, RwLock};
 use platform_model::{Epoch, Generation, NodeId, ReplicaId, ShardRoute};
 use platform_runtime::{Clock, TaskGroup};
-use tokio::sync::{Notify, mpsc};
 
 use super::codec;
-use super::core::{Core, Door};
+use super::core::Core;
 use super::fingerprint::group;
 use super::inner::Inner;
-use super::job::{JOBS_MAX, run_entries, run_jobs};
-use super::load::{Loaded, Loading};
-use super::nodes::Nodes;
+use super::opening::Opening;
 use super::route;
 use super::settings::{Control, CopySettings, Peers};
-use super::stored::encode_meta;
 use super::told::{CopyStatus, Standing};
-use super::writer::Writer;
-use super::{task, ticks};
 use crate::error::OpenError;
-use crate::keys::ShardKeys;
-use crate::meter::Meter;
 use crate::shard::Shard;
 
 /// A standby that leaves looks so often whether it is left out, and so many times.
@@ -54,114 +44,14 @@ impl Copy {
         peers: Arc<dyn Peers>,
         control: Arc<dyn Control>,
     ) -> Result<Self, OpenError> {
-        let keys = ShardKeys::new(&settings.shard);
-        let mut nodes = Nodes::default();
-        let loading = Loading {
-            store: &*store,
-            keys: &keys,
-            shard: &settings.shard,
-            node: &settings.node,
-        };
-        let mut loaded = loading.load(&mut nodes).await?;
-        let mut writer = writer(&store, &settings, &keys, &clock, &mut loaded);
-        if loaded.wiping {
-            finish_wipe(&mut writer, &mut loaded, &nodes).await?;
-        }
-        Self::start(
-            store, settings, clock, tasks, peers, control, keys, nodes, loaded, writer,
-        )
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of one opening")]
-    fn start(
-        store: Arc<dyn Store>,
-        settings: CopySettings,
-        clock: Clock,
-        tasks: &TaskGroup,
-        peers: Arc<dyn Peers>,
-        control: Arc<dyn Control>,
-        keys: ShardKeys,
-        mut nodes: Nodes,
-        loaded: Loaded,
-        writer: Writer,
-    ) -> Result<Self, OpenError> {
-        let settings = Arc::new(settings);
-        let unavailable = || OpenError::Unavailable {
-            reason: "too many nodes are named in its state".to_owned(),
-        };
-        let me = nodes.key(&settings.node).ok_or_else(unavailable)?;
-        let now = Moment(crate::gate::micros(&clock));
-        let (machine, actions) = Replica::start(
-            now,
-            me,
-            group(&settings.world, &settings.shard),
-            loaded.durable,
-            settings.plants.protocol,
-        );
-        let (entry_jobs, entry_inbox) = mpsc::channel(JOBS_MAX);
-        let (jobs, job_inbox) = mpsc::channel(JOBS_MAX);
-        let wake = Arc::new(Notify::new());
-        let door = Arc::new(RwLock::new(Door {
-            standing: Standing::Opening,
-            shard: None,
-        }));
-        let mut core = Core {
-            settings: Arc::clone(&settings),
-            keys: keys.clone(),
-            clock: clock.clone(),
-            store: Arc::clone(&store),
-            store_limits: store.limits(),
-            machine,
-            nodes,
+        let opening = Opening {
+            store,
+            settings: Arc::new(settings),
+            clock,
             peers,
             control,
-            entry_jobs,
-            jobs,
-            wake: Arc::clone(&wake),
-            items: Default::default(),
-            item_bytes: 0,
-            arriving: Default::default(),
-            recent: Default::default(),
-            reading: Default::default(),
-            history: loaded.history,
-            time_ms: loaded.applied.time_ms.max(writer.index.base.time_ms),
-            term: None,
-            opened: None,
-            door: Arc::clone(&door),
-            blocked: false,
-            starts: Default::default(),
-            chunk: loaded.chunk,
-            pace: Default::default(),
-            verification: Default::default(),
-            erasing: None,
-            receipt: loaded.receipt,
-            nameless: loaded.nameless,
-            failed: false,
-            closing: false,
         };
-        core.pace.copied_bytes = core.chunk.bytes;
-        core.begin(actions);
-        let stop = tasks.token().child_token();
-        let inner = Arc::new(Inner {
-            settings,
-            core: Mutex::new(core),
-            door,
-            store,
-            keys,
-            clock,
-            wake,
-            stop: stop.clone(),
-            ended: platform_runtime::CancellationToken::new(),
-            tick_micros: AtomicU64::new(0),
-        });
-        tasks.spawn("shard copy", task::run(Arc::clone(&inner), writer));
-        tasks.spawn(
-            "shard copy entries",
-            run_entries(Arc::clone(&inner), entry_inbox, stop.clone()),
-        );
-        tasks.spawn("shard copy jobs", run_jobs(Arc::clone(&inner), job_inbox, stop));
-        ticks::register(&inner);
-        Ok(Self { inner })
+        opening.open(tasks).await.map(|inner| Self { inner })
     }
 
     /// The newest route that is known. Does what it orders: to prepare, to erase. May be handed the same one again.
@@ -287,6 +177,8 @@ impl Core {
 
     pub(crate) fn configured(&mut self, config: Configuration) {
         self.adopt_a_name(&config);
+        self.starts
+            .retain(|replica, _| config.standby(*replica).is_some());
         // Refused unless it is newer.
         let _ = self.step(Event::Configured(config));
     }
@@ -334,41 +226,6 @@ impl Core {
         let _ = self.step(Event::Erase { order, replica });
         self.erasing = None;
     }
-}
-
-fn writer(
-    store: &Arc<dyn Store>,
-    settings: &CopySettings,
-    keys: &ShardKeys,
-    clock: &Clock,
-    loaded: &mut Loaded,
-) -> Writer {
-    Writer {
-        store: Arc::clone(store),
-        shard: settings.shard.clone(),
-        export_folder: settings.export_folder.clone(),
-        limits: store.limits(),
-        keys: keys.clone(),
-        clock: clock.clone(),
-        settle_max: settings.limits.settle_max,
-        fence: loaded.fence.clone(),
-        number: loaded.number,
-        index: std::mem::take(&mut loaded.index),
-        applied: loaded.applied,
-        meter: Meter::new(&settings.shard),
-        skips_fence: settings.plants.skips_fence,
-    }
-}
-
-async fn finish_wipe(writer: &mut Writer, loaded: &mut Loaded, nodes: &Nodes) -> Result<(), OpenError> {
-    let meta = encode_meta(&loaded.durable.meta, nodes);
-    let failed = |error: super::writer::Failed| OpenError::Unavailable {
-        reason: error.to_string(),
-    };
-    writer.finish_wipe(meta).await.map_err(failed)?;
-    loaded.durable.log = Default::default();
-    loaded.history = Default::default();
-    Ok(())
 }
 
 fn refused(reason: &'static str) {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use cell_replica::Head;
 use platform_model::Position;
 
-use super::stored::Base;
+use super::notes::Base;
 
 /// One stored entry.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,8 @@ use platform_model::{Epoch, Incarnation, Position, ReplicaId};
 use std::sync::Arc;
 
 use super::content::Rows;
+use super::notes::{ChunkStart, Receipt};
 use super::payload::Payload;
-use super::stored::{ChunkStart, Receipt};
 use crate::entry::EntryKind;
 use crate::history::EpochHistory;
 

@@ -12,9 +12,10 @@ use platform_model::{Epoch, Incarnation, NodeId, Position, ShardId};
 use super::content::ShardContent;
 use super::index::{Index, Indexed};
 use super::nodes::Nodes;
+use super::notes::{Base, ChunkStart, Receipt, Unreadable};
 use super::payload::for_machine;
 use super::records::replica;
-use super::stored::{Base, ChunkStart, Receipt, Unreadable, decode_meta};
+use super::stored::decode_meta;
 use crate::applied::Applied;
 use crate::error::{LogError, OpenError};
 use crate::fence::FenceValue;
@@ -36,11 +37,13 @@ pub(crate) struct Loaded {
     pub number: u64,
     pub index: Index,
     pub applied: Applied,
+    /// Of the entry at the base.
+    pub base_time_ms: u64,
     pub history: EpochHistory,
     pub chunk: ChunkStart,
     pub receipt: Option<Receipt>,
-    /// A wipe was under way.
-    pub wiping: bool,
+    /// A wipe was under way; what was removed so far.
+    pub wiping: Option<Bytes>,
     /// A shard of the time when there was one copy, without a name that the control plane gave: it takes the first that
     /// a configuration gives to a primary here.
     pub nameless: bool,
@@ -76,11 +79,16 @@ impl Loading<'_> {
             None => self.meta_of_old(&*snapshot, &applied).await?,
         };
         let base = self.read_base(&*snapshot, &history).await?;
-        let (log, index) = self.walk(Arc::clone(&snapshot), base).await?;
+        let wiping = get(&self.keys.wiping).await?;
+        let (log, index) = if wiping.is_some() {
+            // What is left of it may lack anything.
+            (Log::default(), Index::default())
+        } else {
+            self.walk(Arc::clone(&snapshot), base).await?
+        };
         let copying = matches!(meta.upkeep, Upkeep::Copying { .. });
-        let wiping = get(&self.keys.wiping).await?.is_some();
         let end = (log.last().position, log.last().chain);
-        if !copying && !wiping && end != (applied.position, applied.chain) {
+        if !copying && wiping.is_none() && end != (applied.position, applied.chain) {
             return Err(self.damaged("the log does not end where the state does"));
         }
         let chunk = match get(&self.keys.chunk).await? {
@@ -98,6 +106,7 @@ impl Loading<'_> {
             number,
             index,
             applied,
+            base_time_ms: base.time_ms,
             history,
             chunk,
             receipt,

@@ -6,9 +6,9 @@ use platform_model::{Epoch, Position};
 
 use super::index::Indexed;
 use super::item::MetaPart;
+use super::notes::Base;
 use super::payload::Payload;
 use super::records::replica_record;
-use super::stored::Base;
 use super::writer::{Failed, Writer};
 use crate::applied::Applied;
 use crate::entry::EntryKind;

@@ -132,13 +132,7 @@ async fn write_some(
         core.pace
             .write_ended(began, took, leading.as_ref().is_some_and(Leading::is_committing));
         core.written(bytes, written);
-        core.trim(
-            writer.index.surplus(
-                inner.settings.limits.log_entries_kept + inner.settings.limits.log_step_entries,
-                inner.settings.limits.log_bytes_kept,
-            ),
-            &writer.index,
-        );
+        core.trim(&writer.index);
         core.machine.durable()
     };
     if let Some(leading) = leading.as_mut().filter(|leading| !leading.has_ended()) {

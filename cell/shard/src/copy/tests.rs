@@ -1,11 +1,15 @@
 //! Copies of one shard in one process, over a network that loses, delays, doubles and cuts, led by the control plane's own
 //! driver.
 
+mod ask;
 mod copying;
+mod ctl;
 mod failover;
 mod lease;
+mod net;
 mod planted;
 mod rewind;
+mod scratch;
 mod storm;
 mod switchover;
 mod world;

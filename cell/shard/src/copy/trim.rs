@@ -11,18 +11,32 @@ use super::index::Index;
 const KEPT_FOR_STANDBYS: usize = 4;
 
 impl Core {
-    /// The log would have to go up to `surplus` by the limits.
-    pub(crate) fn trim(&mut self, surplus: Option<Position>, index: &Index) {
-        let Some(surplus) = surplus else { return };
+    /// Asks for an entry that trims the log, once it is larger than the limits say by a step.
+    pub(crate) fn trim(&mut self, index: &Index) {
+        if self.term.is_none() {
+            return;
+        }
+        let limits = self.settings.limits;
+        let (entries, bytes) = index.kept();
+        if entries <= limits.log_entries_kept + limits.log_step_entries && bytes <= limits.log_bytes_kept {
+            return;
+        }
+        let bytes_kept = limits.log_bytes_kept - limits.log_bytes_kept / 16;
+        let Some(surplus) = index.surplus(limits.log_entries_kept, bytes_kept) else {
+            return;
+        };
         let upto = self.not_past_standbys(surplus, index);
         let begun = self.machine.log().base().position;
-        if upto > begun && self.term.is_some() {
-            // Refused while no lease is held; the next batch asks again.
-            let _ = self.step(Event::MayTrim { upto });
-            if let Some(term) = &self.term {
-                let base = self.machine.log().base().position;
-                term.trimmed.store(base.0, std::sync::atomic::Ordering::Relaxed);
-            }
+        // Each trim is an entry itself: one that moves by less would be followed by the next at once.
+        let enough = begun.0 + (limits.log_step_entries as u64).min(16);
+        if upto <= begun || (upto.0 < enough && bytes <= limits.log_bytes_kept) {
+            return;
+        }
+        // Refused while no lease is held; the next batch asks again.
+        let _ = self.step(Event::MayTrim { upto });
+        if let Some(term) = &self.term {
+            let base = self.machine.log().base().position;
+            term.trimmed.store(base.0, std::sync::atomic::Ordering::Relaxed);
         }
     }
 
@@ -39,8 +53,8 @@ impl Core {
         };
         let limits = &self.settings.limits;
         let (entries, bytes) = (
-            limits.log_entries_kept * KEPT_FOR_STANDBYS,
-            limits.log_bytes_kept * KEPT_FOR_STANDBYS,
+            limits.log_entries_kept.saturating_mul(KEPT_FOR_STANDBYS),
+            limits.log_bytes_kept.saturating_mul(KEPT_FOR_STANDBYS),
         );
         let bound = index.surplus(entries, bytes).unwrap_or_default();
         surplus.min(needed).max(bound)

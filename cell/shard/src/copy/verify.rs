@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cell_replica::report::Report;
-use cell_replica::{Event, Role};
+use cell_replica::{Event, Peer, PeerPhase, Role};
 use cell_store::{Snapshot, SnapshotError};
 use platform_model::{Position, ReplicaId, Term};
 use xxhash_rust::xxh3::Xxh3;
@@ -23,6 +23,8 @@ use crate::keys::{ShardKeys, join};
 const CHUNK_BYTES: usize = 3 * 1024 * 1024;
 /// A verification that has not got on for so long is begun again when it is asked for.
 const STUCK: Duration = Duration::from_secs(20);
+/// Chunks by which the primary is ahead of the slowest standby that follows.
+const AHEAD_MAX: u32 = 16;
 /// Rows read at once.
 const ROWS: usize = 1_000;
 
@@ -35,6 +37,10 @@ pub(crate) struct Verification {
     next: Option<(u32, Bytes, Bytes)>,
     /// Of the barrier of the first chunk.
     began_at: Position,
+    /// The newest chunk whose own digest is known.
+    own: Option<u32>,
+    /// The end of the next chunk is sought.
+    measuring: bool,
     /// Chunks in all, once the end was seen.
     of: Option<u32>,
     /// When it last got on.
@@ -75,6 +81,7 @@ impl Core {
         if !verification.running || self.machine.term() != Some(verification.term) {
             return;
         }
+        verification.measuring = false;
         verification.next = Some((chunk, start, end));
         verification.moved = self.clock.monotonic();
         if chunk == 0 {
@@ -89,19 +96,54 @@ impl Core {
         }
     }
 
-    /// The own digest of a chunk is known: on with the next.
-    fn verify_on(&mut self, chunk: u32) {
-        let next = self.verification.next.clone();
-        let Some((_, _, end)) = next.filter(|(at, ..)| *at == chunk && self.verification.running) else {
+    /// On with the next chunk, once the own digest of this one is known and no standby is far behind: a primary remembers
+    /// a bounded number of barriers.
+    fn verify_on(&mut self) {
+        let verification = &self.verification;
+        let Some(own) = verification.own.filter(|_| verification.running) else {
             return;
         };
-        match self.verification.of {
-            Some(of) if chunk + 1 >= of => self.verification.running = false,
-            _ => self.job(Job::Measure {
-                chunk: chunk + 1,
-                start: end,
-            }),
+        let Some((chunk, _, end)) = verification.next.clone().filter(|(chunk, ..)| *chunk == own) else {
+            return;
+        };
+        if verification.of == Some(chunk + 1) {
+            self.verification.running = false;
+            return;
         }
+        let behind = self
+            .least_verified()
+            .is_some_and(|least| least + AHEAD_MAX < chunk);
+        if behind || verification.measuring {
+            return;
+        }
+        self.verification.measuring = true;
+        self.job(Job::Measure {
+            chunk: chunk + 1,
+            start: end,
+        });
+    }
+
+    /// Chunks of this round that every standby that follows has been judged by.
+    fn least_verified(&self) -> Option<u32> {
+        let Role::Primary(primary) = self.machine.role() else {
+            return None;
+        };
+        let follows = |peer: &&Peer| peer.whole && peer.phase == PeerPhase::Streaming;
+        primary
+            .peers
+            .iter()
+            .filter(follows)
+            .map(|peer| self.verified(peer))
+            .min()
+    }
+
+    fn verified(&self, peer: &Peer) -> u32 {
+        let began_at = self.verification.began_at;
+        let since = peer
+            .verified
+            .iter()
+            .filter(|(_, position, _)| *position >= began_at);
+        u32::try_from(since.count()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn tell_report(&mut self, report: Report) {
@@ -123,24 +165,17 @@ impl Core {
 
     /// Counts the chunks of this round only.
     fn tell_certified(&mut self, replica: ReplicaId, term: Term) {
-        let began_at = self.verification.began_at;
         let Role::Primary(primary) = self.machine.role() else {
             return;
         };
         let Some(peer) = primary.peer(replica) else { return };
-        let since = peer
-            .verified
-            .iter()
-            .filter(|(_, position, _)| *position >= began_at)
-            .count();
-        let chunks = u32::try_from(since).unwrap_or(u32::MAX);
-        let of = self.verification.of.unwrap_or(0);
         self.tell(Told::Certified {
             replica,
             term,
-            chunks,
-            of,
+            chunks: self.verified(peer),
+            of: self.verification.of.unwrap_or(0),
         });
+        self.verify_on();
     }
 }
 
@@ -185,7 +220,8 @@ pub(crate) async fn digest(inner: &Arc<Inner>, chunk: ToDigest) {
     };
     // Refused by a copy that is not whole, or where the barrier is of a term before.
     let _ = core.step(event);
-    core.verify_on(chunk.chunk);
+    core.verification.own = Some(chunk.chunk);
+    core.verify_on();
 }
 
 /// Keys without the shard in front, and values, each with its length.

@@ -11,14 +11,16 @@ use super::content::Rows;
 use super::export;
 use super::item::{Item, Part, ToDigest, Written};
 use super::load::read_history;
+use super::notes::{Base, Receipt};
 use super::payload::Payload;
 use super::staged::Staged;
-use super::stored::{Base, Receipt};
 use super::writer::{Failed, Writer};
 use crate::entry::EntryKind;
 use crate::keys::{ShardKeys, join};
 use crate::log::LogScan;
 
+/// What says that a wipe is under way that nobody wants a receipt for.
+const WIPES: &[u8] = &[0];
 /// Keys that one batch of a wipe removes.
 const WIPED_KEYS: usize = 900;
 
@@ -60,7 +62,8 @@ impl Writer {
             }
             Part::Reset { base, wiping, erases } => {
                 self.flush(staged).await?;
-                let receipt = self.reset(wiping, erases).await?;
+                let begun = erases.map(|(replica, order)| Receipt::begin(replica, order));
+                let receipt = self.reset(wiping, begun).await?;
                 self.begin_anew(base, receipt, staged);
                 written.receipt = receipt;
                 written.history = Some(Default::default());
@@ -150,18 +153,18 @@ impl Writer {
         }
     }
 
-    /// Removes log and rows. From the first batch on the copy is nothing.
+    /// Removes log and rows. From the first batch on the copy is nothing; of an order to erase each batch keeps what was
+    /// removed so far.
     async fn reset(
         &mut self,
         wiping: Bytes,
-        erases: Option<(platform_model::ReplicaId, u64)>,
+        mut receipt: Option<Receipt>,
     ) -> Result<Option<Receipt>, Failed> {
         let mut ranges: Vec<KeyRange> = ShardKeys::replicated()
             .iter()
             .flat_map(|range| self.keys.replicated_in(&range.start, &range.end))
             .collect();
         ranges.push(self.keys.whole_log());
-        let (mut keys, mut bytes) = (0, 0);
         let mut begun = false;
         for range in ranges {
             loop {
@@ -176,32 +179,35 @@ impl Writer {
                 let mut batch = WriteBatch::new();
                 if !begun {
                     begun = true;
-                    batch.put(self.keys.wiping.clone(), Bytes::from_static(&[1]));
                     batch.put(self.keys.meta.clone(), wiping.clone());
                 }
-                for (key, value) in page.rows {
-                    keys += 1;
-                    bytes += (key.len() + value.len()) as u64;
+                if let Some(receipt) = &mut receipt {
+                    receipt.count(&page.rows);
+                }
+                let so_far = receipt.map_or(Bytes::from_static(WIPES), |receipt| receipt.encode());
+                batch.put(self.keys.wiping.clone(), so_far);
+                for (key, _) in page.rows {
                     batch.clear(key);
                 }
                 self.commit(batch, None).await?;
             }
         }
-        Ok(erases.map(|(replica, order)| Receipt {
-            replica,
-            order,
-            bytes,
-            keys,
-        }))
+        Ok(receipt)
     }
 
     /// Goes on with a wipe that a crash interrupted.
-    pub(crate) async fn finish_wipe(&mut self, meta: Bytes) -> Result<(), Failed> {
-        self.reset(meta.clone(), None).await?;
+    pub(crate) async fn finish_wipe(
+        &mut self,
+        meta: Bytes,
+        so_far: &[u8],
+    ) -> Result<Option<Receipt>, Failed> {
+        let receipt = Receipt::decode(so_far).ok();
+        let receipt = self.reset(meta.clone(), receipt).await?;
         let mut staged = Staged::default();
-        self.begin_anew(cell_replica::Head::default(), None, &mut staged);
+        self.begin_anew(cell_replica::Head::default(), receipt, &mut staged);
         staged.batch.put(self.keys.meta.clone(), meta);
-        self.flush(&mut staged).await
+        self.flush(&mut staged).await?;
+        Ok(receipt)
     }
 
     async fn clear_rows_in(&mut self, ranges: &[(Bytes, Bytes)]) -> Result<(), Failed> {

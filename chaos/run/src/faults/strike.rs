@@ -25,6 +25,8 @@ pub struct Scene<'a> {
     pub world: &'a World,
     pub links: &'a Links,
     pub small_disk: Option<&'a SmallDisk>,
+    /// Whether one home has standbys, or its shards are moved.
+    pub copied: bool,
 }
 
 /// A fault with its target: a node, or nothing where the fault says by itself.
@@ -46,7 +48,7 @@ impl Strike {
     }
 
     /// Who may see a request fail.
-    pub fn touched(&self) -> Touched {
+    pub fn touched(&self, copied: bool) -> Touched {
         match self.fault {
             Fault::KillRouter | Fault::StopRouter => Touched::Everybody,
             Fault::KillCell
@@ -55,7 +57,12 @@ impl Strike {
             | Fault::CutAnswers
             | Fault::SlowLink
             | Fault::NarrowLink
+            | Fault::CutNodes
             | Fault::FullDisk => self.node.clone().map_or(Touched::Everybody, Touched::CellOf),
+            // The controllers may take a node that they do not hear for gone.
+            Fault::CutNodeControllers if copied => {
+                self.node.clone().map_or(Touched::Everybody, Touched::CellOf)
+            }
             _ => Touched::Nobody,
         }
     }
@@ -100,13 +107,11 @@ impl Strike {
             disk.free()?;
         }
         for seat in seats() {
-            match Process::state(&scene.world.layout, &seat) {
-                State::Running(process) => process.signal(Signal::SIGCONT)?,
-                // Killed by this strike, or ended by itself: a full disk ends a node.
-                State::Stale(_) | State::Stopped => scene.world.spawn(&seat)?,
+            if let State::Running(process) = Process::state(&scene.world.layout, &seat) {
+                process.signal(Signal::SIGCONT)?;
             }
         }
-        Ok(())
+        revive(scene.world)
     }
 
     /// The processes that are killed or stopped.
@@ -147,6 +152,20 @@ impl Strike {
             }
         }
     }
+}
+
+/// Starts whatever does not run, as a supervisor does: killed by a strike, or ended by itself, as a node whose disk fails.
+///
+/// # Errors
+/// When a binary cannot be started.
+pub fn revive(world: &World) -> Result<()> {
+    for seat in seats() {
+        match Process::state(&world.layout, &seat) {
+            State::Running(_) => {}
+            State::Stale(_) | State::Stopped => world.spawn(&seat)?,
+        }
+    }
+    Ok(())
 }
 
 fn is_router(seat: &Seat) -> bool {
@@ -197,15 +216,15 @@ mod tests {
     #[test]
     fn nobody_may_notice_what_happens_to_controllers_alone() {
         for fault in [Fault::KillControllers, Fault::KillLeader, Fault::CutLeader] {
-            assert_eq!(Strike::new(fault, None).touched(), Touched::Nobody);
+            assert_eq!(Strike::new(fault, None).touched(true), Touched::Nobody);
         }
         let node = Some(seat("celld-us-east-1"));
         assert_eq!(
-            Strike::new(Fault::CutNodeControllers, node.clone()).touched(),
+            Strike::new(Fault::CutNodeControllers, node.clone()).touched(false),
             Touched::Nobody
         );
         let killed = Strike::new(Fault::KillCell, node.clone());
-        assert_eq!(killed.touched(), Touched::CellOf(seat("celld-us-east-1")));
+        assert_eq!(killed.touched(true), Touched::CellOf(seat("celld-us-east-1")));
         assert_eq!(killed.processes(), [seat("celld-us-east-1")]);
     }
 }

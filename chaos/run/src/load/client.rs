@@ -45,8 +45,12 @@ impl Client<'_> {
             } else {
                 Outcome::Unknown
             };
-            if let Some(pair) = written.and_then(|answer| answer.written) {
-                self.record.written(self.person, pair);
+            if let Some(answer) = written
+                && let Some(pair) = answer.written
+            {
+                // A repeated answer names where it was read, not where it was written.
+                let of = (!answer.replayed).then_some(name.as_str());
+                self.record.written(self.person, of, pair);
             }
             self.remember(invoked, Action::Write(name), outcome);
             pause().await;

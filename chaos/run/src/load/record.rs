@@ -1,6 +1,7 @@
 //! What the clients of one round remember: operations on names as a history, files, failures by person, and when each
 //! client last had an answer.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -38,12 +39,14 @@ struct Inner {
     samples: Vec<String>,
     /// When each client (person, kind) last had an answer.
     answered_at: Vec<[Duration; KINDS]>,
+    /// The pair of each name that was written, where its answer named it.
+    pairs: BTreeMap<String, EpochPosition>,
     /// The newest pair that each person's writers were told.
     newest: Vec<Option<EpochPosition>>,
     requests: usize,
     unsettled: usize,
-    /// The longest time between two answers to writes of one person.
-    silence_max: Duration,
+    /// The longest time between two answers to writes of each person.
+    silence: Vec<Duration>,
 }
 
 /// Kinds of clients that a person has.
@@ -73,6 +76,7 @@ impl Record {
             inner: Mutex::new(Inner {
                 failures: vec![0; people],
                 newest: vec![None; people],
+                silence: vec![Duration::ZERO; people],
                 answered_at: vec![[now; KINDS]; people],
                 ..Inner::default()
             }),
@@ -104,7 +108,7 @@ impl Record {
         inner.requests += 1;
         let before = std::mem::replace(&mut inner.answered_at[person][kind as usize], now);
         if kind == Kind::Write {
-            inner.silence_max = inner.silence_max.max(now.saturating_sub(before));
+            inner.silence[person] = inner.silence[person].max(now.saturating_sub(before));
         }
     }
 
@@ -117,9 +121,12 @@ impl Record {
         }
     }
 
-    /// A pair that an answer named.
-    pub fn written(&self, person: usize, pair: EpochPosition) {
+    /// A pair that an answer named. `of`: the name that was written with it; none where an answer is repeated.
+    pub fn written(&self, person: usize, of: Option<&str>, pair: EpochPosition) {
         let mut inner = self.inner.lock();
+        if let Some(name) = of {
+            inner.pairs.insert(name.to_owned(), pair);
+        }
         let newest = inner.newest[person].max(Some(pair));
         inner.newest[person] = newest;
     }
@@ -158,6 +165,10 @@ impl Record {
         self.inner.lock().operations.clone()
     }
 
+    pub fn pairs(&self) -> BTreeMap<String, EpochPosition> {
+        self.inner.lock().pairs.clone()
+    }
+
     pub fn files(&self) -> Vec<Sent> {
         self.inner.lock().sent.clone()
     }
@@ -170,9 +181,14 @@ impl Record {
         self.inner.lock().samples.clone()
     }
 
-    /// Requests, those without an end, and the longest time that somebody's writes were not answered.
-    pub fn totals(&self) -> (usize, usize, Duration) {
+    /// Requests, and those without an end.
+    pub fn totals(&self) -> (usize, usize) {
         let inner = self.inner.lock();
-        (inner.requests, inner.unsettled, inner.silence_max)
+        (inner.requests, inner.unsettled)
+    }
+
+    /// The longest time that somebody's writes were not answered.
+    pub fn silence_of(&self, person: usize) -> Duration {
+        self.inner.lock().silence[person]
     }
 }

@@ -7,6 +7,7 @@ use platform_report::{Document, Figure};
 use serde_json::{Value, json};
 
 use super::Told;
+use super::copies::Moved;
 use super::round::{HEALED_WITHIN, Round};
 use crate::faults::Fault;
 
@@ -70,6 +71,7 @@ fn figures(told: &Told) -> Vec<Figure> {
             "not-linearizable",
             sum(|round| round.judgement.linearizable.found),
         ),
+        zero("anomalies", sum(|round| round.judgement.transactions.found)),
         zero(
             "undecided",
             sum(|round| round.judgement.linearizable.undecided.len()),
@@ -79,6 +81,7 @@ fn figures(told: &Told) -> Vec<Figure> {
         zero("unsettled", sum(|round| round.unsettled)),
         zero("failed-untouched", sum(|round| round.untouched_failed)),
         zero("world-not-whole", count(told.world.len())),
+        zero("broke-off", count(usize::from(told.broke_off.is_some()))),
         Figure::at_most(
             "healed-in-s-max",
             slowest(told.rounds.iter()),
@@ -87,6 +90,53 @@ fn figures(told: &Told) -> Vec<Figure> {
         ),
         Figure::info("silence-s-max", seconds(silence), "s"),
     ]);
+    figures.extend(of_copies(told));
+    figures
+}
+
+/// Figures of standbys and moves, where there are some.
+fn of_copies(told: &Told) -> Vec<Figure> {
+    let mut figures = Vec::new();
+    if let Some(differ) = &told.differ {
+        let failovers: Vec<Duration> = told.rounds.iter().filter_map(|round| round.failover).collect();
+        let slowest = failovers.iter().copied().max().map_or(f64::NAN, seconds);
+        let not_whole = told
+            .rounds
+            .iter()
+            .filter(|round| round.whole_in.is_none())
+            .count();
+        figures.push(Figure::at_most(
+            "copies-differ",
+            count(differ.len()),
+            "shards",
+            0.0,
+        ));
+        figures.push(Figure::at_most(
+            "not-whole-again",
+            count(not_whole),
+            "rounds",
+            0.0,
+        ));
+        figures.push(Figure::info("failovers", count(failovers.len()), "rounds"));
+        figures.push(Figure::info("failover-silence-s-max", slowest, "s"));
+    }
+    let moves: Vec<&Moved> = told
+        .rounds
+        .iter()
+        .filter_map(|round| round.moved.as_ref())
+        .collect();
+    if !moves.is_empty() {
+        let done = moves.iter().filter(|moved| moved.end == "done").count();
+        let stuck = moves.iter().filter(|moved| !moved.is_over).count();
+        let slowest = moves
+            .iter()
+            .map(|moved| moved.took)
+            .max()
+            .map_or(f64::NAN, seconds);
+        figures.push(Figure::at_least("moves-done", count(done), "moves", 1.0));
+        figures.push(Figure::at_most("moves-without-end", count(stuck), "moves", 0.0));
+        figures.push(Figure::info("move-s-max", slowest, "s"));
+    }
     figures
 }
 
@@ -119,6 +169,7 @@ fn table(told: &Told) -> Vec<Value> {
             "lost": sum(|round| round.judgement.counts.sync_lost),
             "wrong": sum(|round| round.judgement.acknowledged.found),
             "not-linearizable": sum(|round| round.judgement.linearizable.found),
+            "anomalies": sum(|round| round.judgement.transactions.found),
             "unsettled": sum(|round| round.unsettled),
             "failed-untouched": sum(|round| round.untouched_failed),
             "failed": sum(|round| round.touched_failed),
@@ -138,6 +189,9 @@ fn row_of(round: &Round) -> Value {
         "failed": round.touched_failed + round.untouched_failed,
         "silence-s": seconds(round.silence),
         "healed-in-s": round.healed_in.map(seconds),
+        "failover-s": round.failover.map(seconds),
+        "whole-in-s": round.whole_in.map(seconds),
+        "move": round.moved.as_ref().map(|moved| moved.end.clone()),
     })
 }
 
@@ -146,7 +200,12 @@ fn wrong(told: &Told) -> Vec<String> {
     let mut wrong = Vec::new();
     for (number, round) in told.rounds.iter().enumerate() {
         let (judgement, fault) = (&round.judgement, round.strike.fault.name());
-        let verdicts = [&judgement.acknowledged, &judgement.linearizable].into_iter();
+        let verdicts = [
+            &judgement.acknowledged,
+            &judgement.linearizable,
+            &judgement.transactions,
+        ];
+        let verdicts = verdicts.into_iter();
         let verdicts = verdicts.filter(|verdict| !verdict.is_clean());
         wrong.extend(verdicts.map(|verdict| format!("round {number}, {fault}: {verdict}")));
         wrong.extend(
@@ -159,6 +218,9 @@ fn wrong(told: &Told) -> Vec<String> {
             wrong.push(format!("round {number}, {fault}: {}", round.samples.join("; ")));
         }
     }
+    let differ = told.differ.iter().flatten();
+    wrong.extend(differ.map(|what| format!("copies: {what}")));
+    wrong.extend(told.broke_off.iter().map(|why| format!("broke off: {why}")));
     wrong.extend(told.lost_later.iter().map(|what| format!("lost later: {what}")));
     wrong.extend(
         told.world

@@ -8,7 +8,8 @@ use cli_world::app::App;
 use platform_runtime::clock::Clock;
 
 use super::Kept;
-use crate::faults::{Scene, Strike, Touched};
+use super::copies::{self, Moved};
+use crate::faults::{Scene, Strike, Touched, revive};
 use crate::judge::{Judgement, judge};
 use crate::load::Load;
 
@@ -17,7 +18,7 @@ const CALM: Duration = Duration::from_millis(1_500);
 /// From the healing until every client has had an answer to everything it does.
 pub const HEALED_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is looked whether they have.
-const POLL: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(50);
 /// However broken it is, a round ends.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(60);
 
@@ -35,6 +36,12 @@ pub struct Round {
     pub unsettled: usize,
     /// The longest time that somebody's writes were not answered.
     pub silence: Duration,
+    /// The same of those whose shards have a standby, when a node of theirs was killed or stopped.
+    pub failover: Option<Duration>,
+    /// From the end of the round until every shard that has standbys could lose its primary again.
+    pub whole_in: Option<Duration>,
+    /// How the move that went on meanwhile ended.
+    pub moved: Option<Moved>,
     pub samples: Vec<String>,
     pub judgement: Judgement,
 }
@@ -47,20 +54,31 @@ pub async fn play(
     number: usize,
     mut strike: Strike,
     lasts: Duration,
+    moves: bool,
     kept: &mut Vec<Kept>,
 ) -> Result<Round> {
-    let load = Load::new(app, number).await?;
+    let load = Load::new(app, number, scene.copied).await?;
     let faults = async {
         let healed = suffer(scene, &load, &mut strike, lasts).await;
         load.record.stop();
         healed
     };
-    let (healed_in, ()) = tokio::join!(faults, load.run(HEALED_WITHIN));
+    let moving = copies::during(scene, &load, moves);
+    let (healed_in, (), moved) = tokio::join!(faults, load.run(HEALED_WITHIN), moving);
     let healed_in = healed_in?;
     let judgement = judge(app, &load).await;
     kept.extend(super::keep(&load));
-    let (requests, unsettled, silence) = load.record.totals();
-    let (untouched_failed, touched_failed) = failures(&load, &strike);
+    let (requests, unsettled) = load.record.totals();
+    let (untouched_failed, touched_failed) = failures(&load, &strike, scene.copied);
+    let silence = (0..load.residents.len())
+        .map(|person| load.record.silence_of(person))
+        .max();
+    let failover = copies::failover(&load, &strike);
+    let whole_in = if scene.copied && !moves {
+        copies::whole(scene.world).await
+    } else {
+        None
+    };
     Ok(Round {
         strike,
         lasted: lasts,
@@ -69,7 +87,10 @@ pub async fn play(
         untouched_failed,
         touched_failed,
         unsettled,
-        silence,
+        silence: silence.unwrap_or_default(),
+        failover,
+        whole_in,
+        moved,
         samples: load.record.samples(),
         judgement,
     })
@@ -96,6 +117,7 @@ async fn suffer(
         if since > GIVEN_UP_AFTER {
             break None;
         }
+        revive(scene.world)?;
         clock.sleep(POLL).await;
     };
     clock.sleep(CALM).await;
@@ -103,13 +125,13 @@ async fn suffer(
 }
 
 /// Failed requests of those whom a fault must not touch, and of the others.
-fn failures(load: &Load, strike: &Strike) -> (usize, usize) {
-    let touched = strike.touched();
+fn failures(load: &Load, strike: &Strike, copied: bool) -> (usize, usize) {
+    let touched = strike.touched(copied);
     let (mut untouched_failed, mut touched_failed) = (0, 0);
     for (index, resident) in load.residents.iter().enumerate() {
         let is_touched = match &touched {
             Touched::Nobody => false,
-            Touched::CellOf(seat) => *seat == resident.seat,
+            Touched::CellOf(seat) => resident.seats.contains(seat),
             Touched::Everybody => true,
         };
         let failed = if is_touched {
@@ -125,9 +147,10 @@ fn failures(load: &Load, strike: &Strike) -> (usize, usize) {
 impl Round {
     /// What was acknowledged and is not there or not as it was, and histories that no order explains.
     pub fn wrong(&self) -> usize {
-        self.judgement.acknowledged.found
-            + self.judgement.linearizable.found
-            + self.judgement.unreadable.len()
+        let judgement = &self.judgement;
+        let found =
+            judgement.acknowledged.found + judgement.linearizable.found + judgement.transactions.found;
+        found + judgement.unreadable.len()
     }
 
     /// One line for whoever watches.
@@ -137,9 +160,13 @@ impl Round {
             |time| format!("healed in {time:.1?}"),
         );
         let (wrong, counts) = (self.wrong(), self.judgement.counts);
+        let moved = self.moved.as_ref();
+        let moved = moved.map_or_else(String::new, |moved| {
+            format!(", move: {} in {:.1?}", moved.end, moved.took)
+        });
         format!(
             "round {number}: {} at {} for {:.1?}: {} requests, {} files acknowledged, {wrong} wrong, {} failed and {} \
-             that must not, silent for {:.1?}, {healed}",
+             that must not, silent for {:.1?}, {healed}{moved}",
             self.strike.fault.name(),
             self.strike.target(),
             self.lasted,

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::synthetic::Random;
+use crate::synthetic::{Random, registers};
 
 fn operation(client: u64, times: (u64, u64), action: Action) -> Operation {
     Operation {
@@ -125,48 +125,10 @@ fn keys_are_judged_apart() {
     assert!(linearizable(&[write(1, (1, 2), "a"), other]).is_clean());
 }
 
-/// As a correct store would answer `count` operations of several clients on several keys, some answers lost.
-pub(crate) fn correct(random: &mut Random, count: usize, keys: u64, clients: u64) -> Vec<Operation> {
-    let mut state: Vec<Option<String>> = vec![None; usize::try_from(keys).unwrap_or(1)];
-    let mut free_at = vec![0u64; usize::try_from(clients).unwrap_or(1)];
-    let mut history = Vec::with_capacity(count);
-    for number in 0..count {
-        let client = usize::try_from(random.below(clients)).unwrap_or(0);
-        let key = usize::try_from(random.below(keys)).unwrap_or(0);
-        // It takes effect at an instant of its own, later than all before it; the call and the answer lie around it.
-        let instant = 100 + 100 * number as u64;
-        let invoked = (instant - random.below(90)).max(free_at[client]);
-        let completed = instant + random.below(600);
-        let is_lost = random.below(50) == 0;
-        free_at[client] = completed + 1;
-        if invoked > instant {
-            continue;
-        }
-        let action = if random.below(2) == 0 {
-            let value = format!("v{number}");
-            if !is_lost || random.below(2) == 0 {
-                state[key] = Some(value.clone());
-            }
-            Action::Write(value)
-        } else {
-            Action::Read(state[key].clone())
-        };
-        history.push(Operation {
-            client: client as u64,
-            key: format!("k{key}"),
-            invoked,
-            completed,
-            action,
-            outcome: if is_lost { Outcome::Unknown } else { Outcome::Done },
-        });
-    }
-    history
-}
-
 #[test]
 fn a_long_history_is_judged_whole_and_one_stale_read_in_it_is_found() {
     let mut random = Random::new(7);
-    let mut history = correct(&mut random, 60_000, 20, 16);
+    let mut history = registers(&mut random, 60_000, 20, 16);
     assert!(linearizable(&history).is_clean());
     let last = history
         .iter()
@@ -185,7 +147,7 @@ fn a_long_history_is_judged_whole_and_one_stale_read_in_it_is_found() {
 proptest! {
     #[test]
     fn what_a_correct_store_answered_is_accepted(seed in any::<u64>(), keys in 1u64..4, clients in 1u64..12) {
-        let history = correct(&mut Random::new(seed), 300, keys, clients);
+        let history = registers(&mut Random::new(seed), 300, keys, clients);
         let verdict = linearizable(&history);
         prop_assert!(verdict.is_clean(), "{}", verdict);
     }

@@ -1,4 +1,4 @@
-//! `operation pause | resume | cancel | reverse`: what may be asked of one that is going on.
+//! `operation pause | resume | cancel | reverse | finish`: what may be asked of one that is going on.
 
 use anyhow::Result;
 use clap::Args;
@@ -61,6 +61,16 @@ pub struct Reverse {
     wait: Wait,
 }
 
+/// Ends the window of a move now, or the wait for an erasure that no node will ever report.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cellctl operation finish 7 --reason 'it serves well there' --wait")]
+pub struct Finish {
+    #[command(flatten)]
+    one: One,
+    #[command(flatten)]
+    wait: Wait,
+}
+
 impl Pause {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         let wait = (&Wait::default(), Until::Over);
@@ -86,6 +96,13 @@ impl Reverse {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         let wait = (&self.wait, Until::Undone);
         self.one.ask(Asked::Reverse, wait, printer).await
+    }
+}
+
+impl Finish {
+    pub async fn run(&self, printer: &Printer) -> Result<Ended> {
+        let wait = (&self.wait, Until::Served);
+        self.one.ask(Asked::Finish, wait, printer).await
     }
 }
 

@@ -17,7 +17,7 @@ use clap::Subcommand;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
-/// Long work on shards: list, show, watch, pause, resume, cancel, reverse.
+/// Long work on shards: list, show, watch, pause, resume, cancel, reverse, finish.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example: cellctl operation list\n         cellctl operation watch 7")]
 pub enum Operation {
@@ -28,6 +28,7 @@ pub enum Operation {
     Resume(change::Resume),
     Cancel(change::Cancel),
     Reverse(change::Reverse),
+    Finish(change::Finish),
 }
 
 impl Operation {
@@ -40,6 +41,7 @@ impl Operation {
             Self::Resume(command) => command.run(printer).await,
             Self::Cancel(command) => command.run(printer).await,
             Self::Reverse(command) => command.run(printer).await,
+            Self::Finish(command) => command.run(printer).await,
         }
     }
 }

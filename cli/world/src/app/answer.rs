@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use platform_model::EpochPosition;
-use platform_model::header::POSITION;
+use platform_model::header::{IDEMPOTENCY_REPLAYED, POSITION};
 use reqwest::RequestBuilder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,6 +18,8 @@ pub struct Answer {
     pub status: u16,
     /// The (epoch, position) pair of what was written, as the answer names it.
     pub written: Option<EpochPosition>,
+    /// It was given before, to the same key.
+    pub replayed: bool,
     pub body: Bytes,
 }
 
@@ -77,12 +79,14 @@ pub async fn exchange(kind: Kind, request: RequestBuilder) -> Result<Answer, Fai
         .get(POSITION)
         .and_then(|value| value.to_str().ok());
     let written = written.and_then(|text| text.parse().ok());
+    let replayed = response.headers().contains_key(IDEMPOTENCY_REPLAYED);
     let body = response.bytes().await.map_err(lost)?;
     if status.is_success() {
         Ok(Answer {
             kind,
             status: status.as_u16(),
             written,
+            replayed,
             body,
         })
     } else {

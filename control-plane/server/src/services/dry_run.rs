@@ -77,13 +77,17 @@ fn command(parts: &Parts, caller: &SpiffeId, command: Wire) -> Result<(String, C
             let matrix_age_max_ms = wire.matrix_age_max_ms;
             (wire.reason, Command::SetMatrixAgeMax { matrix_age_max_ms })
         }
-        other => return operation(&parts.raft.state().borrow(), parts.clock.unix_ms(), other),
+        other => return operation(parts, other),
     })
 }
 
 /// What an operator asks of shards and of operations on them.
-fn operation(state: &State, now_ms: u64, command: Wire) -> Result<(String, Command), Refusal> {
+fn operation(parts: &Parts, command: Wire) -> Result<(String, Command), Refusal> {
     use translate::operation;
+    let silent = parts.shards.silent();
+    let now_ms = parts.clock.unix_ms();
+    let state = parts.raft.state();
+    let state: &State = &state.borrow();
     let change = |wire: pb::ChangeOperationRequest, change| {
         Ok((wire.reason.clone(), operation::change(state, &wire, change)?))
     };
@@ -91,7 +95,10 @@ fn operation(state: &State, now_ms: u64, command: Wire) -> Result<(String, Comma
         Wire::MoveShard(wire) => Ok((wire.reason.clone(), operation::move_shard(state, now_ms, wire)?)),
         Wire::FailoverShard(wire) => Ok((wire.reason.clone(), operation::failover(state, &wire)?)),
         Wire::VerifyShard(wire) => Ok((wire.reason.clone(), operation::verify(state, &wire.shard)?)),
-        Wire::RepairShard(wire) => Ok((wire.reason.clone(), operation::repair(state, &wire.shard)?)),
+        Wire::RepairShard(wire) => Ok((
+            wire.reason.clone(),
+            operation::repair(state, &wire.shard, silent)?,
+        )),
         Wire::SetSurvival(wire) => Ok((wire.reason.clone(), operation::survival(state, &wire)?)),
         Wire::PauseOperation(wire) => change(wire, Change::Pause),
         Wire::ResumeOperation(wire) => change(wire, Change::Resume),

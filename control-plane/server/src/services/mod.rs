@@ -10,6 +10,7 @@ mod ledger;
 mod operations;
 mod report;
 mod residency;
+mod simulate;
 mod status;
 mod topology;
 mod trust;

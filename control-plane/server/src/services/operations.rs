@@ -3,12 +3,12 @@
 use control_plane_state::operation::OperationId;
 use control_plane_state::{Author, Command};
 use platform_model::ShardId;
-use platform_wire::operation::Change;
+use platform_wire::operation::{Change, Lose};
 use platform_wire::pb::operations_server::Operations;
 use platform_wire::{FRAME_VERSION, Refusal, pb};
 use tonic::{Request, Response, Status};
 
-use super::Parts;
+use super::{Parts, simulate};
 use crate::authorise::Verb;
 use crate::translate::operation;
 use crate::{refuse, shards};
@@ -56,7 +56,8 @@ impl Operations for Service {
         let author = self
             .0
             .author(&request, Verb::RepairShard, wire.version, &wire.world)?;
-        let command = operation::repair(&self.0.raft.state().borrow(), &wire.shard)?;
+        let silent = self.0.shards.silent();
+        let command = operation::repair(&self.0.raft.state().borrow(), &wire.shard, silent)?;
         let wire = request.into_inner();
         self.start(author, &wire.shard, wire.reason, command).await
     }
@@ -79,7 +80,25 @@ impl Operations for Service {
         let wire = request.get_ref();
         self.0
             .admit(&request, Verb::Simulate, wire.version, &wire.world)?;
-        Err(Status::unimplemented("nobody works out yet what a loss would do"))
+        let lose = wire
+            .lose
+            .clone()
+            .ok_or_else(|| Refusal::invalid("the request has no `lose`"))?;
+        let lose = Lose::try_from(lose).map_err(Refusal::invalid)?;
+        if let Some(leader) = self.0.proposer.leader_address() {
+            let reply = self
+                .0
+                .proposer
+                .simulation_of(&leader, request.into_inner())
+                .await?;
+            return Ok(Response::new(reply));
+        }
+        let now_ms = self.0.clock.unix_ms();
+        let found = self.0.shards.look(|leader, state, now_micros| {
+            simulate::answer(state, &leader.observed(now_micros, state), &lose, now_ms)
+        });
+        let found = found.ok_or_else(refuse::no_leader)??;
+        Ok(Response::new((&found).into()))
     }
 
     async fn list(

@@ -7,7 +7,9 @@ use control_plane_state::State;
 use control_plane_state::shard_config::{
     ConfigCommand, ConfigPhase, CopyState, DriverAction, DriverEvent, DriverSettings, ShardConfig,
 };
-use platform_model::thresholds::{HANDOVER_MS, LISTEN_MS, MISSING_MS, PREPARE_WAIT_MS, RETRY_MS};
+use platform_model::thresholds::{
+    HANDOVER_MS, LISTEN_MS, MISSING_MS, PREPARE_WAIT_MS, REPAIR_AFTER_MS, RETRY_MS,
+};
 use platform_model::{NodeId, ReplicaId, ShardId};
 use platform_wire::replicas::ReplicasReport;
 
@@ -43,6 +45,7 @@ pub struct Leader {
     pub(super) heard: NodesHeard,
     pub(super) shards: BTreeMap<ShardId, Watched>,
     pub(super) operations: Operations,
+    pub(super) repaired_micros: u64,
     /// Shards in which something is under way, as the state says.
     under_way: BTreeSet<ShardId>,
     /// Shards of which a standby that could lead has not heard its primary for a lease.
@@ -62,6 +65,7 @@ impl Leader {
             heard: NodesHeard::default(),
             shards: BTreeMap::new(),
             operations: Operations::new(),
+            repaired_micros: now_micros,
             under_way: BTreeSet::new(),
             silent: BTreeSet::new(),
             holders: BTreeSet::new(),
@@ -187,6 +191,13 @@ impl Leader {
 
     pub(super) fn is_heard(&self, now_micros: u64, node: &NodeId) -> bool {
         !self.heard.is_missing(now_micros, node, MISSING_MS * 1_000)
+    }
+
+    /// Whether a node has been silent for so long that it is more than a restart.
+    pub(super) fn is_gone(&self, now_micros: u64, node: &NodeId) -> bool {
+        let never = now_micros.saturating_sub(self.since_micros);
+        let age = self.heard.age_micros(now_micros, node).unwrap_or(never);
+        age >= REPAIR_AFTER_MS * 1_000
     }
 
     pub(super) fn watched(&mut self, shard: &ShardId) -> &mut Watched {

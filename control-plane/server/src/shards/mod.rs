@@ -22,6 +22,10 @@ mod view;
 mod watched;
 
 #[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
+mod page_test;
+#[cfg(test)]
 mod tests;
 
 pub use act::{Act, By};

@@ -23,6 +23,8 @@ pub struct Look<'a> {
     pub watched: Option<&'a Watched>,
     /// Whether a node reports.
     pub heard: &'a dyn Fn(&NodeId) -> bool,
+    /// Whether a node has been silent for so long that what lies there is replaced.
+    pub gone: &'a dyn Fn(&NodeId) -> bool,
     /// A name that was never given to a copy.
     pub fresh: ReplicaId,
     /// Milliseconds since 1970.
@@ -56,12 +58,30 @@ pub fn next(look: &Look<'_>) -> Next {
         OperationState::Paused => look.blocked("paused", "it is paused", "a person", Some("resume")),
         OperationState::Cancelling => look.take_back(),
         OperationState::Reversing => look.reverse(),
-        OperationState::Running => look.overdue().unwrap_or_else(|| look.step()),
+        OperationState::Running => {
+            let ends = look.overdue().or_else(|| look.lost_target());
+            ends.unwrap_or_else(|| look.step())
+        }
         _ => Next::Wait,
     }
 }
 
 impl Look<'_> {
+    /// A repair whose target is gone is given up: another is planned.
+    fn lost_target(&self) -> Option<Next> {
+        let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
+        let gone = self.record.kind.target().is_some_and(|node| (self.gone)(node));
+        if !is_repair || !gone || !self.record.may_cancel() || !self.is_steady() {
+            return None;
+        }
+        Some(self.cancel("its target is gone"))
+    }
+
+    fn cancel(&self, why: &str) -> Next {
+        let (id, expected) = (self.id, self.record.generation);
+        Next::Operation(OperationCommand::Cancel { id, expected }, why.to_owned())
+    }
+
     fn step(&self) -> Next {
         match self.record.step {
             Step::AddStandby => self.add(),
@@ -86,9 +106,7 @@ impl Look<'_> {
         if !over || !self.record.may_cancel() || !self.is_steady() {
             return None;
         }
-        let (id, expected) = (self.id, self.record.generation);
-        let cancel = OperationCommand::Cancel { id, expected };
-        Some(Next::Operation(cancel, "its deadline is over".into()))
+        Some(self.cancel("its deadline is over"))
     }
 
     fn add(&self) -> Next {
@@ -290,6 +308,14 @@ impl Look<'_> {
             return self.leave(Vec::new());
         };
         match self.config.erasing.get(&source) {
+            // Most of what a repair replaces is on a node that never answers; its order waits for it in the table.
+            Some(erasing)
+                if matches!(self.record.kind, OperationKind::Repair { .. }) && (self.gone)(&erasing.node) =>
+            {
+                let (id, expected) = (self.id, self.record.generation);
+                let finish = OperationCommand::Finish { id, expected };
+                Next::Operation(finish, "the replaced copy's node is gone".into())
+            }
             Some(erasing) if !(self.heard)(&erasing.node) => {
                 let what = "its node has been told to erase the old copy and does not report";
                 self.blocked("source-silent", what, &erasing.node.to_string(), Some("finish"))

@@ -77,6 +77,7 @@ impl Leader {
         record: &OperationRecord,
     ) -> Option<Next> {
         let heard = |node: &NodeId| self.is_heard(now_micros, node);
+        let gone = |node: &NodeId| self.is_gone(now_micros, node);
         let look = Look {
             state,
             id,
@@ -84,6 +85,7 @@ impl Leader {
             config: config_of(state, &record.shard)?,
             watched: self.shards.get(&record.shard),
             heard: &heard,
+            gone: &gone,
             fresh: (self.fresh)(),
             now_ms,
         };

@@ -1,11 +1,99 @@
-//! Standbys that are missing, or of no use.
+//! Standby repair: whatever the planner finds to do is started, a few copies at a time.
+//!
+//! What is wanted, and where it may be, is the planner's to say; this only looks who is gone and how much is under way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use control_plane_state::operation::{OperationKind, OperationRefusal};
-use control_plane_state::shard_config::{CopyState, ShardConfig};
-use control_plane_state::{Refusal, State};
+use control_plane_planner::{Observed, repair};
+use control_plane_state::operation::{OperationCommand, OperationKind, OperationRefusal, Start};
+use control_plane_state::shard_config::ShardConfig;
+use control_plane_state::{Command, Refusal, State};
+use platform_model::thresholds::{REPAIR_EVERY_MS, REPAIR_NODE_AT_ONCE_MAX, REPAIR_WORLD_AT_ONCE_MAX};
 use platform_model::{NodeId, ShardId};
+
+use super::act::{Act, By};
+use super::leader::Leader;
+
+impl Leader {
+    /// Starts what brings shards back to the goals of their homes.
+    pub fn repair(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
+        let since = now_micros.saturating_sub(self.repaired_micros);
+        let due = since >= REPAIR_EVERY_MS * 1_000 && self.has_listened(now_micros);
+        if !due || !self.may_begin(state) {
+            return Vec::new();
+        }
+        self.repaired_micros = now_micros;
+        let plan = repair::plan(state, &self.observed(now_micros, state));
+        let unmet = u32::try_from(plan.unmet.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("controld_shards_below_goal").set(f64::from(unmet));
+        let mut under_way = UnderWay::of(state);
+        let mut acts = Vec::new();
+        for command in plan.commands() {
+            let OperationCommand::Start(start) = &command else {
+                continue;
+            };
+            if !under_way.takes(start) {
+                continue;
+            }
+            let act = Act {
+                by: By::Controller,
+                reason: "standby repair".to_owned(),
+                shard: start.shard.clone(),
+                command: Command::Operation(command),
+            };
+            acts.extend(self.give(now_micros, act));
+        }
+        acts
+    }
+
+    /// What the planner is told beside the state.
+    pub fn observed(&self, now_micros: u64, state: &State) -> Observed {
+        let gone = state.nodes.keys().filter(|node| self.is_gone(now_micros, node));
+        Observed {
+            silent: gone.cloned().collect(),
+            ..Observed::default()
+        }
+    }
+}
+
+/// Copies that repairs make now, by node.
+struct UnderWay {
+    by_node: BTreeMap<NodeId, u64>,
+    all: u64,
+}
+
+impl UnderWay {
+    fn of(state: &State) -> Self {
+        let mut under_way = Self {
+            by_node: BTreeMap::new(),
+            all: 0,
+        };
+        for (_, record) in state.operations.active() {
+            if let OperationKind::Repair { add: Some(node), .. } = &record.kind {
+                under_way.add(node);
+            }
+        }
+        under_way
+    }
+
+    fn add(&mut self, node: &NodeId) {
+        *self.by_node.entry(node.clone()).or_default() += 1;
+        self.all += 1;
+    }
+
+    /// Whether one more may begin; then it is counted.
+    fn takes(&mut self, start: &Start) -> bool {
+        let Some(node) = start.kind.target() else {
+            return true;
+        };
+        let there = self.by_node.get(node).copied().unwrap_or(0);
+        if there >= REPAIR_NODE_AT_ONCE_MAX || self.all >= REPAIR_WORLD_AT_ONCE_MAX {
+            return false;
+        }
+        self.add(node);
+        true
+    }
+}
 
 /// Copies on each node.
 pub fn copies_held(state: &State) -> BTreeMap<NodeId, usize> {
@@ -17,18 +105,21 @@ pub fn copies_held(state: &State) -> BTreeMap<NodeId, usize> {
     held
 }
 
-/// What a repair by hand would do.
+/// What a repair by hand does: a person says that nobody need wait for the nodes that do not report.
 ///
 /// # Errors
-/// When there is nothing to repair.
-pub fn by_hand(_state: &State, _shard: &ShardId, config: &ShardConfig) -> Result<OperationKind, Refusal> {
-    let damaged = config
-        .standbys
-        .iter()
-        .find(|copy| copy.state == CopyState::Damaged);
-    let remove = damaged.map(|copy| copy.replica);
-    if remove.is_none() {
-        return Err(OperationRefusal::NothingToDo.into());
+/// When there is nothing to repair, or it cannot be.
+pub fn by_hand(state: &State, shard: &ShardId, silent: BTreeSet<NodeId>) -> Result<OperationKind, Refusal> {
+    let observed = Observed {
+        silent,
+        ..Observed::default()
+    };
+    let plan = repair::plan_shard(state, &observed, shard);
+    match plan.steps.into_iter().next() {
+        Some(step) => Ok(OperationKind::Repair {
+            add: step.add,
+            remove: step.remove,
+        }),
+        None => Err(OperationRefusal::NothingToDo.into()),
     }
-    Ok(OperationKind::Repair { add: None, remove })
 }

@@ -1,5 +1,6 @@
 //! The shell around [`Leader`]: one lock, one task that ticks, commands through Raft.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use control_plane_raft::{Part, RaftNode};
 use control_plane_state::{Author, Envelope, State};
 use parking_lot::Mutex;
 use platform_model::thresholds::{COMMANDS_AT_ONCE_MAX, OPERATION_TICK_MS, TICK_MS};
-use platform_model::{ReplicaId, ShardId};
+use platform_model::{NodeId, ReplicaId, ShardId};
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::SpiffeId;
 use platform_runtime::{TaskGroup, random};
@@ -107,6 +108,15 @@ impl Shards {
         self.with(|leading, state, now| look(&leading.leader, state, now))
     }
 
+    /// Nodes that do not report, as far as this controller knows: nobody tells one that does not lead.
+    pub fn silent(&self) -> BTreeSet<NodeId> {
+        let silent = self.look(|leader, state, now| {
+            let nodes = state.nodes.keys().filter(|node| !leader.is_heard(now, node));
+            nodes.cloned().collect()
+        });
+        silent.unwrap_or_default()
+    }
+
     fn tick(&self) {
         let acts = self.with(|leading, state, now| {
             let mut acts = leading.leader.tick(now, state);
@@ -115,6 +125,7 @@ impl Shards {
                 leading.operations_micros = now;
                 acts.extend(leading.leader.relieve_suspects(now, state));
                 acts.extend(leading.leader.tidy(now, state));
+                acts.extend(leading.leader.repair(now, state));
                 acts.extend(leading.leader.operate(now, self.shared.clock.unix_ms(), state));
             }
             acts

@@ -4,6 +4,7 @@ mod detection;
 mod gray;
 mod operations;
 mod proposals;
+mod repair;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -131,6 +132,7 @@ impl Sim {
             let mut acts = self.leader.tick(now, &self.state);
             acts.extend(self.leader.relieve_suspects(now, &self.state));
             acts.extend(self.leader.tidy(now, &self.state));
+            acts.extend(self.leader.repair(now, &self.state));
             let unix_ms = BEGIN_MS + self.now_ms;
             acts.extend(self.leader.operate(now, unix_ms, &self.state));
             self.carry_out(acts);

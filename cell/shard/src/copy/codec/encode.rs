@@ -51,13 +51,25 @@ pub(crate) fn encode_entries(
 
 fn sealed(record: &FrameRecord) -> Bytes {
     let mut buffer = BytesMut::with_capacity(HEAD_BYTES + record.encoded_len());
-    buffer.put_slice(&MAGIC);
-    buffer.put_u8(VERSION);
-    buffer.put_u64(0);
+    buffer.put_bytes(0, HEAD_BYTES);
     record
         .encode(&mut buffer)
         .expect("a buffer that grows takes everything");
+    with_head(buffer)
+}
+
+/// A record as it is, with the head in front.
+pub(super) fn headed(record: &[u8]) -> Bytes {
+    let mut buffer = BytesMut::zeroed(HEAD_BYTES);
+    buffer.put_slice(record);
+    with_head(buffer)
+}
+
+/// Fills in the head, for which room was left.
+fn with_head(mut buffer: BytesMut) -> Bytes {
     let checksum = xxh3_64(&buffer[HEAD_BYTES..]);
+    buffer[..MAGIC.len()].copy_from_slice(&MAGIC);
+    buffer[MAGIC.len()] = VERSION;
     buffer[HEAD_BYTES - 8..HEAD_BYTES].copy_from_slice(&checksum.to_be_bytes());
     buffer.freeze()
 }

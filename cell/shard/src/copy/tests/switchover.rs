@@ -19,9 +19,21 @@ fn hand_over(target: ReplicaId) -> ConfigCommand {
     }
 }
 
-/// Writes and reads until it is told to stop. Returns what it was answered last, and the longest pause.
-async fn client(world: Arc<World>, key: String, stop: Arc<AtomicBool>) -> (u64, Duration) {
-    let (mut answered, mut longest) = (0, Duration::ZERO);
+/// What a client was answered last, in any mode and sync, and its longest pause.
+#[derive(Debug, Default)]
+struct Answered {
+    key: String,
+    any: u64,
+    sync: u64,
+    longest: Duration,
+}
+
+/// Writes and reads until it is told to stop.
+async fn client(world: Arc<World>, key: String, stop: Arc<AtomicBool>) -> Answered {
+    let mut answered = Answered {
+        key: key.clone(),
+        ..Answered::default()
+    };
     let mut last = world.clock.monotonic();
     let mut n = 0u64;
     while !stop.load(Ordering::Relaxed) {
@@ -38,8 +50,11 @@ async fn client(world: Arc<World>, key: String, stop: Arc<AtomicBool>) -> (u64, 
         match try_write(&shard, &key, &n.to_string(), mode, PATIENCE).await {
             Ok(_) => {
                 let now = world.clock.monotonic();
-                longest = longest.max(now - last);
-                (answered, last) = (n, now);
+                answered.longest = answered.longest.max(now - last);
+                (answered.any, last) = (n, now);
+                if mode == Mode::Sync {
+                    answered.sync = n;
+                }
             }
             // It moves, or has moved: whoever asks again is served.
             Err(WriteError::Moving | WriteError::Fenced) => {}
@@ -50,7 +65,7 @@ async fn client(world: Arc<World>, key: String, stop: Arc<AtomicBool>) -> (u64, 
             Err(other) => panic!("a reader was told {other:?}"),
         }
     }
-    (answered, longest)
+    answered
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,14 +101,14 @@ async fn a_switchover_under_load_loses_nothing_and_tells_clients_only_to_wait() 
     }
     stop.store(true, Ordering::Relaxed);
     let ended = clients.join_all().await;
-    for (n, (answered, longest)) in ended.into_iter().enumerate() {
-        let value = read(&world, &format!("c{n}")).await.expect("written");
+    // On a machine that is too slow for the lease a promotion may come in between: it may lose what was async.
+    let planned_only = world.ctl.config().epoch.0 == 5;
+    for answered in ended {
+        let value = read(&world, &answered.key).await.expect("written");
         let value: u64 = String::from_utf8_lossy(&value).parse().expect("a number");
-        println!("client {n}: {answered} writes, longest pause {longest:?}");
-        assert!(
-            value >= answered,
-            "client {n} was answered {answered} and reads {value}"
-        );
+        println!("{answered:?}, planned only: {planned_only}");
+        let least = if planned_only { answered.any } else { answered.sync };
+        assert!(value >= least, "{answered:?} reads {value}");
     }
 }
 

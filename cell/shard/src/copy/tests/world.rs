@@ -1,104 +1,28 @@
 //! Nodes with a copy each, a network between them, and a control plane: the record and the driver of the real one.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cell_store::Store;
 use cell_store::memory::Memory;
-use control_plane_state::shard_config::{
-    Candidate, ConfigCommand, ConfigPlants, ConfigRules, CopyState, Driver, DriverAction, DriverEvent,
-    DriverSettings, Law, ProposedChange, ShardConfig, apply,
-};
+use control_plane_state::shard_config::{ConfigCommand, CopyState, Driver, DriverSettings, ShardConfig};
 use parking_lot::Mutex;
 use platform_model::{NodeId, ReplicaId, ShardId, WorldId};
 use platform_runtime::{Clock, TaskGroup};
-use tokio::sync::mpsc;
-use uuid::Uuid;
 
-use crate::copy::{Change, Control, Copy, CopySettings, Peers, Planted, Standing, Told};
-use crate::{Mode, Request, Shard, Tx, TxError, WriteError};
+pub(super) use super::ask::{read, request, try_read, try_write, write};
+use super::ctl::{Ctl, fresh};
+use super::net::Net;
+pub(super) use super::net::Weather;
+use crate::Shard;
+use crate::copy::{Control, Copy, CopySettings, FrameKind, Peers, Planted, Standing, Told};
 
 /// Long enough for a machine that builds beside the test.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-const LEASE_MICROS: u64 = 500_000;
-
-/// What the network does to frames, per thousand.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Weather {
-    pub lost: u64,
-    pub doubled: u64,
-    pub late: u64,
-}
-
-type Sent = (NodeId, NodeId, Bytes);
-
-pub(super) struct Net {
-    copies: Mutex<BTreeMap<NodeId, Copy>>,
-    cut: Mutex<BTreeSet<(NodeId, NodeId)>>,
-    pub weather: Mutex<Weather>,
-    dice: AtomicU64,
-    pub frames: AtomicU64,
-    queue: mpsc::Sender<Sent>,
-}
-
-impl Net {
-    fn new(tasks: &TaskGroup) -> Arc<Self> {
-        let (queue, mut sent) = mpsc::channel::<Sent>(4_096);
-        let net = Arc::new(Self {
-            copies: Mutex::default(),
-            cut: Mutex::default(),
-            weather: Mutex::default(),
-            dice: AtomicU64::new(0x9e37_79b9_7f4a_7c15),
-            frames: AtomicU64::new(0),
-            queue,
-        });
-        let (carrier, group) = (Arc::clone(&net), tasks.clone());
-        tasks.spawn("net", async move {
-            while let Some(sent) = sent.recv().await {
-                carrier.carry(sent, &group);
-            }
-        });
-        net
-    }
-
-    fn throw(&self, bound: u64) -> u64 {
-        let seen = self.dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        ((seen ^ seen >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32) % bound
-    }
-
-    fn carry(self: &Arc<Self>, sent: Sent, tasks: &TaskGroup) {
-        let weather = *self.weather.lock();
-        self.frames.fetch_add(1, Ordering::Relaxed);
-        if self.throw(1_000) < weather.lost {
-            return;
-        }
-        if self.throw(1_000) < weather.doubled {
-            self.deliver(&sent);
-        }
-        if self.throw(1_000) < weather.late {
-            let (net, delay) = (Arc::clone(self), Duration::from_millis(self.throw(80)));
-            tasks.spawn("late frame", async move {
-                tokio::time::sleep(delay).await;
-                net.deliver(&sent);
-            });
-        } else {
-            self.deliver(&sent);
-        }
-    }
-
-    fn deliver(&self, (from, to, frame): &Sent) {
-        if self.cut.lock().contains(&(from.clone(), to.clone())) {
-            return;
-        }
-        let copy = self.copies.lock().get(to).cloned();
-        if let Some(copy) = copy {
-            copy.receive(from, frame.clone());
-        }
-    }
-}
+const LEASE_MICROS: u64 = 800_000;
 
 struct Port {
     net: Arc<Net>,
@@ -107,7 +31,7 @@ struct Port {
 }
 
 impl Peers for Port {
-    fn send(&self, to: &NodeId, _: &ShardId, frame: Bytes) {
+    fn send(&self, to: &NodeId, _: &ShardId, _: FrameKind, frame: Bytes) {
         // A full queue drops.
         let _ = self.net.queue.try_send((self.node.clone(), to.clone(), frame));
     }
@@ -123,155 +47,6 @@ impl Control for Port {
             inbox.push_back(told);
         }
     }
-}
-
-struct Anywhere;
-
-impl Law for Anywhere {
-    fn may_hold(&self, _: &NodeId) -> bool {
-        true
-    }
-}
-
-/// The control plane.
-pub(super) struct Ctl {
-    told: Mutex<VecDeque<Told>>,
-    pub heard: Mutex<Vec<Told>>,
-    state: Mutex<(ShardConfig, Driver, u64)>,
-    /// Cut off from everybody.
-    pub silent: AtomicBool,
-    /// Nodes that it does not hear and that do not hear it.
-    pub isolated: Mutex<BTreeSet<NodeId>>,
-}
-
-impl Ctl {
-    pub(super) fn config(&self) -> ShardConfig {
-        self.state.lock().0.clone()
-    }
-
-    pub(super) fn command(&self, command: ConfigCommand) -> bool {
-        let state = &mut *self.state.lock();
-        let expected = state.0.generation;
-        Self::apply(state, expected, &command)
-    }
-
-    fn apply(
-        state: &mut (ShardConfig, Driver, u64),
-        expected: platform_model::Generation,
-        command: &ConfigCommand,
-    ) -> bool {
-        let rules = ConfigRules {
-            law: &Anywhere,
-            plants: ConfigPlants::default(),
-        };
-        state.2 += 1;
-        apply(&mut state.0, &rules, expected, state.2, command).is_ok()
-    }
-
-    fn turn(&self, net: &Net, clock: &Clock) {
-        if self.silent.load(Ordering::Relaxed) {
-            return;
-        }
-        let now = u64::try_from(clock.monotonic().as_micros()).expect("small");
-        let asked = clock.monotonic();
-        let told: Vec<Told> = self.told.lock().drain(..).collect();
-        let isolated = self.isolated.lock().clone();
-        let reached = |(node, _): &(&NodeId, &Copy)| !isolated.contains(node);
-        let copies = net.copies.lock();
-        let copies: Vec<Copy> = copies
-            .iter()
-            .filter(reached)
-            .map(|(_, copy)| copy.clone())
-            .collect();
-        let mut events: Vec<DriverEvent> = told.iter().filter_map(|told| self.hear(told)).collect();
-        self.heard.lock().extend(told);
-        for report in copies.iter().filter_map(Copy::report) {
-            events.push(DriverEvent::Reported {
-                replica: report.replica,
-                silent_micros: report.silent_micros,
-            });
-        }
-        events.push(DriverEvent::Tick);
-        let route = {
-            let state = &mut *self.state.lock();
-            for event in events {
-                let actions = state.1.step(now, &state.0.clone(), event);
-                for action in actions {
-                    if let DriverAction::Commit { expected, command } = action {
-                        Self::apply(state, expected, &command);
-                    }
-                }
-            }
-            state.0.route()
-        };
-        for copy in copies {
-            copy.configure(&route);
-            copy.confirmed(asked, route.set.generation);
-        }
-    }
-
-    fn hear(&self, told: &Told) -> Option<DriverEvent> {
-        match *told {
-            Told::Proposed(proposal) => {
-                let change = match proposal.change {
-                    Change::Born => ProposedChange::Born,
-                    Change::Complete(replica) => ProposedChange::Complete(replica),
-                    Change::Add(replica) => ProposedChange::Add(replica),
-                    Change::Drop(replica) => ProposedChange::Drop(replica),
-                    Change::Damaged(replica) => ProposedChange::Damaged(replica),
-                };
-                let command = ConfigCommand::Propose {
-                    by: proposal.by,
-                    epoch: proposal.epoch,
-                    change,
-                };
-                Self::apply(&mut self.state.lock(), proposal.generation, &command);
-                None
-            }
-            Told::Prepared {
-                epoch,
-                replica,
-                last_epoch,
-                last_position,
-            } => Some(DriverEvent::Prepared {
-                epoch,
-                answer: Candidate {
-                    replica,
-                    epoch: last_epoch,
-                    position: last_position,
-                },
-            }),
-            Told::Confirmed {
-                generation, replica, ..
-            } => Some(DriverEvent::Confirmed {
-                generation,
-                target: replica,
-            }),
-            Told::Unusable { replica, .. } => Some(DriverEvent::Unusable {
-                replica,
-                fresh: fresh(),
-            }),
-            Told::Erased {
-                replica,
-                order,
-                bytes,
-                keys,
-            } => {
-                self.command(ConfigCommand::Erased {
-                    replica,
-                    order,
-                    bytes,
-                    keys,
-                });
-                None
-            }
-            _ => None,
-        }
-    }
-}
-
-fn fresh() -> ReplicaId {
-    ReplicaId(Uuid::new_v4().as_u128())
 }
 
 /// One node.
@@ -313,7 +88,7 @@ impl World {
         let (tasks, clock) = (TaskGroup::new(), Clock::system());
         let settings = DriverSettings {
             listen_micros: 0,
-            missing_micros: 500_000,
+            missing_micros: 800_000,
             prepare_wait_micros: 700_000,
             handover_micros: 5_000_000,
             retry_micros: 100_000,
@@ -518,71 +293,4 @@ impl World {
         let reports: Vec<_> = self.net.copies.lock().values().map(Copy::report).collect();
         format!("{:?} {reports:?}", self.ctl.config())
     }
-}
-
-/// Writes in the mode; tries again, wherever the shard is served, until it is answered.
-pub(super) async fn write(
-    world: &World,
-    key: &str,
-    value: &str,
-    mode: Mode,
-) -> platform_model::EpochPosition {
-    let deadline = world.clock.monotonic() + PATIENCE;
-    loop {
-        let shard = world.serving().await;
-        match try_write(&shard, key, value, mode, Duration::from_secs(5)).await {
-            Ok(answer) => return answer.position,
-            Err(error) => assert!(world.clock.monotonic() < deadline, "never written: {error:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-pub(super) async fn try_write(
-    shard: &Shard,
-    key: &str,
-    value: &str,
-    mode: Mode,
-    deadline: Duration,
-) -> Result<crate::Answer<()>, WriteError<TxError>> {
-    let (key, value) = (key.to_owned(), Bytes::from(value.to_owned()));
-    let closure = |tx: Tx| {
-        let (key, value) = (key.clone(), value.clone());
-        async move { tx.put(key, value) }
-    };
-    shard.write(&request(mode, deadline), closure).await
-}
-
-pub(super) async fn try_read(
-    shard: &Shard,
-    key: &str,
-    deadline: Duration,
-) -> Result<Option<Bytes>, WriteError<TxError>> {
-    let key = key.to_owned();
-    let closure = |tx: Tx| {
-        let key = key.clone();
-        async move { tx.get(key.as_bytes()).await }
-    };
-    let answer = shard.read(&request(Mode::Async, deadline), closure).await;
-    answer.map(|answer| answer.value)
-}
-
-/// Reads, wherever the shard is served, until it is answered.
-pub(super) async fn read(world: &World, key: &str) -> Option<Bytes> {
-    let deadline = world.clock.monotonic() + PATIENCE;
-    loop {
-        let shard = world.serving().await;
-        match try_read(&shard, key, Duration::from_secs(5)).await {
-            Ok(value) => return value,
-            Err(error) => assert!(world.clock.monotonic() < deadline, "never read: {error:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-pub(super) fn request(mode: Mode, deadline: Duration) -> Request {
-    let mut request = crate::tests::request_of(Uuid::new_v4(), 1);
-    request.mode = mode;
-    request.deadline = deadline;
-    request
 }

@@ -1,0 +1,36 @@
+//! Measurements on a world of real processes: what a switchover, a failover and a standby cost. The servers are built in
+//! the profile of this binary.
+//!
+//! `stand` is the world and the people in it, `writers` the load; one file per suite.
+
+mod failover;
+mod replicate;
+mod stand;
+mod switchover;
+mod writers;
+
+pub use failover::run as failover;
+pub use replicate::run as replicate;
+pub use switchover::run as switchover;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Switchovers, or failovers.
+    pub rounds: usize,
+    /// Seconds of load for each half of a comparison.
+    pub load_s: u64,
+}
+
+impl Plan {
+    pub fn full() -> Self {
+        Self {
+            rounds: 30,
+            load_s: 20,
+        }
+    }
+
+    pub fn quick() -> Self {
+        Self { rounds: 3, load_s: 4 }
+    }
+}

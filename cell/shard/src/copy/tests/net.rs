@@ -1,0 +1,89 @@
+//! The network between the nodes: it loses, doubles and delays frames, and is cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use platform_model::NodeId;
+use platform_runtime::TaskGroup;
+use tokio::sync::mpsc;
+
+use crate::copy::Copy;
+
+/// What the network does to frames, per thousand.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Weather {
+    pub lost: u64,
+    pub doubled: u64,
+    pub late: u64,
+}
+
+type Sent = (NodeId, NodeId, Bytes);
+
+pub(super) struct Net {
+    pub copies: Mutex<BTreeMap<NodeId, Copy>>,
+    pub cut: Mutex<BTreeSet<(NodeId, NodeId)>>,
+    pub weather: Mutex<Weather>,
+    dice: AtomicU64,
+    pub frames: AtomicU64,
+    pub queue: mpsc::Sender<Sent>,
+}
+
+impl Net {
+    pub(super) fn new(tasks: &TaskGroup) -> Arc<Self> {
+        let (queue, mut sent) = mpsc::channel::<Sent>(4_096);
+        let net = Arc::new(Self {
+            copies: Mutex::default(),
+            cut: Mutex::default(),
+            weather: Mutex::default(),
+            dice: AtomicU64::new(0x9e37_79b9_7f4a_7c15),
+            frames: AtomicU64::new(0),
+            queue,
+        });
+        let (carrier, group) = (Arc::clone(&net), tasks.clone());
+        tasks.spawn("net", async move {
+            while let Some(sent) = sent.recv().await {
+                carrier.carry(sent, &group);
+            }
+        });
+        net
+    }
+
+    fn throw(&self, bound: u64) -> u64 {
+        let seen = self.dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        ((seen ^ seen >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32) % bound
+    }
+
+    fn carry(self: &Arc<Self>, sent: Sent, tasks: &TaskGroup) {
+        let weather = *self.weather.lock();
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        if self.throw(1_000) < weather.lost {
+            return;
+        }
+        if self.throw(1_000) < weather.doubled {
+            self.deliver(&sent);
+        }
+        if self.throw(1_000) < weather.late {
+            let (net, delay) = (Arc::clone(self), Duration::from_millis(self.throw(80)));
+            tasks.spawn("late frame", async move {
+                tokio::time::sleep(delay).await;
+                net.deliver(&sent);
+            });
+        } else {
+            self.deliver(&sent);
+        }
+    }
+
+    fn deliver(&self, (from, to, frame): &Sent) {
+        if self.cut.lock().contains(&(from.clone(), to.clone())) {
+            return;
+        }
+        let copy = self.copies.lock().get(to).cloned();
+        if let Some(copy) = copy {
+            copy.receive(from, frame.clone());
+        }
+    }
+}

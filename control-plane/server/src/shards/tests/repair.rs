@@ -1,0 +1,73 @@
+//! Standbys come and go as the goals of homes say.
+
+use control_plane_state::shard_config::CopyState;
+use platform_model::Survival;
+use platform_model::thresholds::REPAIR_AFTER_MS;
+
+use super::*;
+
+const HERE: &str = "eu-central-1/0";
+
+fn set_goal(sim: &mut Sim, goal: Survival) {
+    let home = "eu/eu-central".parse().expect("a home");
+    let expected = sim.state.homes[&home].survival.generation;
+    let command = Command::SetSurvival { home, goal, expected };
+    sim.accept(operator(), "a test", command);
+}
+
+fn standby(sim: &Sim) -> String {
+    let standbys = &sim.config().standbys;
+    assert_eq!(standbys.len(), 1, "{standbys:?}");
+    assert_eq!(standbys[0].state, CopyState::InSync);
+    standbys[0].node.to_string()
+}
+
+#[test]
+fn a_goal_makes_a_standby_where_it_is_to_be() {
+    let mut sim = Sim::new();
+    set_goal(&mut sim, Survival::Zone);
+    sim.run(15_000);
+    assert_eq!(standby(&sim), "eu-central-2/0");
+    let mut sim = Sim::new();
+    set_goal(&mut sim, Survival::Region);
+    sim.run(15_000);
+    assert_eq!(standby(&sim), "eu-west-1/0", "never abroad");
+    assert_eq!(sim.refusals(), []);
+}
+
+#[test]
+fn a_standby_that_is_gone_is_made_anew_elsewhere_but_not_at_once() {
+    let mut sim = Sim::new();
+    set_goal(&mut sim, Survival::Region);
+    sim.run(15_000);
+    sim.nodes.kill(&node("eu-west-1/0"), sim.now_ms);
+    sim.run(REPAIR_AFTER_MS / 2);
+    assert_eq!(sim.config().standbys.len(), 1, "a restart is no loss");
+    sim.committed.clear();
+    // There is no other region: nothing is done, nobody is asked again and again.
+    sim.run(REPAIR_AFTER_MS);
+    assert!(!sim.effects().contains(&"repair-shard"), "{:?}", sim.effects());
+    sim.nodes.revive(&node("eu-west-1/0"));
+    sim.run(3_000);
+    assert_eq!(standby(&sim), "eu-west-1/0");
+
+    let mut sim = Sim::new();
+    set_goal(&mut sim, Survival::Zone);
+    sim.run(15_000);
+    // The standby's node dies: there is no other cell in the region. The primary's dies: its cell has another node.
+    sim.nodes.kill(&node(HERE), sim.now_ms);
+    sim.run(REPAIR_AFTER_MS + 20_000);
+    assert_eq!(sim.primary(), "eu-central-2/0");
+    let fit = sim.config().candidates().map(|copy| copy.node.to_string());
+    assert_eq!(fit.collect::<Vec<_>>(), ["eu-central-2/0", "eu-central-1/1"]);
+}
+
+#[test]
+fn nothing_is_repaired_while_automation_is_paused() {
+    let mut sim = Sim::new();
+    sim.pause_automation();
+    set_goal(&mut sim, Survival::Zone);
+    sim.run(15_000);
+    assert_eq!(sim.config().standbys, []);
+    assert_eq!(sim.effects(), Vec::<&str>::new());
+}

@@ -1,0 +1,178 @@
+//! Shards with standbys on real processes: a node is killed, another serves, and nothing that was acknowledged is lost.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use cli_world::app::{App, Newcomer, Person};
+use cli_world::seats::seat_named;
+use cli_world::{Layout, Process, State, door, operator};
+use nix::sys::signal::Signal;
+use platform_model::{CopyState, HomeId, NodeId, RoutingTable, ShardId};
+use platform_runtime::clock::Clock;
+use platform_wire::admin::AdminClient;
+use platform_wire::operation::SetSurvival;
+use tests::world::{World, binaries};
+
+/// For whatever must happen in the end: wide, for machines that do much else.
+const WITHIN: Duration = Duration::from_secs(120);
+const HOME: &str = "eu/eu-central";
+const DIES: &str = "celld-eu-central-1";
+const WRITES_BEFORE: u32 = 20;
+const WRITES_AFTER: u32 = 20;
+
+struct Scene {
+    _world: World,
+    layout: Layout,
+    admin: AdminClient,
+    app: App,
+}
+
+impl Scene {
+    fn up() -> Result<Option<Self>> {
+        let folder = match binaries() {
+            Ok(folder) => folder,
+            Err(why) => {
+                println!("skipped: {why:#}");
+                return Ok(None);
+            }
+        };
+        platform_runtime::tls::install_ring();
+        let world = World::up(&folder, &[])?;
+        let layout = Layout::new(&world.root());
+        let admin = operator::connect(&world.root())?;
+        let url = cli_world::World::open(&layout)?.url();
+        let app = App::new(door::client(&layout)?, &url);
+        Ok(Some(Self {
+            _world: world,
+            layout,
+            admin,
+            app,
+        }))
+    }
+
+    async fn table(&self) -> Result<RoutingTable> {
+        Ok(self.admin.status().await?.table)
+    }
+
+    /// Waits until the table is as wanted.
+    async fn until(&self, what: &str, so: impl Fn(&RoutingTable) -> bool) -> Result<RoutingTable> {
+        let wait = async {
+            loop {
+                if let Ok(table) = self.table().await
+                    && so(&table)
+                {
+                    return table;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        match tokio::time::timeout(WITHIN, wait).await {
+            Ok(table) => Ok(table),
+            Err(_) => bail!("waited in vain until {what}: {}", sets(&self.table().await?)),
+        }
+    }
+
+    /// As the operating system does when it has no memory left.
+    async fn kill(&self, seat: &str) -> Result<()> {
+        let seat = seat_named(seat).context("there is such a seat")?;
+        let State::Running(process) = Process::state(&self.layout, &seat) else {
+            bail!("{seat} does not run");
+        };
+        process.signal(Signal::SIGKILL)?;
+        anyhow::ensure!(process.gone(WITHIN).await, "{seat} runs on");
+        Ok(())
+    }
+
+    /// Writes until it is acknowledged: an app sends the same under the same key again.
+    async fn write(&self, person: &Person, name: &str) -> Result<u32> {
+        let key = platform_runtime::random::uuid_v7();
+        let clock = Clock::system();
+        let begun = clock.monotonic();
+        let mut tries = 1;
+        loop {
+            match self.app.rename_under(person, name, key).await {
+                Ok(_) => return Ok(tries),
+                Err(failure) if clock.monotonic() - begun > WITHIN => {
+                    bail!("{name} was never taken: {failure:?}")
+                }
+                Err(_) => tries += 1,
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Shards of the home, its keys, and the claims of its jurisdiction.
+fn of_home(table: &RoutingTable) -> impl Iterator<Item = (&ShardId, &platform_model::ShardRoute)> {
+    let home: HomeId = HOME.parse().expect("a home");
+    table
+        .shards
+        .iter()
+        .filter(move |(shard, _)| shard.home() == Some(&home))
+}
+
+fn is_in_sync(route: &platform_model::ShardRoute) -> bool {
+    let set = &route.set;
+    !set.standbys.is_empty() && set.standbys.iter().all(|copy| copy.state == CopyState::InSync)
+}
+
+/// What there is of copies, for whoever reads why a test failed.
+fn sets(table: &RoutingTable) -> String {
+    let line = |(shard, route): (&ShardId, &platform_model::ShardRoute)| {
+        format!("\n{shard}: {} {} {:?}", route.node, route.epoch, route.set)
+    };
+    of_home(table).map(line).collect()
+}
+
+/// Killed, not stopped: the next write of everybody is taken all the same, and what was acknowledged before is there.
+#[tokio::test]
+async fn a_cell_that_is_killed_takes_no_write_with_it() -> Result<()> {
+    let Some(scene) = Scene::up()? else {
+        return Ok(());
+    };
+    let goal = SetSurvival {
+        home: HOME.parse()?,
+        goal: "region".to_owned(),
+        expected: None,
+    };
+    scene.admin.set_survival(&goal, "a test of failover").await?;
+    let before = scene
+        .until("every shard of the home has a standby in sync", |table| {
+            of_home(table).all(|(_, route)| is_in_sync(route))
+        })
+        .await?;
+    let newcomer = Newcomer {
+        name: "Ada".to_owned(),
+        country: "DE".parse()?,
+        email: "ada@example.org".to_owned(),
+    };
+    let person = scene.app.register(newcomer).await?;
+    assert_eq!(person.home.to_string(), HOME);
+    for n in 0..WRITES_BEFORE {
+        scene.write(&person, &format!("Ada {n}")).await?;
+    }
+    let dead: NodeId = seat_named(DIES)
+        .and_then(|seat| seat.node().cloned())
+        .context("a node")?;
+    let served = of_home(&before).filter(|(_, route)| route.node == dead).count();
+    assert!(served > 0, "nothing of the home is on {dead}");
+    scene.kill(DIES).await?;
+    let clock = Clock::system();
+    let began = clock.monotonic();
+    let tries = scene.write(&person, "Ada after").await?;
+    println!(
+        "acknowledged after {:?}, sent {tries} times",
+        clock.monotonic() - began
+    );
+    let profile = scene.app.profile(&person).await?;
+    assert_eq!(profile.display_name.as_deref(), Some("Ada after"));
+    for n in 0..WRITES_AFTER {
+        scene.write(&person, &format!("Ada again {n}")).await?;
+    }
+    scene
+        .until("another node serves every shard of the home", |table| {
+            of_home(table).all(|(_, route)| route.node != dead)
+        })
+        .await?;
+    Ok(())
+}
