@@ -30,12 +30,15 @@ const LAW: [(&str, &str, &[&str]); 3] = [
 ];
 const HOMES: [&str; 3] = ["eu/eu-central", "eu/eu-west", "us/us-east"];
 
+/// Its home, its primary's node, and nodes and states of its standbys.
+type Shard = (u8, u8, Vec<(u8, u8)>);
+
 #[derive(Debug, Clone)]
 struct Numbers {
     nodes: Vec<(u8, u8)>,
     cordoned: u8,
     goals: [u8; 3],
-    shards: Vec<(u8, u8, Vec<(u8, u8)>)>,
+    shards: Vec<Shard>,
     silent: Vec<u8>,
 }
 

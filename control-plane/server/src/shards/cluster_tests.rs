@@ -275,6 +275,9 @@ async fn a_follower_passes_reports_on_and_only_the_leader_vouches_for_what_is_ne
     let alone = cluster
         .world
         .reports(&here, "eu-central", vec![cluster.world.address(leader)]);
-    eventually("nobody to vouch", async || alone.replicas(&report).await.is_err().then_some(())).await;
+    eventually("nobody to vouch", async || {
+        alone.replicas(&report).await.is_err().then_some(())
+    })
+    .await;
     cluster.world.stop_all().await;
 }

@@ -17,7 +17,10 @@ fn rows(page: &str) -> Vec<(String, u64)> {
 
 #[test]
 fn the_page_and_the_code_say_the_same() {
-    let code: Vec<(String, u64)> = TABLE.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+    let code: Vec<(String, u64)> = TABLE
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), *value))
+        .collect();
     assert_eq!(sorted(rows(PAGE)), sorted(code));
 }
 
