@@ -105,9 +105,7 @@ pub const COVERED: &[(&str, &[&str])] = &[
         "table",
         &[
             "platform/wire/src/convert.rs TryFrom<pb::Table> for RoutingTable",
-            "platform/wire/src/convert/set.rs fn read_set",
             "platform/wire/src/convert/set.rs fn read_name",
-            "platform/wire/src/convert/set.rs fn read_copy_state",
         ],
     ),
     (

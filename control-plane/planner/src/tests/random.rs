@@ -30,12 +30,15 @@ const LAW: [(&str, &str, &[&str]); 3] = [
 ];
 const HOMES: [&str; 3] = ["eu/eu-central", "eu/eu-west", "us/us-east"];
 
+/// Its home, its primary's node, and nodes and states of its standbys.
+type Shard = (u8, u8, Vec<(u8, u8)>);
+
 #[derive(Debug, Clone)]
 struct Numbers {
     nodes: Vec<(u8, u8)>,
     cordoned: u8,
     goals: [u8; 3],
-    shards: Vec<(u8, u8, Vec<(u8, u8)>)>,
+    shards: Vec<Shard>,
     silent: Vec<u8>,
 }
 
@@ -207,22 +210,28 @@ fn sound(numbers: &Numbers) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Of the world as it is, and as it is once it was repaired.
 fn survives(numbers: &Numbers, lost: u8) -> Result<(), TestCaseError> {
     let (mut state, _) = make(numbers);
-    let all = Observed::default();
+    survive(&mut state, lost)?;
     for _ in 0..8 {
-        carry_out(&mut state, &all);
+        carry_out(&mut state, &Observed::default());
     }
-    for record in state.shards.values_mut() {
-        let config = record.config.as_mut().expect("served");
-        for copy in config
-            .standbys
-            .iter_mut()
-            .filter(|copy| copy.state != CopyState::Damaged)
-        {
+    survive(&mut state, lost)
+}
+
+/// Every copy that is not damaged has come in sync; then something is lost.
+fn survive(state: &mut State, lost: u8) -> Result<(), TestCaseError> {
+    let configs = state
+        .shards
+        .values_mut()
+        .filter_map(|record| record.config.as_mut());
+    for copy in configs.flat_map(|config| &mut config.standbys) {
+        if copy.state != CopyState::Damaged {
             copy.state = CopyState::InSync;
         }
     }
+    let (state, all) = (&*state, Observed::default());
     let cell: platform_model::CellId = CELLS[usize::from(lost)].parse().expect("a cell");
     let (at, _) = cell.as_str().rsplit_once('-').expect("region and number");
     let loses = [
@@ -238,14 +247,14 @@ fn survives(numbers: &Numbers, lost: u8) -> Result<(), TestCaseError> {
         async_lag_entries: 24,
     };
     for (size, lose) in loses {
-        let simulation = simulate(&state, &all, &lose, &thresholds);
+        let simulation = simulate(state, &all, &lose, &thresholds);
         for (shard, fate) in &simulation.shards {
-            let goal = goal::of_shard(&state, shard);
-            let met = met(&state, &all, shard, goal);
+            let goal = goal::of_shard(state, shard);
+            let met = met(state, &all, shard, goal);
             let survives = matches!(fate.outcome, Outcome::ServesOn | Outcome::FailsOver { .. });
             prop_assert!(!met || goal < size || survives, "{}: {:?}", shard, fate);
             if let Outcome::FailsOver { to } = &fate.outcome {
-                prop_assert!(lawful(shard, &region(&state, to)), "{} led by {}", shard, to);
+                prop_assert!(lawful(shard, &region(state, to)), "{} led by {}", shard, to);
             }
             prop_assert!(survives || fate.after == GoalAfter::Waits);
         }
