@@ -53,8 +53,6 @@ pub use api::Copy;
 pub use cell_replica::action::{Change, Proposal};
 pub use cell_replica::report::Unusable;
 pub use codec::{FRAME_BYTES_MAX, FrameError, frame_of_record, read_frame};
-pub use codec::{FRAME_BYTES_MAX, FrameError, frame_of_record, read_frame};
-pub use export::{cut_off_files, read_cut_off};
 pub use export::{cut_off_files, read_cut_off};
 pub(crate) use notes::Base;
 pub use settings::{Control, CopySettings, FrameKind, Peers, Planted};
