@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cell_shard::CopyStatus;
+use cell_shard::{CopyStatus, Told};
 use platform_model::ShardId;
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
@@ -17,7 +17,7 @@ use platform_wire::{CallError, RefusalCode};
 
 use crate::convert;
 use crate::hosted::Hosted;
-use crate::telling::Telling;
+use crate::telling::{Sent, Telling};
 
 /// Pause between two reports.
 pub const EVERY: Duration = Duration::from_millis(250);
@@ -61,6 +61,7 @@ impl Replicas {
         let told = sent
             .told
             .iter()
+            .filter(|(_, told)| is_known(told))
             .map(|(shard, told)| (shard.clone(), convert::told(told)));
         let report = ReplicasReport {
             node: self.hosted.node().clone(),
@@ -75,7 +76,7 @@ impl Replicas {
                 self.telling.answered(&sent);
                 self.take(asked, &reply);
             }
-            Err(error) => self.judge(&error),
+            Err(error) => self.judge(&error, &sent),
         }
     }
 
@@ -92,13 +93,25 @@ impl Replicas {
         }
     }
 
-    fn judge(&self, error: &CallError) {
+    fn judge(&self, error: &CallError, sent: &Sent) {
         metrics::counter!("celld_replica_reports_lost_total").increment(1);
         tracing::debug!(%error, "a report of copies is lost");
+        if error.refusal().is_some_and(|refusal| !refusal.code.retryable()) {
+            // Heard, and not understood: what is said again by itself is not sent with every report for ever.
+            self.telling.answered(sent);
+        }
         let ends = |code| matches!(code, RefusalCode::OldIncarnation | RefusalCode::OtherData);
         if error.refusal().is_some_and(|refusal| ends(refusal.code)) {
             self.hosted.give_way(error);
         }
+    }
+}
+
+/// Of a certificate it is not known at first of how many chunks it will be; then it says nothing yet.
+fn is_known(told: &Told) -> bool {
+    match told {
+        Told::Certified { chunks, of, .. } => chunks <= of,
+        _ => true,
     }
 }
 

@@ -81,7 +81,8 @@ pub(crate) fn write_problem(error: WriteError<DomainError>) -> Problem {
         WriteError::Timeout => Problem::new(Code::Timeout).retry_after_s(1),
         WriteError::Unknown => Problem::new(Code::OutcomeUnknown).retry_after_s(1),
         WriteError::Fenced => Code::Moved.into(),
-        WriteError::Moving => Problem::new(Code::Unavailable).retry_after_s(1),
+        // Nothing was written: the router keeps the request until the shard is served again.
+        WriteError::Moving => Problem::new(Code::Moving).retry_after_s(1),
         WriteError::Lost => Code::Lost.into(),
         WriteError::Unavailable => Problem::new(Code::Unavailable).retry_after_s(1),
     }
