@@ -87,7 +87,11 @@ impl Shards {
     /// # Errors
     /// `no-leader` and `not-leader`: another may know more.
     pub async fn hear(&self, report: &ReplicasReport) -> Result<ReplicasReply, Refusal> {
-        let heard = self.with(|leading, state, now| (leading.leader.hear(now, state, report), Vec::new()));
+        let heard = self.with(|leading, state, now| {
+            let acts = leading.leader.hear(now, state, report);
+            let verify = leading.leader.to_verify(now, state, &report.node);
+            (acts, verify)
+        });
         let (acts, verify) = heard.ok_or_else(refuse::no_leader)?;
         self.carry_out(acts);
         // Whoever leads no more must not vouch for what is newest.
