@@ -21,8 +21,8 @@ const WRITERS: usize = 3;
 /// Acknowledgements before the kill, and after everybody is served again.
 const ACKS_AROUND: usize = 80;
 /// Tracks of this act are numbered from here, and those of the others.
-const FIRST: u64 = 600_000;
-const FIRST_OF_OTHERS: u64 = 650_000;
+const FIRST: u64 = 80_000;
+const FIRST_OF_OTHERS: u64 = 90_000;
 /// From the kill to the next acknowledged write of whoever waits longest.
 const FAILOVER_S_MAX: f64 = 1.5;
 

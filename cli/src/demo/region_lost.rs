@@ -21,7 +21,7 @@ const WRITERS: usize = 2;
 /// Acknowledgements before the loss, and after everybody is served again.
 const ACKS_AROUND: usize = 60;
 /// Tracks of this act are numbered from here.
-const FIRST: u64 = 500_000;
+const FIRST: u64 = 60_000;
 
 /// What was predicted, and what was seen.
 struct Seen {

@@ -24,7 +24,7 @@ const WRITERS: usize = 6;
 /// Acknowledgements before, between and after what is done.
 const ACKS_BETWEEN: usize = 60;
 /// Tracks of this act are numbered from here.
-const FIRST: u64 = 300_000;
+const FIRST: u64 = 20_000;
 /// How long the old copy is kept where the way back is to be taken, and where not.
 const WINDOW_MS: u64 = 60_000;
 const SHORT_WINDOW_MS: u64 = 500;

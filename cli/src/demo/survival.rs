@@ -17,7 +17,7 @@ use crate::world::operator;
 /// The goal that is set: what was acknowledged outlives the region.
 const GOAL: &str = "region";
 /// Tracks of this act are numbered from here.
-const FIRST: u64 = 400_000;
+const FIRST: u64 = 40_000;
 
 pub async fn show(scene: &Scene<'_>, story: &mut Story<'_>) -> Result<()> {
     story.step("homes are to survive the loss of a region, while their people go on");

@@ -68,7 +68,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Of these people; tracks are numbered from `first`, so that no two acts upload the same.
+    /// Of these people; tracks are numbered from `first`, so that no two acts upload the same. Below 100,000: a track is
+    /// an hour after the one before, and no workout is of another century.
     pub fn new(scene: &Scene<'_>, people: Vec<Person>, first: u64) -> Self {
         let tally = Arc::new(Tally::default());
         Self {

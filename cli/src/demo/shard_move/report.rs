@@ -25,6 +25,10 @@ pub(super) async fn show(traffic: &Traffic, moved: &Moved, story: &mut Story<'_>
     for sample in traffic.tally.samples().iter().take(5) {
         story.note(format!("failed during the move: {sample}"));
     }
+    if let Some(first) = traffic.tally.samples().first() {
+        let what = "every request is answered while a shard moves";
+        story.check(false, what, || first.clone());
+    }
     story.figure(Figure::info(
         "requests-during-move",
         count(traffic.tally.requests()),
