@@ -34,7 +34,7 @@ const AGAIN: Policy = Policy {
 };
 
 /// What became of one attempt.
-enum Attempt {
+pub(crate) enum Attempt {
     Over(Result<(), CommitError>),
     /// Nothing was written, nor will be.
     Again(String),
@@ -119,7 +119,7 @@ async fn rollback(tx: &mut Transaction) {
 }
 
 /// Reads and locks the fences, then buffers the writes.
-async fn prepare(
+pub(crate) async fn prepare(
     shared: &Shared,
     tx: &mut Transaction,
     batch: &WriteBatch,
@@ -180,7 +180,7 @@ async fn clear_range(
 
 /// No async commit and no one-phase commit: with either, the locking itself may commit. No heartbeat: no transaction
 /// lives longer than its locks. One that is dropped without an end is told in the log; by default it would panic.
-fn options() -> TransactionOptions {
+pub(crate) fn options() -> TransactionOptions {
     let retries = RetryOptions {
         region_backoff: Backoff::no_jitter_backoff(2, 200, 12),
         // Together less than the commit's time: what is locked longer is met by the next attempt.

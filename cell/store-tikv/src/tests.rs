@@ -5,6 +5,7 @@ mod bad_input;
 mod cluster;
 mod differential;
 mod factory;
+mod fences;
 
 use cell_store::conformance;
 

@@ -80,6 +80,11 @@ impl Tikv {
         }))
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     async fn permit(&self) -> Result<OwnedSemaphorePermit, CommitError> {
         let within = Duration::from_millis(self.limits().commit_ms_max);
         let permit = tokio::time::timeout(within, Arc::clone(&self.commits).acquire_owned()).await;
