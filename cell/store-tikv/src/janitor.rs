@@ -50,30 +50,35 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) {
     }
 }
 
-/// Resolves orphaned locks of the cell; answers how many.
-pub(crate) async fn round(shared: &Shared) -> Result<usize, String> {
-    let now = retried(&shared.clock, || shared.client.current_timestamp()).await;
-    let now = now.map_err(|failure| failure.reason)?;
-    let locks = resolve(shared, &before(&now, ORPHANED_AFTER)).await?;
+/// Resolves orphaned locks of the cell, and lets the cluster collect; answers how many locks.
+async fn round(shared: &Shared) -> Result<usize, String> {
+    let locks = resolve_older(shared, ORPHANED_AFTER).await?;
     if shared.settings.collect_garbage {
-        let visible = before(&now, shared.settings.snapshot_life * 2);
+        let visible = before(&now(shared).await?, shared.settings.snapshot_life * 2);
         let collected = shared.client.gc(visible).await;
         collected.map_err(|error| crate::failure::reason(&error))?;
     }
     Ok(locks)
 }
 
-/// Resolves the cell's locks that are older than `orphaned`. It would roll back a live transaction, so it is given
-/// none that could be live.
-pub(crate) async fn resolve(shared: &Shared, orphaned: &Timestamp) -> Result<usize, String> {
+/// Resolves the cell's locks that are older than `age`. It would roll back a live transaction, so it must be given none
+/// that could be live.
+pub(crate) async fn resolve_older(shared: &Shared, age: Duration) -> Result<usize, String> {
+    let orphaned = before(&now(shared).await?, age);
     let options = ResolveLocksOptions::default();
     let cleaned = shared
         .client
-        .cleanup_locks(shared.keys.all(), orphaned, options)
+        .cleanup_locks(shared.keys.all(), &orphaned, options)
         .await;
     cleaned
         .map(|cleaned| cleaned.resolved_locks)
         .map_err(|error| crate::failure::reason(&error))
+}
+
+/// On the cluster's clock.
+async fn now(shared: &Shared) -> Result<Timestamp, String> {
+    let now = retried(&shared.clock, || shared.client.current_timestamp()).await;
+    now.map_err(|failure| failure.reason)
 }
 
 /// So long before `now`, on the cluster's clock.

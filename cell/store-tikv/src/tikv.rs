@@ -80,6 +80,16 @@ impl Tikv {
         }))
     }
 
+    /// Resolves the locks of the cell that are older than `age`, as the janitor does from time to time; answers how many
+    /// there were. It takes a transaction that still runs for a dead one: `age` is above what any may last.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn resolve_locks(&self, age: Duration) -> Result<usize, StoreError> {
+        let resolved = janitor::resolve_older(&self.shared, age).await;
+        resolved.map_err(|reason| StoreError::Unavailable { reason })
+    }
+
     #[cfg(test)]
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared

@@ -235,6 +235,7 @@ pub const LAYERS: &[Layer] = &[
             "cell-layers",
             "cell-shard",
             "cell-store",
+            "cell-store-tikv",
             "chaos",
             "chaos-sim",
             "cli-world",

@@ -1,8 +1,7 @@
 //! The fence holds to the very commit, also for one that only reads it.
 
 use cell_store::{Fence, Store, WriteBatch};
-use tikv_client::transaction::HeartbeatOption;
-use tikv_client::{CheckLevel, TransactionOptions};
+use tikv_client::TransactionOptions;
 
 use super::cluster::{Cluster, new_cell};
 use crate::commit::{options, prepare};
@@ -54,41 +53,4 @@ async fn a_commit_whose_fence_moves_before_it_is_sent_conflicts() {
         let back = vec![Fence::equals("fence", "2")];
         store.commit(put("fence", "1"), back).await.expect("moved back");
     }
-}
-
-/// Locks of a process that died between locking and sending are resolved by the janitor, and what they held is
-/// written again.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_janitor_resolves_what_the_dead_left() {
-    let Some(cluster) = Cluster::from_environment("orphaned locks") else {
-        return;
-    };
-    let store = cluster.open(cluster.settings(&new_cell())).await.expect("opens");
-    let shared = store.shared();
-    let options = TransactionOptions::new_pessimistic()
-        .drop_check(CheckLevel::None)
-        .heartbeat_option(HeartbeatOption::NoHeartbeat);
-    let mut dead = shared.client.begin_with_options(options).await.expect("begins");
-    dead.lock_keys([shared.keys.key(b"held")]).await.expect("locked");
-    drop(dead);
-    let now = shared.client.current_timestamp().await.expect("a timestamp");
-    assert_eq!(
-        crate::janitor::resolve(shared, &now).await,
-        Ok(1),
-        "the lock of the dead"
-    );
-    assert_eq!(crate::janitor::resolve(shared, &now).await, Ok(0), "it is gone");
-    let mut batch = WriteBatch::new();
-    batch.put("held", "again");
-    store
-        .commit(batch, vec![Fence::absent("held")])
-        .await
-        .expect("committed");
-    crate::janitor::round(shared).await.expect("a whole round");
-    let snapshot = store.snapshot().await.expect("opens");
-    assert_eq!(
-        snapshot.get(b"held").await,
-        Ok(Some("again".into())),
-        "a round leaves the living alone"
-    );
 }
