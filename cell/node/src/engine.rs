@@ -170,3 +170,74 @@ fn gauges(store: &Embedded) {
     metrics::gauge!("celld_store_fsync_seconds").set(stats.fsync_time.as_secs_f64());
     metrics::gauge!("celld_store_commits").set(stats.commits as f64);
 }
+
+#[cfg(all(test, feature = "tikv"))]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{Config, Keys, Store};
+
+    fn settings(store: Store) -> Settings {
+        let config = Config {
+            world: "a".repeat(64),
+            node: "eu-central-1/0".into(),
+            region: "eu-central".into(),
+            data_dir: "data".into(),
+            identity_dir: "identity".into(),
+            controllers: vec!["127.0.0.1:7100".into()],
+            keys: Keys {
+                lookup_key_file: "lookup.key".into(),
+                jurisdiction_key_dir: "secrets".into(),
+                ..Keys::default()
+            },
+            store,
+            ..Config::default()
+        };
+        config.check().expect("sound but for what only the engine sees")
+    }
+
+    async fn refused(store: Store) -> EngineError {
+        let opened = Engine::open(&settings(store), &Clock::system(), &TaskGroup::new()).await;
+        opened.err().expect("refused")
+    }
+
+    #[tokio::test]
+    async fn tikv_without_whole_tls_is_refused_with_a_hint() {
+        let tikv = Store {
+            engine: EngineName::Tikv,
+            pd: vec!["pd-0.example:2379".into()],
+            ..Store::default()
+        };
+        let half = Store {
+            ca: PathBuf::from("ca.pem"),
+            ..tikv.clone()
+        };
+        let abroad = Store {
+            plaintext: true,
+            ..tikv.clone()
+        };
+        for store in [tikv, half, abroad] {
+            let error = refused(store).await;
+            assert!(
+                error.hint().is_some_and(|hint| hint.contains("store.ca")),
+                "{error}"
+            );
+        }
+    }
+
+    #[cfg(not(feature = "fdb"))]
+    #[tokio::test]
+    async fn an_engine_that_was_not_built_in_is_named() {
+        let fdb = Store {
+            engine: EngineName::Fdb,
+            cluster_file: "fdb.cluster".into(),
+            ..Store::default()
+        };
+        let error = refused(fdb).await;
+        assert!(
+            error.to_string().contains("`fdb`") && error.hint().is_some(),
+            "{error}"
+        );
+    }
+}

@@ -118,4 +118,13 @@ mod tests {
             assert_eq!(judge(damaged, &ours), Err(OpenError::Damaged), "{damaged:?}");
         }
     }
+
+    #[test]
+    fn a_cluster_that_does_not_know_a_call_is_too_old() {
+        let error = not_ready(failure::of_read(&tikv_client::Error::Unimplemented));
+        assert!(
+            matches!(error, OpenError::OldApi { .. }) && !error.may_pass(),
+            "{error}"
+        );
+    }
 }

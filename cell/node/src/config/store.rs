@@ -166,4 +166,18 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_worked_configurations_can_be_used() {
+        for (text, engine) in [
+            (
+                include_str!("../../../../deploy/tikv/celld.toml"),
+                EngineName::Tikv,
+            ),
+            (include_str!("../../../../deploy/fdb/celld.toml"), EngineName::Fdb),
+        ] {
+            let store = loaded(text).expect("reads");
+            assert_eq!((store.engine, store.check()), (engine, Ok(())));
+        }
+    }
 }
