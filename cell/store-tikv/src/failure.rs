@@ -59,7 +59,7 @@ pub(crate) fn of_commit(error: &Error) -> CommitFailure {
 /// Written by somebody since the transaction began: found by locking only.
 fn is_conflict(error: &Error) -> bool {
     match error {
-        Error::KeyError(key) => key.conflict.is_some() || key.locked.is_some(),
+        Error::KeyError(key) => key.conflict.is_some(),
         Error::MultipleKeyErrors(errors) | Error::ExtractedErrors(errors) => {
             !errors.is_empty() && errors.iter().all(is_conflict)
         }
