@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::Lock;
 use platform_runtime::{CancellationToken, TaskGroup};
 use platform_wire::follow::Followed;
 use tokio::sync::Semaphore;
 
+use crate::engine::Engine;
 use crate::hosted::Hosted;
 
 /// For everything but requests to end.
