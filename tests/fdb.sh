@@ -17,7 +17,7 @@ else
   echo "libfdb_c is not here: linking against a stub; skipped: running it"
   stub=$(mktemp -d)
   trap 'rm -rf "$stub"' EXIT
-  header=$(cargo metadata --format-version 1 --locked | grep -o '"[^"]*foundationdb-sys-[^"]*/Cargo.toml"' | head -n 1 | tr -d '"')
+  header=$(cargo metadata --format-version 1 --locked | grep -o '"[^"]*foundationdb-sys-[^"]*/Cargo.toml"' | awk 'NR == 1' | tr -d '"')
   # Every function of the library answers "operation failed".
   grep -oh 'fdb_[a-z_0-9]*(' "$(dirname "$header")"/include/730/fdb_c.h | tr -d '(' | sort -u | grep -v _impl_ |
     awk '{print "int " $1 "() { return 1000; }"} END {print "int fdb_select_api_version_impl() { return 2203; }"}' |

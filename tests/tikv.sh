@@ -38,7 +38,7 @@ timeout 60 "$scratch/run.sh" start || skip "its server does not start here"
 started=1
 export MERIDIAN_TIKV_CONTROL=$scratch/run.sh
 
-newest() { ls -t "$target"/debug/deps/"$1"-* 2>/dev/null | grep -v '\.' | head -n 1; }
+newest() { ls -t "$target"/debug/deps/"$1"-* 2>/dev/null | awk '!/\.[a-z]+$/ && !seen {print; seen = 1}'; }
 cd cell/store-tikv
 for binary in cell_store_tikv janitor server_kill; do
   path=$(newest "$binary")
