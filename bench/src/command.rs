@@ -7,13 +7,14 @@ use clap::{Args, Parser, Subcommand};
 use platform_report::{Document, Verdict};
 
 use crate::output::{self, Format};
-use crate::{checkers, commit, law, process, replica, route};
+use crate::{checkers, commit, engines, law, process, replica, route};
 
 const EXAMPLES: &str = "\
 Examples:
   bench commit                     durable transactions beside bare fjall, about 80 s
   bench commit --quick -o json     the same in about 10 s, for CI: more noise, same goals
   bench commit --dir /mnt/disk     with the data on another disk
+  bench engines                    the same on every engine that is here, beside the engine driven bare
   bench route                      look-ups in the routing table, about 15 s
   bench replica                    the replication protocol as a pure machine, about 10 s
   bench law                        a law of 40 jurisdictions and 60 regions, about 5 s
@@ -46,6 +47,9 @@ pub struct Cli {
 enum Suite {
     /// Durable shard transactions at 1, 16, 64 and 256 clients, beside bare fjall with a sync per commit
     Commit(Disk),
+    /// Durable shard transactions on each engine, beside the engine driven bare with the same batches; TiKV where
+    /// `MERIDIAN_TIKV_PD` names a cluster
+    Engines(Disk),
     /// Look-ups in the routing table at 12,800 shards, from 10 cells to 1,000
     Route,
     /// What one replicated entry costs in the pure protocol
@@ -78,6 +82,7 @@ struct Disk {
 pub fn run(cli: &Cli) -> Result<Verdict> {
     let documents = match &cli.suite {
         Suite::Commit(disk) => vec![run_commit(cli, disk)?],
+        Suite::Engines(disk) => vec![run_engines(cli, disk)?],
         Suite::Route => vec![run_route(cli)?],
         Suite::Replica => vec![run_replica(cli)?],
         Suite::Law => vec![run_law(cli)?],
@@ -87,6 +92,7 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Replicate => vec![run_processes(cli, "replicate", process::replicate)?],
         Suite::All(disk) => vec![
             run_commit(cli, disk)?,
+            run_engines(cli, disk)?,
             run_route(cli)?,
             run_replica(cli)?,
             run_law(cli)?,
@@ -121,6 +127,26 @@ fn run_commit(cli: &Cli, disk: &Disk) -> Result<Document> {
         .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
     let mut document = commit::run(&plan, dir.path())?;
     document.command = command_line("commit", cli.quick);
+    Ok(document)
+}
+
+fn run_engines(cli: &Cli, disk: &Disk) -> Result<Document> {
+    let plan = if cli.quick {
+        engines::Plan::quick()
+    } else {
+        engines::Plan::full()
+    };
+    let parent = match &disk.dir {
+        Some(dir) => dir.clone(),
+        None => default_folder()?,
+    };
+    refuse_memory(&parent)?;
+    let dir = tempfile::Builder::new()
+        .prefix("bench-engines-")
+        .tempdir_in(&parent)
+        .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
+    let mut document = engines::run(&plan, dir.path())?;
+    document.command = command_line("engines", cli.quick);
     Ok(document)
 }
 

@@ -5,11 +5,11 @@
 //! peer, peer, ours), and between them [`probe`] times a bare fsync. [`figures`] makes the document.
 
 mod figures;
-mod load;
-mod ours;
+pub mod load;
+pub mod ours;
 mod peer;
 pub mod probe;
-mod rows;
+pub mod rows;
 
 use std::path::Path;
 use std::time::Duration;
@@ -152,7 +152,7 @@ impl Setting {
 }
 
 /// Latency at a quantile over all phases, in milliseconds.
-fn latency_ms<'a>(phases: impl Iterator<Item = &'a Phase>, quantile: f64) -> Result<f64> {
+pub fn latency_ms<'a>(phases: impl Iterator<Item = &'a Phase>, quantile: f64) -> Result<f64> {
     let mut histogram =
         Histogram::<u64>::new_with_bounds(1, 600_000_000, 3).context("bounds of the histogram")?;
     for latency in phases.flat_map(|phase| &phase.latencies) {

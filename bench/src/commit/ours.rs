@@ -13,6 +13,7 @@ use cell_layers::idempotency::{self, Begin};
 use cell_layers::keys::UserKey;
 use cell_layers::{RootTx, sha256};
 use cell_shard::{Mode, Ownership, Request, Scope, Shard, ShardLimits, Tx, WriteError};
+use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions};
 use platform_model::shard::root_index;
 use platform_model::{Actor, Epoch, HomeId, IdempotencyKey, RequestId, RootRef, ShardId, UserId};
@@ -47,7 +48,8 @@ impl Ours {
         let runtime = Runtime::new().context("no runtime")?;
         let tasks = TaskGroup::new();
         let engine = Embedded::open(dir, EmbeddedOptions::default()).context("the engine does not open")?;
-        let opened = runtime.block_on(open_shards(&engine, shards, &tasks))?;
+        let store: Arc<dyn Store> = Arc::<Embedded>::clone(&engine);
+        let opened = runtime.block_on(open_shards(&store, shards, &tasks))?;
         Ok(Self {
             runtime,
             tasks,
@@ -65,7 +67,13 @@ impl Ours {
         let before = self.engine.stats();
         let clock = Clock::system();
         let started = clock.monotonic();
-        let latencies = self.runtime.block_on(self.clients(clients, started + time))?;
+        let latencies = self.runtime.block_on(clients_until(
+            &self.shards,
+            &self.rows,
+            &self.tasks,
+            clients,
+            started + time,
+        ))?;
         let elapsed = clock.monotonic() - started;
         let after = self.engine.stats();
         Ok(Phase {
@@ -74,27 +82,6 @@ impl Ours {
             fsyncs: after.fsyncs - before.fsyncs,
             fsync_time: after.fsync_time - before.fsync_time,
         })
-    }
-
-    async fn clients(&self, clients: usize, until: Duration) -> Result<Vec<Duration>> {
-        let (done, mut finished) = mpsc::channel(clients);
-        for _ in 0..clients {
-            let (client, done) = (Client::new(&self.shards, &self.rows), done.clone());
-            self.tasks.spawn("bench-client", async move {
-                // The run may have failed by another client and hear no more.
-                let _ = done.send(client.run(until).await).await;
-            });
-        }
-        drop(done);
-        let (mut latencies, mut answers) = (Vec::new(), 0);
-        while let Some(outcome) = finished.recv().await {
-            latencies.extend(outcome?);
-            answers += 1;
-        }
-        if answers < clients {
-            bail!("{} clients panicked", clients - answers);
-        }
-        Ok(latencies)
     }
 
     /// Closes shards and engine in order.
@@ -109,7 +96,42 @@ impl Ours {
     }
 }
 
-async fn open_shards(engine: &Arc<Embedded>, shards: u16, tasks: &TaskGroup) -> Result<Vec<Shard>> {
+/// Runs so many clients, each as another person, until the time has come; answers how long each transaction took.
+///
+/// # Errors
+/// A transaction was not acknowledged.
+pub async fn clients_until(
+    shards: &[Shard],
+    rows: &Rows,
+    tasks: &TaskGroup,
+    clients: usize,
+    until: Duration,
+) -> Result<Vec<Duration>> {
+    let (done, mut finished) = mpsc::channel(clients);
+    for _ in 0..clients {
+        let (client, done) = (Client::new(shards, rows), done.clone());
+        tasks.spawn("bench-client", async move {
+            // The run may have failed by another client and hear no more.
+            let _ = done.send(client.run(until).await).await;
+        });
+    }
+    drop(done);
+    let (mut latencies, mut answers) = (Vec::new(), 0);
+    while let Some(outcome) = finished.recv().await {
+        latencies.extend(outcome?);
+        answers += 1;
+    }
+    if answers < clients {
+        bail!("{} clients panicked", clients - answers);
+    }
+    Ok(latencies)
+}
+
+/// Shards of one node on one store.
+///
+/// # Errors
+/// One of them does not open.
+pub async fn open_shards(store: &Arc<dyn Store>, shards: u16, tasks: &TaskGroup) -> Result<Vec<Shard>> {
     let home: HomeId = "eu/eu-central".parse()?;
     let mut opened = Vec::new();
     for index in 0..shards {
@@ -121,8 +143,14 @@ async fn open_shards(engine: &Arc<Embedded>, shards: u16, tasks: &TaskGroup) -> 
             node: "eu-central-1/0".parse()?,
             epoch: Epoch(1),
         };
-        let store = Arc::<Embedded>::clone(engine);
-        let shard = Shard::open(store, ownership, Clock::system(), tasks, ShardLimits::default()).await;
+        let shard = Shard::open(
+            Arc::clone(store),
+            ownership,
+            Clock::system(),
+            tasks,
+            ShardLimits::default(),
+        )
+        .await;
         opened.push(shard.context("a shard does not open")?);
     }
     Ok(opened)

@@ -1,13 +1,17 @@
 //! The settings of a node. Defaults < file < environment (`CELLD_...`) < flags; see `--print-config`.
 
+mod store;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use platform_model::{InvalidId, NodeId, RegionId, WorldId};
-use platform_runtime::config::{HumanDuration, HumanSize};
+use platform_runtime::config::HumanDuration;
 use platform_runtime::telemetry::LogFormat;
 use platform_wire::join::JoinSettings;
 use serde::{Deserialize, Serialize};
+
+pub use store::{EngineName, Store};
 
 /// As it stands in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,16 +53,6 @@ pub struct Keys {
     /// Opened keys of people in memory.
     pub cache_entries_max: usize,
     pub cache_life: HumanDuration,
-}
-
-/// The embedded engine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Store {
-    /// Memory for blocks of tables.
-    pub cache: HumanSize,
-    /// Threads that flush and compact.
-    pub worker_threads: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,15 +139,6 @@ impl Default for Keys {
     }
 }
 
-impl Default for Store {
-    fn default() -> Self {
-        Self {
-            cache: HumanSize(64 << 20),
-            worker_threads: 1,
-        }
-    }
-}
-
 impl Default for Reports {
     fn default() -> Self {
         Self { every: seconds(1) }
@@ -218,6 +203,7 @@ impl Config {
                 rule: "at least 1",
             });
         }
+        self.store.check()?;
         if self.reports.every.0.is_zero() {
             return Err(InvalidConfig::Rule {
                 key: "reports.every",

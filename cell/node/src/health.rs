@@ -1,25 +1,23 @@
 //! `/healthz`, `/readyz` and `/metrics`, on the one mTLS listener, for any process or person of the world; and what the
 //! node has seen of the ledger, for operators.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use cell_store::embedded::Embedded;
 use platform_model::Generation;
 use platform_runtime::telemetry::MetricsHandle;
 use platform_wire::follow::Followed;
 use platform_wire::heads::{self, Heads};
 
+use crate::engine::Engine;
 use crate::hosted::Hosted;
 
 #[derive(Clone)]
 pub struct Health {
-    pub store: Arc<Embedded>,
+    pub store: Engine,
     pub hosted: Hosted,
     pub followed: Followed,
     pub metrics: MetricsHandle,
@@ -80,19 +78,8 @@ async fn ledger_heads(State(heads): State<Heads>, request: Request) -> Response 
 }
 
 async fn rendered(State(health): State<Health>) -> String {
-    store_meters(&health.store);
+    health.store.set_gauges();
     health.metrics.render()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a gauge is a double; counts stay below 2^53"
-)]
-fn store_meters(store: &Embedded) {
-    let stats = store.stats();
-    metrics::gauge!("celld_store_fsyncs").set(stats.fsyncs as f64);
-    metrics::gauge!("celld_store_fsync_seconds").set(stats.fsync_time.as_secs_f64());
-    metrics::gauge!("celld_store_commits").set(stats.commits as f64);
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub mod config;
 mod convert;
 pub mod directory;
 pub mod door;
+pub mod engine;
 pub mod gateway;
 pub mod health;
 pub mod home_keys;

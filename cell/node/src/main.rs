@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use cell_node::run::StartError;
 use cell_node::{Config, start};
 use clap::Parser;
 use platform_runtime::clock::Clock;
@@ -47,6 +48,9 @@ async fn main() -> ExitCode {
         Err(error) => {
             // Nobody is left to tell if this cannot be written.
             let _ = writeln!(std::io::stderr(), "celld: {error:#}");
+            if let Some(hint) = error.downcast_ref::<StartError>().and_then(StartError::hint) {
+                let _ = writeln!(std::io::stderr(), "hint: {hint}");
+            }
             ExitCode::FAILURE
         }
     }

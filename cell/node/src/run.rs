@@ -7,8 +7,6 @@ use std::sync::Arc;
 use cell_law::Law;
 use cell_layers::keys::KeyCache;
 use cell_sdk::Lent;
-use cell_store::Store;
-use cell_store::embedded::{Embedded, EmbeddedOptions, OpenError};
 use cell_stream::{Streams, inbound};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
@@ -29,6 +27,7 @@ use tokio::sync::Semaphore;
 use crate::config::{Config, InvalidConfig, Settings};
 use crate::directory::{self, Claims, LookupKey, LookupKeyError};
 use crate::door::Door;
+use crate::engine::{Engine, EngineError};
 use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
@@ -74,7 +73,7 @@ pub enum StartError {
     #[error(transparent)]
     LookupKey(#[from] LookupKeyError),
     #[error("the store cannot be opened")]
-    Store(#[from] OpenError),
+    Store(#[from] EngineError),
     #[error("the node's start cannot be noted")]
     Starting(#[from] StartingError),
     #[error(transparent)]
@@ -83,6 +82,16 @@ pub enum StartError {
     Follow(#[from] FollowError),
     #[error(transparent)]
     Controllers(#[from] InvalidAddress),
+}
+
+impl StartError {
+    /// What to do, where that can be said.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 /// Starts a node on its settings.
@@ -98,10 +107,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     check_identity(&identity, &settings)?;
     let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
     let lookup_key = LookupKey::load(&config.keys.lookup_key_file)?;
-    let store = open_store(config).await?;
-    let this = starting::begin(&*store).await?;
-    let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
     let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());
+    let store = Engine::open(&settings, &clock, &shards).await?;
+    let this = starting::begin(&*store.store()).await?;
+    let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
     let follow = Follow {
         controllers: config.controllers.clone(),
         cache: config.data_dir.join(TABLE_FILE),
@@ -119,7 +128,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let telling = Telling::default();
     let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &tasks);
     let lent = Lending {
-        store: Arc::clone(&store) as Arc<dyn Store>,
+        store: store.store(),
         law: law.clone(),
         clock: clock.clone(),
         peers: Arc::new(Outgoing(streams)),
@@ -176,22 +185,10 @@ fn check_identity(identity: &Identity, settings: &Settings) -> Result<(), StartE
     }
 }
 
-/// Opening reads all journals: not on a thread that serves.
-async fn open_store(config: &Config) -> Result<Arc<Embedded>, OpenError> {
-    let dir = config.data_dir.join("store");
-    let options = EmbeddedOptions {
-        cache_bytes: config.store.cache.0,
-        worker_threads: config.store.worker_threads,
-        ..EmbeddedOptions::default()
-    };
-    let opened = tokio::task::spawn_blocking(move || Embedded::open(&dir, options)).await;
-    opened.expect("opening a store does not panic, and nothing cancels it")
-}
-
 struct Parts {
     identity: Identity,
     clock: Clock,
-    store: Arc<Embedded>,
+    store: Engine,
     hosted: Hosted,
     telling: Telling,
     keys: HomeKeys,
@@ -288,7 +285,7 @@ impl Parts {
             room: Arc::clone(&self.room),
         };
         let health = Health {
-            store: Arc::clone(&self.store),
+            store: self.store.clone(),
             hosted: hosted.clone(),
             followed: followed.clone(),
             metrics: telemetry::metrics(),

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cell_store::embedded::Embedded;
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::Lock;
 use platform_runtime::{CancellationToken, TaskGroup};
 use platform_wire::follow::Followed;
 use tokio::sync::Semaphore;
 
+use crate::engine::Engine;
 use crate::hosted::Hosted;
 
 /// For everything but requests to end.
@@ -26,7 +26,7 @@ pub struct Running {
     pub address: String,
     pub hosted: Hosted,
     pub followed: Followed,
-    pub(crate) store: Arc<Embedded>,
+    pub(crate) store: Engine,
     pub(crate) clock: Clock,
     /// For requests of apps, and how many there may be at once.
     pub(crate) room: (Arc<Semaphore>, usize),

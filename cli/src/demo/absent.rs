@@ -21,7 +21,10 @@ const ABSENT: [(&str, &str); 11] = [
     ("personalization", "domain"),
     ("regional", "domain"),
     ("localization", "domain"),
-    ("FoundationDB and TiKV", "cells store on the embedded engine only"),
+    (
+        "FoundationDB and TiKV",
+        "the demo's cells store on the embedded engine; FoundationDB has never run, and no cell has two nodes on one cluster",
+    ),
     ("web client, GraphQL", "apps speak REST"),
 ];
 

@@ -61,6 +61,16 @@ pub const LAYERS: &[Layer] = &[
     ),
     layer("control-plane-residency", 2, &["platform-model"]).in_tests(&["platform-runtime"]),
     layer("cell-store", 2, &[]),
+    layer(
+        "cell-store-tikv",
+        3,
+        &["cell-store", "platform-model", "platform-runtime"],
+    ),
+    layer(
+        "cell-store-fdb",
+        3,
+        &["cell-store", "platform-model", "platform-runtime"],
+    ),
     // The protocols, pure, and the simulators that try to break them.
     layer("cell-replica", 2, &["platform-model"]),
     layer("cell-relay", 2, &["platform-model"]),
@@ -135,6 +145,8 @@ pub const LAYERS: &[Layer] = &[
             "cell-sdk",
             "cell-shard",
             "cell-store",
+            "cell-store-fdb",
+            "cell-store-tikv",
             "cell-stream",
             "domains-identity",
             "domains-training",
@@ -223,6 +235,7 @@ pub const LAYERS: &[Layer] = &[
             "cell-layers",
             "cell-shard",
             "cell-store",
+            "cell-store-tikv",
             "chaos",
             "chaos-sim",
             "cli-world",

@@ -13,8 +13,8 @@ const TESTS: &[EdgeKind] = &[EdgeKind::Dev];
 pub const OWNERS: &[(&str, &[Owner])] = &[
     // Engines. `bench` measures bare fjall as a peer.
     ("fjall", &[("cell-store", CODE), ("bench", CODE)]),
-    ("foundationdb", &[]),
-    ("tikv-client", &[]),
+    ("foundationdb", &[("cell-store-fdb", CODE)]),
+    ("tikv-client", &[("cell-store-tikv", CODE)]),
     // The control plane.
     ("openraft", &[("control-plane-raft", CODE)]),
     ("redb", &[("control-plane-raft", CODE)]),

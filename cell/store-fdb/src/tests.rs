@@ -1,0 +1,98 @@
+//! The conformance suite, when `MERIDIAN_FDB_CLUSTER_FILE` names a cluster. It never did where this was written.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cell_store::Store;
+use cell_store::conformance::{self, Factory};
+use platform_model::{CellId, WorldId};
+use platform_runtime::clock::Clock;
+use platform_runtime::{TaskGroup, random};
+use tokio::sync::OnceCell;
+
+use crate::{Fdb, OpenError, Settings};
+
+const CLUSTER_FILE: &str = "MERIDIAN_FDB_CLUSTER_FILE";
+
+/// The library is opened once in a process, so all checks share one cell, emptied for each.
+struct FdbFactory {
+    cluster_file: PathBuf,
+    cell: CellId,
+    tasks: TaskGroup,
+    opened: OnceCell<Arc<Fdb>>,
+}
+
+#[async_trait]
+impl Factory for FdbFactory {
+    fn name(&self) -> &str {
+        "fdb"
+    }
+
+    async fn place(&self) -> Result<PathBuf, String> {
+        let store = self.open(Path::new("")).await?;
+        let mut clear = cell_store::WriteBatch::new();
+        clear.clear_range(cell_store::KeyRange::prefix(""));
+        store
+            .commit(clear, Vec::new())
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(PathBuf::new())
+    }
+
+    async fn open(&self, _place: &Path) -> Result<Arc<dyn Store>, String> {
+        let settings = Settings {
+            cluster_file: self.cluster_file.clone(),
+            world: WorldId::new(&"7e57".repeat(16)).expect("64 hex digits"),
+            cell: self.cell.clone(),
+            ready_within: Duration::from_secs(10),
+        };
+        let open = || Fdb::open(settings, Clock::system(), &self.tasks);
+        let store = self
+            .opened
+            .get_or_try_init(open)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(Arc::<Fdb>::clone(store))
+    }
+
+    async fn place_on_lossy_disk(&self) -> Result<PathBuf, String> {
+        Err("the disks are the cluster's".into())
+    }
+
+    async fn place_on_small_disk(&self) -> Result<PathBuf, String> {
+        Err("the disks are the cluster's".into())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conforms() {
+    let Some(cluster_file) = std::env::var_os(CLUSTER_FILE) else {
+        println!("skipped: the conformance suite on FoundationDB: set {CLUSTER_FILE}");
+        return;
+    };
+    let factory = FdbFactory {
+        cluster_file: cluster_file.into(),
+        cell: format!("test-{:016x}", random::u64()).parse().expect("a cell"),
+        tasks: TaskGroup::new(),
+        opened: OnceCell::new(),
+    };
+    let report = conformance::run(&factory).await;
+    println!("{report}");
+    assert!(report.passed(), "{report}");
+}
+
+/// The stub that `tests/fdb.sh` links where there is no library knows no version.
+#[test]
+fn a_library_that_is_too_old_is_told_with_a_hint() {
+    if std::env::var_os("MERIDIAN_FDB_STUB").is_none() {
+        println!("skipped: an old libfdb_c: set MERIDIAN_FDB_STUB and link the stub");
+        return;
+    }
+    let error = crate::network::start().err().expect("refused");
+    assert_eq!(error, OpenError::OldApi { needed: 730 });
+    assert!(error.hint().contains("7.3"));
+    let again = crate::network::start().err().expect("refused");
+    assert!(matches!(again, OpenError::Library { .. }), "{again}");
+}

@@ -1,0 +1,32 @@
+//! The [`cell_store::Store`] on a TiKV cluster: what a cell runs on when it outgrows one machine. The only crate that
+//! knows tikv-client.
+//!
+//! - [`Settings`] say where the cluster is and whose data it holds; [`Tikv::open`] waits until it answers.
+//! - A commit is one optimistic transaction that locks its fences (`commit`), so that another writer conflicts.
+//! - `failure` says which errors of the client can follow a commit that was sent: those are `Unknown`.
+//! - A snapshot is a timestamp of the cluster; it ends before the cluster may collect what it shows (`snapshot`).
+//! - `janitor` resolves the locks of those who died, and lets the cluster collect old versions.
+//!
+//! It never retries a commit whose outcome it does not know, never rolls one back, and never connects in plain text
+//! unless that was asked for by name. See `cell_store` for what any engine promises.
+
+mod attempt;
+mod commit;
+mod error;
+mod failure;
+mod janitor;
+mod keys;
+mod marker;
+mod meters;
+mod open;
+mod scan;
+mod settings;
+mod snapshot;
+mod tikv;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{InvalidSettings, OpenError};
+pub use settings::{Settings, Tls};
+pub use tikv::Tikv;

@@ -1,0 +1,77 @@
+//! Waits until the cluster answers and is ours.
+
+use std::time::Duration;
+
+use platform_runtime::clock::Clock;
+use tikv_client::{Config, TransactionClient};
+use tokio::net::TcpStream;
+
+use crate::scan::ANSWER_BYTES_MAX;
+use crate::{OpenError, Settings, Tls, failure, marker};
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(250);
+/// For a placement driver to take a connection, and to say who leads.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+
+/// A client of a cluster that serves this world's data.
+///
+/// # Errors
+/// What is wrong for good at once; what may pass when the time of the settings is over.
+pub(crate) async fn when_ready(settings: &Settings, clock: &Clock) -> Result<TransactionClient, OpenError> {
+    let began = clock.monotonic();
+    loop {
+        let error = match connect(settings).await {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        let over = clock.monotonic().saturating_sub(began) + PAUSE >= settings.ready_within;
+        if over || !error.may_pass() {
+            return Err(error);
+        }
+        tracing::info!(%error, "waiting for the TiKV cluster");
+        clock.sleep(PAUSE).await;
+    }
+}
+
+async fn connect(settings: &Settings) -> Result<TransactionClient, OpenError> {
+    reachable(&settings.pd).await?;
+    let connecting = TransactionClient::new_with_config(settings.pd.clone(), config(settings));
+    let not_answering = |reason: String| OpenError::NotAnswering {
+        pd: settings.pd.join(", "),
+        reason,
+    };
+    let client = match tokio::time::timeout(CONNECT_WITHIN, connecting).await {
+        Ok(Ok(client)) => client,
+        Ok(Err(error)) => return Err(not_answering(failure::reason(&error))),
+        Err(_) => return Err(not_answering("no answer in time".into())),
+    };
+    marker::claim(&client, &settings.world).await?;
+    Ok(client)
+}
+
+/// The client does not say why it reached nobody, so the connection itself is tried first.
+async fn reachable(pd: &[String]) -> Result<(), OpenError> {
+    let mut reason = String::new();
+    for address in pd {
+        match tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => reason = error.to_string(),
+            Err(_) => reason = "no answer in time".into(),
+        }
+    }
+    Err(OpenError::Unreachable {
+        pd: pd.join(", "),
+        reason,
+    })
+}
+
+fn config(settings: &Settings) -> Config {
+    let config = Config::default()
+        .with_timeout(settings.request_within)
+        .with_grpc_max_decoding_message_size(ANSWER_BYTES_MAX);
+    match &settings.tls {
+        Tls::Files { ca, cert, key } => config.with_security(ca, cert, key),
+        Tls::Plaintext => config,
+    }
+}

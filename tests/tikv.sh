@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# The engine TiKV against a server that speaks its protocol: conformance, differential, foreign cluster, orphaned locks,
+# kill -9 of the server, and a short bench. Usage: tests/tikv.sh [TARGET_DIR], the tests and `bench` built in it.
+#
+# MERIDIAN_TIKV_SERVER is a folder with `run.sh start|stop|kill-store|start-store` that serves on MERIDIAN_TIKV_PD
+# (127.0.0.1:12379 if that is not set) and, where it is built from source, `pd/build.sh` and `store/build.sh`, which
+# need Go. It is copied before it is built or run. Without it, or without Go, nothing is run and nothing fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=$(realpath "${1:-target}")
+skip() { echo "skipped: the engine TiKV against a server: $1"; exit 0; }
+server=${MERIDIAN_TIKV_SERVER:-}
+[ -n "$server" ] || skip "set MERIDIAN_TIKV_SERVER"
+[ -x "$server/run.sh" ] || [ -f "$server/run.sh" ] || skip "there is no run.sh in MERIDIAN_TIKV_SERVER"
+export MERIDIAN_TIKV_PD=${MERIDIAN_TIKV_PD:-127.0.0.1:12379}
+if (exec 3<>"/dev/tcp/${MERIDIAN_TIKV_PD%:*}/${MERIDIAN_TIKV_PD##*:}") 2>/dev/null; then
+  echo "something serves on $MERIDIAN_TIKV_PD already: it is left alone, and would be tested in the server's place" >&2
+  exit 1
+fi
+
+scratch=$(mktemp -d)
+started=
+end() {
+  [ -z "$started" ] || "$scratch/run.sh" stop >/dev/null 2>&1 || true
+  chmod -R u+w "$scratch" && rm -rf "$scratch"
+}
+trap end EXIT
+cp -r "$server/." "$scratch" && chmod -R u+w "$scratch" && chmod +x "$scratch"/run.sh
+for part in pd store; do
+  [ -f "$scratch/$part/build.sh" ] || continue
+  command -v go >/dev/null || skip "its server is built with Go, which is not here"
+  (cd "$scratch/$part" && sh ./build.sh >"$scratch/build.log" 2>&1) || {
+    tail -3 "$scratch/build.log"
+    skip "its server does not build here"
+  }
+done
+timeout 60 "$scratch/run.sh" start || skip "its server does not start here"
+started=1
+export MERIDIAN_TIKV_CONTROL=$scratch/run.sh
+
+newest() { ls -t "$target"/debug/deps/"$1"-* 2>/dev/null | awk '!/\.[a-z]+$/ && !seen {print; seen = 1}'; }
+cd cell/store-tikv
+for binary in cell_store_tikv janitor server_kill; do
+  path=$(newest "$binary")
+  [ -n "$path" ] || { echo "$binary is not built in $target: cargo test --no-run --workspace" >&2; exit 1; }
+  timeout 600 "$path" --nocapture
+done
+cd ../..
+"$target"/debug/bench engines --quick || [ $? -eq 3 ]
+echo "the engine TiKV against a server: passed"
