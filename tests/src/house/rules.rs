@@ -124,7 +124,10 @@ const OWN_LINTS: &[(&str, &str)] = &[(
 /// A manifest that does not take the lints of the workspace.
 pub fn lints_are_the_workspaces(graph: &Graph) -> Vec<String> {
     let own = |name: &str| OWN_LINTS.iter().any(|(member, _)| *member == name);
-    let without = graph.members.iter().filter(|member| !member.lints_of_workspace && !own(&member.name));
+    let without = graph
+        .members
+        .iter()
+        .filter(|member| !member.lints_of_workspace && !own(&member.name));
     without
         .map(|member| {
             format!(
