@@ -276,11 +276,15 @@ mod tests {
         gate.leased().await.expect("it holds");
         hand.advance(Duration::from_micros(1_000));
         assert!(futures_pending(gate.leased()).await, "it has run out");
-        assert!(futures_pending(gate.pass_async(Position(1), Position(0))).await);
-        gate.pass(Position(1))
+        gate.publish(progress(1, 2, 1_000));
+        assert!(futures_pending(gate.pass_async(Position(2), Position(0))).await);
+        gate.pass_async(Position(1), Position(0))
             .await
             .expect("what is committed is committed");
-        gate.publish(progress(1, 1, 9_000));
+        gate.publish(progress(1, 2, 9_000));
+        gate.pass_async(Position(2), Position(0))
+            .await
+            .expect("it is held again");
         gate.leased().await.expect("it is held again");
     }
 

@@ -11,5 +11,5 @@ mod planted;
 mod restart;
 mod workload;
 
-pub(crate) use harness::{open, request_of};
+pub(crate) use harness::request_of;
 pub(crate) use workload::{Load, run_in};

@@ -1,7 +1,7 @@
 //! The machine and all that is decided together with it, behind one lock: whoever steps it (the copy's task, the clock's
 //! thread, a stream's task) also does what it wants, in order. Nothing here waits: what takes time is queued.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -70,6 +70,8 @@ pub(crate) struct Core {
     pub blocked: bool,
     /// Where chunks begin that standbys ask for.
     pub starts: BTreeMap<ReplicaId, (u32, Bytes)>,
+    /// Standbys for which a page is about to be read.
+    pub paging: BTreeSet<ReplicaId>,
     /// Where the next chunk of the copy that is made here begins.
     pub chunk: ChunkStart,
     pub pace: Pace,
@@ -230,12 +232,12 @@ impl Core {
         }
     }
 
+    /// One page is read for a standby at a time, whichever it asked for last: it asks again and again while the foreground
+    /// holds a page back.
     fn read_page(&mut self, to: ReplicaId, chunk: u32) {
-        if let Some((asked, start)) = self.starts.get(&to)
-            && *asked == chunk
-        {
-            let start = start.clone();
-            self.job(Job::ReadPage { to, chunk, start });
+        let asked = self.starts.get(&to).is_some_and(|(asked, _)| *asked == chunk);
+        if asked && self.paging.insert(to) && self.jobs.try_send(Job::ReadPage { to }).is_err() {
+            self.paging.remove(&to);
         }
     }
 

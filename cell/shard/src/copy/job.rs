@@ -26,10 +26,9 @@ pub(crate) struct EntriesJob {
 }
 
 pub(crate) enum Job {
+    /// The page that the standby asked for last.
     ReadPage {
         to: ReplicaId,
-        chunk: u32,
-        start: Bytes,
     },
     ReadKeys {
         to: ReplicaId,
@@ -86,7 +85,7 @@ pub(crate) async fn run_jobs(inner: Arc<Inner>, mut jobs: mpsc::Receiver<Job>, s
 
 async fn run(inner: &Arc<Inner>, job: Job) {
     match job {
-        Job::ReadPage { to, chunk, start } => pages::read_page(inner, to, chunk, start).await,
+        Job::ReadPage { to } => pages::read_page(inner, to).await,
         Job::ReadKeys { to, fork, keys } => undo::read_keys(inner, to, fork, keys).await,
         Job::CollectKeys { fork, end } => undo::collect_keys(inner, fork, end).await,
         Job::Digest(digest) => verify::digest(inner, *digest).await,

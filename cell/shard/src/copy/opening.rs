@@ -136,6 +136,7 @@ impl Opening {
             })),
             blocked: false,
             starts: Default::default(),
+            paging: Default::default(),
             chunk: loaded.chunk,
             pace: Default::default(),
             verification: Default::default(),

@@ -20,7 +20,7 @@ pub(crate) const PAGE_BYTES: usize = 1024 * 1024;
 const ROWS_COUNTED: usize = 2_000;
 
 /// Reads a page for a standby, when the foreground allows.
-pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId, chunk: u32, start: Bytes) {
+pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId) {
     let hold = inner
         .core
         .lock()
@@ -29,6 +29,12 @@ pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId, chunk: u32, sta
     if !hold.is_zero() {
         inner.clock.sleep(hold).await;
     }
+    let asked = {
+        let mut core = inner.core.lock();
+        core.paging.remove(&to);
+        core.starts.get(&to).cloned()
+    };
+    let Some((chunk, start)) = asked else { return };
     let Some((snapshot, applied)) = inner.snapshot().await else {
         return;
     };

@@ -9,7 +9,6 @@ mod lease;
 mod net;
 mod planted;
 mod rewind;
-mod scratch;
 mod storm;
 mod switchover;
 mod world;

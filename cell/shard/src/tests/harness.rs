@@ -44,7 +44,7 @@ pub(crate) fn request_of(id: Uuid, user: u128) -> Request {
     }
 }
 
-pub(crate) async fn open(store: Arc<dyn Store>, epoch: u64) -> Result<Shard, OpenError> {
+pub(super) async fn open(store: Arc<dyn Store>, epoch: u64) -> Result<Shard, OpenError> {
     open_with(store, epoch, ShardLimits::default(), Plant::none()).await
 }
 

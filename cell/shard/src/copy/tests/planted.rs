@@ -34,11 +34,10 @@ async fn an_acknowledged_write_is_lost(plants: Planted) -> bool {
     let world = pair(plants).await;
     let shard = world.serving().await;
     // Nobody leaves the standby out meanwhile.
-    world.ctl.silent.store(true, Ordering::Relaxed);
+    world.ctl.isolated.lock().insert(node(0));
     world.cut(0, 1);
     let answered = try_write(&shard, "a", "new", Mode::Sync, SHORT).await.is_ok();
     world.kill(0).await;
-    world.ctl.silent.store(false, Ordering::Relaxed);
     world
         .until("node 1 leads", || world.ctl.config().primary.node == node(1))
         .await;
