@@ -1,5 +1,10 @@
 //! Shards with standbys on real processes: a node is killed, another serves, and nothing that was acknowledged is lost.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "a test says what it skipped and what it measured"
+)]
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -38,7 +43,7 @@ impl Scene {
         };
         platform_runtime::tls::install_ring();
         let world = World::up(&folder, &[])?;
-        let layout = Layout::new(&world.root());
+        let layout = Layout::new(world.root());
         let admin = operator::connect(&world.root())?;
         let url = cli_world::World::open(&layout)?.url();
         let app = App::new(door::client(&layout)?, &url);

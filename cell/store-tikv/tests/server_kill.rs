@@ -4,6 +4,8 @@
 //! Alone in its binary, for it disturbs whoever else uses the server. `MERIDIAN_TIKV_CONTROL` is a command that takes
 //! `kill-store` and `start-store`.
 
+#![allow(clippy::print_stdout, reason = "a test says how much it looked at")]
+
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;

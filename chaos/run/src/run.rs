@@ -89,7 +89,11 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let clock = Clock::system();
     make::make_behind_proxies(&stage.layout)?;
     let world = World::open(&stage.layout)?;
-    let (faults, skipped, small_disk) = possible(options, &world)?;
+    let Possible {
+        able: faults,
+        skipped,
+        small_disk,
+    } = possible(options, &world)?;
     let tasks = TaskGroup::new();
     let proxies = Proxies::start(&world, &tasks).await?;
     bring_up(options, &world, progress).await?;
@@ -106,44 +110,11 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let app = App::new(door::client(&world.layout)?, &world.url());
     let small = small_disk.as_ref().map(|disk| disk.seat.clone());
     let mut schedule = Schedule::new(options.seed, faults, small, copied);
-    let (mut rounds, mut kept, mut broke_off) = (Vec::new(), Vec::new(), None);
+    let mut kept = Vec::new();
     let begun = clock.monotonic();
-    while clock.monotonic().saturating_sub(begun) < options.minutes && rounds.len() < ROUNDS_MAX {
-        let Some((strike, lasts)) = schedule.next() else {
-            break;
-        };
-        let name = strike.fault.name();
-        match round::play(
-            &scene,
-            &app,
-            rounds.len(),
-            strike,
-            lasts,
-            options.moves,
-            &mut kept,
-        )
-        .await
-        {
-            Ok(mut round) => {
-                let histories = std::mem::take(&mut round.judgement.histories);
-                if let Some(folder) = &options.histories {
-                    write_histories(folder, rounds.len(), &histories)?;
-                }
-                progress.progress(&round.line(rounds.len()));
-                let is_caught = options.plant.is_some() && round.wrong() > 0;
-                rounds.push(round);
-                if is_caught {
-                    break;
-                }
-            }
-            Err(why) => {
-                let why = format!("round {}, {name}: {why:#}", rounds.len());
-                progress.progress(&why);
-                broke_off = Some(why);
-                break;
-            }
-        }
-    }
+    let due = begun + options.minutes;
+    let played = rounds(options, &scene, &app, &mut schedule, due, &mut kept, progress).await?;
+    let (rounds, broke_off) = played;
     let lost_later = lost_later(&app, &kept).await;
     let world_check = check_world(&world)
         .await
@@ -167,11 +138,55 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     })
 }
 
-/// The faults that were asked for and can be done here, those that cannot, and the small disk if one was wanted.
-fn possible(
+/// Round after round, until the time is over, the schedule ends, or a plant is caught. With what broke it off.
+async fn rounds(
     options: &Options,
-    world: &World,
-) -> Result<(Vec<Fault>, Vec<(Fault, String)>, Option<SmallDisk>)> {
+    scene: &Scene<'_>,
+    app: &App,
+    schedule: &mut Schedule,
+    due: Duration,
+    kept: &mut Vec<Kept>,
+    progress: &dyn Progress,
+) -> Result<(Vec<Round>, Option<String>)> {
+    let clock = Clock::system();
+    let mut rounds = Vec::new();
+    while clock.monotonic() < due && rounds.len() < ROUNDS_MAX {
+        let Some((strike, lasts)) = schedule.next() else {
+            break;
+        };
+        let name = strike.fault.name();
+        match round::play(scene, app, rounds.len(), strike, lasts, options.moves, kept).await {
+            Ok(mut round) => {
+                let histories = std::mem::take(&mut round.judgement.histories);
+                if let Some(folder) = &options.histories {
+                    write_histories(folder, rounds.len(), &histories)?;
+                }
+                progress.progress(&round.line(rounds.len()));
+                let is_caught = options.plant.is_some() && round.wrong() > 0;
+                rounds.push(round);
+                if is_caught {
+                    break;
+                }
+            }
+            Err(why) => {
+                let why = format!("round {}, {name}: {why:#}", rounds.len());
+                progress.progress(&why);
+                return Ok((rounds, Some(why)));
+            }
+        }
+    }
+    Ok((rounds, None))
+}
+
+/// What this machine can do of what was asked for.
+struct Possible {
+    able: Vec<Fault>,
+    skipped: Vec<(Fault, String)>,
+    small_disk: Option<SmallDisk>,
+}
+
+/// The faults that were asked for and can be done here, those that cannot, and the small disk if one was wanted.
+fn possible(options: &Options, world: &World) -> Result<Possible> {
     let wanted = if options.faults.is_empty() {
         Fault::all().to_vec()
     } else {
@@ -194,7 +209,11 @@ fn possible(
             None => able.push(fault),
         }
     }
-    Ok((able, skipped, small_disk))
+    Ok(Possible {
+        able,
+        skipped,
+        small_disk,
+    })
 }
 
 async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> Result<()> {

@@ -102,6 +102,18 @@ pub fn all(bytes: &[u8]) {
         ReadLawRequest,
         ResidencyRequest,
         ResidencyReport,
+    );
+    copies(bytes);
+    keys(bytes);
+    if let Some(request) = stable::<pb::RegisterNodeRequest>(bytes) {
+        let _ = convert::read_start(request.start);
+    }
+}
+
+/// What is said of copies, between them, and of the operations on them.
+fn copies(bytes: &[u8]) {
+    plain!(
+        bytes,
         ReplicasRequest,
         ReplicasReply,
         MoveShardRequest,
@@ -121,10 +133,6 @@ pub fn all(bytes: &[u8]) {
         UserKeyReply,
         TokenKeyReply,
     );
-    keys(bytes);
-    if let Some(request) = stable::<pb::RegisterNodeRequest>(bytes) {
-        let _ = convert::read_start(request.start);
-    }
 }
 
 /// What a node asks the one that serves a home's keys.

@@ -79,7 +79,7 @@ impl Client<'_> {
 
     /// What a writer was told last is handed back by every second reader: he must see that or later.
     fn seen(&self) -> Option<EpochPosition> {
-        if self.client % 2 == 0 {
+        if self.client.is_multiple_of(2) {
             self.record.newest(self.person)
         } else {
             None

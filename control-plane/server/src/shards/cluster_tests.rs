@@ -71,7 +71,7 @@ impl Cluster {
             process: 1,
         };
         within("a registration", async {
-            while let Err(error) = reports.register_node(id, "127.0.0.1:9", start.clone()).await {
+            while let Err(error) = reports.register_node(id, "127.0.0.1:9", start).await {
                 assert!(error.retryable(), "{error}");
             }
         })

@@ -38,30 +38,8 @@ pub fn hear(
     watched: &mut Watched,
     told: Told,
 ) -> Heard {
-    if let Told::Erased {
-        replica,
-        order,
-        bytes,
-        keys,
-    } = told
-    {
-        let erased = ConfigCommand::Erased {
-            replica,
-            order,
-            bytes,
-            keys,
-        };
-        let ordered = config.erasing.get(&replica);
-        return match ordered.filter(|erasing| erasing.node == *teller.node && erasing.index == order) {
-            Some(_) => act(
-                shard,
-                config,
-                By::Controller,
-                erased,
-                &format!("{} says so", teller.node),
-            ),
-            None => Heard::Ignored,
-        };
+    if let Told::Erased { .. } = told {
+        return erased(teller, shard, config, told);
     }
     if !stands(config, teller.node, told.replica()) {
         return Heard::Ignored;
@@ -112,6 +90,31 @@ pub fn hear(
         }
         told => noted(teller, shard, watched, told),
     }
+}
+
+/// A copy that was ordered to be erased is gone.
+fn erased(teller: &Teller<'_>, shard: &ShardId, config: &ShardConfig, told: Told) -> Heard {
+    let Told::Erased {
+        replica,
+        order,
+        bytes,
+        keys,
+    } = told
+    else {
+        return Heard::Ignored;
+    };
+    let asked = config.erasing.get(&replica);
+    if !asked.is_some_and(|erasing| erasing.node == *teller.node && erasing.index == order) {
+        return Heard::Ignored;
+    }
+    let command = ConfigCommand::Erased {
+        replica,
+        order,
+        bytes,
+        keys,
+    };
+    let says = format!("{} says so", teller.node);
+    act(shard, config, By::Controller, command, &says)
 }
 
 /// What is remembered, or only said.

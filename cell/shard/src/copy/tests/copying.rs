@@ -66,13 +66,18 @@ async fn a_copy_of_a_shard_that_is_written_meanwhile_is_equal_and_certified() {
     let world = World::begin().await;
     fill(&world, 6_000).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let writer = tokio::task::spawn(churn(Arc::clone(&world), Arc::clone(&stop), 6_000));
+    let mut writer = tokio::task::JoinSet::new();
+    writer.spawn(churn(Arc::clone(&world), Arc::clone(&stop), 6_000));
     let replica = world.add_standby(1).await;
     let copied = world.copy(1).report().expect("a copy").copied_bytes;
     assert!(copied > 5_000_000, "{copied} bytes came as pages");
     certified(&world, replica).await;
     stop.store(true, Ordering::Relaxed);
-    writer.await.expect("it ends");
+    writer
+        .join_next()
+        .await
+        .expect("it was started")
+        .expect("it ends");
     world.level(0, 1).await;
     assert_eq!(world.digest(0).await, world.digest(1).await);
 }

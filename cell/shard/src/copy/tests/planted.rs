@@ -107,7 +107,8 @@ async fn a_copy_differs(plants: Planted) -> bool {
         ..Weather::default()
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let writer = tokio::task::spawn(churn(Arc::clone(&world), Arc::clone(&stop), 6_000));
+    let mut writer = tokio::task::JoinSet::new();
+    writer.spawn(churn(Arc::clone(&world), Arc::clone(&stop), 6_000));
     world.add_standby(1).await;
     *world.net.weather.lock() = Weather::default();
     let judged = |told: &Told| match told {
@@ -122,7 +123,11 @@ async fn a_copy_differs(plants: Planted) -> bool {
         })
         .await;
     stop.store(true, Ordering::Relaxed);
-    writer.await.expect("it ends");
+    writer
+        .join_next()
+        .await
+        .expect("it was started")
+        .expect("it ends");
     differs
 }
 

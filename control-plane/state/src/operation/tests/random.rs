@@ -33,7 +33,7 @@ struct History {
 /// Plays them, in a world with a standby or without; answers with the world as it is then.
 fn run(actions: &[Action]) -> Result<World, TestCaseError> {
     let mut world = World::new();
-    if actions.len() % 2 == 0 {
+    if actions.len().is_multiple_of(2) {
         world.with_standby();
     }
     let mut history = History::default();
