@@ -10,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 use cell_law::Law;
 use cell_sdk::command::set_position;
 use cell_sdk::{Arrival, ProblemResponse, Seen};
+use cell_shard::Standing;
 use http::HeaderMap;
-use platform_model::{Code, Epoch, Problem, RegionId, RequestId, Role, ShardId, header};
+use platform_model::{Code, Epoch, PROBE_PATH, Problem, RegionId, RequestId, Role, ShardId, header};
 use platform_runtime::clock::Clock;
 use platform_runtime::telemetry::TraceContext;
 use platform_runtime::tls::SpiffeId;
@@ -94,6 +95,7 @@ impl Door {
         let shard: ShardId = required(headers, header::SHARD)?;
         self.check_law(&shard, &router.region)?;
         self.check_shard(&shard, Epoch(required(headers, header::EPOCH)?))?;
+        self.check_moving(&shard, request)?;
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| Problem::new(Code::Overloaded).retry_after_s(1))?;
         let request_id = optional(headers, header::REQUEST_ID).ok().flatten();
@@ -114,6 +116,16 @@ impl Door {
             tracing::warn!(target: "audit", %shard, %region, "a router forwarded what it may not see");
             Problem::new(Code::LawForbids).detail(denied.to_string())
         })
+    }
+
+    /// While a shard is handed over it is still read here, and not written; a router that asks whether to let those
+    /// who wait go on is told to wait, or each of them would be refused once more.
+    fn check_moving(&self, shard: &ShardId, request: &Request) -> Result<(), Problem> {
+        let reads = request.method().is_safe() && request.uri().path() != PROBE_PATH;
+        if !reads && self.hosted.standing(shard) == Some(Standing::Moving) {
+            return Err(moving("the shard is handed over"));
+        }
+        Ok(())
     }
 
     /// The epoch is the first of the three fences: a router that knows an older owner is told the newer one.

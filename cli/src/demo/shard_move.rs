@@ -20,7 +20,7 @@ use super::traffic::Traffic;
 use crate::world::{operator, seats};
 
 /// Writers of the person whose shard moves.
-const WRITERS: usize = 6;
+const WRITERS: usize = 2;
 /// Acknowledgements before, between and after what is done.
 const ACKS_BETWEEN: usize = 60;
 /// Tracks of this act are numbered from here.

@@ -184,6 +184,7 @@ pub const LAYERS: &[Layer] = &[
         7,
         &[
             "control-plane-ledger",
+            "control-plane-planner",
             "control-plane-raft",
             "control-plane-state",
             "platform-model",

@@ -61,7 +61,7 @@ mod tests {
     fn every_planted_bug_is_found() {
         for plant in CrossPlant::ALL {
             let planted = Some(SimPlant::Cross(plant));
-            let found = (0..400).find(|seed| run_seed(*seed, planted).violation.is_some());
+            let found = (0..1_000).find(|seed| run_seed(*seed, planted).violation.is_some());
             assert!(found.is_some(), "{}", plant.name());
         }
     }
