@@ -41,8 +41,7 @@ impl Limits {
         key_bytes_max: 4_000,
         value_bytes_max: 90_000,
         batch_bytes_max: 4_000_000,
-        // TiKV's client sends the keys of all mutations with every 16 kB of them: the cost grows with the square.
-        batch_mutations_max: 5_000,
+        batch_mutations_max: 40_000,
         fences_max: 16,
         clear_range_keys_max: 1_000,
         commit_ms_max: 4_000,
