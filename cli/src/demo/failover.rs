@@ -23,8 +23,9 @@ const ACKS_AROUND: usize = 80;
 /// Tracks of this act are numbered from here, and those of the others.
 const FIRST: u64 = 80_000;
 const FIRST_OF_OTHERS: u64 = 90_000;
-/// From the kill to the next acknowledged write of whoever waits longest.
-const FAILOVER_S_MAX: f64 = 1.5;
+/// From the kill to the next acknowledged write of whoever waits longest. One round on a machine that may do much else:
+/// `bench failover` has the narrow goal, over many.
+const FAILOVER_S_MAX: f64 = 3.0;
 
 /// What was seen of the kill.
 struct Seen {

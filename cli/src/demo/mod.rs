@@ -99,10 +99,12 @@ async fn play(options: &Options, stage: &Stage, story: &mut Story<'_>) -> Result
     workouts::show(&scene, &files, story).await?;
     outage::show(&scene, story).await?;
     crash::show(&scene, story).await?;
-    shard_move::show(&scene, story).await?;
-    survival::show(&scene, story).await?;
-    region_lost::show(&scene, story).await?;
-    failover::show(&scene, story).await?;
+    if options.sabotage.is_none_or(Sabotage::is_of_copies) {
+        shard_move::show(&scene, story).await?;
+        survival::show(&scene, story).await?;
+        region_lost::show(&scene, story).await?;
+        failover::show(&scene, story).await?;
+    }
     law::show(&scene, story).await?;
     memory::show_after(&world, story);
     absent::show(story);

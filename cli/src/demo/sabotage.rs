@@ -43,6 +43,11 @@ impl Sabotage {
         }
     }
 
+    /// Whether the acts with several copies of a shard are to find it; else they are left out.
+    pub fn is_of_copies(self) -> bool {
+        matches!(self, Self::AckBeforeStandby | Self::SwitchoverForgets)
+    }
+
     fn name(self) -> String {
         let value = self.to_possible_value().expect("no fault is hidden");
         value.get_name().to_owned()
