@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::open;
+use super::{open, reopen};
 use crate::embedded::Embedded;
 use crate::memory::Memory;
 use crate::{Fence, KeyRange, Mutation, Snapshot, SnapshotError, Store, WriteBatch};
@@ -123,7 +123,7 @@ impl Both {
             Step::Restart => {
                 self.held.clear();
                 drop(self.engine.take());
-                self.engine = Some(open(self.dir.path()).unwrap());
+                self.engine = Some(reopen(self.dir.path()));
                 Ok(())
             }
         }
