@@ -197,6 +197,7 @@ pub const COVERED: &[(&str, &[&str])] = &[
             "control-plane/server/src/translate.rs fn place_shard",
             "control-plane/server/src/translate.rs fn register_node",
             "control-plane/server/src/translate.rs fn publish_token_key",
+            "control-plane/server/src/translate.rs fn admit_foreign",
             "control-plane/server/src/translate/trust.rs fn attest_region",
             "control-plane/server/src/translate/trust.rs fn create_join_token",
             "control-plane/server/src/translate/trust.rs fn revoke_join_token",

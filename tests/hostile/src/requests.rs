@@ -57,6 +57,7 @@ pub fn all(bytes: &[u8]) {
         PlaceShardRequest => place_shard,
         RegisterNodeRequest => register_node,
         PublishTokenKeyRequest => publish_token_key,
+        AdmitForeignRequest => admit_foreign,
     );
     trust!(bytes,
         AttestRegionRequest => attest_region,
