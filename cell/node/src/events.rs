@@ -104,3 +104,6 @@ fn home_of(shard: &ShardId) -> Option<&HomeId> {
 fn jurisdiction_of(shard: &ShardId) -> &Jurisdiction {
     shard.jurisdiction()
 }
+
+#[cfg(test)]
+mod tests;

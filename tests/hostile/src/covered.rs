@@ -256,6 +256,13 @@ pub const COVERED: &[(&str, &[&str])] = &[
         &["cell/shard/src/copy/codec.rs fn read_frame"],
     ),
     ("cut-off", &["cell/shard/src/copy/export.rs fn read_cut_off"]),
+    (
+        "rows",
+        &[
+            "cell/layers/src/event/post.rs fn read",
+            "cell/layers/src/event/post.rs fn open",
+        ],
+    ),
     ("samples", &["cell/layers/src/samples/codec.rs fn decode"]),
     ("wrapped-key", &["cell/layers/src/keys/kek.rs fn unwrap"]),
     (

@@ -69,7 +69,7 @@ impl Parts {
     }
 
     /// Whether the field may go; an error keeps the whole event.
-    fn passes(&self, source: &ShardId, to: &HomeId, field: &EventField) -> Result<bool, Kept> {
+    pub(super) fn passes(&self, source: &ShardId, to: &HomeId, field: &EventField) -> Result<bool, Kept> {
         let table = self.followed.current();
         let subject = jurisdiction_of(source);
         let destination = Destination::Home(&to.jurisdiction);
