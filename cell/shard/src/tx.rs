@@ -15,11 +15,12 @@ use crate::entry::Event;
 use crate::error::TxError;
 use crate::keys::join;
 use crate::limits::READ_KEYS_AT_ONCE;
-use crate::outbox;
-use crate::request::{Mode, Request, Scope};
+use crate::request::{Mode, Request};
 use crate::scan;
 use crate::shard::Shared;
 use crate::window::ReadSet;
+
+mod beside;
 
 /// A handle to a running transaction; clones are the same transaction. Useless once its closure has returned.
 #[derive(Clone)]
@@ -75,16 +76,6 @@ impl Tx {
             shared: Arc::clone(shared),
         });
         let prefix = shared.keys.scope(&request.scope)?;
-        Ok(Self { inner, prefix })
-    }
-
-    /// The same transaction, on a shared table of the shard: what a root's transaction notes beside the root's rows.
-    ///
-    /// # Errors
-    /// A name that is the shard's own.
-    pub fn shared(&self, table: &'static str) -> Result<Self, TxError> {
-        let prefix = self.inner.shared.keys.scope(&Scope::Shared(table))?;
-        let inner = Arc::clone(&self.inner);
         Ok(Self { inner, prefix })
     }
 
@@ -215,21 +206,6 @@ impl Tx {
         self.change(range.start.len() + range.end.len(), |writes| {
             writes.clear_range(range)
         })
-    }
-
-    /// Adds an event to the transaction's log record. One that is for a root is in the shard's outbox from the same batch
-    /// on, until somebody has delivered it; while too many wait there, the transaction ends as `Overloaded`.
-    pub fn emit(&self, event: Event) {
-        let mut bytes = event.name.len() + event.payload.len() + 32;
-        if event.to.is_some() {
-            if self.inner.shared.emissions.is_full() {
-                let _ = self.fail(TxError::OutboxFull);
-                return;
-            }
-            bytes = bytes * 2 + outbox::KEY_BYTES;
-        }
-        // A refusal is kept as the transaction's failure.
-        let _ = self.grow(bytes).map(|mut state| state.events.push(event));
     }
 
     /// Asks for an acknowledgement by every standby that could be promoted, whatever the domain's mode.
