@@ -22,12 +22,13 @@ use platform_runtime::random;
 use serde_json::Value;
 use tests::world::{World, binaries};
 
-/// For whatever must happen in the end: wide, for machines that do much else.
-const WITHIN: Duration = Duration::from_secs(120);
+/// For whatever must happen in the end: very wide, for machines that do much else. A world that is struck while a machine
+/// does ten times what it can needs minutes to come back.
+const WITHIN: Duration = Duration::from_secs(300);
 const AUTHORS_CELL: &str = "celld-us-east-1";
 const FOLLOWERS_CELL: &str = "celld-eu-central-1";
 /// Workouts before, between and after the two kills.
-const WORKOUTS: u64 = 6;
+const WORKOUTS: u64 = 4;
 /// Root shards of each home of a development world.
 const ROOT_SHARDS: u16 = 8;
 
@@ -167,25 +168,31 @@ async fn a_workout_is_shown_once_and_in_order_to_a_follower_in_another_home_whoe
     for other in [&follower, &neighbour] {
         scene.admit(&author, other.user, &other.home.to_string()).await?;
     }
-    let mut told = Vec::new();
+    let (mut told, clock) = (Vec::new(), Clock::system());
+    let begun = clock.monotonic();
+    let since = |what: &str| println!("{what} after {:.1?}", clock.monotonic() - begun);
     for number in 0..WORKOUTS {
         told.push(scene.upload(&author, track::gpx("before", number)).await?);
     }
+    since("both there");
     // The follower's home is away: the outbox waits.
     scene.kill(FOLLOWERS_CELL).await?;
     for number in 0..WORKOUTS {
         told.push(scene.upload(&author, track::gpx("away", 100 + number)).await?);
     }
+    since("the follower's away");
     // The author's goes too, with what nobody has heard yet, and is the first to come back.
     scene.kill(AUTHORS_CELL).await?;
     scene.revive(AUTHORS_CELL)?;
     for number in 0..WORKOUTS {
         told.push(scene.upload(&author, track::gpx("back", 200 + number)).await?);
     }
+    since("the author's back");
     scene.revive(FOLLOWERS_CELL)?;
     told.push(scene.upload(&author, measured()).await?);
     for other in [&follower, &neighbour] {
         let seen = scene.shared(other, told.len()).await?;
+        since("all shown to one");
         judge(&told, &seen, other);
         let last = seen.last().context("there are some")?;
         assert!(last.title.is_some() && last.distance_m.is_some(), "{last:?}");
