@@ -67,6 +67,8 @@ impl<'a> Person<'a> {
         self.register().await?;
         self.come_back().await?;
         self.profile().await?;
+        // Before anything that followers are told of.
+        let follower = self.admit_follower().await?;
         let name = self
             .canaries
             .value("display name", |canary| format!("{canary} é"));
@@ -75,6 +77,7 @@ impl<'a> Person<'a> {
             self.workout(kind, &title).await?;
         }
         self.rename(&name).await?;
+        self.dismiss_follower(&follower).await?;
         self.leave().await
     }
 
@@ -150,6 +153,37 @@ impl<'a> Person<'a> {
         Ok(())
     }
 
+    /// Somebody whom nobody knows, in the same home: what he is told stays where it was told, sealed.
+    async fn admit_follower(&mut self) -> Result<String> {
+        let follower = platform_runtime::random::uuid_v7().to_string();
+        let mut sent = self.own("POST", "/v1/followers");
+        sent.body = json!({ "user": follower, "home": self.home })
+            .to_string()
+            .into_bytes();
+        self.keyed(&mut sent, "a follower who is let in");
+        self.good("POST /v1/followers", &sent, 204).await?;
+        Ok(follower)
+    }
+
+    async fn dismiss_follower(&mut self, follower: &str) -> Result<()> {
+        let sent = self.own("GET", "/v1/followers");
+        let came = self.good("GET /v1/followers", &sent, 200).await?;
+        if came.json()["items"][0]["user"] != *follower {
+            bail!("the follower is not there: {}", came.json());
+        }
+        for (route, path) in [
+            ("GET /v1/following", "/v1/following"),
+            ("GET /v1/following/activities", "/v1/following/activities?limit=1"),
+        ] {
+            let sent = self.own("GET", path);
+            self.good(route, &sent, 200).await?;
+        }
+        let mut sent = self.own("DELETE", &format!("/v1/followers/{follower}"));
+        self.keyed(&mut sent, "a follower who is let go");
+        self.good("DELETE /v1/followers/{user}", &sent, 204).await?;
+        Ok(())
+    }
+
     async fn rename(&mut self, name: &str) -> Result<()> {
         let mut sent = self.own("PATCH", "/v1/profile");
         sent.body = json!({ "display_name": name }).to_string().into_bytes();
@@ -212,10 +246,11 @@ impl<'a> Person<'a> {
         let streams = self.good("GET /v1/activities/{id}/streams", &sent, 200).await?;
         let sent = self.own("GET", &format!("/v1/activities/{id}/original"));
         let original = self.good("GET /v1/activities/{id}/original", &sent, 200).await?;
-        let shown = String::from_utf8_lossy(&streams.body);
-        // Cut, not rounded.
-        let degrees = &format!("{latitude:.9}")[..6];
-        if original.body != body || detail["name"] != *title || !shown.contains(degrees) {
+        let shown = streams.json();
+        let degrees = shown["channels"]["latitude"]["values"][1].as_f64();
+        // Each format keeps its own number of digits; the coarsest of them keeps six.
+        let same = degrees.is_some_and(|degrees| (degrees - latitude).abs() < 1e-6);
+        if original.body != body || detail["name"] != *title || !same {
             bail!("the workout {id} does not come back as it was sent: {detail} {shown}");
         }
         Ok(())
