@@ -121,6 +121,13 @@ impl Hosted {
         self.shared.open.read().len()
     }
 
+    /// Copies here that are the primaries of their shards, whether they serve yet or not.
+    pub fn led(&self) -> usize {
+        let open = self.shared.open.read();
+        let leads = |standing: Standing| !matches!(standing, Standing::Elsewhere { .. });
+        open.values().filter(|open| leads(open.copy.standing())).count()
+    }
+
     /// How every copy here stands.
     pub fn reports(&self) -> Vec<(ShardId, CopyStatus)> {
         let open = self.shared.open.read();

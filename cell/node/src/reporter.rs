@@ -50,7 +50,7 @@ impl Reporter {
                 node: self.node.clone(),
                 incarnation: self.hosted.start().incarnation,
                 table_generation: table.generation,
-                shards_open: u32::try_from(self.hosted.count()).unwrap_or(u32::MAX),
+                shards_open: u32::try_from(self.hosted.led()).unwrap_or(u32::MAX),
                 copies: self.hosted.copies(&table),
             };
             if let Err(error) = self.reports.heartbeat(&beat).await {
