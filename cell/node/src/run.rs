@@ -27,6 +27,7 @@ use tokio::sync::Semaphore;
 use crate::config::{Config, InvalidConfig, Settings};
 use crate::directory::{self, Claims, LookupKey, LookupKeyError};
 use crate::door::Door;
+use crate::door::waiting::WaitingRoom;
 use crate::engine::{Engine, EngineError};
 use crate::gateway;
 use crate::health::{self, Health};
@@ -243,6 +244,7 @@ impl Parts {
         Running {
             address,
             hosted: self.hosted,
+            telling: self.telling,
             followed: self.followed,
             store: self.store,
             clock: self.clock,
@@ -283,6 +285,7 @@ impl Parts {
             law: self.law.clone(),
             clock: self.clock.clone(),
             room: Arc::clone(&self.room),
+            waiting: WaitingRoom::default(),
         };
         let health = Health {
             store: self.store.clone(),

@@ -4,3 +4,4 @@ mod door;
 mod hosted;
 mod leader;
 mod sample;
+mod waiting;

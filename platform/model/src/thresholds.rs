@@ -27,6 +27,8 @@ thresholds! {
     PREPARE_WAIT_MS = 700;
     /// A handover that takes longer is cancelled, or becomes a promotion if the primary is suspect.
     HANDOVER_MS = 2_000;
+    /// A node that is asked to stop waits so long until what it leads is handed over, then it goes.
+    LEAVE_MS = 3_000;
     /// What had no effect is proposed again after so long.
     RETRY_MS = 100;
     /// More nodes than this are silent at once: nothing is begun by itself any more.

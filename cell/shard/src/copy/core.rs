@@ -11,7 +11,7 @@ use cell_store::{Limits, Store};
 use parking_lot::RwLock;
 use platform_model::{Position, ReplicaId};
 use platform_runtime::Clock;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::codec::{Beside, Incoming};
 use super::content::ShardContent;
@@ -86,7 +86,7 @@ pub(crate) struct Core {
 
 /// What the door of the shard needs to know, without the lock of the machine.
 pub(crate) struct Door {
-    pub standing: Standing,
+    pub standing: watch::Sender<Standing>,
     pub shard: Option<Shard>,
 }
 
@@ -312,9 +312,15 @@ impl Core {
             self.recent.forget(self.oldest_needed());
         }
         let standing = self.standing();
-        if self.door.read().standing != standing {
-            self.door.write().standing = standing;
-        }
+        self.door.read().standing.send_if_modified(|before| {
+            let changes = *before != standing;
+            if changes {
+                let (shard, state) = (&self.settings.shard, self.machine.state());
+                tracing::debug!(%shard, state, ?standing, "stands otherwise");
+                *before = standing;
+            }
+            changes
+        });
         let unblocked =
             self.blocked && !matches!(self.machine.may_write(now), Err(Refusal::NoLease | Refusal::Busy));
         if unblocked || !self.items.is_empty() || self.opened.is_some() {

@@ -77,7 +77,8 @@ impl Leader {
     /// Takes a report of a node that has registered.
     pub fn hear(&mut self, now_micros: u64, state: &State, report: &ReplicasReport) -> Vec<Act> {
         let mut acts = Vec::new();
-        if !self.heard.hear(now_micros, &report.node, report.incarnation) {
+        let said = (report.incarnation, report.leaving);
+        if !self.heard.hear(now_micros, &report.node, said) {
             return acts;
         }
         for copy in &report.copies {
@@ -119,6 +120,9 @@ impl Leader {
                 Heard::Act(act) => acts.extend(self.give(now_micros, *act)),
                 Heard::Event(event) => acts.extend(self.drive(now_micros, state, shard, event)),
             }
+        }
+        if report.leaving && self.may_begin(state) {
+            acts.extend(self.relieve_leaving(now_micros, state, &report.node));
         }
         acts
     }
