@@ -4,12 +4,14 @@
 //! `stand` is the world and the people in it, `writers` the load; one file per suite.
 
 mod failover;
+mod lease;
 mod replicate;
 mod stand;
 mod switchover;
 mod writers;
 
 pub use failover::run as failover;
+pub use lease::{Beside, run as lease};
 pub use replicate::run as replicate;
 pub use switchover::run as switchover;
 

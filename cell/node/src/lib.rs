@@ -14,6 +14,7 @@
 //! | [`directory`] | claims, here or on the node that serves their shard |
 //! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
+//! | [`wire`] | the threads that what nodes say to each other runs on |
 //! | [`health`], [`gateway`] | the routes of the one listener |
 //!
 //! Never here: a domain's rule, a store's format, a decision of the control plane. The node serves by its own copy of
@@ -44,6 +45,7 @@ pub mod running;
 pub mod services;
 pub mod starting;
 pub mod telling;
+pub mod wire;
 
 pub use config::Config;
 pub use run::start;

@@ -42,6 +42,7 @@ use crate::running::Running;
 use crate::services::NodeServices;
 use crate::starting::{self, StartingError};
 use crate::telling::Telling;
+use crate::wire::Wire;
 
 /// Name of the listener in the data directory's address file.
 pub const LISTENER: &str = "celld";
@@ -75,6 +76,8 @@ pub enum StartError {
     LookupKey(#[from] LookupKeyError),
     #[error("the store cannot be opened")]
     Store(#[from] EngineError),
+    #[error("the node's threads cannot be started")]
+    Threads(#[source] std::io::Error),
     #[error("the node's start cannot be noted")]
     Starting(#[from] StartingError),
     #[error(transparent)]
@@ -109,6 +112,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
     let lookup_key = LookupKey::load(&config.keys.lookup_key_file)?;
     let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());
+    let wire = Wire::start().map_err(StartError::Threads)?;
+    let wired = tasks.on(wire.handle());
     let store = Engine::open(&settings, &clock, &shards).await?;
     let this = starting::begin(&*store.store()).await?;
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
@@ -117,8 +122,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         cache: config.data_dir.join(TABLE_FILE),
         heads: config.data_dir.join(HEADS_FILE),
     };
-    let followed = follow::start(follow, identity.clone(), clock.clone(), &tasks)?;
-    let reports = ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())?;
+    let followed = follow::start(follow, identity.clone(), clock.clone(), &wired)?;
+    let reports = reports(config, &identity, &clock, &wire)?;
     identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
     renew::keep(&identity, config.controllers.clone(), &clock, &tasks)?;
     telemetry::metrics().keep_up(clock.clone(), &tasks);
@@ -127,7 +132,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         asked.age_ms()
     });
     let telling = Telling::default();
-    let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &tasks);
+    let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &wired);
     let lent = Lending {
         store: store.store(),
         law: law.clone(),
@@ -138,19 +143,14 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         cut_off: Some(config.data_dir.join(CUT_OFF)),
     };
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
-    hosted.keep(followed.table.clone(), &tasks);
+    hosted.keep(followed.table.clone(), &wired);
     let opened = KeyCache::new(
         clock.clone(),
         config.keys.cache_entries_max,
         config.keys.cache_life.0,
     );
-    let keys = HomeKeys::new(
-        hosted.clone(),
-        KeysClient::new(identity.clone()),
-        clock.clone(),
-        keks,
-        opened,
-    );
+    let client = KeysClient::new(identity.clone());
+    let keys = HomeKeys::new(hosted.clone(), client, clock.clone(), keks, opened);
     let parts = Parts {
         identity,
         clock,
@@ -165,9 +165,21 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         hearing: CancellationToken::new(),
         tasks,
         shards,
+        wire,
         lock,
     };
     Ok(parts.open(&settings, listener, reports))
+}
+
+/// On the wire's runtime: what drives its connections is begun with it.
+fn reports(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+    wire: &Wire,
+) -> Result<ReportClient, InvalidAddress> {
+    let _on = wire.handle().enter();
+    ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())
 }
 
 /// The certificate, not the file of settings, says who this is and where.
@@ -202,6 +214,7 @@ struct Parts {
     hearing: CancellationToken,
     tasks: TaskGroup,
     shards: TaskGroup,
+    wire: Wire,
     lock: Lock,
 }
 
@@ -214,12 +227,12 @@ impl Parts {
             connections: config.limits.connections,
             ..Limits::default()
         };
-        serve::serve_mtls(
+        serve::serve_mtls_apart(
             listener,
             self.identity.clone(),
             limits,
             self.routes(settings),
-            &serving,
+            (&serving.on(self.wire.handle()), &serving),
         );
         let replicas = Replicas {
             reports: reports.clone(),
@@ -228,7 +241,7 @@ impl Parts {
             followed: self.followed.clone(),
             clock: self.clock.clone(),
         };
-        replicas.start(&self.tasks);
+        replicas.start(&self.tasks.on(self.wire.handle()));
         let reporter = Reporter {
             reports,
             node: settings.node.clone(),
@@ -254,6 +267,7 @@ impl Parts {
             serving,
             tasks: self.tasks,
             shards: self.shards,
+            _wire: self.wire,
             _lock: self.lock,
         }
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cell_shard::Control;
 use platform_model::thresholds::LEAVE_MS;
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::Lock;
@@ -14,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::engine::Engine;
 use crate::hosted::Hosted;
 use crate::telling::Telling;
+use crate::wire::Wire;
 
 /// For everything but requests to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -39,6 +41,7 @@ pub struct Running {
     pub(crate) serving: TaskGroup,
     pub(crate) tasks: TaskGroup,
     pub(crate) shards: TaskGroup,
+    pub(crate) _wire: Wire,
     pub(crate) _lock: Lock,
 }
 
@@ -65,7 +68,7 @@ impl Running {
     pub async fn hand_over(&self) {
         let within = Duration::from_millis(LEAVE_MS);
         self.hosted.begin_to_leave();
-        self.telling.nudge();
+        self.telling.stir();
         let handed = tokio::time::timeout(within, self.hosted.handed_over()).await;
         if handed.is_err() {
             tracing::warn!("not everything that is led here was handed over in time");

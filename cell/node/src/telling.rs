@@ -71,17 +71,16 @@ impl Control for Telling {
             false => self.shared.news.notify_one(),
         }
     }
+
+    fn stir(&self) {
+        self.shared.news.notify_one();
+    }
 }
 
 impl Telling {
     /// Waits until there is something that was not sent yet. Cancel-safe.
     pub async fn news(&self) {
         self.shared.news.notified().await;
-    }
-
-    /// A report is to go out now, whatever is in it.
-    pub fn nudge(&self) {
-        self.shared.news.notify_one();
     }
 
     /// Waits until there is something that a shard waits for. Cancel-safe.

@@ -66,6 +66,10 @@ pub(crate) struct Core {
     /// A term that has begun to serve and whose committer has not taken it up.
     pub opened: Option<Opened>,
     pub door: Arc<RwLock<Door>>,
+    /// Until when the term's lease held, as it was published last; 0: it was not held.
+    pub leased_until: u64,
+    /// It follows, and has heard nobody serve for a lease: the control plane knows.
+    pub fell_silent: bool,
     /// Transactions wait for the lease, or for room.
     pub blocked: bool,
     /// Where chunks begin that standbys ask for.
@@ -299,6 +303,12 @@ impl Core {
             let durable = self.machine.durable();
             let committed = self.machine.committed().unwrap_or_default();
             let leased = self.machine.answers_until(now).map_or(0, |until| until.0);
+            let before = std::mem::replace(&mut self.leased_until, leased);
+            if before != 0 && before <= now.0 {
+                metrics::counter!("shard_lease_lapses_total").increment(1);
+                let late_ms = (now.0 - before) / 1_000;
+                tracing::warn!(shard = %self.settings.shard, late_ms, "its lease had lapsed");
+            }
             term.gate.publish(Progress {
                 committed,
                 answered: if self.machine.async_open() {

@@ -134,6 +134,8 @@ impl Opening {
                 standing: watch::Sender::new(Standing::Opening),
                 shard: None,
             })),
+            leased_until: 0,
+            fell_silent: false,
             blocked: false,
             starts: Default::default(),
             paging: Default::default(),
