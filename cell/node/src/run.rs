@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cell_law::Law;
 use cell_layers::keys::KeyCache;
-use cell_sdk::Lent;
+use cell_sdk::{Domain, Lent};
 use cell_stream::{Streams, inbound};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
@@ -16,6 +16,7 @@ use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
 use platform_wire::directory::DirectoryClient;
+use platform_wire::events::EventsClient;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
 use platform_wire::join::{self, JoinError};
 use platform_wire::keys::KeysClient;
@@ -29,6 +30,7 @@ use crate::directory::{self, Claims, LookupKey, LookupKeyError};
 use crate::door::Door;
 use crate::door::waiting::WaitingRoom;
 use crate::engine::{Engine, EngineError};
+use crate::events::{self, Events};
 use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
@@ -117,20 +119,12 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let store = Engine::open(&settings, &clock, &shards).await?;
     let this = starting::begin(&*store.store()).await?;
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
-    let follow = Follow {
-        controllers: config.controllers.clone(),
-        cache: config.data_dir.join(TABLE_FILE),
-        heads: config.data_dir.join(HEADS_FILE),
-    };
-    let followed = follow::start(follow, identity.clone(), clock.clone(), &wired)?;
+    let followed = follow(config, &identity, &clock, &wired)?;
     let reports = reports(config, &identity, &clock, &wire)?;
     identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
     renew::keep(&identity, config.controllers.clone(), &clock, &tasks)?;
     telemetry::metrics().keep_up(clock.clone(), &tasks);
-    let asked = followed.clone();
-    let law = Law::new(settings.region.clone(), &gateway::catalogue(), move || {
-        asked.age_ms()
-    });
+    let law = law(&settings, &followed);
     let telling = Telling::default();
     let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &wired);
     let lent = Lending {
@@ -149,8 +143,22 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let opened = KeyCache::new(clock.clone(), entries_max, life);
     let client = KeysClient::new(identity.clone());
     let keys = HomeKeys::new(hosted.clone(), client, clock.clone(), keks, opened);
+    let domains = Arc::new(gateway::domains());
+    let events = Events::new(events::Lent {
+        world: settings.world.clone(),
+        hosted: hosted.clone(),
+        followed: followed.clone(),
+        keys: keys.clone(),
+        law: law.clone(),
+        clock: clock.clone(),
+        client: EventsClient::new(identity.clone()),
+        reports: reports.clone(),
+        domains: Arc::clone(&domains),
+    });
     let parts = Parts {
         identity,
+        events,
+        domains,
         clock,
         store,
         hosted,
@@ -167,6 +175,28 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         lock,
     };
     Ok(parts.open(&settings, listener, reports))
+}
+
+fn follow(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+    wired: &TaskGroup,
+) -> Result<Followed, FollowError> {
+    let follow = Follow {
+        controllers: config.controllers.clone(),
+        cache: config.data_dir.join(TABLE_FILE),
+        heads: config.data_dir.join(HEADS_FILE),
+    };
+    follow::start(follow, identity.clone(), clock.clone(), wired)
+}
+
+/// The law that the table carries, as it is asked here.
+fn law(settings: &Settings, followed: &Followed) -> Law {
+    let asked = followed.clone();
+    Law::new(settings.region.clone(), &gateway::catalogue(), move || {
+        asked.age_ms()
+    })
 }
 
 /// On the wire's runtime: what drives its connections is begun with it.
@@ -205,6 +235,8 @@ struct Parts {
     keys: HomeKeys,
     followed: Followed,
     law: Law,
+    events: Events,
+    domains: Arc<Vec<Box<dyn Domain>>>,
     lookup_key: LookupKey,
     /// For requests of apps.
     room: Arc<Semaphore>,
@@ -251,6 +283,7 @@ impl Parts {
             every: config.reports.every.0,
         };
         reporter.start(&self.tasks);
+        self.events.relay(&self.tasks);
         tracing::info!(%address, node = %settings.node, start = %self.hosted.start(), "node serves");
         Running {
             address,
@@ -314,8 +347,10 @@ impl Parts {
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
         let lent: Lent = Arc::new(services);
-        gateway::routes(&gateway::domains(), Arc::clone(&lent), door)
+        gateway::routes(&self.domains, Arc::clone(&lent), door)
             .merge(operator_read::routes(lent))
+            .merge(events::operator_routes(&self.events))
+            .merge(events::routes(&self.events).reset_fallback())
             .merge(
                 keys_rpc::routes(settings.world.clone(), hosted.clone(), followed.clone()).reset_fallback(),
             )

@@ -1,14 +1,19 @@
 //! The trait that each business domain is.
 
+use async_trait::async_trait;
 use axum::Router;
-use cell_layers::TableInfo;
+use cell_layers::{RootTx, TableInfo};
 use cell_shard::Mode;
+use platform_model::{Code, Problem};
 
+use crate::error::DomainError;
+use crate::event::{EventInfo, Received, Takes};
 use crate::services::Lent;
 
 /// One business domain: tables, routes, and when its writes are acknowledged.
 ///
-/// Events, scheduled work, export and erasure are not part of it yet: `ARCHITECTURE.md` lists what is absent.
+/// Scheduled work, export and erasure are not part of it yet: `ARCHITECTURE.md` lists what is absent.
+#[async_trait]
 pub trait Domain: Send + Sync + 'static {
     /// Lower case, one word; stands in keys, log entries and metrics, so it never changes.
     fn name(&self) -> &'static str;
@@ -21,4 +26,23 @@ pub trait Domain: Send + Sync + 'static {
 
     /// The routes below `/v1`, whole paths as apps see them.
     fn routes(&self) -> Router<Lent>;
+
+    /// Every event that it tells, with the data class of each field: what leaves a home is checked against them.
+    fn events(&self) -> &'static [EventInfo] {
+        &[]
+    }
+
+    /// Events that it takes.
+    fn takes(&self) -> &'static [Takes] {
+        &[]
+    }
+
+    /// Takes an event, within the receiver's transaction, which also notes that it came: what is done here is done once.
+    ///
+    /// # Errors
+    /// A problem says that it will never be taken: the event is parked with the problem's code. What the layers or the
+    /// shard answer is tried again.
+    async fn handle(&self, _tx: &RootTx, _event: &Received) -> Result<(), DomainError> {
+        Err(Problem::new(Code::Internal).detail("it takes no events").into())
+    }
 }

@@ -12,6 +12,7 @@ mod country;
 mod demo;
 mod dev;
 mod doctor;
+mod event;
 mod home;
 mod identity;
 mod known;
@@ -97,6 +98,8 @@ enum Command {
     Router(router::Router),
     #[command(subcommand)]
     Identity(identity::Identity),
+    #[command(subcommand)]
+    Event(event::Event),
     #[command(subcommand)]
     BreakGlass(break_glass::BreakGlass),
     Top(top::Top),
@@ -274,6 +277,7 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
         Command::Audit(command) => command.run(printer).await,
         Command::Router(command) => command.run(printer).await,
         Command::Identity(command) => command.run(printer).await,
+        Command::Event(command) => command.run(printer).await,
         Command::BreakGlass(command) => command.run(printer).await,
         Command::Top(command) => command.run(printer).await,
         Command::Doctor(command) => command.run(printer).await,

@@ -13,6 +13,7 @@ pub enum Verb {
     Watch,
     RegisterNode,
     PublishTokenKey,
+    AdmitForeign,
     Heartbeat,
     Replicas,
     Status,
@@ -70,10 +71,11 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
+        Self::AdmitForeign,
         Self::Heartbeat,
         Self::Replicas,
         Self::Status,
@@ -126,6 +128,7 @@ impl Verb {
             Self::Watch => "watch",
             Self::RegisterNode => "register-node",
             Self::PublishTokenKey => "publish-token-key",
+            Self::AdmitForeign => "admit-foreign",
             Self::Heartbeat => "heartbeat",
             Self::Replicas => "replicas",
             Self::Status => "status",
@@ -178,7 +181,11 @@ impl Verb {
     pub fn roles(self) -> &'static [Role] {
         match self {
             Self::Watch | Self::Status => EVERYONE,
-            Self::RegisterNode | Self::PublishTokenKey | Self::Heartbeat | Self::Replicas => &[Role::Node],
+            Self::RegisterNode
+            | Self::PublishTokenKey
+            | Self::AdmitForeign
+            | Self::Heartbeat
+            | Self::Replicas => &[Role::Node],
             // Where residents of a country belong is a matter of law.
             // So is where a region stands.
             Self::SetCountry

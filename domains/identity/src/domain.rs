@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
-use cell_layers::TableInfo;
-use cell_sdk::{Domain, Lent, Mode};
+use cell_layers::{RootTx, TableInfo};
+use cell_sdk::{Domain, DomainError, EventInfo, Lent, Mode, Received, Takes};
 
 use crate::hashing::Hasher;
 use crate::settings::Settings;
@@ -31,6 +32,7 @@ impl Identity {
     }
 }
 
+#[async_trait]
 impl Domain for Identity {
     fn name(&self) -> &'static str {
         storage::DOMAIN
@@ -47,4 +49,29 @@ impl Domain for Identity {
     fn routes(&self) -> Router<Lent> {
         routes::routes(self.clone())
     }
+
+    fn events(&self) -> &'static [EventInfo] {
+        stored::EVENTS
+    }
+
+    fn takes(&self) -> &'static [Takes] {
+        &TAKES
+    }
+
+    async fn handle(&self, tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+        storage::following::take(tx, event).await
+    }
 }
+
+const TAKES: [Takes; 2] = [
+    Takes {
+        domain: storage::DOMAIN,
+        event: "profile_shown",
+        version: 1,
+    },
+    Takes {
+        domain: storage::DOMAIN,
+        event: "profile_hidden",
+        version: 1,
+    },
+];

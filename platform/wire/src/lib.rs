@@ -5,7 +5,7 @@
 //!
 //! Start with [`follow`] for the routing table, [`report`], [`replicas`], [`admin`] and [`operation`] for the
 //! controllers, [`ledger`] and [`heads`] for what they decided and who has seen it, [`join`], [`renew`] and [`trust`]
-//! for certificates, [`directory`] and [`keys`] for what nodes ask of each other, [`replication`] for what their copies of shards
+//! for certificates, [`directory`], [`keys`] and [`events`] for what nodes ask of and tell each other, [`replication`] for what their copies of shards
 //! tell each other, [`refusal`] for how a call is refused.
 
 pub mod admin;
@@ -14,6 +14,7 @@ pub mod client_protocol;
 pub mod controllers;
 pub mod convert;
 pub mod directory;
+pub mod events;
 pub mod follow;
 pub mod frame;
 pub mod heads;

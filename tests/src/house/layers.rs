@@ -101,7 +101,13 @@ pub const LAYERS: &[Layer] = &[
     layer(
         "cell-layers",
         4,
-        &["cell-shard", "cell-store", "platform-model", "platform-runtime"],
+        &[
+            "cell-relay",
+            "cell-shard",
+            "cell-store",
+            "platform-model",
+            "platform-runtime",
+        ],
     )
     .in_build(&["cell-schema"]),
     layer(
@@ -142,6 +148,7 @@ pub const LAYERS: &[Layer] = &[
         &[
             "cell-law",
             "cell-layers",
+            "cell-relay",
             "cell-sdk",
             "cell-shard",
             "cell-store",

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::plant::Plant;
 use crate::{Mode, OpenError, Ownership, Request, Scope, Shard, ShardLimits, Tx, TxError, WriteError};
 
-pub(super) fn ownership(epoch: u64) -> Ownership {
+pub(crate) fn ownership(epoch: u64) -> Ownership {
     let shard = "eu/eu-central/007".parse().expect("a shard");
     Ownership {
         shard,
@@ -44,11 +44,11 @@ pub(crate) fn request_of(id: Uuid, user: u128) -> Request {
     }
 }
 
-pub(super) async fn open(store: Arc<dyn Store>, epoch: u64) -> Result<Shard, OpenError> {
+pub(crate) async fn open(store: Arc<dyn Store>, epoch: u64) -> Result<Shard, OpenError> {
     open_with(store, epoch, ShardLimits::default(), Plant::none()).await
 }
 
-pub(super) async fn open_with(
+pub(crate) async fn open_with(
     store: Arc<dyn Store>,
     epoch: u64,
     limits: ShardLimits,
