@@ -1,6 +1,6 @@
 //! Events between two homes of one node: told, relayed, taken once and in order, parked where they cannot be.
 
-mod bench;
+pub(crate) mod bench;
 
 use std::time::Duration;
 
