@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::strikes;
 use crate::faults::{Scene, revive};
 use crate::proxy::Proxies;
-use crate::run::{Options, bring_up};
+use crate::run::{Options, bring_up, copies};
 
 /// Two homes of one jurisdiction, so of one directory, in two cells.
 const COUNTRIES: [&str; 2] = ["DE", "FR"];
@@ -82,12 +82,15 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let tasks = TaskGroup::new();
     let proxies = Proxies::start(&world, &tasks).await?;
     bring_up(options, &world, progress).await?;
+    if let Some(goal) = &options.survival {
+        copies::raise(&world, goal, progress).await?;
+    }
     let app = App::new(door::client(&world.layout)?, &world.url());
     let scene = Scene {
         world: &world,
         links: &proxies.links,
         small_disk: None,
-        copied: false,
+        copied: options.survival.is_some(),
     };
     let (stopped, wanted) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let strikes = async {

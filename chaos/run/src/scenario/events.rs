@@ -15,7 +15,7 @@ use super::events_people::{ARRIVES_WITHIN, Judgement, People};
 use super::strikes;
 use crate::faults::{Scene, revive};
 use crate::proxy::Proxies;
-use crate::run::{Options, bring_up};
+use crate::run::{Options, bring_up, copies};
 
 /// Texts of what is wrong that the notes have at most.
 const NOTES_MAX: usize = 20;
@@ -52,13 +52,16 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let tasks = TaskGroup::new();
     let proxies = Proxies::start(&world, &tasks).await?;
     bring_up(options, &world, progress).await?;
+    if let Some(goal) = &options.survival {
+        copies::raise(&world, goal, progress).await?;
+    }
     let app = App::new(door::client(&world.layout)?, &world.url());
     let people = People::come_in(&app).await?;
     let scene = Scene {
         world: &world,
         links: &proxies.links,
         small_disk: None,
-        copied: false,
+        copied: options.survival.is_some(),
     };
     let strikes = async {
         let rounds = strikes::strike(options, &scene, progress).await;
