@@ -3,12 +3,14 @@
 //!
 //! `stand` is the world and the people in it, `writers` the load; one file per suite.
 
+mod events;
 mod failover;
 mod replicate;
 mod stand;
 mod switchover;
 mod writers;
 
+pub use events::run as events;
 pub use failover::run as failover;
 pub use replicate::run as replicate;
 pub use switchover::run as switchover;
