@@ -22,6 +22,7 @@ Examples:
   bench switchover                 30 switchovers of a shard under load, real processes, about 90 s
   bench failover                   30 times kill -9 of a primary's cell, about 5 minutes
   bench replicate                  what an in-sync standby costs, about 90 s
+  bench copy                       writes while a shard of 2 GiB is copied, about 6 minutes
   bench events                     events between two cells, real processes, about 60 s
   bench all --save                 every suite, and keep the results in bench/results
 
@@ -65,6 +66,8 @@ enum Suite {
     Failover,
     /// Real processes: processor time and latency of one in-sync standby
     Replicate,
+    /// Real processes: writes while a large shard is copied to another region
+    Copy,
     /// Real processes: events between people in two cells, their rate, cost and delay
     Events,
     /// Every suite that needs no world of processes, as one document
@@ -93,6 +96,7 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Switchover => vec![run_processes(cli, "switchover", process::switchover)?],
         Suite::Failover => vec![run_processes(cli, "failover", process::failover)?],
         Suite::Replicate => vec![run_processes(cli, "replicate", process::replicate)?],
+        Suite::Copy => vec![run_processes(cli, "copy", process::copy)?],
         Suite::Events => vec![run_processes(cli, "events", process::events)?],
         Suite::All(disk) => vec![
             run_commit(cli, disk)?,

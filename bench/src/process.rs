@@ -3,6 +3,7 @@
 //!
 //! `stand` is the world and the people in it, `writers` the load; one file per suite.
 
+mod copy;
 mod events;
 mod failover;
 mod replicate;
@@ -10,6 +11,7 @@ mod stand;
 mod switchover;
 mod writers;
 
+pub use copy::run as copy;
 pub use events::run as events;
 pub use failover::run as failover;
 pub use replicate::run as replicate;
@@ -22,6 +24,8 @@ pub struct Plan {
     pub rounds: usize,
     /// Seconds of load for each half of a comparison.
     pub load_s: u64,
+    /// Data of the shard that is copied beside a load.
+    pub copy_mib: usize,
 }
 
 impl Plan {
@@ -29,10 +33,15 @@ impl Plan {
         Self {
             rounds: 30,
             load_s: 20,
+            copy_mib: 2_048,
         }
     }
 
     pub fn quick() -> Self {
-        Self { rounds: 3, load_s: 4 }
+        Self {
+            rounds: 3,
+            load_s: 4,
+            copy_mib: 48,
+        }
     }
 }

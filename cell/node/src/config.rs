@@ -1,5 +1,6 @@
 //! The settings of a node. Defaults < file < environment (`CELLD_...`) < flags; see `--print-config`.
 
+mod shards;
 mod store;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use platform_runtime::telemetry::LogFormat;
 use platform_wire::join::JoinSettings;
 use serde::{Deserialize, Serialize};
 
+pub use shards::Shards;
 pub use store::{EngineName, Store};
 
 /// As it stands in the file.
@@ -39,6 +41,7 @@ pub struct Config {
     pub store: Store,
     pub reports: Reports,
     pub limits: Limits,
+    pub shards: Shards,
     pub log: Log,
 }
 
@@ -123,6 +126,7 @@ impl Default for Config {
             store: Store::default(),
             reports: Reports::default(),
             limits: Limits::default(),
+            shards: Shards::default(),
             log: Log::default(),
         }
     }
@@ -204,6 +208,7 @@ impl Config {
             });
         }
         self.store.check()?;
+        self.shards.check()?;
         if self.reports.every.0.is_zero() {
             return Err(InvalidConfig::Rule {
                 key: "reports.every",

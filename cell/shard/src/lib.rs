@@ -52,7 +52,7 @@ pub use copy::{
 };
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
-pub use limits::ShardLimits;
+pub use limits::{LogKept, ShardLimits};
 pub use outbox::{ASIDE_MAX, Aside, OutboxError, OutboxKey, OutboxRow, Taken};
 pub use request::{Answer, Mode, Ownership, Request, Scope, ShardStatus};
 pub use shard::Shard;
