@@ -56,7 +56,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         copies::raise(&world, goal, progress).await?;
     }
     let app = App::new(door::client(&world.layout)?, &world.url());
-    let people = People::come_in(&app).await?;
+    let people = People::come_in(&app, options.minutes).await?;
     let scene = Scene {
         world: &world,
         links: &proxies.links,
