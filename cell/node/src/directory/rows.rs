@@ -104,15 +104,16 @@ pub(super) async fn page(
             let page = tx.scan(range, limit, false).await?;
             let keys: Vec<Bytes> = page.rows.iter().map(|(key, _)| key.clone()).collect();
             let settled = tx.shared(SETTLED)?.get_many(&keys).await?;
-            let row = |((key, value), settled): (&(Bytes, Bytes), Option<Bytes>)| {
-                let digest = <[u8; 32]>::try_from(&key[..]).map_err(|_| RowError::Damaged)?;
-                let entry = decode(value)?;
-                Ok(Looked {
-                    digest: ClaimDigest(digest),
-                    settled: settled.as_deref() == Some(entry.claim_id.as_bytes()),
-                    entry,
-                })
-            };
+            let row =
+                |((key, value), settled): (&(Bytes, Bytes), Option<Bytes>)| -> Result<Looked, RowError> {
+                    let digest = <[u8; 32]>::try_from(&key[..]).map_err(|_| RowError::Damaged)?;
+                    let entry = decode(value)?;
+                    Ok(Looked {
+                        digest: ClaimDigest(digest),
+                        settled: settled.as_deref() == Some(entry.claim_id.as_bytes()),
+                        entry,
+                    })
+                };
             page.rows.iter().zip(settled).map(row).collect()
         }
     };
