@@ -224,6 +224,8 @@ impl Running {
                 tracing::debug!(shard = %self.shard.id(), %error, "delivered events are removed later");
                 self.clearing = false;
                 self.delivered.extend(keys);
+                let now = self.now();
+                self.delivered_since.get_or_insert(now);
             }
         }
     }
@@ -282,7 +284,9 @@ impl Running {
     fn pause(&self) -> Duration {
         let now = self.now();
         let later = self.later.peek().map(|Reverse((due, ..))| *due);
-        let clear = self.delivered_since.map(|since| since + micros(CLEAR_AFTER));
+        // While some are being removed the others wait for that, not for the clock.
+        let clear = self.delivered_since.filter(|_| !self.clearing);
+        let clear = clear.map(|since| since + micros(CLEAR_AFTER));
         let crowded = (self.relay.roots() > ROOTS_PER_LOOK).then(|| self.looked_at + micros(LOOK_AGAIN));
         let due = [later, clear, crowded, self.destinations.next_due(now)];
         let next = due.into_iter().flatten().min();
