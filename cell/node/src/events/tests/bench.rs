@@ -11,8 +11,8 @@ use cell_store::memory::Memory;
 use domains_identity::stored::Account;
 use domains_training::stored::{SharedWorkout, WorkoutShared};
 use platform_model::{
-    Actor, DataClass, Epoch, EpochPosition, Home, HomeId, Position, RequestId, RootRef, RoutingTable,
-    ShardId, UserId,
+    Actor, Cell, CellState, DataClass, Epoch, EpochPosition, Home, HomeId, Position, RequestId, RootRef,
+    RoutingTable, ShardId, UserId,
 };
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
@@ -74,6 +74,11 @@ fn table(world: platform_model::WorldId) -> RoutingTable {
         table.shards.insert(shard_of(home), unborn(ME, 1));
         table.shards.insert(ShardId::Keys { home: id }, unborn(ME, 1));
     }
+    let cell = Cell {
+        region: "eu-central".parse().expect("a region"),
+        state: CellState::Open,
+    };
+    table.cells.insert("eu-central-1".parse().expect("a cell"), cell);
     let directory = DIRECTORY.parse().expect("a shard");
     table.authorities.insert("eu".parse().expect("one"), 1);
     table.shards.insert(directory, unborn(ME, 1));
