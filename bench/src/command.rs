@@ -25,6 +25,7 @@ Examples:
   bench copy                       writes while a shard of 2 GiB is copied, about 6 minutes
   bench lease --minutes 30         full load for so long: leases that lapsed, failovers
   bench lease --beside ./build.sh  the same with that beside it, again and again
+  bench events                     events between two cells, real processes, about 60 s
   bench all --save                 every suite, and keep the results in bench/results
 
 Exit code: 0 every goal met, 3 a goal missed, 1 the run failed, 2 usage.";
@@ -81,6 +82,8 @@ enum Suite {
         #[arg(long, value_name = "COMMAND")]
         beside: Option<String>,
     },
+    /// Real processes: events between people in two cells, their rate, cost and delay
+    Events,
     /// Every suite that needs no world of processes, as one document
     All(Disk),
 }
@@ -109,6 +112,7 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Replicate => vec![run_processes(cli, "replicate", process::replicate)?],
         Suite::Copy => vec![run_processes(cli, "copy", process::copy)?],
         Suite::Lease { minutes, beside } => vec![run_lease(cli, *minutes, beside.clone())?],
+        Suite::Events => vec![run_processes(cli, "events", process::events)?],
         Suite::All(disk) => vec![
             run_commit(cli, disk)?,
             run_engines(cli, disk)?,

@@ -15,7 +15,7 @@ use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind, TlsError};
 use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
-use platform_wire::directory::DirectoryClient;
+use platform_wire::directory::{DecideClient, DirectoryClient};
 use platform_wire::events::EventsClient;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
 use platform_wire::join::{self, JoinError};
@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, InvalidConfig, Settings};
-use crate::directory::{self, Claims, LookupKey, LookupKeyError};
+use crate::directory::{self, Claims, LookupKey, LookupKeyError, Reconciler};
 use crate::door::Door;
 use crate::door::waiting::WaitingRoom;
 use crate::engine::{Engine, EngineError};
@@ -253,6 +253,7 @@ impl Parts {
         let config = &settings.config;
         let address = advertised(config, &listener);
         let serving = self.tasks.child();
+        let lent = self.lent(settings);
         let limits = Limits {
             connections: config.limits.connections,
             ..Limits::default()
@@ -261,7 +262,7 @@ impl Parts {
             listener,
             self.identity.clone(),
             limits,
-            self.routes(settings),
+            self.routes(settings, &lent),
             (&serving.on(self.wire.handle()), &serving),
         );
         let replicas = Replicas {
@@ -284,6 +285,14 @@ impl Parts {
         };
         reporter.start(&self.tasks);
         self.events.relay(&self.tasks);
+        let reconciler = Reconciler {
+            hosted: self.hosted.clone(),
+            followed: self.followed.clone(),
+            services: Arc::clone(&lent),
+            client: DecideClient::new(self.identity.clone()),
+            clock: self.clock.clone(),
+        };
+        reconciler.start(&self.tasks);
         tracing::info!(%address, node = %settings.node, start = %self.hosted.start(), "node serves");
         Running {
             address,
@@ -303,27 +312,31 @@ impl Parts {
         }
     }
 
-    /// Everything that the one listener serves.
-    fn routes(&self, settings: &Settings) -> axum::Router {
-        let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
+    /// What the node lends its domains.
+    fn lent(&self, settings: &Settings) -> Lent {
         let claims = Claims {
-            hosted: hosted.clone(),
-            followed: followed.clone(),
+            hosted: self.hosted.clone(),
+            followed: self.followed.clone(),
             client: DirectoryClient::new(self.identity.clone()),
             lookup_key: self.lookup_key.clone(),
             law: self.law.clone(),
             clock: self.clock.clone(),
         };
-        let services = NodeServices {
+        Arc::new(NodeServices {
             clock: self.clock.clone(),
             world: settings.world.clone(),
             region: settings.region.clone(),
-            followed: followed.clone(),
-            hosted: hosted.clone(),
+            followed: self.followed.clone(),
+            hosted: self.hosted.clone(),
             keys: self.keys.clone(),
             claims,
             verifier: Verifier::new(settings.config.limits.tokens),
-        };
+        })
+    }
+
+    /// Everything that the one listener serves.
+    fn routes(&self, settings: &Settings, lent: &Lent) -> axum::Router {
+        let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
         let door = Door {
             hosted: hosted.clone(),
             followed: followed.clone(),
@@ -346,18 +359,14 @@ impl Parts {
         );
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
-        let lent: Lent = Arc::new(services);
-        gateway::routes(&self.domains, Arc::clone(&lent), door)
-            .merge(operator_read::routes(lent))
+        let world = || settings.world.clone();
+        gateway::routes(&self.domains, Arc::clone(lent), door)
+            .merge(operator_read::routes(Arc::clone(lent)))
+            .merge(directory::decisions(world(), followed.clone(), Arc::clone(lent)))
             .merge(events::operator_routes(&self.events))
             .merge(events::routes(&self.events).reset_fallback())
-            .merge(
-                keys_rpc::routes(settings.world.clone(), hosted.clone(), followed.clone()).reset_fallback(),
-            )
-            .merge(
-                directory::routes(settings.world.clone(), hosted, followed, self.law.clone())
-                    .reset_fallback(),
-            )
+            .merge(keys_rpc::routes(world(), hosted.clone(), followed.clone()).reset_fallback())
+            .merge(directory::routes(world(), hosted, followed, self.law.clone()).reset_fallback())
             .merge(replication.into_axum_router().reset_fallback())
             .merge(health::routes(health))
     }
