@@ -7,12 +7,14 @@
 //! - `committer` is the one task that writes: it validates (`window`), builds the entry (`entry`), commits it
 //!   under the fence (`fence`) and, when the store does not know what happened, finds out (`settle`).
 //! - `gate` keeps every answer until what it observed is committed.
+//! - `backup` reads a shard out at one position ([`Frozen`]) and makes a copy of that elsewhere ([`Restore`]).
 //! - [`copies()`] says which shards lie in a store.
 //! - [`LogEntry`] is one entry of the log, as every reader of it sees it.
 //!
 //! It never knows what a row means (that is `cell-layers`), who may ask for it (`cell-node`), or another shard.
 
 mod applied;
+mod backup;
 mod buffer;
 mod committer;
 mod copies;
@@ -43,6 +45,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError};
 pub use copies::{CopiesError, copies};
 pub use copy::{
     Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,

@@ -3,7 +3,7 @@
 
 mod behaviour;
 mod fencing;
-mod harness;
+pub(crate) mod harness;
 mod history;
 mod limits;
 mod outcomes;

@@ -4,6 +4,7 @@ mod absent;
 pub(crate) mod audit;
 mod automation;
 mod break_glass;
+mod canary;
 mod cell;
 mod changed;
 mod completions;
@@ -99,6 +100,8 @@ enum Command {
     Identity(identity::Identity),
     #[command(subcommand)]
     BreakGlass(break_glass::BreakGlass),
+    #[command(subcommand)]
+    Canary(canary::Canary),
     Top(top::Top),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -275,6 +278,7 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
         Command::Router(command) => command.run(printer).await,
         Command::Identity(command) => command.run(printer).await,
         Command::BreakGlass(command) => command.run(printer).await,
+        Command::Canary(command) => command.run(printer).await,
         Command::Top(command) => command.run(printer).await,
         Command::Doctor(command) => command.run(printer).await,
         Command::Completions(command) => command.run(printer),

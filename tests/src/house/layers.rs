@@ -40,6 +40,7 @@ impl Layer {
 pub const LAYERS: &[Layer] = &[
     // The ground: words, results, code generation, checkers, the chain of decisions. They use nothing of ours.
     layer("platform-model", 0, &[]),
+    layer("platform-canary", 0, &[]),
     layer("platform-report", 0, &[]),
     layer("cell-schema", 0, &[]),
     layer("chaos", 0, &[]),
@@ -60,7 +61,7 @@ pub const LAYERS: &[Layer] = &[
         &["control-plane-ledger", "control-plane-state", "platform-model"],
     ),
     layer("control-plane-residency", 2, &["platform-model"]).in_tests(&["platform-runtime"]),
-    layer("cell-store", 2, &[]),
+    layer("cell-store", 2, &[]).in_tests(&["platform-canary"]),
     layer(
         "cell-store-tikv",
         3,
@@ -223,6 +224,7 @@ pub const LAYERS: &[Layer] = &[
             "cli-world",
             "control-plane-ledger",
             "control-plane-residency",
+            "platform-canary",
             "platform-model",
             "platform-report",
             "platform-runtime",
@@ -248,7 +250,12 @@ pub const LAYERS: &[Layer] = &[
             "router-table",
         ],
     ),
-    layer("tests", 8, &["platform-model", "platform-runtime"]).in_tests(&[
+    layer(
+        "tests",
+        8,
+        &["platform-canary", "platform-model", "platform-runtime"],
+    )
+    .in_tests(&[
         "cell-law",
         "chaos",
         "cli-world",

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::plant::Plant;
 use crate::{Mode, OpenError, Ownership, Request, Scope, Shard, ShardLimits, Tx, TxError, WriteError};
 
-pub(super) fn ownership(epoch: u64) -> Ownership {
+pub(crate) fn ownership(epoch: u64) -> Ownership {
     let shard = "eu/eu-central/007".parse().expect("a shard");
     Ownership {
         shard,
@@ -44,7 +44,7 @@ pub(crate) fn request_of(id: Uuid, user: u128) -> Request {
     }
 }
 
-pub(super) async fn open(store: Arc<dyn Store>, epoch: u64) -> Result<Shard, OpenError> {
+pub(crate) async fn open(store: Arc<dyn Store>, epoch: u64) -> Result<Shard, OpenError> {
     open_with(store, epoch, ShardLimits::default(), Plant::none()).await
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn open_with(
     crate::open::open(store, ownership(epoch), Clock::system(), &tasks, limits, plant).await
 }
 
-pub(super) async fn put(
+pub(crate) async fn put(
     shard: &Shard,
     key: &str,
     value: &str,
@@ -72,7 +72,7 @@ pub(super) async fn put(
     shard.write(&request(), write).await
 }
 
-pub(super) async fn get(shard: &Shard, key: &str) -> Result<Option<Bytes>, WriteError<TxError>> {
+pub(crate) async fn get(shard: &Shard, key: &str) -> Result<Option<Bytes>, WriteError<TxError>> {
     let key = key.to_owned();
     let read = |tx: Tx| {
         let key = key.clone();
