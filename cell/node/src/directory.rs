@@ -9,5 +9,6 @@ mod rpc;
 
 pub use claims::Claims;
 pub use lookup_key::{LookupKey, LookupKeyError};
+pub(crate) use rows::claimant;
 pub(crate) use rpc::in_trace;
 pub use rpc::routes;

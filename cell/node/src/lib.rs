@@ -14,6 +14,7 @@
 //! | [`directory`] | claims, here or on the node that serves their shard |
 //! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
+//! | [`custody`] | backups, restored copies, erasures, for operators |
 //! | [`health`], [`gateway`] | the routes of the one listener |
 //!
 //! Never here: a domain's rule, a store's format, a decision of the control plane. The node serves by its own copy of
@@ -26,6 +27,7 @@ compile_error!(
 
 pub mod config;
 mod convert;
+pub mod custody;
 pub mod directory;
 pub mod door;
 pub mod engine;

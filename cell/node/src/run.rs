@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use cell_backup::{BackupError, BackupStore};
 use cell_law::Law;
 use cell_layers::keys::KeyCache;
 use cell_sdk::Lent;
@@ -25,6 +26,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, InvalidConfig, Settings};
+use crate::custody::{self, Custody, Sink};
 use crate::directory::{self, Claims, LookupKey, LookupKeyError};
 use crate::door::Door;
 use crate::engine::{Engine, EngineError};
@@ -74,6 +76,8 @@ pub enum StartError {
     LookupKey(#[from] LookupKeyError),
     #[error("the store cannot be opened")]
     Store(#[from] EngineError),
+    #[error("the backup store cannot be opened")]
+    Backup(#[from] BackupError),
     #[error("the node's start cannot be noted")]
     Starting(#[from] StartingError),
     #[error(transparent)]
@@ -110,6 +114,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());
     let store = Engine::open(&settings, &clock, &shards).await?;
     let this = starting::begin(&*store.store()).await?;
+    let sink = sink(config)?;
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
     let follow = Follow {
         controllers: config.controllers.clone(),
@@ -160,6 +165,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         followed,
         law,
         lookup_key,
+        sink,
         room: Arc::new(Semaphore::new(config.limits.requests)),
         hearing: CancellationToken::new(),
         tasks,
@@ -167,6 +173,17 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         lock,
     };
     Ok(parts.open(&settings, listener, reports))
+}
+
+/// The backup store of the settings, if they name one.
+fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
+    if !config.backup.is_set() {
+        return Ok(None);
+    }
+    Ok(Some(Sink {
+        name: config.backup.sink.clone(),
+        store: BackupStore::folder(&config.backup.folder)?,
+    }))
 }
 
 /// The certificate, not the file of settings, says who this is and where.
@@ -195,6 +212,8 @@ struct Parts {
     followed: Followed,
     law: Law,
     lookup_key: LookupKey,
+    /// Where backups go.
+    sink: Option<Sink>,
     /// For requests of apps.
     room: Arc<Semaphore>,
     /// Cancelled when nothing is heard from peers any more.
@@ -217,7 +236,7 @@ impl Parts {
             listener,
             self.identity.clone(),
             limits,
-            self.routes(settings),
+            self.routes(settings, reports.clone()),
             &serving,
         );
         let replicas = Replicas {
@@ -257,7 +276,7 @@ impl Parts {
     }
 
     /// Everything that the one listener serves.
-    fn routes(&self, settings: &Settings) -> axum::Router {
+    fn routes(&self, settings: &Settings, reports: ReportClient) -> axum::Router {
         let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
         let claims = Claims {
             hosted: hosted.clone(),
@@ -299,7 +318,23 @@ impl Parts {
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
         let lent: Lent = Arc::new(services);
-        gateway::routes(&gateway::domains(), Arc::clone(&lent), door)
+        let domains = Arc::new(gateway::domains());
+        let custody = Custody::new(custody::Parts {
+            world: settings.world.clone(),
+            node: settings.node.clone(),
+            hosted: hosted.clone(),
+            followed: followed.clone(),
+            law: self.law.clone(),
+            keys: self.keys.clone(),
+            disk: self.store.store(),
+            lent: Arc::clone(&lent),
+            domains: Arc::clone(&domains),
+            reports,
+            sink: self.sink.clone(),
+            tasks: self.tasks.clone(),
+        });
+        gateway::routes(&domains, Arc::clone(&lent), door)
+            .merge(custody::routes(custody).reset_fallback())
             .merge(operator_read::routes(lent))
             .merge(
                 keys_rpc::routes(settings.world.clone(), hosted.clone(), followed.clone()).reset_fallback(),

@@ -1,14 +1,18 @@
 //! The trait that each business domain is.
 
+use async_trait::async_trait;
 use axum::Router;
 use cell_layers::TableInfo;
 use cell_shard::Mode;
+use platform_model::Problem;
 
-use crate::services::Lent;
+use crate::context::RootCtx;
+use crate::services::{Lent, Services};
 
 /// One business domain: tables, routes, and when its writes are acknowledged.
 ///
-/// Events, scheduled work, export and erasure are not part of it yet: `ARCHITECTURE.md` lists what is absent.
+/// Events, scheduled work and export are not part of it yet: `ARCHITECTURE.md` lists what is absent.
+#[async_trait]
 pub trait Domain: Send + Sync + 'static {
     /// Lower case, one word; stands in keys, log entries and metrics, so it never changes.
     fn name(&self) -> &'static str;
@@ -21,4 +25,11 @@ pub trait Domain: Send + Sync + 'static {
 
     /// The routes below `/v1`, whole paths as apps see them.
     fn routes(&self) -> Router<Lent>;
+
+    /// A person is being erased: gives back what is held outside of the own root, such as claims, and answers how much.
+    /// The rows of the root and the key are the node's to remove, afterwards. Idempotent: may be called again.
+    async fn erase(&self, services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
+        let _ = (services, root);
+        Ok(0)
+    }
 }

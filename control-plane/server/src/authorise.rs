@@ -58,6 +58,9 @@ pub enum Verb {
     OpenBreakGlass,
     CloseBreakGlass,
     Renew,
+    RecordErasure,
+    ReadErased,
+    RestoreShard,
 }
 
 const EVERYONE: &[Role] = &[
@@ -70,7 +73,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 51] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -119,6 +122,9 @@ impl Verb {
         Self::OpenBreakGlass,
         Self::CloseBreakGlass,
         Self::Renew,
+        Self::RecordErasure,
+        Self::ReadErased,
+        Self::RestoreShard,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -171,6 +177,9 @@ impl Verb {
             Self::OpenBreakGlass => "open-break-glass",
             Self::CloseBreakGlass => "close-break-glass",
             Self::Renew => "renew",
+            Self::RecordErasure => "record-erasure",
+            Self::ReadErased => "read-erased",
+            Self::RestoreShard => "restore-shard",
         }
     }
 
@@ -178,7 +187,12 @@ impl Verb {
     pub fn roles(self) -> &'static [Role] {
         match self {
             Self::Watch | Self::Status => EVERYONE,
-            Self::RegisterNode | Self::PublishTokenKey | Self::Heartbeat | Self::Replicas => &[Role::Node],
+            Self::RegisterNode
+            | Self::PublishTokenKey
+            | Self::Heartbeat
+            | Self::Replicas
+            | Self::RecordErasure
+            | Self::ReadErased => &[Role::Node],
             // Where residents of a country belong is a matter of law.
             // So is where a region stands.
             Self::SetCountry
@@ -211,7 +225,8 @@ impl Verb {
             | Self::ResumeOperation
             | Self::CancelOperation
             | Self::ReverseOperation
-            | Self::FinishOperation => &[Role::Sre],
+            | Self::FinishOperation
+            | Self::RestoreShard => &[Role::Sre],
             Self::ForwardPropose
             | Self::ForwardHeartbeat
             | Self::ForwardReplicas
@@ -330,6 +345,9 @@ restore-identity   sre compliance
 open-break-glass   sre compliance
 close-break-glass  sre compliance
 renew              node router
+record-erasure     node
+read-erased        node
+restore-shard      sre
 ";
 
     #[test]

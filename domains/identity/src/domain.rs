@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
 use cell_layers::TableInfo;
-use cell_sdk::{Domain, Lent, Mode};
+use cell_sdk::{Domain, Lent, Mode, RootCtx, Services};
+use platform_model::Problem;
 
 use crate::hashing::Hasher;
 use crate::settings::Settings;
-use crate::{routes, storage, stored};
+use crate::{erase, routes, storage, stored};
 
 /// One for each node: its clones share the bound of passwords that are hashed at once. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,6 +33,7 @@ impl Identity {
     }
 }
 
+#[async_trait]
 impl Domain for Identity {
     fn name(&self) -> &'static str {
         storage::DOMAIN
@@ -46,5 +49,9 @@ impl Domain for Identity {
 
     fn routes(&self) -> Router<Lent> {
         routes::routes(self.clone())
+    }
+
+    async fn erase(&self, services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
+        erase::give_back(services, root).await
     }
 }

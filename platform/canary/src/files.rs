@@ -73,7 +73,8 @@ impl Searcher {
                 }
             }
         }
-        looked.found.sort();
+        let place = |found: &Found| (found.place.clone(), found.canary.clone(), found.form);
+        looked.found.sort_by_key(place);
         Ok(looked)
     }
 

@@ -106,6 +106,18 @@ pub const LAYERS: &[Layer] = &[
     )
     .in_build(&["cell-schema"]),
     layer(
+        "cell-backup",
+        5,
+        &[
+            "cell-layers",
+            "cell-shard",
+            "cell-store",
+            "platform-model",
+            "platform-runtime",
+        ],
+    )
+    .in_tests(&["platform-canary"]),
+    layer(
         "cell-sdk",
         5,
         &[
@@ -141,6 +153,7 @@ pub const LAYERS: &[Layer] = &[
         "cell-node",
         7,
         &[
+            "cell-backup",
             "cell-law",
             "cell-layers",
             "cell-sdk",

@@ -138,7 +138,8 @@ async fn a_restored_copy_leads_in_its_new_epoch_with_every_row_and_goes_on_from_
     assert!(answer.position.position > frozen.origin().position);
     copy.close().await;
     let copy = opened(&store, &tasks).await;
-    let shard = led(&copy, Epoch(9)).await.expect("it serves again");
+    let shard = led(&copy, Epoch(9)).await;
+    let shard = shard.unwrap_or_else(|| panic!("it serves again: {:?} {:?}", copy.standing(), copy.report()));
     assert_eq!(
         get(&shard, "row 99").await.expect("read").as_deref(),
         Some(&b"anew"[..])

@@ -95,15 +95,12 @@ fn may_be_given_up(
 
 /// A backup knows nothing of who was erased since: the list as it is now was applied, or nothing is restored.
 fn list_was_applied(state: &State, spec: &RestoreSpec) -> Result<(), Refusal> {
-    let Some(home) = spec.shard.home() else {
-        return Ok(());
-    };
-    let have = state.erasures.digest(home);
+    let have = state.erasures.digest(&spec.shard);
     if have == spec.erased {
         return Ok(());
     }
-    let (home, given) = (home.clone(), spec.erased);
-    Err(BackupRefusal::OtherList { home, have, given }.into())
+    let (shard, given) = (spec.shard.clone(), spec.erased);
+    Err(BackupRefusal::OtherList { shard, have, given }.into())
 }
 
 /// One copy, in an epoch of its own. All others are noted where they lie, so that they are erased if they come back.

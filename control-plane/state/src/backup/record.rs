@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use control_plane_ledger::Digest;
-use platform_model::{HomeId, UserId};
+use platform_model::{HomeId, ShardId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// People of each home whose data was erased, and when that was put on record.
@@ -28,18 +28,29 @@ impl Erasures {
         self.homes.get(home)?.get(&user).copied()
     }
 
-    /// The people of a home, in order.
-    pub fn of(&self, home: &HomeId) -> impl Iterator<Item = UserId> {
-        self.homes
-            .get(home)
-            .into_iter()
-            .flat_map(|users| users.keys().copied())
+    /// The people who had data in a shard, or claims, by home and in order.
+    pub fn of(&self, shard: &ShardId) -> impl Iterator<Item = UserId> {
+        self.homes_of(shard).flat_map(|(_, users)| users.keys().copied())
     }
 
-    /// What stands for the whole list of a home: another one for every list.
-    pub fn digest(&self, home: &HomeId) -> Digest {
-        let bytes: Vec<u8> = self.of(home).flat_map(|user| *user.as_bytes()).collect();
+    /// What stands for that whole list: another one for every list.
+    pub fn digest(&self, shard: &ShardId) -> Digest {
+        let mut bytes = Vec::new();
+        for (home, users) in self.homes_of(shard) {
+            bytes.extend(home.to_string().as_bytes());
+            bytes.push(0);
+            bytes.extend((users.len() as u64).to_be_bytes());
+            bytes.extend(users.keys().flat_map(|user| *user.as_bytes()));
+        }
         Digest::of("meridian erased people", &bytes)
+    }
+
+    /// Of a directory shard, every home whose people's claims it holds.
+    fn homes_of(&self, shard: &ShardId) -> impl Iterator<Item = (&HomeId, &BTreeMap<UserId, u64>)> {
+        self.homes.iter().filter(move |(home, _)| match shard.home() {
+            Some(own) => own == *home,
+            None => home.jurisdiction == *shard.jurisdiction(),
+        })
     }
 
     /// Nothing is ever taken from it. Answers whether the person was not on it.

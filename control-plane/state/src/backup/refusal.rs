@@ -21,9 +21,9 @@ pub enum BackupRefusal {
     NameTaken { shard: ShardId, replica: ReplicaId },
     #[error("a restore takes a person's word that the copies of {shard} are lost, and a reason")]
     NoProof { shard: ShardId },
-    #[error("the list of erased people of home {home} is {have}; the copy was restored by {given}")]
+    #[error("the list of erased people of {shard} is {have}; the copy was restored by {given}")]
     OtherList {
-        home: HomeId,
+        shard: ShardId,
         have: Digest,
         given: Digest,
     },

@@ -1,8 +1,6 @@
 //! One test a rule.
 
-use control_plane_ledger::Digest;
 use platform_model::{Epoch, Generation, HomeId, NodeId, ReplicaId, Role, ShardId, UserId};
-use uuid::Uuid;
 
 use super::{BackupCommand, BackupRefusal, RestoreSpec};
 use crate::apply::tests::{author, lawful, refusal, register};
@@ -72,7 +70,7 @@ fn spec(state: &State) -> RestoreSpec {
         node: node("eu-central-2/0"),
         replica: NEW,
         epoch: Epoch(config.epoch_max.0 + 1),
-        erased: state.erasures.digest(&home()),
+        erased: state.erasures.digest(&shard()),
         copies_are_lost: true,
     }
 }
@@ -92,7 +90,9 @@ fn erase(state: &mut State, node: &str, user: UserId) -> Outcome {
 }
 
 fn user(number: u128) -> UserId {
-    UserId::from_uuid(Uuid::from_u128(number))
+    format!("00000000-0000-0000-0000-{number:012x}")
+        .parse()
+        .expect("a user")
 }
 
 /// Of `eu/eu-central/000`.
@@ -111,7 +111,8 @@ fn a_restored_shard_has_one_copy_in_an_epoch_of_its_own_and_the_old_one_is_to_be
         Outcome::Accepted { .. }
     ));
     let config = state.shards[&shard()].config.clone().expect("placed");
-    assert_eq!((config.primary.replica, config.primary.node), (NEW, given.node));
+    assert_eq!(config.primary.replica, NEW);
+    assert_eq!(config.primary.node, given.node);
     assert!(config.standbys.is_empty() && !config.unborn);
     assert!(config.epoch > before.epoch_max && config.epoch_max == config.epoch);
     assert_eq!(
@@ -196,7 +197,7 @@ fn an_erasure_is_put_on_record_once_by_whoever_serves_the_person_and_never_taken
     let foreign = refusal(erase(&mut state, "eu-central-2/0", user));
     assert!(matches!(foreign, Refusal::NotYours { .. }), "{foreign:?}");
     assert_eq!(state.erasures.count(&home()), 0);
-    let empty = state.erasures.digest(&home());
+    let empty = state.erasures.digest(&shard());
     erase(&mut state, "eu-central-1/0", user);
     assert_eq!(state.erasures.erased_ms(&home(), user), Some(state.time_ms));
     let head = state.ledger.head().sequence;
@@ -205,8 +206,15 @@ fn an_erasure_is_put_on_record_once_by_whoever_serves_the_person_and_never_taken
         Outcome::Unchanged { .. }
     ));
     assert_eq!(state.ledger.head().sequence, head, "one certificate");
-    assert_ne!(state.erasures.digest(&home()), empty);
-    assert_ne!(empty, Digest::of("meridian erased people", b"x"));
+    assert_ne!(state.erasures.digest(&shard()), empty);
+    let directory: ShardId = "directory/eu/000".parse().expect("a shard");
+    assert_eq!(
+        state.erasures.of(&directory).collect::<Vec<_>>(),
+        [user],
+        "claims, too"
+    );
+    let elsewhere: ShardId = "us/us-east/000".parse().expect("a shard");
+    assert_eq!(state.erasures.of(&elsewhere).count(), 0);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn look(packed: CompressionType) -> Looked {
     let dir = tempfile::tempdir().expect("a folder");
     table(dir.path(), packed);
     let searcher = Searcher::new(&[
-        Canary::new("value", vec![forms::of_bytes(VALUE.as_bytes()).swap_remove(0)]),
+        Canary::new("value", forms::of_bytes(VALUE.as_bytes())),
         Canary::new("person", forms::of_bytes(PERSON)),
         Canary::new("nobody", forms::of_bytes(b"person-0816-of-ours")),
     ]);
