@@ -34,32 +34,32 @@ pub fn routes(custody: Custody) -> Router {
 }
 
 impl Working {
-    /// Who asks, if one of these roles.
-    fn admit(&self, extensions: &Extensions, roles: &[Role], verb: &'static str) -> Result<String, Status> {
-        let caller = extensions.get::<PeerIdentity>().map(|PeerIdentity(id)| id);
-        let may = |id: &platform_runtime::tls::SpiffeId| {
-            matches!(id.kind, SpiffeKind::Operator { .. }) && roles.contains(&id.role())
-        };
-        if let Some(id) = caller.filter(|id| may(id)) {
-            tracing::info!(target: "audit", by = %id, verb, "custody: asked");
-            return Ok(id.to_string());
-        }
-        metrics::counter!("celld_denied_total", "door" => "custody").increment(1);
-        let who = caller.map_or_else(
-            || "a caller without a certificate".to_owned(),
-            ToString::to_string,
-        );
-        tracing::warn!(target: "audit", who, verb, "custody: refused");
-        let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
-        let refusal = Refusal::new(RefusalCode::NotAuthorised, format!("{who} may not `{verb}`"));
-        Err(refusal
-            .hint(format!("takes the role {}", roles.join(" or ")))
-            .into())
-    }
-
     fn check(&self, version: u32, world: &str) -> Result<(), Status> {
         frame::check(version, world, &self.custody.shared.world)
     }
+}
+
+/// Who asks, if one of these roles.
+fn admit(extensions: &Extensions, roles: &[Role], verb: &'static str) -> Result<String, Status> {
+    let caller = extensions.get::<PeerIdentity>().map(|PeerIdentity(id)| id);
+    let may = |id: &platform_runtime::tls::SpiffeId| {
+        matches!(id.kind, SpiffeKind::Operator { .. }) && roles.contains(&id.role())
+    };
+    if let Some(id) = caller.filter(|id| may(id)) {
+        tracing::info!(target: "audit", by = %id, verb, "custody: asked");
+        return Ok(id.to_string());
+    }
+    metrics::counter!("celld_denied_total", "door" => "custody").increment(1);
+    let who = caller.map_or_else(
+        || "a caller without a certificate".to_owned(),
+        ToString::to_string,
+    );
+    tracing::warn!(target: "audit", who, verb, "custody: refused");
+    let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    let refusal = Refusal::new(RefusalCode::NotAuthorised, format!("{who} may not `{verb}`"));
+    Err(refusal
+        .hint(format!("takes the role {}", roles.join(" or ")))
+        .into())
 }
 
 type Job = Result<Response<pb::JobReply>, Status>;
@@ -67,7 +67,7 @@ type Job = Result<Response<pb::JobReply>, Status>;
 #[tonic::async_trait]
 impl Api for Working {
     async fn back_up(&self, request: Request<pb::BackUpRequest>) -> Job {
-        self.admit(request.extensions(), CARETAKERS, "back-up")?;
+        admit(request.extensions(), CARETAKERS, "back-up")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
@@ -76,7 +76,7 @@ impl Api for Working {
     }
 
     async fn verify(&self, request: Request<pb::BackupRequest>) -> Job {
-        self.admit(request.extensions(), CARETAKERS, "verify-backup")?;
+        admit(request.extensions(), CARETAKERS, "verify-backup")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let name: BackupName = wire.backup.parse().map_err(Refusal::invalid)?;
@@ -85,7 +85,7 @@ impl Api for Working {
     }
 
     async fn restore(&self, request: Request<pb::RestoreRequest>) -> Job {
-        self.admit(request.extensions(), CARETAKERS, "restore")?;
+        admit(request.extensions(), CARETAKERS, "restore")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let name: BackupName = wire.backup.parse().map_err(Refusal::invalid)?;
@@ -101,7 +101,7 @@ impl Api for Working {
         &self,
         request: Request<pb::DiscardRequest>,
     ) -> Result<Response<pb::DiscardReply>, Status> {
-        self.admit(request.extensions(), CARETAKERS, "discard")?;
+        admit(request.extensions(), CARETAKERS, "discard")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
@@ -114,7 +114,7 @@ impl Api for Working {
     }
 
     async fn job(&self, request: Request<pb::JobRequest>) -> Job {
-        self.admit(request.extensions(), LOOKERS, "job")?;
+        admit(request.extensions(), LOOKERS, "job")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         Ok(Response::new(views::job(&self.jobs.get(wire.job)?)))
@@ -124,7 +124,7 @@ impl Api for Working {
         &self,
         request: Request<pb::ListBackupsRequest>,
     ) -> Result<Response<pb::ListBackupsReply>, Status> {
-        self.admit(request.extensions(), LOOKERS, "list-backups")?;
+        admit(request.extensions(), LOOKERS, "list-backups")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let sink = self.custody.sink()?;
@@ -154,7 +154,7 @@ impl Api for Working {
         &self,
         request: Request<pb::EraseUserRequest>,
     ) -> Result<Response<pb::EraseUserReply>, Status> {
-        let by = self.admit(request.extensions(), OFFICERS, "erase-user")?;
+        let by = admit(request.extensions(), OFFICERS, "erase-user")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let home: HomeId = wire.home.parse().map_err(Refusal::invalid)?;
@@ -174,5 +174,38 @@ impl Api for Working {
             claims: erased.claims,
             sequence: erased.sequence,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extensions(kind: &str) -> Extensions {
+        let mut extensions = Extensions::default();
+        let id = format!("spiffe://{}/region/eu-central/{kind}", "a".repeat(16));
+        extensions.insert(PeerIdentity(id.parse().expect("an id")));
+        extensions
+    }
+
+    /// Role x verb of a node. A change here is a change of who may do what.
+    #[test]
+    fn each_role_may_what_it_is_for_and_nobody_without_a_persons_certificate() {
+        for (who, caretaker, looker, officer) in [
+            ("operator/sre/kim", true, true, false),
+            ("operator/compliance/ann", false, true, true),
+            ("operator/viewer/vic", false, true, false),
+            ("router/r1", false, false, false),
+            ("controller/c1", false, false, false),
+            ("cell/eu-central-1/node/0", false, false, false),
+        ] {
+            let extensions = extensions(who);
+            let may = |roles| admit(&extensions, roles, "x").is_ok();
+            let told = (may(CARETAKERS), may(LOOKERS), may(OFFICERS));
+            assert_eq!(told, (caretaker, looker, officer), "{who}");
+        }
+        let refused = admit(&Extensions::default(), LOOKERS, "x").expect_err("nobody");
+        let refusal = Refusal::from_status(&refused).expect("typed");
+        assert_eq!(refusal.code, RefusalCode::NotAuthorised);
     }
 }

@@ -88,6 +88,8 @@ async fn led(copy: &Copy, epoch: Epoch) -> Option<Shard> {
     (config.epoch, config.epoch_max, config.unborn) = (epoch, epoch, false);
     copy.configure(&config.route());
     for _ in 0..2_000 {
+        // After a restart it asks whether that is the newest.
+        copy.confirmed(Clock::system().monotonic(), config.generation);
         if let Some(shard) = copy.shard() {
             return Some(shard);
         }
