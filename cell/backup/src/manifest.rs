@@ -67,7 +67,7 @@ struct Inner {
 
 impl Manifest {
     /// As it lies in the store.
-    pub(crate) fn seal(&self, key: &BackupKey, kek: &Kek) -> Vec<u8> {
+    pub fn seal(&self, key: &BackupKey, kek: &Kek) -> Vec<u8> {
         let inner = Inner {
             world: self.world.to_string(),
             shard: self.shard.to_string(),

@@ -78,6 +78,16 @@ impl Searcher {
         Ok(looked)
     }
 
+    /// Bytes that are held whole, as [`Searcher::file`] looks at a file.
+    ///
+    /// # Errors
+    /// [`SearchError::Block`].
+    pub fn bytes(&self, place: &str, bytes: &[u8]) -> Result<Vec<Found>, SearchError> {
+        let mut one = OneFile::new(Path::new(place), place.to_owned());
+        one.window(self, bytes, bytes.len())?;
+        Ok(one.found)
+    }
+
     /// One file, named by its path below `root`.
     ///
     /// # Errors
@@ -91,14 +101,8 @@ impl Searcher {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened.map_err(read)?,
         };
-        let mut one = OneFile {
-            path,
-            place: path.strip_prefix(root).unwrap_or(path).display().to_string(),
-            before: 0,
-            seen: BTreeSet::new(),
-            blocks: 0,
-            found: Vec::new(),
-        };
+        let place = path.strip_prefix(root).unwrap_or(path).display().to_string();
+        let mut one = OneFile::new(path, place);
         // A block, and what is looked for, lies whole in one window at least.
         let overlap = self.longest().max(BLOCK_BYTES_MAX + 64);
         let mut window = Vec::new();
@@ -130,7 +134,18 @@ impl Searcher {
     }
 }
 
-impl OneFile<'_> {
+impl<'a> OneFile<'a> {
+    fn new(path: &'a Path, place: String) -> Self {
+        Self {
+            path,
+            place,
+            before: 0,
+            seen: BTreeSet::new(),
+            blocks: 0,
+            found: Vec::new(),
+        }
+    }
+
     /// Blocks that begin before `end` are read here, later ones in the next window.
     fn window(&mut self, searcher: &Searcher, window: &[u8], end: usize) -> Result<(), SearchError> {
         self.note(searcher.look(&self.place, window), false);

@@ -283,6 +283,7 @@ pub const LAYERS: &[Layer] = &[
         "tests-hostile",
         9,
         &[
+            "cell-backup",
             "cell-layers",
             "cell-node",
             "cell-sdk",
@@ -295,6 +296,7 @@ pub const LAYERS: &[Layer] = &[
             "control-plane-state",
             "domains-identity",
             "domains-training",
+            "platform-canary",
             "platform-model",
             "platform-runtime",
             "platform-token",

@@ -21,7 +21,7 @@ use crate::world::operator;
 /// who were erased since are left out.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: cellctl backup restore eu~eu-central~003.e4.1711.5f2c9a01 --to eu-west-1/0 --copies-are-lost --confirm eu/eu-central/003 --reason 'the cell burnt down'"
+    after_help = "Example: cellctl backup restore eu_eu-central_003.e4.1711.5f2c9a01 --to eu-west-1/0 --copies-are-lost --confirm eu/eu-central/003 --reason 'the cell burnt down'"
 )]
 pub struct Restore {
     /// The backup; `cellctl backup list` names them.
@@ -141,7 +141,7 @@ impl Restore {
 
 /// The shard that a backup is of, by its name.
 fn shard_of(backup: &str) -> Result<ShardId> {
-    let shard = backup.split('.').next().unwrap_or_default().replace('~', "/");
+    let shard = backup.split('.').next().unwrap_or_default().replace('_', "/");
     shard.parse().map_err(|_| {
         let message = format!("`{backup}` is no name of a backup");
         Hinted::new(message, &["cellctl backup list -o name"]).into()
@@ -154,9 +154,9 @@ mod tests {
 
     #[test]
     fn the_shard_is_in_the_name_and_what_is_no_name_is_told() {
-        let shard = shard_of("eu~eu-central~003.e4.1711.5f2c9a01").expect("a name");
+        let shard = shard_of("eu_eu-central_003.e4.1711.5f2c9a01").expect("a name");
         assert_eq!(shard.to_string(), "eu/eu-central/003");
-        let keys = shard_of("eu~eu-central~keys.e4.1711.5f2c9a01").expect("a name");
+        let keys = shard_of("eu_eu-central_keys.e4.1711.5f2c9a01").expect("a name");
         assert!(matches!(keys, ShardId::Keys { .. }));
         let text = crate::exit::text(&shard_of("yesterday").expect_err("no name"), "");
         assert!(

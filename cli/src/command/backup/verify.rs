@@ -15,7 +15,7 @@ use crate::world::operator;
 
 /// Reads a backup from its first row to its last at a node that has it, and compares every digest. Keeps nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: cellctl backup verify eu~eu-central~003.e4.1711.5f2c9a01")]
+#[command(after_help = "Example: cellctl backup verify eu_eu-central_003.e4.1711.5f2c9a01")]
 pub struct Verify {
     /// The backup; `cellctl backup list` names them.
     backup: String,

@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn the_document_is_this() {
         let wire = Wire {
-            name: "eu~eu-central~003.e4.1711.5f2c9a01".into(),
+            name: "eu_eu-central_003.e4.1711.5f2c9a01".into(),
             shard: Some("eu/eu-central/003".parse().expect("a shard")),
             epoch: Epoch(4),
             position: Position(1_711),
