@@ -150,7 +150,12 @@ impl Scene {
                 return Ok(said.out);
             }
             // Until then the shard counts as one that lives, or may.
-            let waits = ["it is not lost", "has not listened", "under way", "changed the record"];
+            let waits = [
+                "it is not lost",
+                "has not listened",
+                "under way",
+                "changed the record",
+            ];
             let waits = waits.iter().any(|why| said.err.contains(why));
             ensure!(
                 waits && clock.monotonic() - begun < WITHIN,

@@ -257,7 +257,13 @@ pub const COVERED: &[(&str, &[&str])] = &[
     ("cut-off", &["cell/shard/src/copy/export.rs fn read_cut_off"]),
     ("samples", &["cell/layers/src/samples/codec.rs fn decode"]),
     ("wrapped-key", &["cell/layers/src/keys/kek.rs fn unwrap"]),
-    ("backup-manifest", &["cell/backup/src/manifest.rs fn open"]),
+    (
+        "backup-manifest",
+        &[
+            "cell/backup/src/manifest.rs fn open",
+            "cell/backup/src/seal.rs fn unwrap",
+        ],
+    ),
     ("backup-name", &["cell/backup/src/name.rs FromStr for BackupName"]),
     (
         "erased-people",
