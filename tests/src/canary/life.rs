@@ -212,10 +212,11 @@ impl<'a> Person<'a> {
         let streams = self.good("GET /v1/activities/{id}/streams", &sent, 200).await?;
         let sent = self.own("GET", &format!("/v1/activities/{id}/original"));
         let original = self.good("GET /v1/activities/{id}/original", &sent, 200).await?;
-        let shown = String::from_utf8_lossy(&streams.body);
-        // Cut, not rounded.
-        let degrees = &format!("{latitude:.9}")[..6];
-        if original.body != body || detail["name"] != *title || !shown.contains(degrees) {
+        let shown = streams.json();
+        let degrees = shown["channels"]["latitude"]["values"][1].as_f64();
+        // Each format keeps its own number of digits; the coarsest of them keeps six.
+        let same = degrees.is_some_and(|degrees| (degrees - latitude).abs() < 1e-6);
+        if original.body != body || detail["name"] != *title || !same {
             bail!("the workout {id} does not come back as it was sent: {detail} {shown}");
         }
         Ok(())

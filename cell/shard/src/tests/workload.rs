@@ -24,6 +24,12 @@ const TURNS_MAX: u32 = 1_000_000;
 /// More turns than it takes to open a shard anew.
 const TURNS_OF_A_TAKEOVER: u32 = 970_000;
 
+/// What a client waits before it asks a shard again that nobody served.
+const ASKS_AGAIN: Duration = Duration::from_millis(20);
+
+/// How often it asks before it goes on to its next transaction: some seconds, and more than a failover takes.
+const NOBODY_SERVES_MAX: u32 = 500;
+
 /// How much to run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
@@ -320,14 +326,23 @@ pub(crate) async fn run_in(owner: Arc<Mutex<Shard>>, load: Load, mode: Mode) -> 
             let mut random = Random((load.seed << 20) ^ (client << 8) ^ 0x5eed_5eed_5eed);
             let mut ids = Vec::new();
             for n in 0..load.transactions {
-                let (kind, shard) = (throw(&mut random), serving(&owner).await);
                 let act = Act {
-                    kind,
+                    kind: throw(&mut random),
                     place: if random.below(3) == 0 { SHARED } else { ROOT },
                     patience: Patience::throw(&mut random),
                     mode,
                 };
-                ids.push(step(&shard, &recorder, client, format!("{client}.{n}"), act).await);
+                for turn in 0..NOBODY_SERVES_MAX {
+                    let shard = serving(&owner).await;
+                    let (id, served) =
+                        step(&shard, &recorder, client, format!("{client}.{n}.{turn}"), act).await;
+                    ids.push(id);
+                    if served {
+                        break;
+                    }
+                    // Nobody serves at the moment: a client asks again, and does not use up its load on that.
+                    tokio::time::sleep(ASKS_AGAIN).await;
+                }
             }
             ids
         });
@@ -341,7 +356,7 @@ pub(crate) async fn run_in(owner: Arc<Mutex<Shard>>, load: Load, mode: Mode) -> 
             patience: Patience::ToTheEnd,
             mode,
         };
-        ids.extend([step(&shard, &recorder, load.clients, "last".into(), act).await]);
+        ids.extend([step(&shard, &recorder, load.clients, "last".into(), act).await.0]);
     }
     let mut history = recorder.history();
     name_order(&shard, &ids, &mut history).await;
@@ -373,14 +388,14 @@ struct Act {
     mode: Mode,
 }
 
-/// Runs one transaction and records it under (client, time of call).
+/// Runs one transaction and records it under (client, time of call); and whether there was somebody who could run it.
 async fn step(
     shard: &Shard,
     recorder: &Recorder,
     client: u64,
     unique: String,
     act: Act,
-) -> ((u64, u64), RequestId) {
+) -> (((u64, u64), RequestId), bool) {
     let notes = Mutex::new(Notes::default());
     let Act {
         kind,
@@ -419,6 +434,10 @@ async fn step(
     };
     let completed = recorder.tick();
     let Notes { reads, mut writes } = notes.into_inner();
+    let served = !matches!(
+        result,
+        Err(WriteError::Moving | WriteError::Fenced | WriteError::Unavailable)
+    );
     let outcome = match result {
         Ok(_) => Outcome::Done,
         Err(WriteError::Rejected(Refused::OnPurpose)) => {
@@ -438,7 +457,7 @@ async fn step(
         outcome,
         witness: None,
     });
-    ((client, invoked), request.request_id)
+    (((client, invoked), request.request_id), served)
 }
 
 async fn yields(turns: u64) {

@@ -95,8 +95,9 @@ async fn what_clients_see_through_failovers_is_strictly_serializable() {
             .count();
         let epoch = world.ctl.config().epoch;
         println!("seed {seed}: {done} of {} done, {epoch}", operations.len());
+        // Tries that met nobody who served are in the history too, and do not count here.
         assert!(
-            done * 2 > operations.len(),
+            done as u64 * 2 > load.clients * load.transactions,
             "most of the load went through: {done}"
         );
         strict_serializable(&history).unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
