@@ -244,7 +244,7 @@ fn planted(_name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use platform_model::WorldId;
-    use platform_model::matrix::plain;
+    use platform_model::matrix::{Sink, SinkKind, plain};
 
     use super::*;
 
@@ -351,6 +351,46 @@ mod tests {
             ask(&at("us-east", 2_000), Destination::Region(&us)),
             Ok(Crossing::Free),
             "it stays where it is"
+        );
+    }
+
+    #[test]
+    fn a_backup_goes_to_a_backup_sink_where_the_law_permits_every_class_and_nowhere_else() {
+        let sink = |kind, region: &str| Sink {
+            kind,
+            region: region.parse().expect("a region"),
+        };
+        let sinks = [
+            ("backup-eu".to_owned(), sink(SinkKind::Backup, "eu-west")),
+            ("backup-us".to_owned(), sink(SinkKind::Backup, "us-east")),
+            ("siem-eu".to_owned(), sink(SinkKind::Siem, "eu-west")),
+        ];
+        let areas: [(&str, &str, &[&str]); 2] = [
+            ("eu", "DE", &["eu-central", "eu-west"]),
+            ("us", "US", &["us-east"]),
+        ];
+        let mut table = table();
+        let catalogue = Sha256::digest(CATALOGUE).into();
+        table.law = Some(plain::in_force_with_sinks(&areas, catalogue, true, sinks.into()));
+        for shard in ["eu/eu-central/000", "eu/eu-central/keys", "directory/eu/000"] {
+            let shard: ShardId = shard.parse().expect("a shard");
+            let may = |sink, age_ms| at("eu-central", age_ms).may_back_up(&table, &shard, sink);
+            assert_eq!(may("backup-eu", 0), Ok(()), "{shard}");
+            let abroad = may("backup-us", 0).expect_err("abroad").to_string();
+            assert!(abroad.contains("Art. stays"), "the rule is named: {abroad}");
+            for unknown in ["siem-eu", "nowhere"] {
+                let refused = may(unknown, 0);
+                assert!(
+                    matches!(refused, Err(Withheld::Denied(Denied::UnknownSink(_)))),
+                    "{refused:?}"
+                );
+            }
+            assert!(may("backup-eu", 1_001).expect_err("old").waits());
+        }
+        table.law = None;
+        assert_eq!(
+            at("eu-central", 0).may_back_up(&table, &shard(), "backup-eu"),
+            Err(Withheld::NoLaw)
         );
     }
 }

@@ -252,7 +252,6 @@ fn unopened(StoreError::Unavailable { reason }: StoreError) -> RestoreError {
     RestoreError::Unavailable(reason)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 fn unread(error: SnapshotError) -> RestoreError {
     RestoreError::Unavailable(error.to_string())
 }
