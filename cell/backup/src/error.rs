@@ -28,8 +28,8 @@ pub enum BackupError {
     #[error("backup {name} is of {found}, not of {wanted}")]
     OtherShard {
         name: String,
-        found: ShardId,
-        wanted: ShardId,
+        found: Box<ShardId>,
+        wanted: Box<ShardId>,
     },
     #[error("backup {0} is of another world")]
     OtherWorld(String),

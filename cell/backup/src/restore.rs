@@ -74,8 +74,8 @@ impl Wanted<'_> {
         if manifest.shard != *self.shard {
             return Err(BackupError::OtherShard {
                 name: manifest.name.to_string(),
-                found: manifest.shard.clone(),
-                wanted: self.shard.clone(),
+                found: Box::new(manifest.shard.clone()),
+                wanted: Box::new(self.shard.clone()),
             });
         }
         Ok(())

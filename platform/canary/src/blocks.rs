@@ -75,7 +75,7 @@ pub(crate) fn read(bytes: &[u8]) -> At {
         }
     };
     // Lengths alone do not tell: what is packed can be as long as before.
-    if is_data && stored == plain && keys(data).is_some() || !is_data && stored == plain {
+    if stored == plain && (!is_data || keys(data).is_some()) {
         return At::Plain { keys: keys_of(data) };
     }
     match lz4_flex::block::decompress(data, plain) {
@@ -98,7 +98,7 @@ fn keys(data: &[u8]) -> Option<Vec<u8>> {
             break;
         }
         rows.number()?;
-        if interval == 0 || row % interval == 0 {
+        if interval == 0 || row.is_multiple_of(interval) {
             let length = rows.length()?;
             base = rows.take(length)?.to_vec();
         } else {
