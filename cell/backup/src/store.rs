@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
 use crate::error::BackupError;
+use crate::manifest::Manifest;
 use crate::name::BackupName;
 
 const MANIFEST: &str = "manifest";
@@ -110,6 +111,20 @@ impl BackupStore {
             unfinished: seen.difference(&whole).cloned().collect(),
             whole: whole.into_iter().collect(),
         })
+    }
+
+    /// Removes a backup: its manifest first, so that it is none from there on.
+    ///
+    /// # Errors
+    /// [`BackupError::Store`].
+    pub async fn remove(&self, manifest: &Manifest) -> Result<(), BackupError> {
+        let path = manifest_path(&manifest.name);
+        self.objects.delete(&path).await.map_err(BackupError::Store)?;
+        for part in 0..manifest.parts {
+            let path = part_path(&manifest.name, part);
+            self.objects.delete(&path).await.map_err(BackupError::Store)?;
+        }
+        Ok(())
     }
 
     /// Takes away what was written of a backup that did not come to its end. Best effort: what stays is told as unfinished.

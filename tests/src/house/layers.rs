@@ -248,6 +248,7 @@ pub const LAYERS: &[Layer] = &[
         "bench",
         8,
         &[
+            "cell-backup",
             "cell-layers",
             "cell-shard",
             "cell-store",
