@@ -23,6 +23,7 @@ Examples:
   bench switchover                 30 switchovers of a shard under load, real processes, about 90 s
   bench failover                   30 times kill -9 of a primary's cell, about 5 minutes
   bench replicate                  what an in-sync standby costs, about 90 s
+  bench copy                       writes while a shard of 2 GiB is copied, about 6 minutes
   bench all --save                 every suite, and keep the results in bench/results
 
 Exit code: 0 every goal met, 3 a goal missed, 1 the run failed, 2 usage.";
@@ -67,6 +68,8 @@ enum Suite {
     Failover,
     /// Real processes: processor time and latency of one in-sync standby
     Replicate,
+    /// Real processes: writes while a large shard is copied to another region
+    Copy,
     /// Every suite that needs no world of processes, as one document
     All(Disk),
 }
@@ -94,6 +97,7 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Switchover => vec![run_processes(cli, "switchover", process::switchover)?],
         Suite::Failover => vec![run_processes(cli, "failover", process::failover)?],
         Suite::Replicate => vec![run_processes(cli, "replicate", process::replicate)?],
+        Suite::Copy => vec![run_processes(cli, "copy", process::copy)?],
         Suite::All(disk) => vec![
             run_commit(cli, disk)?,
             run_engines(cli, disk)?,

@@ -3,12 +3,14 @@
 //!
 //! `stand` is the world and the people in it, `writers` the load; one file per suite.
 
+mod copy;
 mod failover;
 mod replicate;
 mod stand;
 mod switchover;
 mod writers;
 
+pub use copy::run as copy;
 pub use failover::run as failover;
 pub use replicate::run as replicate;
 pub use switchover::run as switchover;
@@ -20,6 +22,8 @@ pub struct Plan {
     pub rounds: usize,
     /// Seconds of load for each half of a comparison.
     pub load_s: u64,
+    /// Data of the shard that is copied beside a load.
+    pub copy_mib: usize,
 }
 
 impl Plan {
@@ -27,10 +31,15 @@ impl Plan {
         Self {
             rounds: 30,
             load_s: 20,
+            copy_mib: 2_048,
         }
     }
 
     pub fn quick() -> Self {
-        Self { rounds: 3, load_s: 4 }
+        Self {
+            rounds: 3,
+            load_s: 4,
+            copy_mib: 48,
+        }
     }
 }

@@ -128,7 +128,7 @@ fn document(one: &Half, two: &Half, peak: f64, fsync: Spread) -> Result<Document
     document.tables.insert("times-ms".into(), rows);
     document
         .notes
-        .push("not measured: foreground while a shard of 2 GB is copied".into());
+        .push("the foreground while a shard of 2 GiB is copied: `bench copy`".into());
     document.notes.extend(versions::profile_note());
     Ok(document)
 }

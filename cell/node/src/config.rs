@@ -1,6 +1,7 @@
 //! The settings of a node. Defaults < file < environment (`CELLD_...`) < flags; see `--print-config`.
 
 mod backup;
+mod shards;
 mod store;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use platform_wire::join::JoinSettings;
 use serde::{Deserialize, Serialize};
 
 pub use backup::Backup;
+pub use shards::Shards;
 pub use store::{EngineName, Store};
 
 /// As it stands in the file.
@@ -42,6 +44,7 @@ pub struct Config {
     pub backup: Backup,
     pub reports: Reports,
     pub limits: Limits,
+    pub shards: Shards,
     pub log: Log,
 }
 
@@ -127,6 +130,7 @@ impl Default for Config {
             backup: Backup::default(),
             reports: Reports::default(),
             limits: Limits::default(),
+            shards: Shards::default(),
             log: Log::default(),
         }
     }
@@ -209,6 +213,7 @@ impl Config {
         }
         self.store.check()?;
         self.backup.check()?;
+        self.shards.check()?;
         if self.reports.every.0.is_zero() {
             return Err(InvalidConfig::Rule {
                 key: "reports.every",

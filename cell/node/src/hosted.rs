@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use cell_law::{Law, Part, Withheld};
 use cell_shard::Shard;
-use cell_shard::{Control, Copy, CopyStatus, Peers, Standing};
+use cell_shard::{Control, Copy, CopyStatus, LogKept, Peers, Standing};
 use cell_store::Store;
 use parking_lot::RwLock;
 use platform_model::{Epoch, NodeId, RoutingTable, ShardId, ShardRoute, Start, WorldId};
@@ -40,6 +40,8 @@ pub struct Lending {
     pub world: WorldId,
     /// Where entries are kept that a copy has to give up.
     pub cut_off: Option<PathBuf>,
+    /// How much every shard keeps of its log.
+    pub log_kept: LogKept,
 }
 
 struct Shared {

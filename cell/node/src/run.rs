@@ -140,14 +140,12 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         control: Arc::new(telling.clone()),
         world: settings.world.clone(),
         cut_off: Some(config.data_dir.join(CUT_OFF)),
+        log_kept: config.shards.log_kept(),
     };
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &tasks);
-    let opened = KeyCache::new(
-        clock.clone(),
-        config.keys.cache_entries_max,
-        config.keys.cache_life.0,
-    );
+    let (entries_max, life) = (config.keys.cache_entries_max, config.keys.cache_life.0);
+    let opened = KeyCache::new(clock.clone(), entries_max, life);
     let keys = HomeKeys::new(
         hosted.clone(),
         KeysClient::new(identity.clone()),

@@ -54,7 +54,7 @@ pub use copy::{
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
 pub use keys::root_of;
-pub use limits::ShardLimits;
+pub use limits::{LogKept, ShardLimits};
 pub use request::{Answer, Mode, Ownership, Request, Scope, ShardStatus};
 pub use shard::Shard;
 pub use tx::Tx;

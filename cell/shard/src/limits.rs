@@ -46,6 +46,24 @@ pub struct ShardLimits {
     pub settle_max: Duration,
 }
 
+/// How much of its log a shard keeps at most, for standbys that were away and for whoever reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogKept {
+    pub entries: usize,
+    pub bytes: usize,
+}
+
+impl Default for LogKept {
+    fn default() -> Self {
+        let ShardLimits {
+            log_entries_kept: entries,
+            log_bytes_kept: bytes,
+            ..
+        } = ShardLimits::default();
+        Self { entries, bytes }
+    }
+}
+
 impl Default for ShardLimits {
     fn default() -> Self {
         Self {

@@ -6,7 +6,7 @@ mod strike;
 use clap::ValueEnum;
 use cli_world::Seat;
 
-pub use disk::SmallDisk;
+pub use disk::{FILLER, SmallDisk};
 pub use strike::{Scene, Strike, revive};
 
 /// One kind of fault.

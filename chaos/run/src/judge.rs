@@ -144,11 +144,12 @@ async fn found_of(app: &App, resident: &Resident, own: &[&Sent]) -> Result<Vec<S
         .all_ids(person)
         .await
         .map_err(|failure| format!("{}: {failure}", person.name))?;
+    if let Some(lost) = resident.before.iter().find(|id| !ids.contains(id)) {
+        return Err(format!("{}: {lost} of an earlier round is gone", person.name));
+    }
+    let ids = ids.into_iter().filter(|id| !resident.before.contains(id));
     let known: BTreeMap<Uuid, &Sent> = own.iter().filter_map(|sent| Some((sent.id?, *sent))).collect();
-    let originals = futures::stream::iter(
-        ids.into_iter()
-            .map(|id| async move { (id, app.original(person, id).await) }),
-    );
+    let originals = futures::stream::iter(ids.map(|id| async move { (id, app.original(person, id).await) }));
     let originals: Vec<_> = originals.buffer_unordered(READERS).collect().await;
     let mut names = Vec::new();
     for (id, bytes) in originals {

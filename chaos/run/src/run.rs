@@ -2,8 +2,12 @@
 
 mod copies;
 mod document;
+mod flat;
+mod later;
 mod round;
+mod samples;
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,15 +21,22 @@ use platform_report::Document;
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::faults::{Fault, Scene, SmallDisk};
+use crate::load::{Ways, settle};
 use crate::proxy::Proxies;
 use crate::schedule::Schedule;
+use later::Kept;
 use round::Round;
+use samples::{Sample, Sampler};
 
 /// The node whose disk can be filled.
 const SMALL_DISK_AT: &str = "celld-us-east-1";
+/// A log that is short: whoever was away for long is copied anew, and what is kept of it is soon as much as it ever is.
+const SHORT_LOG: [(&str, &str); 2] = [
+    ("CELLD_SHARDS__LOG_ENTRIES", "500"),
+    ("CELLD_SHARDS__LOG_SIZE", "8MiB"),
+];
 /// Rounds of one run at most.
 const ROUNDS_MAX: usize = 2_000;
 
@@ -56,16 +67,12 @@ pub struct Told {
     pub skipped: Vec<(Fault, String)>,
     /// Files of earlier rounds that were not there at the end.
     pub lost_later: Vec<String>,
+    /// Memory and disk of every process over time.
+    pub samples: Vec<Sample>,
     /// Shards whose copies are not equal after all faults; none where there are no copies.
     pub differ: Option<Vec<String>>,
     pub world: Vec<String>,
     pub took: Duration,
-}
-
-/// A person of an earlier round, and the files that were there when it was judged.
-struct Kept {
-    person: Person,
-    files: Vec<Uuid>,
 }
 
 /// # Errors
@@ -97,32 +104,49 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let tasks = TaskGroup::new();
     let proxies = Proxies::start(&world, &tasks).await?;
     bring_up(options, &world, progress).await?;
+    let app = App::new(door::client(&world.layout)?, &world.url());
+    let stay = if options.moves {
+        settle(&world, &app).await?
+    } else {
+        Vec::new()
+    };
     if let Some(goal) = &options.survival {
         copies::raise(&world, goal, progress).await?;
     }
-    let copied = options.survival.is_some() || options.moves;
+    let ways = Ways {
+        survives: options.survival.is_some(),
+        moves: options.moves,
+    };
     let scene = Scene {
         world: &world,
         links: &proxies.links,
         small_disk: small_disk.as_ref(),
-        copied,
+        ways,
     };
-    let app = App::new(door::client(&world.layout)?, &world.url());
     let small = small_disk.as_ref().map(|disk| disk.seat.clone());
-    let mut schedule = Schedule::new(options.seed, faults, small, copied);
-    let mut kept = Vec::new();
+    let mut schedule = Schedule::new(options.seed, faults, small, ways.copies());
     let begun = clock.monotonic();
+    let sampler = Sampler::start(&world.layout, options.minutes, &tasks);
+    let mut course = Course {
+        app: &app,
+        stay,
+        kept: VecDeque::new(),
+        lost_later: Vec::new(),
+        sampler: &sampler,
+    };
     let due = begun + options.minutes;
-    let played = rounds(options, &scene, &app, &mut schedule, due, &mut kept, progress).await?;
-    let (rounds, broke_off) = played;
-    let lost_later = lost_later(&app, &kept).await;
+    let (rounds, broke_off) = rounds(options, &scene, &mut course, &mut schedule, due, progress).await?;
+    let mut lost_later = course.lost_later;
+    lost_later.extend(later::lost(&app, &course.kept).await);
     let world_check = check_world(&world)
         .await
         .unwrap_or_else(|why| vec![format!("{why:#}")]);
+    progress.progress("copies are compared");
     let differ = match &options.survival {
         Some(_) => Some(copies::compare(&world).await),
         None => None,
     };
+    let took = clock.monotonic().saturating_sub(begun);
     world.down(STOP_WITHIN).await?;
     tasks.shutdown(STOP_WITHIN).await;
     Ok(Told {
@@ -132,20 +156,30 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         broke_off,
         skipped,
         lost_later,
+        samples: sampler.samples(),
         differ,
         world: world_check,
-        took: clock.monotonic().saturating_sub(begun),
+        took,
     })
+}
+
+/// What goes on from round to round.
+struct Course<'a> {
+    app: &'a App,
+    /// Who takes part in every round.
+    stay: Vec<Person>,
+    kept: VecDeque<Kept>,
+    lost_later: Vec<String>,
+    sampler: &'a Sampler,
 }
 
 /// Round after round, until the time is over, the schedule ends, or a plant is caught. With what broke it off.
 async fn rounds(
     options: &Options,
     scene: &Scene<'_>,
-    app: &App,
+    course: &mut Course<'_>,
     schedule: &mut Schedule,
     due: Duration,
-    kept: &mut Vec<Kept>,
     progress: &dyn Progress,
 ) -> Result<(Vec<Round>, Option<String>)> {
     let clock = Clock::system();
@@ -155,8 +189,12 @@ async fn rounds(
             break;
         };
         let name = strike.fault.name();
-        match round::play(scene, app, rounds.len(), strike, lasts, options.moves, kept).await {
+        let lost = later::let_go(course.app, &mut course.kept).await;
+        course.lost_later.extend(lost);
+        let (app, stay, kept) = (course.app, &course.stay, &mut course.kept);
+        match round::play(scene, app, rounds.len(), strike, lasts, stay, kept).await {
             Ok(mut round) => {
+                course.sampler.wrote(round.written);
                 let histories = std::mem::take(&mut round.judgement.histories);
                 if let Some(folder) = &options.histories {
                     write_histories(folder, rounds.len(), &histories)?;
@@ -222,10 +260,16 @@ async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> 
         (false, Some(_)) => Binaries::Failpoints,
         (false, None) => Binaries::Normal,
     };
+    let short: Vec<(String, String)> = SHORT_LOG
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    world.set_environment(short.clone());
     world.up(binaries, progress).await?;
     if let Some(plant) = &options.plant {
         progress.progress(&format!("every cell starts again with {plant}"));
-        world.set_environment(vec![("FAILPOINTS".to_owned(), format!("{plant}=return"))]);
+        let planted = ("FAILPOINTS".to_owned(), format!("{plant}=return"));
+        world.set_environment(short.into_iter().chain([planted]).collect());
         let nodes: Vec<Seat> = seats().into_iter().filter(|seat| seat.node().is_some()).collect();
         for seat in &nodes {
             world.stop(seat, STOP_WITHIN).await?;
@@ -246,34 +290,6 @@ fn write_histories(folder: &Path, round: usize, histories: &[(&str, Value)]) -> 
     Ok(())
 }
 
-/// Files of earlier rounds that are not there any more, after all faults.
-async fn lost_later(app: &App, kept: &[Kept]) -> Vec<String> {
-    let mut lost = Vec::new();
-    for kept in kept {
-        let place = cli_world::app::Place {
-            home: kept.person.home.clone(),
-            host: kept.person.host.clone(),
-        };
-        let mut person = kept.person.clone();
-        // A run may last longer than a token.
-        match app.log_in(&place, &person).await {
-            Ok(tokens) => person.take(tokens),
-            Err(failure) => {
-                lost.push(format!("{}: {failure}", person.name));
-                continue;
-            }
-        }
-        match app.all_ids(&person).await {
-            Ok(ids) => {
-                let missing = kept.files.iter().filter(|id| !ids.contains(id));
-                lost.extend(missing.map(|id| format!("{} {id}", person.name)));
-            }
-            Err(failure) => lost.push(format!("{}: {failure}", person.name)),
-        }
-    }
-    lost
-}
-
 /// What is not as it should be in the world as its controllers tell it, once everything is healed.
 async fn check_world(world: &World) -> Result<Vec<String>> {
     let status = world.wait_for_leader().await?;
@@ -289,19 +305,4 @@ async fn check_world(world: &World) -> Result<Vec<String>> {
     }
     wrong.extend(why);
     Ok(wrong)
-}
-
-/// Keeps what a later look needs of a round.
-fn keep(load: &crate::load::Load) -> Vec<Kept> {
-    let files = load.record.files();
-    let residents = load.residents.iter().enumerate();
-    let of = |(index, resident): (usize, &crate::load::Resident)| Kept {
-        person: resident.person.clone(),
-        files: files
-            .iter()
-            .filter(|sent| sent.person == index)
-            .filter_map(|sent| sent.id)
-            .collect(),
-    };
-    residents.map(of).collect()
 }

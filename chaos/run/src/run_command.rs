@@ -19,6 +19,7 @@ Examples:
   chaos run --seed 7 --faults kill-cell,cut-router-node --minutes 2
   chaos run --survival region --faults kill-cell,stop-cell,cut-nodes   automatic failover
   chaos run --moves --minutes 5   a shard moves while every fault strikes
+  chaos run --survival region --moves --minutes 90   the standing world: is anything lost, does anything grow?
   chaos run --plant ack-before-write --faults kill-cell   does a run see that a cell acknowledges too early?
 
 Exit code: 0 every invariant held, 3 one did not (with --plant: it was caught, it was not), 1 the run failed.";
@@ -41,8 +42,9 @@ pub struct RunArguments {
     /// Give the shards of one home standbys first, so that it survives the loss of a zone or region
     #[arg(long, value_parser = ["zone", "region"])]
     survival: Option<String>,
-    /// Move a shard to another cell in every round, while the fault strikes
-    #[arg(long, conflicts_with = "survival")]
+    /// In every round, while the fault strikes, move a shard to another cell; with --survival, let a standby take over in
+    /// every other round instead
+    #[arg(long)]
     moves: bool,
     /// Take the servers that lie beside this binary, as they are
     #[arg(long)]

@@ -110,28 +110,39 @@ impl World {
     /// # Errors
     /// When the controllers do not answer.
     pub async fn compare_copies(&self, home: &HomeId, within: Duration) -> Result<Vec<String>> {
-        let admin = self.admin()?;
-        let status = admin.status().await.map_err(operator::explain)?;
+        let status = self.admin()?.status().await.map_err(operator::explain)?;
         let mut wrong = Vec::new();
         for (shard, _) in shards_of(&status.table, home) {
-            let started = match admin.verify_shard(shard, "are its copies equal?").await {
-                Ok(started) => started,
-                Err(error) => {
-                    wrong.push(format!("{shard}: {error}"));
-                    continue;
-                }
-            };
-            let Some(id) = started.operation else { continue };
-            match self.wait_for_operation(id, within).await {
-                Ok(view) if view.state == RunState::Done => {}
-                Ok(view) => wrong.push(format!("{shard}: {:?}", view.state)),
-                // The next would take as long.
-                Err(why) => {
-                    wrong.push(format!("{shard}: {why:#}; those after it were not compared"));
-                    break;
-                }
-            }
+            let compared = self.compare(shard, within).await;
+            wrong.extend(compared.err().map(|why| format!("{shard}: {why:#}")));
         }
         Ok(wrong)
+    }
+
+    /// Compares the copies of one shard. A standby may drop out and come back meanwhile, on a machine that is busy: then it
+    /// is begun again.
+    async fn compare(&self, shard: &ShardId, within: Duration) -> Result<()> {
+        let (clock, admin) = (Clock::system(), self.admin()?);
+        let begun = clock.monotonic();
+        loop {
+            let left = within.saturating_sub(clock.monotonic().saturating_sub(begun));
+            let why = match admin.verify_shard(shard, "are its copies equal?").await {
+                Ok(started) => {
+                    let id = started.operation.context("an operation")?;
+                    let view = self.wait_for_operation(id, left).await?;
+                    match view.state {
+                        RunState::Done => return Ok(()),
+                        RunState::Failed(why) => why,
+                        state => state.as_str().to_owned(),
+                    }
+                }
+                Err(error) => error.to_string(),
+            };
+            // What differs once differs for good.
+            if left.is_zero() || why.contains("differs") {
+                bail!(why);
+            }
+            clock.sleep(POLL).await;
+        }
     }
 }

@@ -105,15 +105,15 @@ impl Known {
     pub fn place(&self, shard: &ShardId, now_ms: u64) -> Option<(Arc<Snapshot>, Place)> {
         let snapshot = self.snapshot.load_full();
         let index = snapshot.table.shard_index(shard)?;
-        let learned = self.overrides.read().find(&snapshot.table, index, now_ms);
-        let named = || {
-            snapshot
-                .table
-                .place(index)
-                .filter(|_| !snapshot.table.is_leaderless(index))
-        };
-        let place = learned.or_else(named)?;
+        let place = self.place_of(&snapshot.table, index, now_ms)?;
         Some((snapshot, place))
+    }
+
+    /// As [`Self::place`], by this table.
+    pub fn place_of(&self, table: &Table, shard: ShardIndex, now_ms: u64) -> Option<Place> {
+        let learned = self.overrides.read().find(table, shard, now_ms);
+        let named = || table.place(shard).filter(|_| !table.is_leaderless(shard));
+        learned.or_else(named)
     }
 
     /// Takes a node's word for where a shard is.

@@ -132,7 +132,7 @@ pub const COVERED: &[(&str, &[&str])] = &[
         &[
             "platform/wire/src/replicas/convert.rs TryFrom<pb::ReplicasRequest> for ReplicasReport",
             "platform/wire/src/replicas/convert.rs TryFrom<pb::CopyReport> for CopyReport",
-            "platform/wire/src/replicas/convert.rs TryFrom<pb::Told> for ",
+            "platform/wire/src/replicas/convert/told.rs TryFrom<pb::Told> for ",
             "platform/wire/src/replicas/convert.rs TryFrom<pb::ReplicasReply> for ReplicasReply",
             "platform/wire/src/replicas/convert.rs fn read_replica",
         ],

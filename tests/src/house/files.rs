@@ -6,16 +6,8 @@ pub const FILE_LINES_MOST: usize = 400;
 /// Files that are longer, and why they stay whole. One that is no longer so long is a fault, too.
 pub const LONG_FILES: &[(&str, &str)] = &[
     (
-        "cell/shard/src/entry.rs",
-        "one format of entries, in both of its versions, written and read side by side",
-    ),
-    (
         "control-plane/server/src/shards/next.rs",
         "one decision: what each step of an operation does next, beside what it waits for",
-    ),
-    (
-        "platform/wire/src/replicas/convert.rs",
-        "one report, its words both ways",
     ),
     (
         "cell/shard/src/tests/workload.rs",

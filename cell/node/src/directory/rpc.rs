@@ -7,9 +7,10 @@ use cell_sdk::{ClaimDigest, ClaimEntry};
 use cell_shard::{Shard, WriteError};
 use platform_model::header::TRACEPARENT;
 use platform_model::matrix::{Crossing, Destination, Purpose};
-use platform_model::{DataClass, Jurisdiction, RegionId, Role, ShardId, WorldId};
+use platform_model::{DataClass, HomeId, Jurisdiction, NodeId, RegionId, ShardId, UserId, WorldId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::telemetry::TraceContext;
+use platform_runtime::tls::SpiffeKind;
 use platform_wire::directory::{self as wire, Asked};
 use platform_wire::follow::Followed;
 use platform_wire::pb::directory_server::{Directory, DirectoryServer};
@@ -19,6 +20,7 @@ use tracing::Instrument;
 
 use super::rows::{self, Failed, RowError};
 use crate::hosted::Hosted;
+use crate::peers::holds;
 
 /// Length of a claim's digest, in bytes.
 const DIGEST_BYTES: usize = 32;
@@ -88,6 +90,14 @@ impl Service {
         )
     }
 
+    /// Whether a node holds a copy of the shard in which somebody lives. Any copy, not the primary alone: the table here may
+    /// name the one before.
+    fn speaks_for(&self, node: &NodeId, home: &HomeId, user: UserId) -> bool {
+        let table = self.followed.current();
+        let shard = table.shard_of_user(home, user);
+        shard.is_some_and(|shard| holds(&table, node, &shard))
+    }
+
     fn elsewhere(&self, shard: &ShardId) -> Status {
         let table = self.followed.current();
         match table.shards.get(shard) {
@@ -102,11 +112,21 @@ impl Service {
     }
 }
 
-/// Only nodes ask for claims. Where the caller stands, by its certificate.
-fn admit(extensions: &Extensions) -> Result<RegionId, Status> {
-    match extensions.get::<PeerIdentity>() {
-        Some(PeerIdentity(id)) if id.role() == Role::Node => Ok(id.region.clone()),
-        caller => {
+/// A node that asks, by its certificate.
+struct Caller {
+    node: NodeId,
+    region: RegionId,
+}
+
+/// Only nodes ask for claims.
+fn admit(extensions: &Extensions) -> Result<Caller, Status> {
+    let caller = extensions.get::<PeerIdentity>();
+    match caller.map(|PeerIdentity(id)| (&id.kind, &id.region)) {
+        Some((SpiffeKind::Node(node), region)) => Ok(Caller {
+            node: node.clone(),
+            region: region.clone(),
+        }),
+        _ => {
             metrics::counter!("celld_denied_total", "door" => "directory").increment(1);
             let who = caller.map_or_else(
                 || "a caller without a certificate".to_owned(),
@@ -136,10 +156,10 @@ fn free(crossing: Result<Crossing, Withheld>) -> Result<(), Status> {
     Err(Refusal::new(code, why).into())
 }
 
-/// A node claims and releases for people of its own region only.
-fn foreign(region: &RegionId) -> Status {
+/// A node claims and releases only for people whom it may hold.
+fn foreign(node: &NodeId) -> Status {
     metrics::counter!("celld_denied_total", "door" => "directory").increment(1);
-    let message = format!("a node of {region} speaks for people of {region} only");
+    let message = format!("{node} speaks only for people of whose shards it holds a copy");
     Refusal::new(RefusalCode::NotAuthorised, message).into()
 }
 
@@ -155,10 +175,10 @@ fn refused(error: Failed) -> Status {
 #[tonic::async_trait]
 impl Directory for Service {
     async fn claim(&self, request: Request<pb::ClaimRequest>) -> Result<Response<pb::ClaimReply>, Status> {
-        let region = admit(request.extensions())?;
+        let caller = admit(request.extensions())?;
         let (asked, entry) = wire::claim_of(request.into_inner(), &self.world)?;
-        if entry.home.region != region {
-            return Err(foreign(&region));
+        if !self.speaks_for(&caller.node, &entry.home, entry.user) {
+            return Err(foreign(&caller.node));
         }
         self.may_keep(&entry.home.jurisdiction)?;
         let (shard, digest) = self.shard(&asked)?;
@@ -178,12 +198,16 @@ impl Directory for Service {
         &self,
         request: Request<pb::ReleaseRequest>,
     ) -> Result<Response<pb::ReleaseReply>, Status> {
-        let region = admit(request.extensions())?;
+        let caller = admit(request.extensions())?;
         let (asked, claim_id) = wire::release_of(request.into_inner(), &self.world)?;
         let (shard, digest) = self.shard(&asked)?;
         let held = rows::lookup(&shard, digest).await.map_err(refused)?;
-        if held.is_some_and(|held| held.claim_id == claim_id && held.home.region != region) {
-            return Err(foreign(&region));
+        let foreigner = |held: ClaimEntry| !self.speaks_for(&caller.node, &held.home, held.user);
+        if held
+            .filter(|held| held.claim_id == claim_id)
+            .is_some_and(foreigner)
+        {
+            return Err(foreign(&caller.node));
         }
         rows::release(&shard, digest, claim_id).await.map_err(refused)?;
         Ok(Response::new(pb::ReleaseReply {
@@ -192,9 +216,9 @@ impl Directory for Service {
     }
 
     async fn lookup(&self, request: Request<pb::LookupRequest>) -> Result<Response<pb::LookupReply>, Status> {
-        let region = admit(request.extensions())?;
+        let caller = admit(request.extensions())?;
         let asked = wire::lookup_of(request.into_inner(), &self.world)?;
-        self.may_tell(asked.shard.jurisdiction(), &region)?;
+        self.may_tell(asked.shard.jurisdiction(), &caller.region)?;
         let (shard, digest) = self.shard(&asked)?;
         let found = rows::lookup(&shard, digest).await.map_err(refused)?;
         let found = found.map(|e| wire::ClaimEntry {

@@ -149,7 +149,7 @@ impl Hosted {
         let (shared, lent) = (&self.shared, &self.shared.lent);
         let settings = CopySettings {
             export_folder: lent.cut_off.clone(),
-            ..CopySettings::new(shard.clone(), lent.world.clone(), shared.node.clone())
+            ..CopySettings::new(shard.clone(), lent.world.clone(), shared.node.clone()).keeping(lent.log_kept)
         };
         let opened = Copy::open(
             Arc::clone(&lent.store),

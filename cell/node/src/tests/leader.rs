@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cell_shard::{Change, FrameKind, Peers, Told};
+use cell_shard::{Change, FrameKind, LogKept, Peers, Told};
 use cell_store::Store;
 use platform_model::{
     Epoch, ErasedCopy, Generation, NodeId, ReplicaId, ReplicaSet, RoutingTable, SetPhase, ShardId, ShardRoute,
@@ -49,6 +49,7 @@ pub fn lending(store: Arc<dyn Store>, telling: &Telling) -> Lending {
         control: Arc::new(telling.clone()),
         world: super::sample::table().world,
         cut_off: None,
+        log_kept: LogKept::default(),
     }
 }
 

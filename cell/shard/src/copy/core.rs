@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::codec::{Beside, Incoming};
 use super::content::ShardContent;
+use super::faults;
 use super::item::{Item, Written};
 use super::job::{EntriesJob, Job};
 use super::nodes::Nodes;
@@ -346,6 +347,8 @@ impl Core {
             Role::Stopped => Standing::Failed,
             Role::Primary(primary) => match primary.stage {
                 Stage::Serving if self.term.is_some() => Standing::Serving,
+                // A cell that forgets what comes now must be sent it.
+                Stage::Draining | Stage::Released if faults::forgets_while_moving() => Standing::Serving,
                 Stage::Draining | Stage::Released => Standing::Moving,
                 _ => Standing::Opening,
             },

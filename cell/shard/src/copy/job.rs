@@ -2,6 +2,7 @@
 //! for again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cell_replica::{Head, NodeKey};
@@ -23,6 +24,8 @@ pub(crate) const JOBS_MAX: usize = 64;
 pub(crate) struct EntriesJob {
     pub to: NodeKey,
     pub run: Run,
+    /// Not before this time: that of now, but for a planted fault.
+    pub due: Duration,
 }
 
 pub(crate) enum Job {

@@ -70,7 +70,7 @@ impl Opening {
         keys: ShardKeys,
         nodes: Nodes,
         loaded: Loaded,
-        writer: Writer,
+        mut writer: Writer,
     ) -> Arc<Inner> {
         let (entries, entry_inbox) = mpsc::channel(JOBS_MAX);
         let (jobs, job_inbox) = mpsc::channel(JOBS_MAX);
@@ -94,6 +94,7 @@ impl Opening {
             ended: CancellationToken::new(),
             tick_micros: AtomicU64::new(0),
         });
+        writer.stop = stop.clone();
         tasks.spawn("shard copy", task::run(Arc::clone(&inner), writer));
         let sending = run_entries(Arc::clone(&inner), entry_inbox, stop.clone());
         tasks.spawn("shard copy entries", sending);
@@ -160,6 +161,7 @@ impl Opening {
             keys: keys.clone(),
             clock: self.clock.clone(),
             settle_max: self.settings.limits.settle_max,
+            stop: CancellationToken::new(),
             fence: loaded.fence.clone(),
             number: loaded.number,
             index: std::mem::take(&mut loaded.index),

@@ -91,7 +91,8 @@ impl Core {
         match cached.filter(|_| !waits && faults::keeps_entries().is_none()) {
             Some(stored) => self.send_stored(to, &run, stored),
             None => {
-                if self.entry_jobs.try_send(EntriesJob { to, run }).is_ok() {
+                let due = self.clock.monotonic() + faults::keeps_entries().unwrap_or_default();
+                if self.entry_jobs.try_send(EntriesJob { to, run, due }).is_ok() {
                     *self.reading.entry(to).or_default() += 1;
                 } else {
                     metrics::counter!("shard_copy_jobs_dropped_total").increment(1);
@@ -130,9 +131,10 @@ impl Core {
 
 /// Reads entries from the store and sends them.
 pub(crate) async fn send_from_store(inner: &Arc<Inner>, job: EntriesJob) {
-    let EntriesJob { to, run } = job;
-    if let Some(kept) = faults::keeps_entries() {
-        inner.clock.sleep(kept).await;
+    let EntriesJob { to, run, due } = job;
+    let early = due.saturating_sub(inner.clock.monotonic());
+    if !early.is_zero() {
+        inner.clock.sleep(early).await;
     }
     if let Some(stored) = read(inner, &run).await {
         inner.core.lock().send_stored(to, &run, stored);

@@ -8,7 +8,7 @@ use platform_model::{NodeId, ShardId, WorldId};
 
 use super::faults;
 use super::told::Told;
-use crate::limits::ShardLimits;
+use crate::limits::{LogKept, ShardLimits};
 
 /// Which copy, where, within what.
 #[derive(Debug, Clone)]
@@ -45,6 +45,14 @@ impl CopySettings {
                 ..Planted::default()
             },
         }
+    }
+
+    /// Of a key shard's log no more is kept than ever.
+    #[must_use]
+    pub fn keeping(mut self, kept: LogKept) -> Self {
+        self.limits.log_entries_kept = self.limits.log_entries_kept.min(kept.entries);
+        self.limits.log_bytes_kept = self.limits.log_bytes_kept.min(kept.bytes);
+        self
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cell_store::{CommitError, Fence, Limits, Store, WriteBatch};
 use platform_model::ShardId;
-use platform_runtime::Clock;
+use platform_runtime::{CancellationToken, Clock};
 
 use super::index::Index;
 use super::load::number;
@@ -35,6 +35,9 @@ pub(crate) struct Writer {
     pub clock: Clock,
     /// How long an outcome is sought, or a store that cannot be reached tried.
     pub settle_max: Duration,
+    /// Cancelled when the copy is to end: then what failed once is not tried again, or a store that has stopped would hold
+    /// up the restart that heals it.
+    pub stop: CancellationToken,
     pub fence: FenceValue,
     /// Number of the last batch.
     pub number: u64,
@@ -104,6 +107,9 @@ impl Writer {
                 }
                 Err(CommitError::Unavailable { reason }) => {
                     self.meter.failed.increment(1);
+                    if self.stop.is_cancelled() {
+                        return Err(Failed::Unavailable(reason));
+                    }
                     last = reason;
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -130,6 +136,9 @@ impl Writer {
         while self.clock.monotonic() <= deadline {
             if let Some(found) = self.newest_number().await {
                 return Ok(found >= number);
+            }
+            if self.stop.is_cancelled() {
+                break;
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -162,6 +171,9 @@ impl Writer {
                     raised.epoch = standing.epoch;
                 }
                 Err(CommitError::Unknown { .. } | CommitError::Unavailable { .. }) => {
+                    if self.stop.is_cancelled() {
+                        break;
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(error @ (CommitError::TooLarge { .. } | CommitError::Invalid { .. })) => {

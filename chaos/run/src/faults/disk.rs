@@ -9,7 +9,9 @@ use anyhow::{Context, Result, bail};
 use cli_world::{Layout, Seat};
 
 /// Room for a node's stores and a little more.
-const SIZE_MIB: u32 = 256;
+const SIZE_MIB: u32 = 1_024;
+/// The file that fills it.
+pub const FILLER: &str = "chaos-filler";
 /// Bytes that are written at once when it is filled.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -80,7 +82,7 @@ impl SmallDisk {
     }
 
     fn filler(&self) -> PathBuf {
-        self.folder.join("chaos-filler")
+        self.folder.join(FILLER)
     }
 }
 

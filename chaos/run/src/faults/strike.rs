@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use std::time::Duration;
 
 use super::{Fault, SmallDisk, Touched};
+use crate::load::Ways;
 use crate::proxy::{Condition, Links};
 
 /// How late everything is on a slow link, each way.
@@ -25,8 +26,7 @@ pub struct Scene<'a> {
     pub world: &'a World,
     pub links: &'a Links,
     pub small_disk: Option<&'a SmallDisk>,
-    /// Whether one home has standbys, or its shards are moved.
-    pub copied: bool,
+    pub ways: Ways,
 }
 
 /// A fault with its target: a node, or nothing where the fault says by itself.

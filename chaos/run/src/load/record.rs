@@ -181,6 +181,15 @@ impl Record {
         self.inner.lock().samples.clone()
     }
 
+    /// Writes that were acknowledged: names and files.
+    pub fn written_count(&self) -> usize {
+        let inner = self.inner.lock();
+        let is_written =
+            |one: &&Operation| matches!(one.action, Action::Write(_)) && matches!(one.outcome, Outcome::Done);
+        let names = inner.operations.iter().filter(is_written).count();
+        names + inner.sent.iter().filter(|sent| sent.id.is_some()).count()
+    }
+
     /// Requests, and those without an end.
     pub fn totals(&self) -> (usize, usize) {
         let inner = self.inner.lock();

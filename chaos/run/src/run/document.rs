@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::Told;
 use super::copies::Moved;
+use super::flat::{self, Flat, Trend};
 use super::round::{HEALED_WITHIN, Round};
+use super::samples::Sample;
 use crate::faults::Fault;
 
 /// Texts of what is wrong that the notes have at most.
@@ -20,6 +22,12 @@ pub fn document(told: &Told) -> Document {
     document.tables.insert("faults".into(), Value::Array(table(told)));
     let rounds: Vec<Value> = told.rounds.iter().map(row_of).collect();
     document.tables.insert("rounds".into(), Value::Array(rounds));
+    let processes = flat::judge(&told.samples);
+    let rows = processes.iter().map(process_row).collect();
+    document.tables.insert("processes".into(), Value::Array(rows));
+    let rows = told.samples.iter().map(sample_row).collect();
+    document.tables.insert("samples".into(), Value::Array(rows));
+    document.figures.extend(of_processes(&processes));
     let (rounds, took) = (told.rounds.len(), told.took.as_secs_f64());
     document
         .notes
@@ -94,6 +102,56 @@ fn figures(told: &Told) -> Vec<Figure> {
     figures
 }
 
+/// Whether memory and disk stay as they are, where a run was long enough to tell.
+fn of_processes(processes: &[Flat]) -> Vec<Figure> {
+    if processes.is_empty() {
+        return Vec::new();
+    }
+    let not_flat = |of: fn(&Flat) -> &Trend| processes.iter().filter(|one| !of(one).is_flat()).count();
+    vec![
+        Figure::at_most(
+            "memory-not-flat",
+            count(not_flat(|one| &one.memory)),
+            "processes",
+            0.0,
+        ),
+        Figure::at_most(
+            "disk-not-flat",
+            count(not_flat(|one| &one.disk)),
+            "processes",
+            0.0,
+        ),
+    ]
+}
+
+fn process_row(process: &Flat) -> Value {
+    let trend = |trend: &Trend| {
+        json!({
+            "median-mib": trend.median_mib,
+            "per-hour-mib": trend.per_hour_mib,
+            "grown-mib": trend.grown_mib,
+            "bound-mib": trend.bound_mib,
+            "flat": trend.is_flat(),
+        })
+    };
+    json!({
+        "process": process.seat,
+        "memory": trend(&process.memory),
+        "disk": trend(&process.disk),
+    })
+}
+
+fn sample_row(sample: &Sample) -> Value {
+    json!({
+        "at-s": sample.at.as_secs(),
+        "process": sample.seat,
+        "memory-mib": sample.memory_mib.map(|mib| mib.round()),
+        "disk-mib": sample.disk_mib,
+        "log-mib": sample.log_mib,
+        "written": sample.written,
+    })
+}
+
 /// Figures of standbys and moves, where there are some.
 fn of_copies(told: &Told) -> Vec<Figure> {
     let mut figures = Vec::new();
@@ -126,14 +184,23 @@ fn of_copies(told: &Told) -> Vec<Figure> {
         .filter_map(|round| round.moved.as_ref())
         .collect();
     if !moves.is_empty() {
-        let done = moves.iter().filter(|moved| moved.end == "done").count();
+        let done = |kind: &str| {
+            let done = moves.iter().filter(|moved| moved.end == "done");
+            count(done.filter(|moved| moved.kind == kind).count())
+        };
+        let not_begun = moves
+            .iter()
+            .filter(|moved| moved.end.starts_with("not begun"))
+            .count();
         let stuck = moves.iter().filter(|moved| !moved.is_over).count();
         let slowest = moves
             .iter()
             .map(|moved| moved.took)
             .max()
             .map_or(f64::NAN, seconds);
-        figures.push(Figure::at_least("moves-done", count(done), "moves", 1.0));
+        figures.push(Figure::at_least("moves-done", done("move"), "moves", 1.0));
+        figures.push(Figure::info("handovers-done", done("handover"), "handovers"));
+        figures.push(Figure::info("moves-not-begun", count(not_begun), "moves"));
         figures.push(Figure::at_most("moves-without-end", count(stuck), "moves", 0.0));
         figures.push(Figure::info("move-s-max", slowest, "s"));
     }
@@ -191,7 +258,8 @@ fn row_of(round: &Round) -> Value {
         "healed-in-s": round.healed_in.map(seconds),
         "failover-s": round.failover.map(seconds),
         "whole-in-s": round.whole_in.map(seconds),
-        "move": round.moved.as_ref().map(|moved| moved.end.clone()),
+        "change": round.moved.as_ref().map(|moved| moved.kind),
+        "ended": round.moved.as_ref().map(|moved| moved.end.clone()),
     })
 }
 

@@ -1,14 +1,15 @@
 //! One round: people come in, use the platform, a fault strikes and heals, everything must succeed again, and what was
 //! acknowledged must be there.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::Result;
-use cli_world::app::App;
+use cli_world::app::{App, Person};
 use platform_runtime::clock::Clock;
 
-use super::Kept;
 use super::copies::{self, Moved};
+use super::later::Kept;
 use crate::faults::{Scene, Strike, Touched, revive};
 use crate::judge::{Judgement, judge};
 use crate::load::Load;
@@ -40,8 +41,10 @@ pub struct Round {
     pub failover: Option<Duration>,
     /// From the end of the round until every shard that has standbys could lose its primary again.
     pub whole_in: Option<Duration>,
-    /// How the move that went on meanwhile ended.
+    /// How the change of place that went on meanwhile ended.
     pub moved: Option<Moved>,
+    /// Writes that were acknowledged.
+    pub written: usize,
     pub samples: Vec<String>,
     pub judgement: Judgement,
 }
@@ -54,27 +57,28 @@ pub async fn play(
     number: usize,
     mut strike: Strike,
     lasts: Duration,
-    moves: bool,
-    kept: &mut Vec<Kept>,
+    stay: &[Person],
+    kept: &mut VecDeque<Kept>,
 ) -> Result<Round> {
-    let load = Load::new(app, number, scene.copied).await?;
+    let load = Load::new(app, number, scene.ways, stay).await?;
     let faults = async {
         let healed = suffer(scene, &load, &mut strike, lasts).await;
         load.record.stop();
         healed
     };
-    let moving = copies::during(scene, &load, moves);
+    let moving = copies::during(scene, &load, number);
     let (healed_in, (), moved) = tokio::join!(faults, load.run(HEALED_WITHIN), moving);
     let healed_in = healed_in?;
     let judgement = judge(app, &load).await;
-    kept.extend(super::keep(&load));
+    kept.push_back(super::later::keep(&load));
     let (requests, unsettled) = load.record.totals();
-    let (untouched_failed, touched_failed) = failures(&load, &strike, scene.copied);
+    let (untouched_failed, touched_failed) = failures(&load, &strike, scene.ways.copies());
+    let written = load.record.written_count();
     let silence = (0..load.residents.len())
         .map(|person| load.record.silence_of(person))
         .max();
     let failover = copies::failover(&load, &strike);
-    let whole_in = if scene.copied && !moves {
+    let whole_in = if scene.ways.survives {
         copies::whole(scene.world).await
     } else {
         None
@@ -91,6 +95,7 @@ pub async fn play(
         failover,
         whole_in,
         moved,
+        written,
         samples: load.record.samples(),
         judgement,
     })
@@ -162,7 +167,7 @@ impl Round {
         let (wrong, counts) = (self.wrong(), self.judgement.counts);
         let moved = self.moved.as_ref();
         let moved = moved.map_or_else(String::new, |moved| {
-            format!(", move: {} in {:.1?}", moved.end, moved.took)
+            format!(", {}: {} in {:.1?}", moved.kind, moved.end, moved.took)
         });
         format!(
             "round {number}: {} at {} for {:.1?}: {} requests, {} files acknowledged, {wrong} wrong, {} failed and {} \

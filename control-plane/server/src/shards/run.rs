@@ -76,7 +76,10 @@ impl Shards {
                 .await
                 .is_some()
             {
-                ticking.tick();
+                if unless_it_panics(|| ticking.tick()).is_none() {
+                    // What this leader remembers may be half a change: it listens and finds out anew, as a new one would.
+                    *ticking.shared.leading.lock() = None;
+                }
             }
         });
         shards
@@ -139,9 +142,10 @@ impl Shards {
     /// Under the lock, with a leader of this very term; `None` if this controller does not lead.
     fn with<T>(&self, f: impl FnOnce(&mut Leading, &State, u64) -> T) -> Option<T> {
         let status = self.shared.raft.status();
-        let now = micros(self.shared.clock.monotonic());
         let state = Arc::clone(&self.shared.raft.state().borrow());
         let mut leading = self.shared.leading.lock();
+        // Under the lock: time does not go back for whoever is behind it.
+        let now = micros(self.shared.clock.monotonic());
         if status.part != Part::Leader {
             *leading = None;
             return None;
@@ -241,4 +245,29 @@ fn newest(state: &State, report: &ReplicasReport) -> Vec<(ShardId, platform_mode
         holds.then(|| (shard.clone(), config.generation))
     });
     known.collect()
+}
+
+/// None if it panicked: whoever looks after all shards must not end by one that is not as it was thought to be.
+fn unless_it_panics<T>(f: impl FnOnce() -> T) -> Option<T> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    if done.is_err() {
+        metrics::counter!("controld_ticks_panicked_total").increment(1);
+        tracing::error!("a look at the shards panicked: what this leader remembers is forgotten");
+    }
+    done.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_and_goes_no_further() {
+        assert_eq!(unless_it_panics(|| 7), Some(7));
+        let empty: [u8; 0] = [];
+        assert_eq!(
+            unless_it_panics(|| empty.iter().max().copied().expect("none")),
+            None
+        );
+    }
 }

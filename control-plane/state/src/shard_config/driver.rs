@@ -87,6 +87,8 @@ pub struct Driver {
     phase_since: (Generation, u64),
     ordered_micros: u64,
     committed_micros: u64,
+    /// The latest time that was given.
+    latest_micros: u64,
 }
 
 impl Driver {
@@ -99,10 +101,14 @@ impl Driver {
             phase_since: (Generation(0), now_micros),
             ordered_micros: 0,
             committed_micros: 0,
+            latest_micros: now_micros,
         }
     }
 
+    /// A time that is before one that was given counts as that one: who waits for a lock may come late with his.
     pub fn step(&mut self, now_micros: u64, config: &ShardConfig, event: DriverEvent) -> Vec<DriverAction> {
+        let now_micros = now_micros.max(self.latest_micros);
+        self.latest_micros = now_micros;
         if self.phase_since.0 != config.generation {
             self.phase_since = (config.generation, now_micros);
             self.ordered_micros = 0;

@@ -309,6 +309,21 @@ fn a_primary_is_dead_by_two_witnesses_only_and_not_at_once() {
     );
 }
 
+/// Who waited for a lock comes with the time at which he began to wait.
+#[test]
+fn a_time_that_comes_late_makes_nobody_dead() {
+    let config = three();
+    let mut driver = Driver::new(settings(), 0);
+    for n in 1..=3 {
+        let heard = DriverEvent::Reported {
+            replica: id(n),
+            silent_micros: 900_000,
+        };
+        driver.step(5_000_000, &config, heard);
+    }
+    assert_eq!(driver.step(4_999_000, &config, DriverEvent::Tick), vec![]);
+}
+
 #[test]
 fn a_promotion_waits_for_all_candidates_but_not_for_ever() {
     let mut config = three();

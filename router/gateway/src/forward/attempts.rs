@@ -13,8 +13,8 @@ use bytes::Bytes;
 use http::Response;
 use http::response::Parts;
 use hyper::body::Incoming;
-use platform_model::{Code, Problem};
-use router_table::{Moved, Place};
+use platform_model::{Code, Problem, ShardId};
+use router_table::{Moved, Place, Route, RouteClass, ShardIndex};
 
 use super::salvage::{Failed, told};
 use super::{Answer, Means, Outbound, RETRY_AFTER_S, Refusal};
@@ -38,6 +38,8 @@ pub(super) struct Attempts<'a> {
     outbound: &'a Outbound<'a>,
     snapshot: Arc<Snapshot>,
     place: Place,
+    /// Any shard of its home takes the request, and only that one knows which it is for: a login.
+    any_of_home: bool,
     /// In the cell of `place`. `None` while it is held, and once it went to the answer.
     permit: Option<Permit>,
     fault: &'a FaultCell,
@@ -59,14 +61,15 @@ enum Outcome {
 impl<'a> Attempts<'a> {
     pub(super) fn new(
         outbound: &'a Outbound<'a>,
-        (snapshot, place): (Arc<Snapshot>, Place),
+        (snapshot, route): (Arc<Snapshot>, Route),
         streams: bool,
         fault: &'a FaultCell,
     ) -> Self {
         Self {
             outbound,
             snapshot,
-            place,
+            place: route.place,
+            any_of_home: route.class == RouteClass::Login,
             permit: None,
             fault,
             streams,
@@ -188,10 +191,17 @@ impl<'a> Attempts<'a> {
         let turn = turn.map_err(|not_held| not_held.problem(why, RETRY_AFTER_S))?;
         self.waits = None;
         let snapshot = means.known.snapshot.load_full();
-        let place = (means.decide)(&snapshot)?.place;
+        let mut place = (means.decide)(&snapshot)?.place;
         if *snapshot.table.shard(place.shard) != shard {
             // Someone new would be taken elsewhere by now: that is for a request of its own.
-            return Err(told(Why::Moving));
+            let stays = self.any_of_home.then_some(&snapshot.table);
+            let index = stays.and_then(|table| table.shard_index(&shard));
+            let known = index.and_then(|index| {
+                means
+                    .known
+                    .place_of(&snapshot.table, index, means.clock.unix_ms())
+            });
+            place = known.ok_or_else(|| told(Why::Moving))?;
         }
         self.snapshot = snapshot;
         self.go(place)?;
@@ -273,14 +283,23 @@ impl<'a> Attempts<'a> {
     fn learn(&self, said: Moved) -> Option<Place> {
         let means = self.outbound.means;
         let now_ms = means.clock.unix_ms();
-        let learned = means
-            .known
-            .learn(&self.snapshot.table, self.place.shard, said, now_ms);
+        let table = &self.snapshot.table;
+        let asked = self.asked(&said.shard);
+        let learned = means.known.learn(table, asked, said, now_ms);
         learned
             .inspect_err(|error| {
                 tracing::warn!(node = %self.pool().node, %error, "a node's `moved` is not followed");
             })
             .ok()
+    }
+
+    /// The shard that a node speaks of: the one that it was asked for, or of a request that any shard of a home takes
+    /// another of that home.
+    fn asked(&self, said: &ShardId) -> ShardIndex {
+        let (table, own) = (&self.snapshot.table, self.place.shard);
+        let same_home = table.shard(own).home() == said.home();
+        let other = (self.any_of_home && same_home).then(|| table.shard_index(said));
+        other.flatten().unwrap_or(own)
     }
 
     /// One retry for a request, out of its cell's budget.

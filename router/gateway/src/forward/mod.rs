@@ -178,7 +178,7 @@ impl<'a> Outbound<'a> {
         } else {
             limits.request_deadline
         };
-        let mut attempts = Attempts::new(self, (snapshot, route.place), streams, &fault);
+        let mut attempts = Attempts::new(self, (snapshot, route), streams, &fault);
         match tokio::time::timeout(deadline, attempts.run(body, room)).await {
             Ok(answer) => answer,
             Err(_) => Err(attempts.out_of_time()),

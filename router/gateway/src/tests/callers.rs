@@ -4,8 +4,8 @@ use http::Request;
 use platform_model::UserId;
 use platform_token::{RefreshToken, SigningKey};
 
-use super::stand_in::full;
-use super::world::{Answer, COMMON, World};
+use super::stand_in::{StandIn, full, other_shard};
+use super::world::{Answer, COMMON, SHORT, World};
 
 async fn with_token(world: &World, authorization: Option<String>) -> Answer {
     let mut request = Request::builder().uri("/v1/profile").header("host", COMMON);
@@ -76,6 +76,40 @@ async fn who_has_no_token_yet_is_sent_by_the_path() {
         "invalid-token"
     );
     assert_eq!(visits(), (2, 3));
+}
+
+/// Any shard of a home takes a login; that of the person may be at another node, and only the shard that was asked knows
+/// which it is.
+#[tokio::test]
+async fn a_login_follows_to_the_shard_of_its_person_and_nothing_else_does() {
+    let post = async |world: &World, path: &str| {
+        let request = Request::builder().method("POST").uri(path).header("host", COMMON);
+        let request = request.header("idempotency-key", uuid::Uuid::now_v7().to_string());
+        Answer::read(world.send(request.body(full("{}")).expect("a request")).await).await
+    };
+    let world = World::with(|config| config.hold.within = SHORT).await;
+    let says = |world: &World, shard: &'static str, epoch: u64, node: &StandIn| {
+        let node = node.id.clone();
+        world
+            .central
+            .once(move |_| std::future::ready(other_shard(shard, epoch, &node)));
+    };
+    let login = "/v1/homes/eu~eu-central/login";
+    says(&world, "eu/eu-central/003", 4, &world.spare);
+    assert_eq!(post(&world, login).await.status, 200);
+    let seen = world.spare.seen.lock()[0].clone();
+    assert_eq!(seen.headers["meridian-shard"], "eu/eu-central/003");
+    assert_eq!(seen.headers["meridian-epoch"], "4");
+    // In the epoch that the table names, too, and at the node that was asked.
+    says(&world, "eu/eu-central/002", 3, &world.central);
+    assert_eq!(post(&world, login).await.status, 200);
+    assert_eq!((world.central.requests(), world.spare.requests()), (3, 1));
+    // A shard of another home, or a request that means the shard that it went to.
+    says(&world, "us/us-east/001", 9, &world.east);
+    assert_eq!(post(&world, login).await.code(), "moving");
+    says(&world, "eu/eu-central/003", 9, &world.spare);
+    assert_eq!(post(&world, "/v1/register/DE").await.code(), "moving");
+    assert_eq!((world.spare.requests(), world.east.requests()), (1, 0));
 }
 
 #[tokio::test]

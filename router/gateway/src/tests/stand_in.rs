@@ -109,6 +109,11 @@ pub fn moved(request: &Request<Incoming>, epoch: u64, node: &NodeId) -> Response
     let shard = request.headers()[platform_model::header::SHARD]
         .to_str()
         .expect("text");
+    other_shard(shard, epoch, node)
+}
+
+/// The same of a shard that nobody asked for.
+pub fn other_shard(shard: &str, epoch: u64, node: &NodeId) -> Response<Body> {
     let problem = Problem::new(Code::Moved)
         .with("shard", shard)
         .with("epoch", epoch)

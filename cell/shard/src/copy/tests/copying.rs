@@ -10,7 +10,7 @@ use cell_store::memory::Memory;
 use control_plane_state::shard_config::{ConfigCommand, CopyState};
 use platform_model::ReplicaId;
 
-use super::world::{World, node, read, request, shard_id, write};
+use super::world::{Weather, World, node, read, request, shard_id, write};
 use crate::copy::{Planted, Told};
 use crate::keys::ShardKeys;
 use crate::{Mode, ShardLimits, Tx, TxError};
@@ -72,6 +72,35 @@ async fn a_copy_of_a_shard_that_is_written_meanwhile_is_equal_and_certified() {
     let copied = world.copy(1).report().expect("a copy").copied_bytes;
     assert!(copied > 5_000_000, "{copied} bytes came as pages");
     certified(&world, replica).await;
+    stop.store(true, Ordering::Relaxed);
+    writer
+        .join_next()
+        .await
+        .expect("it was started")
+        .expect("it ends");
+    world.level(0, 1).await;
+    assert_eq!(world.digest(0).await, world.digest(1).await);
+}
+
+/// A page or an entry that is not what was sent is refused, and what it carried comes again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_or_an_entry_that_arrives_garbled_is_refused_and_comes_again() {
+    let world = World::begin().await;
+    fill(&world, 6_000).await;
+    *world.net.weather.lock() = Weather {
+        garbled: 100,
+        ..Weather::default()
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writer = tokio::task::JoinSet::new();
+    writer.spawn(churn(Arc::clone(&world), Arc::clone(&stop), 6_000));
+    world.begin_standby(1, Memory::new()).await;
+    let copied = || world.copy(1).report().map_or(0, |copy| copy.copied_bytes);
+    world.until("most of it has come", || copied() > 5_000_000).await;
+    let garbled = || world.net.garbled.load(Ordering::Relaxed);
+    world.until("enough arrived garbled", || garbled() > 20).await;
+    *world.net.weather.lock() = Weather::default();
+    world.in_sync(1).await;
     stop.store(true, Ordering::Relaxed);
     writer
         .join_next()

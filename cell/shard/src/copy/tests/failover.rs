@@ -1,8 +1,9 @@
 //! A primary that goes away: what was acknowledged is there, whoever serves next.
 
 use cell_store::embedded::{Embedded, EmbeddedOptions};
+use cell_store::memory::Memory;
 
-use super::world::{World, node, read, write};
+use super::world::{PATIENCE, World, node, read, try_write, write};
 use crate::{Mode, Planted, ShardLimits, TxError, WriteError};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,7 +45,7 @@ async fn what_was_acknowledged_is_read_after_a_failover() {
     assert_eq!(read(&world, "before").await, Some("0".into()));
     let shard = world.serving().await;
     assert!(shard.epoch() > last.epoch);
-    let mut request = super::world::request(Mode::Async, super::world::PATIENCE);
+    let mut request = super::world::request(Mode::Async, PATIENCE);
     request.not_older_than = Some(last);
     let honoured = shard
         .read(&request, |tx| async move { tx.get(b"last").await })
@@ -85,4 +86,28 @@ async fn a_failed_primary_comes_back_as_a_standby_and_leads_again() {
         world.in_sync(leads).await;
         leads = other;
     }
+}
+
+/// A store that has stopped comes back with its node only: whoever ends the node does not wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_whose_store_has_stopped_is_closed_at_once() {
+    let (store, limits) = (Memory::new(), ShardLimits::default());
+    let world = World::begin_with(Planted::default(), limits, store.clone()).await;
+    write(&world, "before", "0", Mode::Sync).await;
+    store.stop(true);
+    let copy = world.copy(0);
+    let stalled = || copy.report().is_some_and(|report| report.stalled_micros > 50_000);
+    let shard = world.serving().await;
+    let written = try_write(&shard, "lost", "1", Mode::Sync, PATIENCE);
+    let closed = async {
+        world.until("a batch is under way", stalled).await;
+        let closed = tokio::time::timeout(limits.settle_max / 2, copy.close()).await;
+        assert!(closed.is_ok(), "it went on to try");
+    };
+    let (written, ()) = tokio::join!(written, closed);
+    assert!(written.is_err(), "{written:?}");
+    store.stop(false);
+    world.kill(0).await;
+    world.start(0).await;
+    assert_eq!(read(&world, "before").await, Some("0".into()));
 }

@@ -19,6 +19,8 @@ pub(super) struct Weather {
     pub lost: u64,
     pub doubled: u64,
     pub late: u64,
+    /// One bit of them arrives turned.
+    pub garbled: u64,
 }
 
 type Sent = (NodeId, NodeId, Bytes);
@@ -29,6 +31,7 @@ pub(super) struct Net {
     pub weather: Mutex<Weather>,
     dice: AtomicU64,
     pub frames: AtomicU64,
+    pub garbled: AtomicU64,
     pub queue: mpsc::Sender<Sent>,
 }
 
@@ -41,6 +44,7 @@ impl Net {
             weather: Mutex::default(),
             dice: AtomicU64::new(0x9e37_79b9_7f4a_7c15),
             frames: AtomicU64::new(0),
+            garbled: AtomicU64::new(0),
             queue,
         });
         let (carrier, group) = (Arc::clone(&net), tasks.clone());
@@ -57,9 +61,12 @@ impl Net {
         ((seen ^ seen >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32) % bound
     }
 
-    fn carry(self: &Arc<Self>, sent: Sent, tasks: &TaskGroup) {
+    fn carry(self: &Arc<Self>, mut sent: Sent, tasks: &TaskGroup) {
         let weather = *self.weather.lock();
         self.frames.fetch_add(1, Ordering::Relaxed);
+        if self.throw(1_000) < weather.garbled {
+            sent.2 = self.garble(&sent.2);
+        }
         if self.throw(1_000) < weather.lost {
             return;
         }
@@ -75,6 +82,14 @@ impl Net {
         } else {
             self.deliver(&sent);
         }
+    }
+
+    fn garble(&self, frame: &Bytes) -> Bytes {
+        let mut bytes = frame.to_vec();
+        let bit = self.throw(8 * bytes.len() as u64);
+        bytes[usize::try_from(bit / 8).expect("in a frame")] ^= 1 << (bit % 8);
+        self.garbled.fetch_add(1, Ordering::Relaxed);
+        bytes.into()
     }
 
     fn deliver(&self, (from, to, frame): &Sent) {

@@ -76,6 +76,7 @@ async fn what_clients_see_through_failovers_is_strictly_serializable() {
             lost: 15,
             doubled: 20,
             late: 60,
+            ..Weather::default()
         };
         let owner = Arc::new(Mutex::new(world.serving().await));
         let load = Load {
