@@ -9,6 +9,7 @@
 //! | [`blob`] | up to 32 MiB of bytes with a SHA-256 digest, written over several transactions |
 //! | [`samples`] | long columns of numbers, coded with pco |
 //! | [`timeline`] | a list in order of a personal value that never stands in a key |
+//! | [`event`] | events between roots: told, opened field by field, marked, parked |
 //! | [`idempotency`] | one effect for one command |
 //! | [`keys`] | users' keys, wrapped by the jurisdiction's, in the home's key shard |
 //!
@@ -16,12 +17,13 @@
 //! cannot. A stored value is `form, version, nonce, sealed bytes`; the root and the whole key are authenticated with
 //! it, so that a row that was moved does not open.
 //!
-//! Not here: the store, replication, events, HTTP. No domain sees a [`cell_shard::Tx`] or a key's bytes.
+//! Not here: the store, replication, where events go, HTTP. No domain sees a [`cell_shard::Tx`] or a key's bytes.
 
 pub mod blob;
 mod digest;
 mod envelope;
 pub mod error;
+pub mod event;
 pub mod idempotency;
 pub mod keys;
 pub mod record;
@@ -33,6 +35,7 @@ pub mod timeline;
 
 pub use digest::sha256;
 pub use error::LayerError;
+pub use event::{EventField, EventInfo, EventRecord};
 pub use platform_model::DataClass;
 pub use record::{FieldInfo, IndexInfo, KeyPart, MigrateError, PrimaryKey, Record, TableInfo};
 pub use root_tx::RootTx;

@@ -77,6 +77,15 @@ impl RootTx {
         self.domain
     }
 
+    /// The same transaction as another domain's: for what the platform itself keeps in a root.
+    #[must_use]
+    pub fn of_domain(&self, domain: &'static str) -> Self {
+        Self {
+            domain,
+            ..self.clone()
+        }
+    }
+
     /// Time of the shard's log, in milliseconds since 1970. Never goes back, not even over a failover.
     pub fn log_time_ms(&self) -> u64 {
         self.tx.log_time_ms()
@@ -87,8 +96,8 @@ impl RootTx {
         self.tx.sync();
     }
 
-    /// Adds an event to the transaction's log entry. Its payload is not sealed: ids and public values only.
-    pub fn emit(&self, event: Event) {
+    /// Adds an event to the transaction's log entry. Its payload must be sealed, or hold ids only.
+    pub(crate) fn emit(&self, event: Event) {
         self.tx.emit(event);
     }
 
@@ -105,6 +114,11 @@ impl RootTx {
     /// The beginning of the keys of one table or layer of this domain.
     pub(crate) fn prefix(&self, table: &str) -> Tuple {
         Tuple::new().str(self.domain).str(table)
+    }
+
+    /// The transaction on a shared table of the shard: for ids and states of the platform, never for a value of a person.
+    pub(crate) fn beside(&self, table: &'static str) -> Result<Tx, LayerError> {
+        Ok(self.tx.shared(table)?)
     }
 
     /// Version and value at a key.

@@ -31,7 +31,7 @@ pub fn routes(domains: &[Box<dyn Domain>], lent: Lent, door: Door) -> Router {
         .with_state(lent)
 }
 
-/// Every stored table of every domain with the data class of each field, one field a line.
+/// Every stored table and every event of every domain with the data class of each field, one field a line.
 pub fn catalogue() -> String {
     let mut text = String::new();
     for domain in domains() {
@@ -42,6 +42,17 @@ pub fn catalogue() -> String {
                     .expect("a string takes all text");
             }
         }
+        for event in domain.events() {
+            for field in event.fields {
+                let (domain, event, version) = (domain.name(), event.name, event.version);
+                writeln!(
+                    text,
+                    "{domain}.event.{event}.v{version}.{} {}",
+                    field.name, field.class
+                )
+                .expect("a string takes all text");
+            }
+        }
     }
     text
 }
@@ -49,6 +60,20 @@ pub fn catalogue() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_takes_an_event_takes_one_that_somebody_tells() {
+        let domains = domains();
+        for taker in &domains {
+            for takes in taker.takes() {
+                let teller = domains.iter().find(|domain| domain.name() == takes.domain);
+                let event =
+                    teller.and_then(|teller| teller.events().iter().find(|one| one.name == takes.event));
+                let version = event.map(|event| event.version);
+                assert_eq!(version, Some(takes.version), "{} takes {takes:?}", taker.name());
+            }
+        }
+    }
 
     #[test]
     fn tables_of_two_domains_do_not_share_a_name_and_fields_have_classes() {

@@ -105,6 +105,12 @@ impl Hosted {
         self.copy(shard)?.shard()
     }
 
+    /// Every shard that is served here.
+    pub fn served(&self) -> Vec<Shard> {
+        let open = self.shared.open.read();
+        open.values().filter_map(|open| open.copy.shard()).collect()
+    }
+
     /// How the copy of the shard here stands towards requests; none if there is none.
     pub fn standing(&self, shard: &ShardId) -> Option<Standing> {
         Some(self.copy(shard)?.standing())

@@ -12,6 +12,7 @@
 //! | [`services`] | what the node lends its domains |
 //! | [`operator_read`] | a person's data for an operator, through a window of break-glass alone |
 //! | [`directory`] | claims, here or on the node that serves their shard |
+//! | [`events`] | what people's roots tell each other: relays of the shards served here, and the receiver's side |
 //! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
 //! | [`custody`] | backups, restored copies, erasures, for operators |
@@ -31,6 +32,7 @@ pub mod custody;
 pub mod directory;
 pub mod door;
 pub mod engine;
+pub mod events;
 pub mod gateway;
 pub mod health;
 pub mod home_keys;

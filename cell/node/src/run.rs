@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cell_backup::{BackupError, BackupStore};
 use cell_law::Law;
 use cell_layers::keys::KeyCache;
-use cell_sdk::Lent;
+use cell_sdk::{Domain, Lent};
 use cell_stream::{Streams, inbound};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
@@ -17,6 +17,7 @@ use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
 use platform_wire::directory::DirectoryClient;
+use platform_wire::events::EventsClient;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
 use platform_wire::join::{self, JoinError};
 use platform_wire::keys::KeysClient;
@@ -30,6 +31,7 @@ use crate::custody::{self, Custody, Sink};
 use crate::directory::{self, Claims, LookupKey, LookupKeyError};
 use crate::door::Door;
 use crate::engine::{Engine, EngineError};
+use crate::events::{self, Events};
 use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
@@ -153,8 +155,22 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         keks,
         opened,
     );
+    let domains = Arc::new(gateway::domains());
+    let events = Events::new(events::Lent {
+        world: settings.world.clone(),
+        hosted: hosted.clone(),
+        followed: followed.clone(),
+        keys: keys.clone(),
+        law: law.clone(),
+        clock: clock.clone(),
+        client: EventsClient::new(identity.clone()),
+        reports: reports.clone(),
+        domains: Arc::clone(&domains),
+    });
     let parts = Parts {
         identity,
+        events,
+        domains,
         clock,
         store,
         hosted,
@@ -209,6 +225,8 @@ struct Parts {
     keys: HomeKeys,
     followed: Followed,
     law: Law,
+    events: Events,
+    domains: Arc<Vec<Box<dyn Domain>>>,
     lookup_key: LookupKey,
     /// Where backups go.
     sink: Option<Sink>,
@@ -256,6 +274,7 @@ impl Parts {
             every: config.reports.every.0,
         };
         reporter.start(&self.tasks);
+        self.events.relay(&self.tasks);
         tracing::info!(%address, node = %settings.node, start = %self.hosted.start(), "node serves");
         Running {
             address,
@@ -316,7 +335,6 @@ impl Parts {
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
         let lent: Lent = Arc::new(services);
-        let domains = Arc::new(gateway::domains());
         let custody = Custody::new(custody::Parts {
             world: settings.world.clone(),
             node: settings.node.clone(),
@@ -326,14 +344,16 @@ impl Parts {
             keys: self.keys.clone(),
             disk: self.store.store(),
             lent: Arc::clone(&lent),
-            domains: Arc::clone(&domains),
+            domains: Arc::clone(&self.domains),
             reports,
             sink: self.sink.clone(),
             tasks: self.tasks.clone(),
         });
-        gateway::routes(&domains, Arc::clone(&lent), door)
+        gateway::routes(&self.domains, Arc::clone(&lent), door)
             .merge(custody::routes(custody).reset_fallback())
             .merge(operator_read::routes(lent))
+            .merge(events::operator_routes(&self.events))
+            .merge(events::routes(&self.events).reset_fallback())
             .merge(
                 keys_rpc::routes(settings.world.clone(), hosted.clone(), followed.clone()).reset_fallback(),
             )

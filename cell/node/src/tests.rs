@@ -1,6 +1,6 @@
 //! Tests of the node's parts together; whole worlds are tested in `tests/`.
 
 mod door;
-mod hosted;
-mod leader;
-mod sample;
+pub(crate) mod hosted;
+pub(crate) mod leader;
+pub(crate) mod sample;

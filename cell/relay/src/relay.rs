@@ -167,6 +167,27 @@ impl<P: Copy> Relay<P> {
         }
     }
 
+    /// What was sent did not reach anybody who answers: it is due again, as soon as nothing holds it. No error for an event
+    /// that is not under way: an answer may have come all the same.
+    pub fn failed(&mut self, to: RootRef, key: EventKey) {
+        if let Some(lane) = self.lanes.get_mut(&to)
+            && lane.events.front().is_some_and(|(first, _)| *first == key)
+        {
+            lane.sent_micros = None;
+        }
+    }
+
+    /// Forgets the roots to which nothing is to be sent. Only once the cursors up to here are committed: what is read
+    /// again from before them would be sent again (and be taken for a repeat there).
+    pub fn forget_idle(&mut self) {
+        self.lanes.retain(|_, lane| !lane.events.is_empty());
+    }
+
+    /// Roots to which something is to be sent.
+    pub fn roots(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// Events that nobody has acknowledged yet.
     pub fn waiting(&self) -> usize {
         self.lanes.values().map(|lane| lane.events.len()).sum()
@@ -237,6 +258,34 @@ mod tests {
             relay.tick(100, |_| false)[..],
             [RelayAction::Deliver { payload: 7, .. }]
         ));
+    }
+
+    #[test]
+    fn what_reached_nobody_is_due_again_at_once_unless_it_is_held() {
+        let mut relay = Relay::new(100);
+        relay.committed(root(1), key(1), 7);
+        relay.committed(root(1), key(2), 8);
+        assert_eq!(relay.tick(0, |_| false).len(), 1);
+        relay.failed(root(1), key(2));
+        assert_eq!(relay.tick(1, |_| false), vec![], "that one is not under way");
+        relay.failed(root(1), key(1));
+        assert_eq!(relay.tick(2, |_| true), vec![]);
+        let again = relay.tick(3, |_| false);
+        assert!(
+            matches!(again[..], [RelayAction::Deliver { payload: 7, .. }]),
+            "{again:?}"
+        );
+    }
+
+    #[test]
+    fn roots_to_which_nothing_is_to_be_sent_are_forgotten() {
+        let mut relay = Relay::new(100);
+        relay.committed(root(1), key(1), 7);
+        relay.committed(root(2), key(2), 8);
+        relay.tick(0, |_| false);
+        assert!(relay.answered(root(1), key(1), Answer::Delivered).is_ok());
+        relay.forget_idle();
+        assert_eq!((relay.roots(), relay.waiting()), (1, 1));
     }
 
     #[test]

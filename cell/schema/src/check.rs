@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost_reflect::{DescriptorPool, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor};
 
 use crate::error::Violation;
+use crate::event::{self, Event};
 use crate::names::{LOWER_SNAKE, UPPER_CAMEL, is_lower_snake, is_upper_camel, member};
 use crate::options::{self, Options, RawIndex, RawTable};
 use crate::table::{Column, ColumnKind, Field, Index, Table};
 
-/// Every table of the schema, or every rule that it breaks.
-pub(crate) fn check(pool: &DescriptorPool) -> Result<Vec<Table>, Vec<Violation>> {
+/// Every table and every event of the schema, or every rule that it breaks.
+pub(crate) fn check(pool: &DescriptorPool) -> Result<(Vec<Table>, Vec<Event>), Vec<Violation>> {
     let mut checker = Checker {
         options: Options::of(pool),
         violations: Vec::new(),
         tables: Vec::new(),
+        events: Vec::new(),
     };
     for file in pool.files().filter(is_ours) {
         for message in file.messages() {
@@ -23,7 +25,7 @@ pub(crate) fn check(pool: &DescriptorPool) -> Result<Vec<Table>, Vec<Violation>>
     }
     checker.duplicate_tables();
     if checker.violations.is_empty() {
-        Ok(checker.tables)
+        Ok((checker.tables, checker.events))
     } else {
         Err(checker.violations)
     }
@@ -38,6 +40,7 @@ struct Checker {
     options: Options,
     violations: Vec<Violation>,
     tables: Vec<Table>,
+    events: Vec<Event>,
 }
 
 impl Checker {
@@ -54,6 +57,12 @@ impl Checker {
         }
         if let Some(raw) = self.options.table(message) {
             self.table(message, raw);
+        }
+        if let Some(raw) = self.options.event(message) {
+            self.name(message, "event", &raw.name, LOWER_SNAKE, is_lower_snake);
+            let (event, nested) = event::of(&self.options, message, &raw);
+            self.violations.extend(nested);
+            self.events.push(event);
         }
         for child in message.child_messages() {
             self.message(&child);

@@ -9,9 +9,10 @@ use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
 use crate::error::SchemaError;
+use crate::event::Event;
 use crate::options::{self, Options};
 use crate::table::Table;
-use crate::{check, generate, redact};
+use crate::{check, event, generate, redact};
 
 /// Compiles `protos`, looked up under `includes`, into `OUT_DIR`: one `<package>.rs` for each package. To be called from
 /// a build script, to which it says when to run again.
@@ -37,9 +38,9 @@ pub fn compile_to(
     out: &Path,
 ) -> Result<Vec<PathBuf>, SchemaError> {
     let pool = pool(protos, includes)?;
-    let tables = check::check(&pool).map_err(SchemaError::Violations)?;
+    let (tables, events) = check::check(&pool).map_err(SchemaError::Violations)?;
     let mut files = Vec::new();
-    for (name, code) in generated(&pool, &tables)? {
+    for (name, code) in generated(&pool, &tables, &events)? {
         let path = out.join(name);
         std::fs::write(&path, code).map_err(|source| SchemaError::Write {
             path: path.clone(),
@@ -87,7 +88,11 @@ impl FileResolver for OptionsResolver {
 }
 
 /// File name -> code, one file for each package.
-fn generated(pool: &DescriptorPool, tables: &[Table]) -> Result<BTreeMap<String, String>, SchemaError> {
+fn generated(
+    pool: &DescriptorPool,
+    tables: &[Table],
+    events: &[Event],
+) -> Result<BTreeMap<String, String>, SchemaError> {
     let ours: Vec<_> = pool.files().filter(check::is_ours).collect();
     let module = |package: &str| Module::from_protobuf_package_name(package);
     let requests = ours
@@ -110,6 +115,10 @@ fn generated(pool: &DescriptorPool, tables: &[Table]) -> Result<BTreeMap<String,
         generate::append_tables(
             code,
             tables.iter().filter(|table| module(&table.package) == *name),
+        );
+        event::append(
+            code,
+            events.iter().filter(|event| module(&event.package) == *name),
         );
     }
     Ok(modules

@@ -42,6 +42,15 @@ pub enum Violation {
         message: String,
         field: String,
     },
+    #[error(
+        "{file}: {message}.{field} is a message, and the fields of an event are let pass or left out one by one: write \
+         what it holds as fields of the event"
+    )]
+    NestedEvent {
+        file: String,
+        message: String,
+        field: String,
+    },
     #[error("{file}: {message}: {what} names the field `{field}`, which it does not have; it has: {known}")]
     UnknownField {
         file: String,

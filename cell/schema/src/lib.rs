@@ -21,6 +21,7 @@
 mod check;
 mod compile;
 mod error;
+mod event;
 mod generate;
 mod names;
 mod options;

@@ -87,10 +87,18 @@ pub(crate) struct RawIndex {
     pub clear: bool,
 }
 
-/// The two extensions, found once.
+/// The event option as written, unchecked.
+#[derive(Debug)]
+pub(crate) struct RawEvent {
+    pub name: String,
+    pub version: u32,
+}
+
+/// The extensions, found once.
 pub(crate) struct Options {
     data_class: ExtensionDescriptor,
     table: ExtensionDescriptor,
+    event: ExtensionDescriptor,
 }
 
 impl Options {
@@ -102,11 +110,26 @@ impl Options {
         Self {
             data_class: find("meridian.data_class"),
             table: find("meridian.table"),
+            event: find("meridian.event"),
         }
     }
 
     pub(crate) fn class(&self, field: &FieldDescriptor) -> Option<Class> {
         Class::from_number(field.options().get_extension(&self.data_class).as_enum_number()?)
+    }
+
+    pub(crate) fn event(&self, message: &MessageDescriptor) -> Option<RawEvent> {
+        let options = message.options();
+        if !options.has_extension(&self.event) {
+            return None;
+        }
+        let value = options.get_extension(&self.event);
+        let event = value.as_message()?;
+        let version = event.get_field_by_name("version").and_then(|v| v.as_u32());
+        Some(RawEvent {
+            name: text(event, "name"),
+            version: version.unwrap_or(0),
+        })
     }
 
     pub(crate) fn table(&self, message: &MessageDescriptor) -> Option<RawTable> {

@@ -259,3 +259,32 @@ fn fields_are_listed_with_their_class_and_a_message_in_itself_once() {
     });
     assert_eq!(listed, expected);
 }
+
+#[test]
+fn an_event_is_generated_with_the_class_of_each_field_and_holds_no_message() {
+    let event = |fields: &str| {
+        format!("message Shared {{\n option (meridian.event) = {{ name: \"shared\" }};\n {fields}\n}}\n")
+    };
+    let code = compile(&event(&format!(
+        "{ID} optional double distance_m = 4 [(meridian.data_class) = SOCIAL];"
+    )))
+    .expect("builds");
+    for part in [
+        "impl ::cell_layers::EventRecord for Shared",
+        "const NAME: &'static str = \"shared\";",
+        "const VERSION: u32 = 1;",
+        "EventField { tag: 4, name: \"distance_m\", class: ::cell_layers::DataClass::Social }",
+        "pub const EVENTS",
+    ] {
+        assert!(code.contains(part), "{part}\n{code}");
+    }
+    let nested = format!(
+        "{}message Figures {{ {ID} }}",
+        event("Figures figures = 1 [(meridian.data_class) = HEALTH];")
+    );
+    assert!(
+        matches!(violations(&nested)[..], [Violation::NestedEvent { .. }]),
+        "{:?}",
+        violations(&nested)
+    );
+}

@@ -2,16 +2,18 @@
 
 use async_trait::async_trait;
 use axum::Router;
-use cell_layers::TableInfo;
+use cell_layers::{RootTx, TableInfo};
 use cell_shard::Mode;
-use platform_model::Problem;
+use platform_model::{Code, Problem};
 
 use crate::context::RootCtx;
+use crate::error::DomainError;
+use crate::event::{EventInfo, Received, Takes};
 use crate::services::{Lent, Services};
 
 /// One business domain: tables, routes, and when its writes are acknowledged.
 ///
-/// Events, scheduled work and export are not part of it yet: `ARCHITECTURE.md` lists what is absent.
+/// Scheduled work and export are not part of it yet: `ARCHITECTURE.md` lists what is absent.
 #[async_trait]
 pub trait Domain: Send + Sync + 'static {
     /// Lower case, one word; stands in keys, log entries and metrics, so it never changes.
@@ -31,5 +33,24 @@ pub trait Domain: Send + Sync + 'static {
     async fn erase(&self, services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
         let _ = (services, root);
         Ok(0)
+    }
+
+    /// Every event that it tells, with the data class of each field: what leaves a home is checked against them.
+    fn events(&self) -> &'static [EventInfo] {
+        &[]
+    }
+
+    /// Events that it takes.
+    fn takes(&self) -> &'static [Takes] {
+        &[]
+    }
+
+    /// Takes an event, within the receiver's transaction, which also notes that it came: what is done here is done once.
+    ///
+    /// # Errors
+    /// A problem says that it will never be taken: the event is parked with the problem's code. What the layers or the
+    /// shard answer is tried again.
+    async fn handle(&self, _tx: &RootTx, _event: &Received) -> Result<(), DomainError> {
+        Err(Problem::new(Code::Internal).detail("it takes no events").into())
     }
 }

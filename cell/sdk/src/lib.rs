@@ -9,6 +9,7 @@ pub mod context;
 pub mod directory;
 pub mod domain;
 pub mod error;
+pub mod event;
 pub mod services;
 
 pub use arrival::{Arrival, Seen};
@@ -17,6 +18,7 @@ pub use context::{AnonymousCtx, Ctx, RootCtx};
 pub use directory::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};
 pub use domain::Domain;
 pub use error::{DomainError, ProblemResponse};
+pub use event::{Address, EventInfo, Received, Takes, tell};
 pub use services::{Lent, OpenUser, Services};
 
 pub use cell_shard::{Answer, Mode};

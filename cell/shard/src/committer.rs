@@ -120,6 +120,12 @@ impl Committer {
     }
 
     async fn commit(&mut self, mut group: Group) -> Result<(), End> {
+        let epoch = self.shared.term.epoch;
+        let posted = group.post(&self.shared.keys, epoch, &mut self.window);
+        // What comes of the batch is not known yet: whoever waits for these looks for them once they are committed.
+        self.shared
+            .emissions
+            .passed_over(group.position, !posted.is_empty());
         let (prepared, batch) = self.prepare(&mut group);
         self.shared.plant.expose(&group.writes);
         if self.shared.plant.answers_early() {

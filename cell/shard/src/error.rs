@@ -65,6 +65,9 @@ pub enum TxError {
     Fenced,
     #[error("the store is unavailable: {reason}")]
     Unavailable { reason: String },
+    /// More events wait for their delivery than may.
+    #[error("too many events wait in the outbox")]
+    OutboxFull,
     /// The handle was kept past the end of its closure.
     #[error("the transaction has ended")]
     Ended,

@@ -200,7 +200,7 @@ impl Gate {
         self.until(|| self.is_leased()).await
     }
 
-    async fn until(&self, ready: impl Fn() -> bool) -> Result<(), End> {
+    pub(crate) async fn until(&self, ready: impl Fn() -> bool) -> Result<(), End> {
         if ready() {
             return Ok(());
         }

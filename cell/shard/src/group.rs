@@ -1,11 +1,14 @@
 //! A group: the transactions that become one batch and one log entry. Pure: it judges and gathers, others commit.
 
 use bytes::Bytes;
-use platform_model::Position;
+use platform_model::{Epoch, EpochPosition, Position};
 use tokio::sync::oneshot;
 
 use crate::buffer::WriteBuffer;
+use crate::committer::own_record_of;
+use crate::keys::ShardKeys;
 use crate::limits::{GROUP_BYTES_RESERVED, GROUP_MUTATIONS_RESERVED, ShardLimits};
+use crate::outbox::{Emitted, OutboxRow};
 use crate::plant::Plant;
 use crate::submission::{Submission, Verdict};
 use crate::window::Window;
@@ -49,6 +52,8 @@ pub(crate) struct Group {
     pub writes: WriteBuffer,
     /// The records of the winners, in order.
     pub records: Vec<Bytes>,
+    /// Of the winners, each with the place of its transaction.
+    events: Vec<(u32, Emitted)>,
     winners: Vec<oneshot::Sender<Verdict>>,
     losers: Vec<oneshot::Sender<Verdict>>,
     bytes: usize,
@@ -66,6 +71,7 @@ impl Group {
             position,
             writes: WriteBuffer::default(),
             records: Vec::new(),
+            events: Vec::new(),
             winners: Vec::new(),
             losers: Vec::new(),
             bytes: 0,
@@ -89,7 +95,7 @@ impl Group {
         self.is_empty()
             || (self.records.len() < bounds.transactions
                 && self.bytes + submission.bytes <= bounds.bytes
-                && self.mutations + submission.writes.len() <= bounds.mutations
+                && self.mutations + mutations(submission) <= bounds.mutations
                 && self.cleared + submission.cleared <= bounds.cleared)
     }
 
@@ -114,6 +120,27 @@ impl Group {
             }
         }
         true
+    }
+
+    /// Puts what its winners tell other roots into the outbox, as a record of the shard's own: in the same batch, so that
+    /// there is no cause without its event and no event without its cause. Answers the rows.
+    pub(crate) fn post(&mut self, keys: &ShardKeys, epoch: Epoch, window: &mut Window) -> Vec<OutboxRow> {
+        let at = EpochPosition {
+            epoch,
+            position: self.position,
+        };
+        let (mut rows, mut writes) = (Vec::new(), WriteBuffer::default());
+        for (index, emitted) in std::mem::take(&mut self.events) {
+            let (row, value) = emitted.at(at, index);
+            writes.set(row.key.stored(keys), Some(value));
+            rows.push(row);
+        }
+        if !rows.is_empty() {
+            window.note(self.position, &writes);
+            let record = own_record_of(keys, &writes);
+            self.append(writes, record);
+        }
+        rows
     }
 
     /// Adds a record of the shard's own behind all others.
@@ -142,13 +169,16 @@ impl Group {
 
     fn take(&mut self, submission: Submission, window: &mut Window) {
         window.note(self.position, &submission.writes);
+        self.mutations += mutations(&submission);
         // It waits no more.
         drop(submission.place);
         self.bytes += submission.bytes;
-        self.mutations += submission.writes.len();
         self.cleared += submission.cleared;
         self.time_ms = self.time_ms.max(submission.log_time_ms);
         self.sync |= submission.sync;
+        let index = u32::try_from(self.records.len()).expect("a group has few members");
+        self.events
+            .extend(submission.events.into_iter().map(|event| (index, event)));
         self.records.push(submission.record);
         self.winners.push(submission.reply);
         if self.writes.is_empty() {
@@ -157,6 +187,11 @@ impl Group {
             self.writes.absorb(submission.writes);
         }
     }
+}
+
+/// What it adds to the batch, its events included.
+fn mutations(submission: &Submission) -> usize {
+    submission.writes.len() + submission.events.len()
 }
 
 fn judge(submission: &Submission, window: &Window, pending: Position, plant: &Plant) -> Judgement {
@@ -205,6 +240,7 @@ mod tests {
                 reads,
                 writes,
                 record,
+                events: Vec::new(),
                 bytes: 100,
                 cleared: 0,
                 sync: false,

@@ -19,12 +19,16 @@ use crate::request::Scope;
 /// Names under `"s"` that the shard writes itself.
 const RESERVED: [&str; 2] = ["epochs", "trim"];
 
+/// The shared table of events that wait for their delivery.
+pub(crate) const OUTBOX: &str = "outbox";
+
 /// The keys of one shard, made once.
 #[derive(Debug, Clone)]
 pub(crate) struct ShardKeys {
     prefix: Bytes,
     log: Bytes,
     epochs: Bytes,
+    outbox: Bytes,
     pub trim: Bytes,
     pub fence: Bytes,
     pub applied: Bytes,
@@ -51,6 +55,7 @@ impl ShardKeys {
         Self {
             log: join(&prefix, &Tuple::new().str("l").pack()),
             epochs: under("s", "epochs"),
+            outbox: under("s", OUTBOX),
             trim: under("s", "trim"),
             fence: under("m", "fence"),
             applied: under("m", "applied"),
@@ -78,6 +83,11 @@ impl ShardKeys {
             Scope::Shared(name) => Tuple::new().str("s").str(name).pack(),
         };
         Ok(join(&self.prefix, &tail))
+    }
+
+    /// The beginning of all keys of the outbox.
+    pub(crate) fn outbox(&self) -> &Bytes {
+        &self.outbox
     }
 
     /// A key as it stands in the log.

@@ -6,6 +6,7 @@
 //! - [`Shard`] opens, reads, writes, closes; [`Tx`] is what a transaction's closure sees.
 //! - `committer` is the one task that writes: it validates (`window`), builds the entry (`entry`), commits it
 //!   under the fence (`fence`) and, when the store does not know what happened, finds out (`settle`).
+//! - `outbox` holds the events for roots elsewhere, from the batch of their cause until they are delivered.
 //! - `gate` keeps every answer until what it observed is committed.
 //! - `backup` reads a shard out at one position ([`Frozen`]) and makes a copy of that elsewhere ([`Restore`]).
 //! - [`copies()`] says which shards lie in a store.
@@ -30,6 +31,7 @@ mod limits;
 mod log;
 mod meter;
 mod open;
+mod outbox;
 mod plant;
 mod request;
 mod run;
@@ -55,6 +57,7 @@ pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
 pub use keys::root_of;
 pub use limits::{LogKept, ShardLimits};
+pub use outbox::{ASIDE_MAX, Aside, OutboxError, OutboxKey, OutboxRow, Taken};
 pub use request::{Answer, Mode, Ownership, Request, Scope, ShardStatus};
 pub use shard::Shard;
 pub use tx::Tx;

@@ -25,6 +25,7 @@ use crate::keys::ShardKeys;
 use crate::limits::{EPOCHS_KEPT, OPEN_ATTEMPTS_MAX, ShardLimits};
 use crate::log::LogScan;
 use crate::meter::Meter;
+use crate::outbox::Emissions;
 use crate::plant::Plant;
 use crate::request::Ownership;
 use crate::shard::{Shard, Shared, TermEnd};
@@ -68,6 +69,7 @@ pub(crate) async fn open(
         meter,
         log_clock,
         queue_bytes: Arc::default(),
+        emissions: Emissions::default(),
         trimmed: AtomicU64::new(found.trim.state.position.0),
         ownership,
         term,
@@ -125,6 +127,7 @@ async fn begin_term(committer: &mut Committer, start: Position, dropped: &[Epoch
             reads,
             writes,
             record,
+            events: Vec::new(),
             bytes: 0,
             cleared: 0,
             sync: true,

@@ -15,6 +15,7 @@ use crate::entry;
 use crate::error::{TxError, WriteError};
 use crate::gate::End;
 use crate::group::GroupBounds;
+use crate::outbox::{self, Emitted};
 use crate::request::{Answer, Mode, Request};
 use crate::shard::Shard;
 use crate::submission::{Place, Submission, Verdict};
@@ -41,6 +42,7 @@ struct Submitted {
     reads: ReadSet,
     writes: WriteBuffer,
     record: Bytes,
+    events: Vec<Emitted>,
     bytes: usize,
     cleared: usize,
     sync: bool,
@@ -242,8 +244,10 @@ impl Shard {
             ..
         } = state;
         let record = entry::encode_transaction(&self.shared.keys, request, mode, &writes, &events);
+        let events = outbox::emitted(request.domain, events);
         Submitted {
-            bytes: record.len() + writes.bytes(),
+            bytes: record.len() + writes.bytes() + outbox::bytes(&events),
+            events,
             read,
             reads,
             writes,
@@ -303,6 +307,7 @@ impl Shard {
             reads,
             writes,
             record,
+            events,
             bytes,
             cleared,
             sync,
@@ -315,6 +320,7 @@ impl Shard {
             reads,
             writes,
             record,
+            events,
             bytes,
             cleared,
             sync,
@@ -337,6 +343,7 @@ fn failed<T, E: From<TxError>>(failure: TxError, result: Result<T, E>) -> Failed
     Failed::With(match (failure, result) {
         (TxError::Conflict | TxError::SnapshotExpired, _) => return Failed::Again,
         (TxError::Fenced, _) => WriteError::Fenced,
+        (TxError::OutboxFull, _) => WriteError::Overloaded,
         (TxError::Unavailable { .. }, _) => WriteError::Unavailable,
         (_, Err(error)) => WriteError::Rejected(error),
         (TxError::Limit { .. }, Ok(_)) => WriteError::TooLarge,

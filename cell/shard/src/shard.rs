@@ -18,6 +18,7 @@ use crate::keys::ShardKeys;
 use crate::limits::{LOG_READ_BYTES_MAX, ShardLimits};
 use crate::log::LogScan;
 use crate::meter::Meter;
+use crate::outbox::Emissions;
 use crate::plant::Plant;
 use crate::request::{Ownership, ShardStatus};
 use crate::submission::Submission;
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub queue_bytes: Arc<AtomicUsize>,
     /// Entries up to here are gone.
     pub trimmed: AtomicU64,
+    /// Events of this term for other roots.
+    pub emissions: Emissions,
 }
 
 impl Shard {

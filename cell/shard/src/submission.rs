@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::buffer::WriteBuffer;
 use crate::gate::End;
+use crate::outbox::Emitted;
 use crate::window::ReadSet;
 
 /// A transaction that waits to be validated and committed.
@@ -20,7 +21,9 @@ pub(crate) struct Submission {
     pub writes: WriteBuffer,
     /// Its record in the log entry; empty if it only wants its reads validated.
     pub record: Bytes,
-    /// What it adds to the batch: its rows and its record.
+    /// What it puts into the outbox.
+    pub events: Vec<Emitted>,
+    /// What it adds to the batch: its rows, its record and its events.
     pub bytes: usize,
     /// Keys that its cleared ranges remove.
     pub cleared: usize,

@@ -20,13 +20,18 @@ use crate::scan;
 use crate::shard::Shared;
 use crate::window::ReadSet;
 
+mod beside;
+
 /// A handle to a running transaction; clones are the same transaction. Useless once its closure has returned.
 #[derive(Clone)]
-pub struct Tx(Arc<Inner>);
+pub struct Tx {
+    inner: Arc<Inner>,
+    /// Of every key that is named through this handle.
+    prefix: Bytes,
+}
 
 struct Inner {
     shared: Arc<Shared>,
-    prefix: Bytes,
     writable: bool,
     log_time_ms: u64,
     state: Mutex<State>,
@@ -64,13 +69,14 @@ impl Tx {
             read_bytes: 0,
             ended: false,
         };
-        Ok(Self(Arc::new(Inner {
-            prefix: shared.keys.scope(&request.scope)?,
+        let inner = Arc::new(Inner {
             writable,
             log_time_ms: shared.log_clock.now_ms(&shared.plant),
             state: Mutex::new(state),
             shared: Arc::clone(shared),
-        })))
+        });
+        let prefix = shared.keys.scope(&request.scope)?;
+        Ok(Self { inner, prefix })
     }
 
     /// The value of a key, the transaction's own writes included. Absence is read, too: who inserts if absent is
@@ -84,7 +90,7 @@ impl Tx {
             return Ok(own);
         }
         let snapshot = self.snapshot().await?;
-        if let Some(planted) = self.0.shared.plant.dirty(&key) {
+        if let Some(planted) = self.inner.shared.plant.dirty(&key) {
             return Ok(planted);
         }
         let value = match snapshot.get(&key).await {
@@ -106,7 +112,7 @@ impl Tx {
             .iter()
             .map(|key| self.key(key))
             .collect::<Result<Vec<_>, _>>()?;
-        let max = self.0.shared.store_limits.get_many_keys_max;
+        let max = self.inner.shared.store_limits.get_many_keys_max;
         self.at_most("keys of one read", keys.len(), max)?;
         let mut values = Vec::with_capacity(keys.len());
         for some in keys.chunks(READ_KEYS_AT_ONCE) {
@@ -137,7 +143,7 @@ impl Tx {
     /// # Errors
     /// See [`TxError`].
     pub async fn scan(&self, range: KeyRange, limit: usize, reverse: bool) -> Result<Page, TxError> {
-        let max = self.0.shared.limits.page_rows_max;
+        let max = self.inner.shared.limits.page_rows_max;
         if limit > max {
             return Err(self.fail(TxError::Limit {
                 what: "page rows",
@@ -162,7 +168,7 @@ impl Tx {
         } = seen.map_err(|error| self.fail(read_error(error)))?;
         self.count_read(bytes)?;
         self.note(|reads| reads.ranges.push(covered))?;
-        let skip = self.0.prefix.len();
+        let skip = self.prefix.len();
         page.rows.iter_mut().for_each(|(key, _)| *key = key.slice(skip..));
         Ok(page)
     }
@@ -176,7 +182,7 @@ impl Tx {
         self.at_most(
             "value bytes",
             value.len(),
-            self.0.shared.store_limits.value_bytes_max,
+            self.inner.shared.store_limits.value_bytes_max,
         )?;
         self.change(key.len() + value.len(), |writes| writes.set(key, Some(value)))
     }
@@ -202,27 +208,20 @@ impl Tx {
         })
     }
 
-    /// Adds an event to the transaction's log record.
-    pub fn emit(&self, event: Event) {
-        let bytes = event.name.len() + event.payload.len() + 32;
-        // A refusal is kept as the transaction's failure.
-        let _ = self.grow(bytes).map(|mut state| state.events.push(event));
-    }
-
     /// Asks for an acknowledgement by every standby that could be promoted, whatever the domain's mode.
     pub fn sync(&self) {
-        self.0.state.lock().mode = Mode::Sync;
+        self.inner.state.lock().mode = Mode::Sync;
     }
 
     /// Milliseconds since 1970 by the log's clock, which never goes back; the same for the whole run of a closure.
     pub fn log_time_ms(&self) -> u64 {
-        self.0.log_time_ms
+        self.inner.log_time_ms
     }
 
     /// Counts the keys that the cleared ranges remove, as reads. Called once, before [`Tx::finish`].
     pub(crate) async fn count_cleared(&self) -> Result<usize, TxError> {
         let ranges = self.open_state()?.writes.ranges().to_vec();
-        let max = self.0.shared.store_limits.clear_range_keys_max;
+        let max = self.inner.shared.store_limits.clear_range_keys_max;
         let mut cleared = 0;
         for range in ranges {
             let snapshot = self.snapshot().await?;
@@ -240,7 +239,7 @@ impl Tx {
 
     /// Takes everything out; the handle is useless from then on.
     pub(crate) fn finish(&self) -> State {
-        let mut state = self.0.state.lock();
+        let mut state = self.inner.state.lock();
         let mode = state.mode;
         let empty = State {
             snapshot: None,
@@ -263,7 +262,12 @@ impl Tx {
         if let Some(snapshot) = &self.open_state()?.snapshot {
             return Ok(Arc::clone(snapshot));
         }
-        let (snapshot, position) = self.0.shared.snapshot().await.map_err(|error| self.fail(error))?;
+        let (snapshot, position) = self
+            .inner
+            .shared
+            .snapshot()
+            .await
+            .map_err(|error| self.fail(error))?;
         let mut state = self.open_state()?;
         state.read.get_or_insert(position);
         // Another branch of the same closure may have been faster; both must see one version.
@@ -271,7 +275,12 @@ impl Tx {
     }
 
     async fn renew(&self) -> Result<Arc<dyn Snapshot>, TxError> {
-        let (snapshot, _) = self.0.shared.snapshot().await.map_err(|error| self.fail(error))?;
+        let (snapshot, _) = self
+            .inner
+            .shared
+            .snapshot()
+            .await
+            .map_err(|error| self.fail(error))?;
         let mut state = self.open_state()?;
         state.snapshot = Some(Arc::clone(&snapshot));
         state.mixed = true;
@@ -279,7 +288,7 @@ impl Tx {
     }
 
     fn open_state(&self) -> Result<MutexGuard<'_, State>, TxError> {
-        let state = self.0.state.lock();
+        let state = self.inner.state.lock();
         if state.ended {
             Err(TxError::Ended)
         } else {
@@ -289,7 +298,11 @@ impl Tx {
 
     /// Keeps the first failure: it decides how the transaction ends, whatever its closure makes of it.
     fn fail(&self, error: TxError) -> TxError {
-        self.0.state.lock().failure.get_or_insert_with(|| error.clone());
+        self.inner
+            .state
+            .lock()
+            .failure
+            .get_or_insert_with(|| error.clone());
         error
     }
 
@@ -302,8 +315,12 @@ impl Tx {
     }
 
     fn key(&self, key: &[u8]) -> Result<Bytes, TxError> {
-        let key = join(&self.0.prefix, key);
-        self.at_most("key bytes", key.len(), self.0.shared.store_limits.key_bytes_max)?;
+        let key = join(&self.prefix, key);
+        self.at_most(
+            "key bytes",
+            key.len(),
+            self.inner.shared.store_limits.key_bytes_max,
+        )?;
         Ok(key)
     }
 
@@ -326,12 +343,12 @@ impl Tx {
         self.at_most(
             "reads of the transaction",
             reads,
-            self.0.shared.limits.transaction_reads_max,
+            self.inner.shared.limits.transaction_reads_max,
         )
     }
 
     fn read_bytes_left(&self) -> Result<usize, TxError> {
-        let max = self.0.shared.limits.transaction_read_bytes_max;
+        let max = self.inner.shared.limits.transaction_read_bytes_max;
         Ok(max.saturating_sub(self.open_state()?.read_bytes))
     }
 
@@ -344,20 +361,20 @@ impl Tx {
         self.at_most(
             "bytes read by the transaction",
             total,
-            self.0.shared.limits.transaction_read_bytes_max,
+            self.inner.shared.limits.transaction_read_bytes_max,
         )
     }
 
     fn grow(&self, bytes: usize) -> Result<MutexGuard<'_, State>, TxError> {
-        if !self.0.writable {
+        if !self.inner.writable {
             return Err(self.fail(TxError::ReadOnly));
         }
         let (total, count) = {
             let mut state = self.open_state()?;
             state.bytes += bytes;
-            (state.bytes, state.writes.len() + state.events.len() + 1)
+            (state.bytes, state.writes.len() + state.events.len() * 2 + 1)
         };
-        let limits = &self.0.shared.limits;
+        let limits = &self.inner.shared.limits;
         self.at_most("transaction bytes", total, limits.transaction_bytes_max)?;
         self.at_most("writes of the transaction", count, limits.transaction_writes_max)?;
         self.open_state()

@@ -254,7 +254,9 @@ fn possible(options: &Options, world: &World) -> Result<Possible> {
     })
 }
 
-async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> Result<()> {
+/// # Errors
+/// When the world does not come up.
+pub async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> Result<()> {
     let binaries = match (options.no_build, &options.plant) {
         (true, _) => Binaries::AsTheyAre,
         (false, Some(_)) => Binaries::Failpoints,

@@ -12,6 +12,7 @@ use platform_report::Document;
 
 use crate::faults::Fault;
 use crate::run;
+use crate::scenario::Scenario;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,6 +21,8 @@ Examples:
   chaos run --survival region --faults kill-cell,stop-cell,cut-nodes   automatic failover
   chaos run --moves --minutes 5   a shard moves while every fault strikes
   chaos run --survival region --moves --minutes 90   the standing world: is anything lost, does anything grow?
+  chaos run --scenario events --minutes 5   people show each other workouts over homes
+  chaos run --scenario events --plant event-without-mark --minutes 2   is an effect that comes twice seen?
   chaos run --plant ack-before-write --faults kill-cell   does a run see that a cell acknowledges too early?
 
 Exit code: 0 every invariant held, 3 one did not (with --plant: it was caught, it was not), 1 the run failed.";
@@ -33,6 +36,9 @@ pub struct RunArguments {
     /// Which faults, where and how long: the same seed gives the same schedule [default: a fresh one, printed]
     #[arg(long)]
     seed: Option<u64>,
+    /// A run about one promise, with people of its own
+    #[arg(long, value_enum, conflicts_with_all = ["survival", "moves", "histories"])]
+    scenario: Option<Scenario>,
     /// Only these faults
     #[arg(long, value_enum, value_delimiter = ',')]
     faults: Vec<Fault>,
@@ -95,7 +101,10 @@ pub fn run(arguments: &RunArguments) -> Result<u8> {
         keep: arguments.keep,
         histories: arguments.histories.clone(),
     };
-    let document = runtime.block_on(run::run(&options, &Stderr))?;
+    let document = match arguments.scenario {
+        Some(scenario) => runtime.block_on(scenario.run(&options, &Stderr))?,
+        None => runtime.block_on(run::run(&options, &Stderr))?,
+    };
     show(&document, arguments.output)?;
     Ok(document.verdict().exit_code())
 }

@@ -14,6 +14,7 @@ mod country;
 mod demo;
 mod dev;
 mod doctor;
+mod event;
 mod home;
 mod identity;
 mod known;
@@ -100,6 +101,8 @@ enum Command {
     Router(router::Router),
     #[command(subcommand)]
     Identity(identity::Identity),
+    #[command(subcommand)]
+    Event(event::Event),
     #[command(subcommand)]
     BreakGlass(break_glass::BreakGlass),
     #[command(subcommand)]
@@ -283,6 +286,7 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
         Command::Audit(command) => command.run(printer).await,
         Command::Router(command) => command.run(printer).await,
         Command::Identity(command) => command.run(printer).await,
+        Command::Event(command) => command.run(printer).await,
         Command::BreakGlass(command) => command.run(printer).await,
         Command::Canary(command) => command.run(printer).await,
         Command::Backup(command) => command.run(printer).await,

@@ -5,11 +5,7 @@ use serde_json::json;
 use super::story::{Row, Story};
 
 /// Name and what is missing with it.
-const ABSENT: [(&str, &str); 11] = [
-    (
-        "events between roots",
-        "nothing travels from one root to another; the change log has no reader",
-    ),
+const ABSENT: [(&str, &str); 10] = [
     (
         "plans of many operations",
         "no drain, no evacuation, no rebalancing: shards move one by one",

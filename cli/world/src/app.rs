@@ -3,6 +3,7 @@
 //! It repeats nothing: whether a failed request may be sent again is for the steps to say.
 
 mod answer;
+mod following;
 mod kind;
 pub mod track;
 mod views;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use answer::{Answer, Failure};
+pub use following::{Followed, Shared, SharedPage};
 pub use kind::{Kind, Nobody, Observer};
 pub use views::{Activity, Figures, Page, Place, Profile, Tokens};
 

@@ -13,6 +13,7 @@ pub enum Verb {
     Watch,
     RegisterNode,
     PublishTokenKey,
+    AdmitForeign,
     Heartbeat,
     Replicas,
     Status,
@@ -73,10 +74,11 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
+        Self::AdmitForeign,
         Self::Heartbeat,
         Self::Replicas,
         Self::Status,
@@ -132,6 +134,7 @@ impl Verb {
             Self::Watch => "watch",
             Self::RegisterNode => "register-node",
             Self::PublishTokenKey => "publish-token-key",
+            Self::AdmitForeign => "admit-foreign",
             Self::Heartbeat => "heartbeat",
             Self::Replicas => "replicas",
             Self::Status => "status",
@@ -189,6 +192,7 @@ impl Verb {
             Self::Watch | Self::Status => EVERYONE,
             Self::RegisterNode
             | Self::PublishTokenKey
+            | Self::AdmitForeign
             | Self::Heartbeat
             | Self::Replicas
             | Self::RecordErasure

@@ -112,6 +112,12 @@ pub fn publish_token_key(wire: pb::PublishTokenKeyRequest) -> Result<Command, Re
     Ok(Command::PublishTokenKey { home, key })
 }
 
+pub fn admit_foreign(wire: pb::AdmitForeignRequest) -> Result<Command, Refusal> {
+    let home = wire.home.parse().map_err(Refusal::invalid)?;
+    let jurisdiction = wire.jurisdiction.parse().map_err(Refusal::invalid)?;
+    Ok(Command::AdmitForeign { home, jurisdiction })
+}
+
 fn missing(field: &str) -> Refusal {
     Refusal::invalid(format!("the request has no `{field}`"))
 }

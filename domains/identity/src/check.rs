@@ -1,8 +1,9 @@
-//! Whether the session of an access token still lives: the node asks at each request.
+//! What the node asks: whether the session of an access token still lives, at each request; whether a person is there at
+//! all, before an event is taken for him.
 
-use cell_layers::RootTx;
+use cell_layers::{LayerError, RootTx};
 use cell_sdk::{Arrival, OpenUser, RootCtx, Seen};
-use platform_model::{Actor, Code, Problem, RequestId};
+use platform_model::{Actor, Code, Problem, RequestId, UserId};
 use platform_runtime::random;
 use platform_token::Claims;
 
@@ -40,4 +41,13 @@ pub async fn check_session(open: &OpenUser, claims: &Claims) -> Result<(), Probl
         }
     };
     root.read(DOMAIN, look).await.map(|_| ())
+}
+
+/// Whether the person is there: from the transaction in which the address became his.
+///
+/// # Errors
+/// The transaction's.
+pub async fn is_registered(tx: &RootTx, user: UserId) -> Result<bool, LayerError> {
+    let tx = tx.of_domain(DOMAIN);
+    Ok(ACCOUNTS.get(&tx, id_of(user)).await?.is_some())
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use cell_layers::TableInfo;
-use cell_sdk::{Domain, Lent, Mode, RootCtx, Services};
+use cell_layers::{RootTx, TableInfo};
+use cell_sdk::{Domain, DomainError, EventInfo, Lent, Mode, Received, RootCtx, Services, Takes};
 use platform_model::Problem;
 
 use crate::hashing::Hasher;
@@ -54,4 +54,29 @@ impl Domain for Identity {
     async fn erase(&self, services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
         erase::give_back(services, root).await
     }
+
+    fn events(&self) -> &'static [EventInfo] {
+        stored::EVENTS
+    }
+
+    fn takes(&self) -> &'static [Takes] {
+        &TAKES
+    }
+
+    async fn handle(&self, tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+        storage::following::take(tx, event).await
+    }
 }
+
+const TAKES: [Takes; 2] = [
+    Takes {
+        domain: storage::DOMAIN,
+        event: "profile_shown",
+        version: 1,
+    },
+    Takes {
+        domain: storage::DOMAIN,
+        event: "profile_hidden",
+        version: 1,
+    },
+];

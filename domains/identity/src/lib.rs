@@ -43,6 +43,6 @@ pub mod stored;
 pub mod tokens;
 pub mod view;
 
-pub use check::check_session;
+pub use check::{check_session, is_registered};
 pub use domain::Identity;
 pub use settings::{InvalidCost, PasswordCost, Settings};

@@ -62,7 +62,7 @@ mod tests {
     /// That every field has a class at all is checked when the schema is compiled; here, that it is the right one.
     #[test]
     fn every_field_has_the_class_that_the_law_goes_by() {
-        use DataClass::{Behaviour, Contact, Credential as Secret, Operational, PublicProfile};
+        use DataClass::{Behaviour, Contact, Credential as Secret, Operational, PublicProfile, Social};
         let classes: BTreeMap<_, _> = TABLES
             .iter()
             .flat_map(|table| {
@@ -88,6 +88,13 @@ mod tests {
             (("credential", "user"), Operational),
             (("credential", "password_hash"), Secret),
             (("credential", "changed_ms"), Behaviour),
+            (("followed", "user"), Operational),
+            (("followed", "home"), Social),
+            (("followed", "display_name"), PublicProfile),
+            (("followed", "version"), Operational),
+            (("follower", "user"), Operational),
+            (("follower", "home"), Social),
+            (("follower", "since_ms"), Social),
             (("profile", "user"), Operational),
             (("profile", "email"), Contact),
             (("profile", "display_name"), PublicProfile),

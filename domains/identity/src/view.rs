@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::stored::{Account, Profile, Session};
+use crate::stored::{Account, Followed, Follower, Profile, Session};
 
 /// What registration, log-in and refresh answer. No `Debug`: it holds tokens.
 #[derive(Serialize)]
@@ -52,6 +52,70 @@ pub struct SessionView {
 pub struct SessionListView {
     pub items: Vec<SessionView>,
     pub next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct FollowerView {
+    pub user: Uuid,
+    pub home: String,
+    pub since: String,
+}
+
+/// All of them: there are never more than one page.
+#[derive(Serialize)]
+pub struct FollowerListView {
+    pub items: Vec<FollowerView>,
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct FollowedView {
+    pub user: Uuid,
+    pub home: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Of his profile.
+    pub version: u64,
+}
+
+/// All of them: there are never more than one page.
+#[derive(Serialize)]
+pub struct FollowedListView {
+    pub items: Vec<FollowedView>,
+    pub next_cursor: Option<String>,
+}
+
+impl FollowerListView {
+    pub fn new(rows: &[Follower]) -> Self {
+        let item = |row: &Follower| {
+            Some(FollowerView {
+                user: Uuid::from_slice(&row.user).ok()?,
+                home: row.home.clone(),
+                since: rfc3339(row.since_ms),
+            })
+        };
+        Self {
+            items: rows.iter().filter_map(item).collect(),
+            next_cursor: None,
+        }
+    }
+}
+
+impl FollowedListView {
+    pub fn new(rows: &[Followed]) -> Self {
+        let item = |row: &Followed| {
+            Some(FollowedView {
+                user: Uuid::from_slice(&row.user).ok()?,
+                home: row.home.clone(),
+                display_name: row.display_name.clone(),
+                version: row.version,
+            })
+        };
+        Self {
+            items: rows.iter().filter_map(item).collect(),
+            next_cursor: None,
+        }
+    }
 }
 
 impl ProfileView {

@@ -1,10 +1,12 @@
 //! The domain as a node hosts it.
 
+use async_trait::async_trait;
 use axum::Router;
-use cell_layers::TableInfo;
-use cell_sdk::{Domain, Lent, Mode};
+use cell_layers::{RootTx, TableInfo};
+use cell_sdk::{Domain, DomainError, EventInfo, Lent, Mode, Received, Takes};
 
 use crate::gate::Gate;
+use crate::storage::sharing;
 use crate::{routes, storage, stored};
 
 /// One for each node: its clones of routes share the bound of files that are read at once.
@@ -19,6 +21,7 @@ impl Training {
     }
 }
 
+#[async_trait]
 impl Domain for Training {
     fn name(&self) -> &'static str {
         storage::DOMAIN
@@ -36,4 +39,31 @@ impl Domain for Training {
     fn routes(&self) -> Router<Lent> {
         routes::routes(self.gate.clone())
     }
+
+    fn events(&self) -> &'static [EventInfo] {
+        stored::EVENTS
+    }
+
+    fn takes(&self) -> &'static [Takes] {
+        &TAKES
+    }
+
+    async fn handle(&self, tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+        sharing::take(tx, event).await
+    }
 }
+
+const fn takes(domain: &'static str, event: &'static str) -> Takes {
+    Takes {
+        domain,
+        event,
+        version: 1,
+    }
+}
+
+const TAKES: [Takes; 4] = [
+    takes(sharing::IDENTITY, sharing::FOLLOWER_CHANGED),
+    takes(sharing::IDENTITY, sharing::PROFILE_HIDDEN),
+    takes(storage::DOMAIN, "workout_shared"),
+    takes(storage::DOMAIN, "workout_withdrawn"),
+];

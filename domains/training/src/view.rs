@@ -34,6 +34,37 @@ pub struct ActivityView {
     pub uploaded_at: String,
 }
 
+/// A workout that somebody else shows. What its author did not tell, or the law did not let pass, is left out.
+#[derive(Debug, Serialize)]
+pub struct SharedView {
+    /// In the order in which they came, from 1.
+    pub number: u64,
+    pub author: Uuid,
+    pub author_home: String,
+    pub workout: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sport: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distance_m: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timer_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heart_rate_avg: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_kcal: Option<f64>,
+    pub came_at: String,
+}
+
+#[derive(Debug, Serialize)]
+pub struct SharedListView {
+    pub items: Vec<SharedView>,
+    pub next_cursor: Option<String>,
+}
+
 #[derive(Debug, Serialize)]
 pub struct DetailView {
     #[serde(flatten)]
@@ -142,6 +173,25 @@ impl From<stored::Activity> for ActivityView {
             uploaded_at: rfc3339(i64::try_from(activity.uploaded_ms).unwrap_or_default()),
             name: activity.name,
             device: activity.device_name,
+        }
+    }
+}
+
+impl From<stored::SharedWorkout> for SharedView {
+    fn from(row: stored::SharedWorkout) -> Self {
+        Self {
+            number: row.number,
+            author: Uuid::from_slice(&row.author).unwrap_or_default(),
+            author_home: row.author_home,
+            workout: Uuid::from_slice(&row.workout).unwrap_or_default(),
+            title: row.title,
+            sport: row.sport.map(|sport| Sport::from_number(sport).name()),
+            started_at: row.started_ms.map(rfc3339),
+            distance_m: row.distance_m.map(thousandths),
+            timer_s: row.timer_s.map(thousandths),
+            heart_rate_avg: row.heart_rate_avg.map(thousandths),
+            energy_kcal: row.energy_kcal.map(thousandths),
+            came_at: rfc3339(i64::try_from(row.came_ms).unwrap_or_default()),
         }
     }
 }

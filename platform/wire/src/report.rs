@@ -1,6 +1,8 @@
 //! What a node tells the controllers. Every call is idempotent and goes to whichever controller takes it.
 
-use platform_model::{Epoch, Generation, HomeId, Incarnation, InvalidId, NodeId, ShardId, Start, TokenKey};
+use platform_model::{
+    Epoch, Generation, HomeId, Incarnation, InvalidId, Jurisdiction, NodeId, ShardId, Start, TokenKey,
+};
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::Identity;
 
@@ -97,6 +99,31 @@ impl ReportClient {
         let send = |channel| {
             let request = request.clone();
             async move { Client::new(channel).publish_token_key(request).await }
+        };
+        self.controllers
+            .call(REPORT, send)
+            .await
+            .map(|reply| Generation(reply.generation))
+    }
+
+    /// Notes that a home is about to keep data of people of another jurisdiction. Idempotent.
+    ///
+    /// # Errors
+    /// A refusal when the caller serves no shard of people of that home, or the law lets nothing come.
+    pub async fn admit_foreign(
+        &self,
+        home: &HomeId,
+        jurisdiction: &Jurisdiction,
+    ) -> Result<Generation, CallError> {
+        let request = pb::AdmitForeignRequest {
+            version: FRAME_VERSION,
+            world: self.controllers.world().to_string(),
+            home: home.to_string(),
+            jurisdiction: jurisdiction.to_string(),
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { Client::new(channel).admit_foreign(request).await }
         };
         self.controllers
             .call(REPORT, send)

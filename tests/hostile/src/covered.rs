@@ -197,6 +197,7 @@ pub const COVERED: &[(&str, &[&str])] = &[
             "control-plane/server/src/translate.rs fn place_shard",
             "control-plane/server/src/translate.rs fn register_node",
             "control-plane/server/src/translate.rs fn publish_token_key",
+            "control-plane/server/src/translate.rs fn admit_foreign",
             "control-plane/server/src/translate/trust.rs fn attest_region",
             "control-plane/server/src/translate/trust.rs fn create_join_token",
             "control-plane/server/src/translate/trust.rs fn revoke_join_token",
@@ -255,6 +256,13 @@ pub const COVERED: &[(&str, &[&str])] = &[
         &["cell/shard/src/copy/codec.rs fn read_frame"],
     ),
     ("cut-off", &["cell/shard/src/copy/export.rs fn read_cut_off"]),
+    (
+        "rows",
+        &[
+            "cell/layers/src/event/post.rs fn read",
+            "cell/layers/src/event/post.rs fn open",
+        ],
+    ),
     ("samples", &["cell/layers/src/samples/codec.rs fn decode"]),
     ("wrapped-key", &["cell/layers/src/keys/kek.rs fn unwrap"]),
     (

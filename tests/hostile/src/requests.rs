@@ -57,6 +57,7 @@ pub fn all(bytes: &[u8]) {
         PlaceShardRequest => place_shard,
         RegisterNodeRequest => register_node,
         PublishTokenKeyRequest => publish_token_key,
+        AdmitForeignRequest => admit_foreign,
     );
     trust!(bytes,
         AttestRegionRequest => attest_region,
@@ -105,6 +106,7 @@ pub fn all(bytes: &[u8]) {
     );
     copies(bytes);
     keys(bytes);
+    events(bytes);
     if let Some(request) = stable::<pb::RegisterNodeRequest>(bytes) {
         let _ = convert::read_start(request.start);
     }
@@ -151,6 +153,28 @@ fn keys(bytes: &[u8]) {
     }
 }
 
+/// What nodes bring each other of events, and what people at work ask of those that were not taken.
+fn events(bytes: &[u8]) {
+    use platform_wire::events;
+    plain!(bytes, DeliverReply, ListParkedReply, SettleParkedReply);
+    let world = platform_model::WorldId::new(&"5f".repeat(32)).expect("64 hex digits");
+    if let Some(request) = stable::<pb::DeliverRequest>(bytes)
+        && let Ok(asked) = events::deliver_of(request, &world)
+    {
+        assert!((1..=events::DELIVERIES_MAX).contains(&asked.deliveries.len()));
+        let longest = asked.deliveries.iter().map(|one| one.message.len()).max();
+        assert!(longest.unwrap_or(0) <= events::MESSAGE_BYTES_MAX);
+    }
+    if let Some(request) = stable::<pb::ListParkedRequest>(bytes) {
+        let _ = events::list_parked_of(&request, &world);
+    }
+    if let Some(request) = stable::<pb::SettleParkedRequest>(bytes)
+        && let Ok(settle) = events::settle_parked_of(request, &world)
+    {
+        assert!(!settle.id.is_empty() && !settle.reason.trim().is_empty());
+    }
+}
+
 pub fn seeds() -> Vec<Vec<u8>> {
     let spec = pb::WorldSpec::from(&WorldSpec::dev("meridian.example"));
     let home = spec.homes.first().cloned();
@@ -171,9 +195,28 @@ pub fn seeds() -> Vec<Vec<u8>> {
         }),
         ..pb::RegisterNodeRequest::default()
     };
+    let delivery = pb::Delivery {
+        to: vec![1; 16],
+        from: vec![2; 16],
+        domain: "training".into(),
+        name: "workout_shared".into(),
+        event_version: 1,
+        message: vec![10, 1, 7],
+        classes: vec![pb::FieldClass { tag: 1, class: 9 }],
+        ..pb::Delivery::default()
+    };
+    let deliver = pb::DeliverRequest {
+        version: 1,
+        world: "5f".repeat(32),
+        source: "us/us-east/001".into(),
+        target: "eu/eu-central/000".into(),
+        deliveries: vec![delivery],
+        ..pb::DeliverRequest::default()
+    };
     vec![
         init.encode_to_vec(),
         create.encode_to_vec(),
         register.encode_to_vec(),
+        deliver.encode_to_vec(),
     ]
 }

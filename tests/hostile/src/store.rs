@@ -1,6 +1,7 @@
 //! What lies in a store: keys, entries of the change log, rows, samples, wrapped keys.
 
-use cell_layers::keys::Kek;
+use cell_layers::event::{self, Posted};
+use cell_layers::keys::{Kek, UserKey};
 use cell_layers::{Record, samples};
 use cell_shard::LogEntry;
 use cell_store::key::{Tuple, unpack};
@@ -50,8 +51,10 @@ pub fn log_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Rows of every table of both domains: what is read is written again, and its keys can be made.
+/// Rows of every table of both domains: what is read is written again, and its keys can be made. Events, cut field by
+/// field: what is left is a message whenever the whole was one.
 pub fn rows(bytes: &[u8]) {
+    events(bytes);
     use domains_identity::stored as identity;
     use domains_training::stored as training;
     macro_rules! of {
@@ -67,7 +70,34 @@ pub fn rows(bytes: &[u8]) {
         training::Activity,
         training::LapPage,
         training::PendingUpload,
+        training::ShownTo,
+        training::SharedWorkout,
+        training::SharedNext,
+        identity::Follower,
+        identity::Followed,
     );
+}
+
+/// An event on its way: what its outbox row holds, and what the gate leaves of its message.
+fn events(bytes: &[u8]) {
+    use domains_training::stored::WorkoutShared;
+    let key = UserKey::generate();
+    if let Some(posted) = Posted::read(&bytes.to_vec().into()) {
+        assert!(
+            posted.open(&key, "training", "workout_shared", 1).is_err(),
+            "forged"
+        );
+    }
+    let Ok(there) = event::tags(bytes) else { return };
+    assert!(there.len() <= bytes.len());
+    assert_eq!(event::select(bytes, |_| true).expect("it was walked")[..], *bytes);
+    if WorkoutShared::decode(bytes).is_ok() {
+        for tag in there {
+            let left = event::select(bytes, |one| one != tag).expect("it was walked");
+            assert!(!event::tags(&left).expect("a part of it").contains(&tag));
+            WorkoutShared::decode(left.as_slice()).expect("less of a message is one");
+        }
+    }
 }
 
 fn row<R: Record>(bytes: &[u8]) {
@@ -97,7 +127,17 @@ pub fn row_seeds() -> Vec<Vec<u8>> {
         channels: vec![1, 2, 3],
         ..Default::default()
     };
-    vec![session.encode_to_vec(), activity.encode_to_vec()]
+    let shared = domains_training::stored::WorkoutShared {
+        workout: vec![7; 16],
+        title: Some("Zoë".into()),
+        heart_rate_avg: Some(151.5),
+        ..Default::default()
+    };
+    vec![
+        session.encode_to_vec(),
+        activity.encode_to_vec(),
+        shared.encode_to_vec(),
+    ]
 }
 
 /// A chunk of samples: bounded whatever it says, and lossless bit by bit.

@@ -67,6 +67,8 @@ impl<'a> Person<'a> {
         self.register().await?;
         self.come_back().await?;
         self.profile().await?;
+        // Before anything that followers are told of.
+        let follower = self.admit_follower().await?;
         let name = self
             .canaries
             .value("display name", |canary| format!("{canary} é"));
@@ -75,6 +77,7 @@ impl<'a> Person<'a> {
             self.workout(kind, &title).await?;
         }
         self.rename(&name).await?;
+        self.dismiss_follower(&follower).await?;
         self.leave().await
     }
 
@@ -147,6 +150,37 @@ impl<'a> Person<'a> {
         if !shown.eq_ignore_ascii_case(&self.email) {
             bail!("the profile shows {shown}, not the canary");
         }
+        Ok(())
+    }
+
+    /// Somebody whom nobody knows, in the same home: what he is told stays where it was told, sealed.
+    async fn admit_follower(&mut self) -> Result<String> {
+        let follower = platform_runtime::random::uuid_v7().to_string();
+        let mut sent = self.own("POST", "/v1/followers");
+        sent.body = json!({ "user": follower, "home": self.home })
+            .to_string()
+            .into_bytes();
+        self.keyed(&mut sent, "a follower who is let in");
+        self.good("POST /v1/followers", &sent, 204).await?;
+        Ok(follower)
+    }
+
+    async fn dismiss_follower(&mut self, follower: &str) -> Result<()> {
+        let sent = self.own("GET", "/v1/followers");
+        let came = self.good("GET /v1/followers", &sent, 200).await?;
+        if came.json()["items"][0]["user"] != *follower {
+            bail!("the follower is not there: {}", came.json());
+        }
+        for (route, path) in [
+            ("GET /v1/following", "/v1/following"),
+            ("GET /v1/following/activities", "/v1/following/activities?limit=1"),
+        ] {
+            let sent = self.own("GET", path);
+            self.good(route, &sent, 200).await?;
+        }
+        let mut sent = self.own("DELETE", &format!("/v1/followers/{follower}"));
+        self.keyed(&mut sent, "a follower who is let go");
+        self.good("DELETE /v1/followers/{user}", &sent, 204).await?;
         Ok(())
     }
 

@@ -102,7 +102,13 @@ pub const LAYERS: &[Layer] = &[
     layer(
         "cell-layers",
         4,
-        &["cell-shard", "cell-store", "platform-model", "platform-runtime"],
+        &[
+            "cell-relay",
+            "cell-shard",
+            "cell-store",
+            "platform-model",
+            "platform-runtime",
+        ],
     )
     .in_build(&["cell-schema"]),
     layer(
@@ -156,6 +162,7 @@ pub const LAYERS: &[Layer] = &[
             "cell-backup",
             "cell-law",
             "cell-layers",
+            "cell-relay",
             "cell-sdk",
             "cell-shard",
             "cell-store",

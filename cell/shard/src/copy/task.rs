@@ -12,6 +12,7 @@ use crate::gate::End;
 use crate::submission::Submission;
 
 /// What the task waits for.
+#[expect(clippy::large_enum_variant, reason = "one at a time, taken apart at once")]
 enum Woken {
     Stopped,
     Called,

@@ -16,6 +16,7 @@ use crate::entry::EntryKind;
 use crate::gate::{End, Gate};
 use crate::group::{Group, GroupBounds};
 use crate::meter::Meter;
+use crate::outbox::Emissions;
 use crate::plant::Plant;
 use crate::request::Ownership;
 use crate::shard::{Shard, Shared, TermEnd};
@@ -56,6 +57,7 @@ impl Core {
             plant: Plant::none(),
             log_clock,
             queue_bytes: Arc::default(),
+            emissions: Emissions::default(),
             trimmed: AtomicU64::new(self.machine.log().base().position.0),
         });
         let (sender, inbox) = mpsc::channel(limits.queue_max);
@@ -185,11 +187,14 @@ impl Leading {
     }
 
     fn seal(&mut self, core: &mut Core, mut group: Group) {
+        let epoch = self.shared.term.epoch;
+        let posted = group.post(&self.shared.keys, epoch, &mut self.window);
         let writes = group.writes.mutations().collect();
         let sealed = core.seal(EntryKind::Data, &group.records, writes, group.sync, group.time_ms);
         match sealed {
             Ok(head) => {
                 debug_assert_eq!(head.position, group.position);
+                self.shared.emissions.push(posted);
                 self.in_flight = Some(group);
             }
             Err(refusal) => {

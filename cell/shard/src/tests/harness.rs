@@ -48,7 +48,7 @@ pub(crate) async fn open(store: Arc<dyn Store>, epoch: u64) -> Result<Shard, Ope
     open_with(store, epoch, ShardLimits::default(), Plant::none()).await
 }
 
-pub(super) async fn open_with(
+pub(crate) async fn open_with(
     store: Arc<dyn Store>,
     epoch: u64,
     limits: ShardLimits,

@@ -17,6 +17,9 @@ pub enum Kind {
     Detail,
     Original,
     Delete,
+    AdmitFollower,
+    Following,
+    Shared,
 }
 
 impl Kind {
@@ -34,6 +37,9 @@ impl Kind {
             Self::Detail => "read activity",
             Self::Original => "read file",
             Self::Delete => "delete",
+            Self::AdmitFollower => "admit a follower",
+            Self::Following => "read whom one follows",
+            Self::Shared => "read what others show",
         }
     }
 
@@ -41,7 +47,13 @@ impl Kind {
     pub fn writes(self) -> bool {
         !matches!(
             self,
-            Self::Locate | Self::ReadProfile | Self::List | Self::Detail | Self::Original
+            Self::Locate
+                | Self::ReadProfile
+                | Self::List
+                | Self::Detail
+                | Self::Original
+                | Self::Following
+                | Self::Shared
         )
     }
 }

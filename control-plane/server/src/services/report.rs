@@ -47,6 +47,18 @@ impl Report for Service {
         self.command(author, command).await
     }
 
+    async fn admit_foreign(
+        &self,
+        request: Request<pb::AdmitForeignRequest>,
+    ) -> Result<Response<pb::ReportReply>, Status> {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::AdmitForeign, wire.version, &wire.world)?;
+        let command = translate::admit_foreign(request.into_inner())?;
+        self.command(author, command).await
+    }
+
     async fn heartbeat(
         &self,
         request: Request<pb::HeartbeatRequest>,

@@ -38,6 +38,7 @@ fn path(verb: Verb) -> &'static str {
         Verb::Watch => "Topology/Watch",
         Verb::RegisterNode => "Report/RegisterNode",
         Verb::PublishTokenKey => "Report/PublishTokenKey",
+        Verb::AdmitForeign => "Report/AdmitForeign",
         Verb::Heartbeat => "Report/Heartbeat",
         Verb::Replicas => "Report/Replicas",
         Verb::Status => "Admin/Status",

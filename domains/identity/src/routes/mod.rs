@@ -5,9 +5,10 @@
 //! | `POST /v1/register/{country}`, `POST /v1/locate` | nothing |
 //! | `POST /v1/homes/{home}/login` | a password |
 //! | `POST /v1/sessions/refresh` | a refresh token |
-//! | `/v1/profile`, `/v1/sessions` | an access token |
+//! | `/v1/profile`, `/v1/sessions`, `/v1/followers`, `/v1/following` | an access token |
 
 mod body;
+mod following;
 mod locate;
 mod login;
 mod profile;
@@ -33,6 +34,9 @@ pub fn routes(identity: Identity) -> Router<Lent> {
         .route("/v1/sessions/current", delete(sessions::log_out))
         .route("/v1/sessions/{id}", delete(sessions::end))
         .route("/v1/profile", get(profile::read).patch(profile::change))
+        .route("/v1/followers", get(following::followers).post(following::admit))
+        .route("/v1/followers/{user}", delete(following::dismiss))
+        .route("/v1/following", get(following::followed))
         .layer(Extension(identity))
 }
 

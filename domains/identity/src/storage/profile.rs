@@ -4,7 +4,7 @@ use cell_layers::RootTx;
 use cell_sdk::DomainError;
 use platform_model::{Code, Problem, UserId};
 
-use super::{ACCOUNTS, PROFILES};
+use super::{ACCOUNTS, PROFILES, following};
 use crate::input::DisplayName;
 use crate::stored::{Account, Profile, id_of};
 
@@ -23,8 +23,8 @@ pub async fn get(tx: &RootTx, user: UserId) -> Result<(Account, Profile), Domain
     Ok((account, profile))
 }
 
-/// Makes a change if the profile still has the version that the caller saw, where he names one. What changes nothing
-/// makes no new version.
+/// Makes a change if the profile still has the version that the caller saw, where he names one; every follower is told.
+/// What changes nothing makes no new version.
 ///
 /// # Errors
 /// `version-conflict` with the version that it has, `not-found`.
@@ -50,5 +50,6 @@ pub async fn change(
     next.version += 1;
     next.changed_ms = tx.log_time_ms();
     PROFILES.put(tx, &next).await?;
+    following::show(tx, &next).await?;
     Ok((account, next))
 }

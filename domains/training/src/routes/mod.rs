@@ -1,10 +1,11 @@
-//! The HTTP routes of training, below `/v1/activities`. Handlers translate; rules are in [`crate::import`] and
+//! The HTTP routes of training: below `/v1/activities` the person's own, below `/v1/following` what others show him. Handlers translate; rules are in [`crate::import`] and
 //! [`crate::storage`].
 
 mod body;
 pub mod query;
 mod read;
 mod remove;
+mod shared;
 mod upload;
 
 use axum::routing::{get, post};
@@ -22,6 +23,7 @@ pub fn routes(gate: Gate) -> Router<Lent> {
         .route("/v1/activities/{id}", get(read::detail).delete(remove::remove))
         .route("/v1/activities/{id}/streams", get(read::streams))
         .route("/v1/activities/{id}/original", get(read::original))
+        .route("/v1/following/activities", get(shared::list))
         .layer(Extension(gate))
 }
 

@@ -3,3 +3,4 @@
 mod bench_of_routes;
 mod life;
 mod refusals;
+mod sharing;

@@ -5,12 +5,13 @@
 
 mod read;
 mod remove;
+pub mod sharing;
 mod write;
 
 use cell_layers::Table;
 use cell_layers::timeline::Timeline;
 
-use crate::stored::{Activity, LapPage, PendingUpload};
+use crate::stored::{Activity, LapPage, PendingUpload, SharedNext, SharedWorkout, ShownTo};
 
 pub use read::{Listed, get, laps, list, original, original_bytes, points};
 pub use remove::remove;
@@ -22,5 +23,8 @@ pub const DOMAIN: &str = "training";
 const ACTIVITIES: Table<Activity> = Table::new();
 const LAPS: Table<LapPage> = Table::new();
 const PENDING: Table<PendingUpload> = Table::new();
+const SHARED: Table<SharedWorkout> = Table::new();
+const SHARED_NEXT: Table<SharedNext> = Table::new();
+const SHOWN_TO: Table<ShownTo> = Table::new();
 /// Activities by start.
 const TIMELINE: Timeline = Timeline::new("activities");

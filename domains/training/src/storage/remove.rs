@@ -1,11 +1,11 @@
-//! Removing an activity, with all that belongs to it, in one transaction.
+//! Removing an activity, with all that belongs to it, in one transaction, which also tells whoever it was shown to.
 
 use cell_layers::{RootTx, blob, samples};
 use cell_sdk::DomainError;
 use platform_model::Code;
 use uuid::Uuid;
 
-use super::{ACTIVITIES, LAPS, PENDING, TIMELINE};
+use super::{ACTIVITIES, LAPS, PENDING, TIMELINE, sharing};
 
 /// # Errors
 /// `not-found`; nothing is removed then.
@@ -19,5 +19,5 @@ pub async fn remove(tx: &RootTx, id: Uuid) -> Result<(), DomainError> {
     blob::delete(tx, id).await?;
     PENDING.delete(tx, id).await?;
     ACTIVITIES.delete(tx, id).await?;
-    Ok(())
+    sharing::withdraw(tx, id).await
 }

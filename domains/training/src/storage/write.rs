@@ -9,7 +9,7 @@ use cell_sdk::{DomainError, Mode, RootCtx};
 use platform_model::{Code, Problem};
 use uuid::Uuid;
 
-use super::{ACTIVITIES, DOMAIN, LAPS, PENDING, TIMELINE};
+use super::{ACTIVITIES, DOMAIN, LAPS, PENDING, TIMELINE, sharing};
 use crate::stored::{Activity, LapPage, PendingUpload};
 
 /// Values that one transaction writes: coded, at most 5 bytes each.
@@ -113,7 +113,7 @@ async fn sweep(tx: &RootTx) -> Result<(), LayerError> {
     Ok(())
 }
 
-/// Makes a staged upload visible, in the transaction of its command.
+/// Makes a staged upload visible, in the transaction of its command, which also tells the person's followers.
 ///
 /// # Errors
 /// `conflict` when a removal took the parts meanwhile: stage again.
@@ -144,5 +144,6 @@ pub async fn commit(tx: &RootTx, parts: &Parts) -> Result<Commit, DomainError> {
         LAPS.put(tx, page).await?;
     }
     TIMELINE.insert(tx, activity.started_ms, parts.id).await?;
+    sharing::share(tx, &activity).await?;
     Ok(Commit::New(activity))
 }

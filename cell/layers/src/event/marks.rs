@@ -1,0 +1,51 @@
+//! The marks of one root: per source shard, the last of its events that took effect here. They lie in the root's range, so
+//! that they are copied, restored and moved with the effects that they stand for.
+//!
+//! None is ever let go: there is one for each shard that ever told this root something.
+
+use bytes::Bytes;
+use cell_relay::EventKey;
+use platform_model::{Epoch, EpochPosition, Position, ShardId};
+
+use super::DOMAIN;
+use crate::error::LayerError;
+use crate::root_tx::RootTx;
+use crate::stored::{self, EventMark};
+
+const LAYER: &str = "#marks";
+
+/// Up to where the events of `source` took effect.
+///
+/// # Errors
+/// The transaction's.
+pub async fn mark(tx: &RootTx, source: &ShardId) -> Result<Option<EventKey>, LayerError> {
+    let tx = &tx.of_domain(DOMAIN);
+    let row: Option<EventMark> = stored::get(tx, LAYER, &key(tx, source)).await?;
+    Ok(row.map(|row| EventKey {
+        at: EpochPosition {
+            epoch: Epoch(row.epoch),
+            position: Position(row.position),
+        },
+        index: row.index,
+        event: row.event,
+    }))
+}
+
+/// In the transaction of the effect.
+///
+/// # Errors
+/// The transaction's.
+pub fn note_mark(tx: &RootTx, source: &ShardId, event: EventKey) -> Result<(), LayerError> {
+    let row = EventMark {
+        epoch: event.at.epoch.0,
+        position: event.at.position.0,
+        index: event.index,
+        event: event.event,
+    };
+    let tx = &tx.of_domain(DOMAIN);
+    stored::put(tx, LAYER, key(tx, source), &row)
+}
+
+fn key(tx: &RootTx, source: &ShardId) -> Bytes {
+    tx.prefix(LAYER).str(source.to_string()).pack()
+}

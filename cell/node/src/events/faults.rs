@@ -1,0 +1,21 @@
+//! Planted faults of builds that are never released: the checkers must notice what each leads to.
+
+/// The effect is committed without its mark: what is sent again takes effect again.
+pub(super) fn forgets_the_mark() -> bool {
+    planted("event-without-mark")
+}
+
+/// The receiver says that it has it before it is committed.
+pub(super) fn answers_before_the_effect() -> bool {
+    planted("event-answered-early")
+}
+
+#[cfg(feature = "failpoints")]
+fn planted(name: &str) -> bool {
+    fail::eval(name, |_| ()).is_some()
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn planted(_name: &str) -> bool {
+    false
+}

@@ -1,0 +1,286 @@
+//! The receiver's side: effect and mark in one transaction that every in-sync copy has before the source is told.
+//!
+//! An event that is never taken - of a version or kind that no domain here knows, or refused by the one that takes it - is
+//! parked in the same way, so that it holds nobody up. What only fails for now is sent again.
+
+use cell_layers::event::{self, Parked};
+use cell_layers::keys::UserKey;
+use cell_layers::{LayerError, RootTx};
+use cell_relay::{EventKey, Floors, Marks, Received as Judged};
+use cell_sdk::{Address, Domain, DomainError, Received};
+use cell_shard::{Mode, Request, Scope, Shard, Tx, WriteError};
+use platform_model::matrix::{Crossing, Purpose};
+use platform_model::{Actor, Code, HomeId, RequestId, RootRef, ShardId, UserId};
+use platform_runtime::random;
+use platform_wire::events::{Delivery, Receipt};
+
+use super::admitted::NotAdmitted;
+use super::relay::event_key;
+use super::{Parts, faults, home_of, jurisdiction_of};
+
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// What the transaction came to.
+enum Taken {
+    Done,
+    NoRoot,
+    /// Parked, because of this.
+    Parked(String),
+}
+
+/// One event, its receiver's root open.
+struct Arrival<'a> {
+    source: &'a ShardId,
+    event: EventKey,
+    to: UserId,
+    key: &'a UserKey,
+    received: Received,
+    /// Why no domain here can take it, whatever it says.
+    refused: Option<String>,
+}
+
+impl Parts {
+    /// Takes an event for a root of `shard`, which is served here. Idempotent.
+    pub(super) async fn receive(&self, source: &ShardId, shard: &Shard, delivery: &Delivery) -> Receipt {
+        if faults::answers_before_the_effect() {
+            return Receipt::Delivered;
+        }
+        match self.admit(source, shard, delivery).await {
+            Ok((home, key)) => self.take(source, shard, delivery, (home, &key)).await,
+            Err(receipt) => receipt,
+        }
+    }
+
+    /// Everything that is asked before the root is looked at.
+    async fn admit(
+        &self,
+        source: &ShardId,
+        shard: &Shard,
+        delivery: &Delivery,
+    ) -> Result<(HomeId, UserKey), Receipt> {
+        let table = self.followed.current();
+        let (Some(from), Some(home)) = (home_of(source), home_of(shard.id())) else {
+            return Err(Receipt::Moved);
+        };
+        if table.shard_of_user(home, delivery.to).as_ref() != Some(shard.id()) {
+            return Err(Receipt::Moved);
+        }
+        if from != home {
+            self.may_come(source, delivery)?;
+            let admitted = self.admitted.admit(home, jurisdiction_of(source)).await;
+            admitted.map_err(|why| match why {
+                NotAdmitted::Later(why) => Receipt::Later(why),
+                NotAdmitted::KeptOut(why) => Receipt::Unlawful(why),
+            })?;
+        }
+        match self.keys.open(&self.followed, home, delivery.to).await {
+            Ok(key) => Ok((home.clone(), key)),
+            Err(problem) if problem.code == Code::NotFound => Err(Receipt::NoRoot),
+            Err(problem) => Err(Receipt::Later(problem.code.as_str().to_owned())),
+        }
+    }
+
+    /// What the gate asked where it left, asked again where it comes in.
+    fn may_come(&self, source: &ShardId, delivery: &Delivery) -> Result<(), Receipt> {
+        let table = self.followed.current();
+        let malformed = |_| Receipt::Unlawful("the event is no message".to_owned());
+        let there = event::tags(&delivery.message).map_err(malformed)?;
+        for tag in there {
+            let known = delivery.classes.iter().find(|(known, _)| *known == tag);
+            let (_, class) = known.ok_or_else(|| Receipt::Unlawful(format!("field {tag} has no class")))?;
+            match self
+                .law
+                .ingress(&table, jurisdiction_of(source), *class, Purpose::Service)
+            {
+                Ok(Crossing::Free) => {}
+                Ok(Crossing::WithConsent(purpose)) => {
+                    return Err(Receipt::Unlawful(format!("only with consent to {purpose}")));
+                }
+                Err(why) if why.waits() => return Err(Receipt::Later(why.to_string())),
+                Err(why) => return Err(Receipt::Unlawful(why.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(
+        &self,
+        source: &ShardId,
+        shard: &Shard,
+        delivery: &Delivery,
+        (home, key): (HomeId, &UserKey),
+    ) -> Receipt {
+        let from_home = home_of(source).cloned().unwrap_or(home);
+        let arrival = Arrival {
+            source,
+            event: event_key(delivery.key),
+            to: delivery.to,
+            key,
+            refused: self.nobody_takes(delivery),
+            received: Received {
+                domain: delivery.domain.clone(),
+                name: delivery.name.clone(),
+                version: delivery.event_version,
+                from: Address {
+                    home: from_home,
+                    user: delivery.from,
+                },
+                message: delivery.message.to_vec(),
+            },
+        };
+        let taken = match &arrival.refused {
+            None => self.apply(shard, &arrival).await,
+            Some(why) => park(shard, &arrival, why.clone()).await,
+        };
+        let taken = match taken {
+            Err(WriteError::Rejected(error)) => match refusal(&error) {
+                Some(why) => park(shard, &arrival, why).await,
+                None => Err(WriteError::Rejected(error)),
+            },
+            other => other,
+        };
+        match taken {
+            Ok(Taken::Done) => Receipt::Delivered,
+            Ok(Taken::NoRoot) => Receipt::NoRoot,
+            Ok(Taken::Parked(why)) => {
+                metrics::counter!("celld_events_parked_total").increment(1);
+                let (event, domain) = (&delivery.name, &delivery.domain);
+                tracing::warn!(%source, to = %delivery.to, domain, event, why, "an event is parked");
+                Receipt::Delivered
+            }
+            Err(WriteError::Fenced) => Receipt::Moved,
+            Err(error) => Receipt::Later(error.to_string()),
+        }
+    }
+
+    /// Why no domain of this node can take it; none: some can.
+    fn nobody_takes(&self, delivery: &Delivery) -> Option<String> {
+        let mut takers = self.takers(&delivery.domain, &delivery.name).peekable();
+        if takers.peek().is_none() {
+            return Some("no domain here takes such an event".to_owned());
+        }
+        let newest = takers.map(|(_, version)| version).min()?;
+        (delivery.event_version > newest).then(|| {
+            let version = delivery.event_version;
+            format!("it is of version {version}, and up to {newest} is understood here")
+        })
+    }
+
+    pub(super) fn takers<'a>(
+        &'a self,
+        domain: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = (&'a dyn Domain, u32)> + 'a {
+        self.domains.iter().flat_map(move |taker| {
+            let takes = taker.takes().iter();
+            takes
+                .filter(move |takes| takes.domain == domain && takes.event == name)
+                .map(|takes| (taker.as_ref(), takes.version))
+        })
+    }
+
+    /// One transaction of the receiver's root: what the domains make of it, and the mark.
+    async fn apply(&self, shard: &Shard, arrival: &Arrival<'_>) -> Result<Taken, WriteError<DomainError>> {
+        let apply = |tx: Tx| async move {
+            let tx = arrival.root_tx(tx);
+            if !domains_identity::is_registered(&tx, arrival.to).await? {
+                return Ok(Taken::NoRoot);
+            }
+            if arrival.is_known(&tx).await? {
+                return Ok(Taken::Done);
+            }
+            self.handle(&tx, &arrival.received).await?;
+            if !faults::forgets_the_mark() {
+                event::note_mark(&tx, arrival.source, arrival.event)?;
+            }
+            Ok(Taken::Done)
+        };
+        let request = request(arrival.to, Actor::Service(event::DOMAIN.to_owned()));
+        Ok(shard.write(&request, apply).await?.value)
+    }
+
+    /// Every domain that takes the event, in the receiver's transaction.
+    pub(super) async fn handle(&self, tx: &RootTx, received: &Received) -> Result<(), DomainError> {
+        for (domain, _) in self.takers(&received.domain, &received.name) {
+            domain.handle(&tx.of_domain(domain.name()), received).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Arrival<'_> {
+    fn root_tx(&self, tx: Tx) -> RootTx {
+        RootTx::new(tx, RootRef::user(self.to), event::DOMAIN, self.key)
+    }
+
+    /// Whether it took effect before.
+    async fn is_known(&self, tx: &RootTx) -> Result<bool, LayerError> {
+        let mut marks = Marks::default();
+        if let Some(mark) = event::mark(tx, self.source).await? {
+            marks.note(self.source, mark);
+        }
+        let judged = marks.judge(&Floors::default(), &self.source, self.event);
+        Ok(judged == Judged::Again)
+    }
+}
+
+/// The mark moves, and the event is kept with its reason.
+async fn park(
+    shard: &Shard,
+    arrival: &Arrival<'_>,
+    reason: String,
+) -> Result<Taken, WriteError<DomainError>> {
+    let received = &arrival.received;
+    let parked = Parked {
+        domain: received.domain.clone(),
+        name: received.name.clone(),
+        version: received.version,
+        from: received.from.root(),
+        from_home: received.from.home.clone(),
+        message: received.message.clone().into(),
+        reason: reason.clone(),
+        parked_ms: 0,
+    };
+    let (parked, reason) = (&parked, &reason);
+    let park = |tx: Tx| async move {
+        let tx = arrival.root_tx(tx);
+        if !domains_identity::is_registered(&tx, arrival.to).await? {
+            return Ok(Taken::NoRoot);
+        }
+        if arrival.is_known(&tx).await? {
+            return Ok(Taken::Done);
+        }
+        event::park(&tx, arrival.source, arrival.event, parked).await?;
+        event::note_mark(&tx, arrival.source, arrival.event)?;
+        Ok(Taken::Parked(reason.clone()))
+    };
+    let request = request(arrival.to, Actor::Service(event::DOMAIN.to_owned()));
+    Ok(shard.write(&request, park).await?.value)
+}
+
+/// Why an event will never be taken; none: it may be, later.
+pub(super) fn refusal(error: &DomainError) -> Option<String> {
+    match error {
+        DomainError::Problem(problem) => match problem.code {
+            Code::Unavailable | Code::Overloaded | Code::Timeout | Code::Conflict | Code::Moving => None,
+            code => Some(format!("its domain refuses it: {}", code.as_str())),
+        },
+        // Where as many are parked as may be, the next one waits at its source.
+        DomainError::Layer(LayerError::TooLarge { what, .. }) if what.starts_with("parked") => None,
+        DomainError::Layer(error) if error.retryable() => None,
+        DomainError::Layer(error) => Some(format!("its domain fails: {error}")),
+    }
+}
+
+/// A transaction of a person's root that an event leads to.
+pub(super) fn request(user: UserId, actor: Actor) -> Request {
+    Request {
+        actor,
+        domain: event::DOMAIN,
+        request_id: RequestId::from_uuid(random::uuid_v7()),
+        mode: Mode::Sync,
+        scope: Scope::Root(RootRef::user(user)),
+        not_older_than: None,
+        deadline: DEADLINE,
+    }
+}

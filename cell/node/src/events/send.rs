@@ -1,0 +1,203 @@
+//! The call that takes events to whoever serves their roots: another node, or this one.
+
+use cell_shard::{OutboxKey, OutboxRow, Shard};
+use futures::future::join_all;
+use platform_model::{EpochPosition, ShardId};
+use platform_wire::CallError;
+use platform_wire::events::{Delivery, EventsTarget, Receipt};
+
+use super::Parts;
+use super::cargo::{Kept, law_revision};
+use super::relay::Place;
+
+/// Events of one call.
+pub(super) const DELIVERIES_MAX: usize = 64;
+
+/// An event whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Waiting {
+    pub key: OutboxKey,
+    /// The source has nothing more to send below.
+    pub low: EpochPosition,
+}
+
+/// Events of different roots of one shard.
+pub(super) struct Batch {
+    pub to: Place,
+    pub waiting: Vec<Waiting>,
+    /// Of each, if it is in memory.
+    pub rows: Vec<Option<OutboxRow>>,
+}
+
+/// What came of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Came {
+    /// It may be removed.
+    Delivered,
+    /// It is in the outbox no more.
+    Gone,
+    Moved,
+    /// The root cannot take it now.
+    Later(String),
+    /// Nobody answered.
+    Unreached,
+}
+
+/// What came of a batch.
+pub(super) struct Sent {
+    pub heading: u32,
+    pub came: Vec<(OutboxKey, Came)>,
+    /// Why nobody answered.
+    pub unreached: Option<String>,
+}
+
+impl Parts {
+    /// Sends a batch and waits for its receipts. Whatever goes wrong, the same may be sent again.
+    pub(super) async fn send(&self, source: &Shard, heading: u32, batch: Batch) -> Sent {
+        let Batch { to, waiting, rows } = batch;
+        let mut sent = Sent {
+            heading,
+            came: Vec::with_capacity(waiting.len()),
+            unreached: None,
+        };
+        let rows = match self.rows(source, &waiting, rows).await {
+            Ok(rows) => rows,
+            Err(why) => return sent.nobody(waiting.iter().map(|one| one.key), why),
+        };
+        let (mut keys, mut deliveries) = (Vec::new(), Vec::new());
+        for (one, row) in waiting.iter().zip(rows) {
+            let Some(row) = row else {
+                sent.came.push((one.key, Came::Gone));
+                continue;
+            };
+            match self.load(source, &to, &row).await {
+                Ok(delivery) => {
+                    keys.push(one.key);
+                    deliveries.push(Delivery {
+                        low: one.low,
+                        ..delivery
+                    });
+                }
+                Err(came) => sent.came.push((one.key, came)),
+            }
+        }
+        if deliveries.is_empty() {
+            return sent;
+        }
+        match self.carry(source.id(), &to, &deliveries).await {
+            Ok(receipts) => {
+                for (key, receipt) in keys.into_iter().zip(receipts) {
+                    sent.came.push((key, self.judge(source, &key, receipt).await));
+                }
+                sent
+            }
+            Err(why) => sent.nobody(keys.into_iter(), why),
+        }
+    }
+
+    /// The rows that are not in memory are read.
+    async fn rows(
+        &self,
+        source: &Shard,
+        waiting: &[Waiting],
+        rows: Vec<Option<OutboxRow>>,
+    ) -> Result<Vec<Option<OutboxRow>>, String> {
+        let unread = waiting.iter().zip(&rows).filter(|(_, row)| row.is_none());
+        let unread: Vec<OutboxKey> = unread.map(|(one, _)| one.key).collect();
+        if unread.is_empty() {
+            return Ok(rows);
+        }
+        let read = source.outbox_rows(&unread).await;
+        let mut read = read.map_err(|error| error.to_string())?.into_iter();
+        let filled = rows.into_iter().map(|row| row.or_else(|| read.next().flatten()));
+        Ok(filled.collect())
+    }
+
+    async fn load(&self, source: &Shard, to: &Place, row: &OutboxRow) -> Result<Delivery, Came> {
+        let Some(home) = to.home.as_ref().filter(|_| to.shard.is_some()) else {
+            return Err(self.aside(source, &row.key, "the table knows no such home").await);
+        };
+        match self.loaded(source.id(), home, row).await {
+            Ok(delivery) => Ok(delivery),
+            Err(Kept::Later(why)) => Err(Came::Later(why)),
+            Err(Kept::Aside(why)) => Err(self.aside(source, &row.key, &why).await),
+            Err(Kept::Erased) => {
+                metrics::counter!("celld_events_of_erased_total").increment(1);
+                Err(Came::Delivered)
+            }
+        }
+    }
+
+    async fn carry(
+        &self,
+        source: &ShardId,
+        to: &Place,
+        deliveries: &[Delivery],
+    ) -> Result<Vec<Receipt>, String> {
+        let shard = to.shard.as_ref().ok_or("it goes nowhere")?;
+        if let Some(here) = self.hosted.get(shard) {
+            let received = deliveries.iter().map(|one| self.receive(source, &here, one));
+            return Ok(join_all(received).await);
+        }
+        let table = self.followed.current();
+        let target = target(&table, self.hosted.node(), shard).ok_or("nobody serves its shard")?;
+        let sent = self
+            .client
+            .deliver(&target, source, law_revision(&table), deliveries);
+        sent.await.map_err(|error: CallError| error.to_string())
+    }
+
+    async fn judge(&self, source: &Shard, key: &OutboxKey, receipt: Receipt) -> Came {
+        match receipt {
+            Receipt::Delivered => {
+                metrics::counter!("celld_events_delivered_total").increment(1);
+                Came::Delivered
+            }
+            Receipt::Moved => Came::Moved,
+            Receipt::Later(why) => Came::Later(why),
+            Receipt::NoRoot => self.aside(source, key, "there never was such a root").await,
+            Receipt::Unlawful(why) => {
+                let why = format!("the law of its receiver keeps it out: {why}");
+                self.aside(source, key, &why).await
+            }
+        }
+    }
+
+    /// Out of the outbox, so that nothing behind it waits.
+    async fn aside(&self, source: &Shard, key: &OutboxKey, reason: &str) -> Came {
+        match source.set_aside(key, reason).await {
+            Ok(true) => {
+                metrics::counter!("celld_events_parked_total").increment(1);
+                tracing::warn!(target: "audit", source = %source.id(), to = %key.to, reason, "an event is set aside");
+                Came::Gone
+            }
+            Ok(false) => Came::Later(format!("{reason}; and as many are set aside as may be")),
+            Err(error) => Came::Later(error.to_string()),
+        }
+    }
+}
+
+impl Sent {
+    fn nobody(mut self, keys: impl Iterator<Item = OutboxKey>, why: String) -> Self {
+        self.came.extend(keys.map(|key| (key, Came::Unreached)));
+        self.unreached = Some(why);
+        self
+    }
+}
+
+fn target(
+    table: &platform_model::RoutingTable,
+    me: &platform_model::NodeId,
+    shard: &ShardId,
+) -> Option<EventsTarget> {
+    // Named for this node, and not served yet.
+    let (route, node) = table.primary_of(shard).filter(|(route, _)| route.node != *me)?;
+    let cell = table.cells.get(&route.node.cell)?;
+    Some(EventsTarget {
+        node: route.node.clone(),
+        region: cell.region.clone(),
+        address: node.address.clone(),
+        shard: shard.clone(),
+        epoch: route.epoch,
+    })
+}

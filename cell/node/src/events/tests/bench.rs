@@ -1,0 +1,272 @@
+//! Two homes on one node, one shard each, with people in them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cell_layers::keys::{KeyCache, UserKey};
+use cell_layers::{Query, RootTx, Table};
+use cell_sdk::{Address, DomainError, Mode, tell};
+use cell_shard::{Request, Scope, Shard, Tx};
+use cell_store::memory::Memory;
+use domains_identity::stored::Account;
+use domains_training::stored::{SharedWorkout, WorkoutShared};
+use platform_model::{
+    Actor, DataClass, Epoch, EpochPosition, Home, HomeId, Position, RequestId, RootRef, RoutingTable,
+    ShardId, UserId,
+};
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use platform_runtime::tls::authority::Authority;
+use platform_runtime::tls::{Identity, install_ring};
+use platform_wire::events::{Delivery, EventAt, EventsClient, Receipt};
+use platform_wire::follow::Followed;
+use platform_wire::keys::KeysClient;
+use platform_wire::report::ReportClient;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::events::{Events, Lent, Parts};
+use crate::home_keys::{HomeKeys, load_keks};
+use crate::hosted::Hosted;
+use crate::telling::Telling;
+use crate::tests::hosted::{lawful, start};
+use crate::tests::leader::{Leader, lending, unborn};
+use crate::{gateway, tests};
+
+pub(super) const WITHIN: Duration = Duration::from_secs(60);
+const ME: &str = "eu-central-1/0";
+pub(super) const AUTHORS: &str = "eu/eu-west";
+pub(super) const FOLLOWERS: &str = "eu/eu-central";
+const SHARED: Table<SharedWorkout> = Table::new();
+const ACCOUNTS: Table<Account> = Table::new();
+
+pub(super) struct Bench {
+    pub(super) events: Events,
+    pub(super) tasks: TaskGroup,
+    hosted: Hosted,
+    _dir: TempDir,
+}
+
+pub(super) fn user(number: u128) -> UserId {
+    UserId::from_uuid(Uuid::from_u128(number))
+}
+
+pub(super) fn shard_of(home: &str) -> ShardId {
+    format!("{home}/000").parse().expect("a shard")
+}
+
+/// Both homes, one shard each, their keys, all on this node.
+fn table(world: platform_model::WorldId) -> RoutingTable {
+    let mut table = RoutingTable {
+        world,
+        ..tests::sample::table()
+    };
+    for home in [AUTHORS, FOLLOWERS] {
+        let id: HomeId = home.parse().expect("a home");
+        let known = Home {
+            shard_count: 1,
+            host: "localhost".into(),
+            token_keys: Vec::new(),
+        };
+        table.homes.insert(id.clone(), known);
+        table.shards.insert(shard_of(home), unborn(ME, 1));
+        table.shards.insert(ShardId::Keys { home: id }, unborn(ME, 1));
+    }
+    table
+}
+
+impl Bench {
+    pub(super) async fn new() -> Self {
+        install_ring();
+        let dir = tempfile::tempdir().expect("a folder");
+        let authority = Authority::create(&dir.path().join("ca")).expect("a world");
+        let identity = identity(&dir, &authority);
+        let keys = dir.path().join("keys");
+        std::fs::create_dir(&keys).expect("a folder");
+        let kek = keys.join("jurisdiction-eu.key");
+        std::fs::write(&kek, [7; 32]).expect("written");
+        std::fs::set_permissions(&kek, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
+        let (tasks, clock) = (TaskGroup::new(), Clock::system());
+        let (sender, followed) = Followed::by_hand(table(authority.world()), &clock);
+        let telling = Telling::default();
+        let me = (ME.parse().expect("a node"), start(1));
+        let hosted = Hosted::new(me, lending(Memory::new(), &telling), tasks.child());
+        hosted.keep(followed.table.clone(), &tasks);
+        Leader::begin(&sender, &hosted, &telling, &tasks);
+        let keys = HomeKeys::new(
+            hosted.clone(),
+            KeysClient::new(identity.clone()),
+            clock.clone(),
+            load_keks(&keys).expect("keys"),
+            KeyCache::new(clock.clone(), 100, Duration::from_secs(60)),
+        );
+        let reports = ReportClient::new(vec!["127.0.0.1:9".into()], identity.clone(), clock.clone());
+        let events = Events::new(Lent {
+            world: authority.world(),
+            hosted: hosted.clone(),
+            followed: followed.clone(),
+            keys: keys.clone(),
+            law: lawful(),
+            clock,
+            client: EventsClient::new(identity),
+            reports: reports.expect("an address"),
+            domains: Arc::new(gateway::domains()),
+        });
+        let open = async {
+            while hosted.served().len() < 4 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(WITHIN, open).await.expect("all serve");
+        Self {
+            events,
+            tasks,
+            hosted,
+            _dir: dir,
+        }
+    }
+
+    pub(super) fn parts(&self) -> &Parts {
+        &self.events.parts
+    }
+
+    pub(super) fn shard(&self, home: &str) -> Shard {
+        self.hosted.get(&shard_of(home)).expect("it serves")
+    }
+
+    /// Somebody who is there: with a key and an account.
+    pub(super) async fn person(&self, home: &str, number: u128) -> UserId {
+        let (id, user): (HomeId, _) = (home.parse().expect("a home"), user(number));
+        let parts = self.parts();
+        parts
+            .keys
+            .create(&parts.followed, &id, user)
+            .await
+            .expect("a key");
+        let account = Account {
+            user: user.as_bytes().to_vec(),
+            ..Account::default()
+        };
+        let account = &account;
+        self.write(home, user, "identity", |tx| async move {
+            Ok(ACCOUNTS.insert(&tx, account).await?)
+        })
+        .await;
+        user
+    }
+
+    pub(super) async fn key(&self, home: &str, user: UserId) -> UserKey {
+        let parts = self.parts();
+        let home = home.parse().expect("a home");
+        parts
+            .keys
+            .open(&parts.followed, &home, user)
+            .await
+            .expect("a key")
+    }
+
+    pub(super) async fn write<T, F, Fut>(&self, home: &str, user: UserId, domain: &'static str, f: F) -> T
+    where
+        T: Send,
+        F: Fn(RootTx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, DomainError>> + Send,
+    {
+        let key = &self.key(home, user).await;
+        let request = Request {
+            actor: Actor::User(user),
+            domain,
+            request_id: RequestId::from_uuid(Uuid::new_v4()),
+            mode: Mode::Sync,
+            scope: Scope::Root(RootRef::user(user)),
+            not_older_than: None,
+            deadline: WITHIN,
+        };
+        let write = |tx: Tx| f(RootTx::new(tx, RootRef::user(user), domain, key));
+        let written = self.shard(home).write(&request, write).await;
+        written.map_err(|error| error.to_string()).expect("written").value
+    }
+
+    /// The author tells somebody of a workout.
+    pub(super) async fn tell(&self, author: UserId, to: UserId, number: u128) {
+        let address = &Address {
+            home: FOLLOWERS.parse().expect("a home"),
+            user: to,
+        };
+        self.write(AUTHORS, author, "training", |tx| async move {
+            tell(&tx, address, &workout(number))
+        })
+        .await;
+    }
+
+    /// Titles of what the follower was shown, in the order in which it came.
+    pub(super) async fn seen(&self, follower: UserId) -> Vec<String> {
+        let read = |tx: RootTx| async move { Ok(SHARED.scan(&tx, Query::first(1_000)).await?.rows) };
+        let rows = self.write(FOLLOWERS, follower, "training", read).await;
+        rows.into_iter().filter_map(|row| row.title).collect()
+    }
+
+    pub(super) async fn until_seen(&self, follower: UserId, wanted: &[String]) {
+        let wait = async {
+            while self.seen(follower).await.len() < wanted.len() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let came = tokio::time::timeout(WITHIN, wait).await;
+        assert!(came.is_ok(), "{:?}", self.seen(follower).await);
+        assert_eq!(self.seen(follower).await, wanted);
+    }
+
+    pub(super) async fn receive(&self, delivery: &Delivery) -> Receipt {
+        let shard = self.shard(FOLLOWERS);
+        self.parts().receive(&shard_of(AUTHORS), &shard, delivery).await
+    }
+
+    pub(super) async fn end(self) {
+        self.hosted.close_all().await;
+        assert!(self.tasks.shutdown(WITHIN).await);
+    }
+}
+
+fn identity(dir: &TempDir, authority: &Authority) -> Identity {
+    let into = dir.path().join("node");
+    let domain = authority.world().trust_domain().to_string();
+    let id = format!("spiffe://{domain}/region/eu-central/cell/eu-central-1/node/0");
+    authority
+        .issue(&id.parse().expect("an id"), &[], 1, &into)
+        .expect("issued");
+    Identity::load(&into, &authority.world()).expect("good")
+}
+
+pub(super) fn workout(number: u128) -> WorkoutShared {
+    WorkoutShared {
+        workout: Uuid::from_u128(number).as_bytes().to_vec(),
+        title: Some(number.to_string()),
+        ..WorkoutShared::default()
+    }
+}
+
+pub(super) fn titles(numbers: impl IntoIterator<Item = u128>) -> Vec<String> {
+    numbers.into_iter().map(|number| number.to_string()).collect()
+}
+
+pub(super) fn delivery(to: UserId, position: u64) -> Delivery {
+    let at = EpochPosition {
+        epoch: Epoch(1),
+        position: Position(position),
+    };
+    Delivery {
+        to,
+        key: EventAt {
+            at,
+            index: 0,
+            event: 0,
+        },
+        low: at,
+        domain: "training".into(),
+        name: "workout_shared".into(),
+        event_version: 1,
+        from: user(1),
+        message: prost::Message::encode_to_vec(&workout(u128::from(position))).into(),
+        classes: vec![(1, DataClass::Operational), (2, DataClass::Social)],
+    }
+}

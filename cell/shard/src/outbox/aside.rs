@@ -1,0 +1,165 @@
+//! Events that cannot be delivered as things are: nobody has their root, or the law keeps them here. Set aside at their
+//! source, so that they hold up nobody behind them and nothing of them leaves; a person has them told again, or drops them.
+
+use bytes::Bytes;
+use cell_store::KeyRange;
+use prost::Message;
+
+use super::row::{OutboxKey, OutboxRow};
+use super::{OutboxError, request};
+use crate::entry::Event;
+use crate::error::TxError;
+use crate::request::{Mode, Request};
+use crate::shard::Shard;
+use crate::tx::Tx;
+
+const TABLE: &str = "undelivered";
+/// Events that may be set aside in one shard; past it they wait in the outbox.
+pub const ASIDE_MAX: usize = 10_000;
+/// Longest reason that is kept, in bytes.
+const REASON_BYTES_MAX: usize = 512;
+/// Rows that are counted at once.
+const COUNTED_AT_ONCE: usize = 5_000;
+
+/// An event that is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aside {
+    pub row: OutboxRow,
+    /// Never holds a value of a person.
+    pub reason: String,
+    /// Log time.
+    pub since_ms: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Stored {
+    /// The value of the outbox's row.
+    #[prost(bytes = "bytes", tag = "1")]
+    row: Bytes,
+    #[prost(string, tag = "2")]
+    reason: String,
+    #[prost(uint64, tag = "3")]
+    since_ms: u64,
+}
+
+impl Shard {
+    /// Moves an event out of the outbox. False: it is not there, or as many are set aside as may be. Acknowledged by every
+    /// standby that could be promoted.
+    ///
+    /// # Errors
+    /// What the shard answers.
+    pub async fn set_aside(&self, key: &OutboxKey, reason: &str) -> Result<bool, OutboxError> {
+        let reason: String = reason.chars().take(REASON_BYTES_MAX / 4).collect();
+        let reason = reason.as_str();
+        let aside = |tx: Tx| async move {
+            let Some(row) = tx.get(&key.relative()).await? else {
+                return Ok(false);
+            };
+            let table = tx.shared(TABLE)?;
+            if count(&table).await? >= ASIDE_MAX {
+                return Ok(false);
+            }
+            let stored = Stored {
+                row,
+                reason: reason.to_owned(),
+                since_ms: tx.log_time_ms(),
+            };
+            table.put(key.relative(), stored.encode_to_vec())?;
+            tx.clear(key.relative())?;
+            Ok(true)
+        };
+        Ok(self.write(&sync(), aside).await?.value)
+    }
+
+    /// Events that are set aside, behind `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// What the shard answers; a row that cannot be read is `Invalid`.
+    pub async fn aside(&self, after: Option<&OutboxKey>, limit: usize) -> Result<Vec<Aside>, OutboxError> {
+        let start = after.map_or_else(Default::default, OutboxKey::behind);
+        let range = KeyRange::new(start, vec![0xff]);
+        let page = |tx: Tx| {
+            let range = range.clone();
+            async move {
+                let page = tx.shared(TABLE)?.scan(range, limit, false).await?;
+                page.rows.iter().map(|(key, value)| read(key, value)).collect()
+            }
+        };
+        Ok(self.read(&sync(), page).await?.value)
+    }
+
+    /// Takes an event that is set aside out of there, and tells it again if `again`: as of now, behind whatever its root
+    /// was told since. `domain` is the one that told it. False: somebody was faster.
+    ///
+    /// # Errors
+    /// What the shard answers.
+    pub async fn take_aside(
+        &self,
+        key: &OutboxKey,
+        domain: &'static str,
+        again: bool,
+        by: &Request,
+    ) -> Result<bool, OutboxError> {
+        let request = Request {
+            domain,
+            mode: Mode::Sync,
+            scope: super::request().scope,
+            ..by.clone()
+        };
+        let take = |tx: Tx| async move {
+            let table = tx.shared(TABLE)?;
+            let Some(value) = table.get(&key.relative()).await? else {
+                return Ok(false);
+            };
+            let aside = read(&key.relative(), &value)?;
+            if aside.row.domain != domain {
+                return Ok(false);
+            }
+            table.clear(key.relative())?;
+            if again {
+                tx.emit(Event {
+                    name: aside.row.name,
+                    version: aside.row.version,
+                    to: Some(key.to),
+                    payload: aside.row.payload,
+                });
+            }
+            Ok(true)
+        };
+        Ok(self.write(&request, take).await?.value)
+    }
+}
+
+async fn count(table: &Tx) -> Result<usize, TxError> {
+    let (mut counted, mut start) = (0, Vec::new());
+    while counted < ASIDE_MAX {
+        let page = table
+            .scan(KeyRange::new(start, vec![0xff]), COUNTED_AT_ONCE, false)
+            .await?;
+        counted += page.rows.len();
+        let Some((last, _)) = page.rows.last().filter(|_| page.more) else {
+            break;
+        };
+        start = [last.as_ref(), &[0]].concat();
+    }
+    Ok(counted)
+}
+
+fn read(key: &[u8], value: &Bytes) -> Result<Aside, TxError> {
+    let damaged = TxError::Invalid {
+        reason: "an event that was set aside cannot be read",
+    };
+    let stored = Stored::decode(value.clone()).map_err(|_| damaged.clone())?;
+    Ok(Aside {
+        row: OutboxRow::read(key, &stored.row).ok_or(damaged)?,
+        reason: stored.reason,
+        since_ms: stored.since_ms,
+    })
+}
+
+fn sync() -> Request {
+    Request {
+        mode: Mode::Sync,
+        ..request()
+    }
+}

@@ -1,0 +1,37 @@
+//! What a transaction of a root may do beside the root's range: note something in a shared table of the shard, and tell
+//! another root something.
+
+use std::sync::Arc;
+
+use super::Tx;
+use crate::entry::Event;
+use crate::error::TxError;
+use crate::outbox;
+use crate::request::Scope;
+
+impl Tx {
+    /// The same transaction, on a shared table of the shard: what a root's transaction notes beside the root's rows.
+    ///
+    /// # Errors
+    /// A name that is the shard's own.
+    pub fn shared(&self, table: &'static str) -> Result<Self, TxError> {
+        let prefix = self.inner.shared.keys.scope(&Scope::Shared(table))?;
+        let inner = Arc::clone(&self.inner);
+        Ok(Self { inner, prefix })
+    }
+
+    /// Adds an event to the transaction's log record. One that is for a root is in the shard's outbox from the same batch
+    /// on, until somebody has delivered it; while too many wait there, the transaction ends as `Overloaded`.
+    pub fn emit(&self, event: Event) {
+        let mut bytes = event.name.len() + event.payload.len() + 32;
+        if event.to.is_some() {
+            if self.inner.shared.emissions.is_full() {
+                let _ = self.fail(TxError::OutboxFull);
+                return;
+            }
+            bytes = bytes * 2 + outbox::KEY_BYTES;
+        }
+        // A refusal is kept as the transaction's failure.
+        let _ = self.grow(bytes).map(|mut state| state.events.push(event));
+    }
+}

@@ -1,0 +1,29 @@
+//! Runs about one promise: `chaos run --scenario NAME`. Each has people of its own, who do what the promise is about,
+//! while the same faults strike the same world.
+
+mod events;
+mod events_people;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use cli_world::Progress;
+use platform_report::Document;
+
+use crate::run::Options;
+
+/// What a run is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// What people show each other over homes takes effect exactly once and in order.
+    Events,
+}
+
+impl Scenario {
+    /// # Errors
+    /// When the run could not be made: it says nothing of the platform then.
+    pub async fn run(self, options: &Options, progress: &dyn Progress) -> Result<Document> {
+        match self {
+            Self::Events => events::run(options, progress).await,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `chaos run --scenario events`: people in every home show each other workouts while cells, links and controllers are
+//! struck; in the end every follower has seen each workout exactly once, those of one author in his order.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use cli_world::app::App;
+use cli_world::people::OPERATOR;
+use cli_world::stage::STOP_WITHIN;
+use cli_world::{Progress, Stage, World, door, make, operator};
+use platform_report::{Document, Figure};
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use platform_wire::events::ParkedClient;
+use serde_json::{Value, json};
+
+use super::events_people::{ARRIVES_WITHIN, Judgement, People};
+use crate::faults::{Fault, Scene, revive};
+use crate::proxy::Proxies;
+use crate::run::{Options, bring_up};
+use crate::schedule::Schedule;
+
+/// Faults of this scenario, where none are named: those that come between two homes.
+const FAULTS: [Fault; 7] = [
+    Fault::KillCell,
+    Fault::StopCell,
+    Fault::CutNodes,
+    Fault::CutNodeControllers,
+    Fault::KillLeader,
+    Fault::SlowLink,
+    Fault::CutAnswers,
+];
+/// Load before a fault strikes, and after it has healed.
+const CALM: Duration = Duration::from_millis(1_500);
+/// After this many rounds a run ends.
+const ROUNDS_MAX: usize = 2_000;
+/// Texts of what is wrong that the notes have at most.
+const NOTES_MAX: usize = 20;
+
+/// What is told of a run.
+struct Ran {
+    rounds: Vec<Value>,
+    told: usize,
+    unsettled: usize,
+    parked: Vec<String>,
+    judgement: Judgement,
+}
+
+/// # Errors
+/// When the run could not be made: it says nothing of the platform then.
+pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
+    let stage = Stage::new("chaos-events");
+    progress.progress(&format!(
+        "seed {}; the world is in {}",
+        options.seed,
+        stage.layout.root().display()
+    ));
+    let outcome = tokio::select! {
+        outcome = play(options, &stage, progress) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    stage.leave(options.keep, progress).await;
+    outcome.map(|ran| document(options, &ran))
+}
+
+async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
+    make::make_behind_proxies(&stage.layout)?;
+    let world = World::open(&stage.layout)?;
+    let tasks = TaskGroup::new();
+    let proxies = Proxies::start(&world, &tasks).await?;
+    bring_up(options, &world, progress).await?;
+    let app = App::new(door::client(&world.layout)?, &world.url());
+    let people = People::come_in(&app).await?;
+    let scene = Scene {
+        world: &world,
+        links: &proxies.links,
+        small_disk: None,
+        copied: false,
+    };
+    let strikes = async {
+        let rounds = strike(options, &scene, progress).await;
+        people.stop();
+        rounds
+    };
+    let (rounds, ()) = tokio::join!(strikes, people.tell());
+    let rounds = rounds?;
+    revive(&world)?;
+    progress.progress(&format!(
+        "{} workouts were acknowledged; waiting until all followers have them",
+        people.told()
+    ));
+    let judgement = people.judge().await?;
+    let parked = parked(&world).await?;
+    world.down(STOP_WITHIN).await?;
+    tasks.shutdown(STOP_WITHIN).await;
+    Ok(Ran {
+        rounds,
+        told: people.told(),
+        unsettled: people.unsettled(),
+        parked,
+        judgement,
+    })
+}
+
+/// Fault after fault, by seed, until the time is over.
+async fn strike(options: &Options, scene: &Scene<'_>, progress: &dyn Progress) -> Result<Vec<Value>> {
+    let faults = if options.faults.is_empty() {
+        FAULTS.to_vec()
+    } else {
+        options.faults.clone()
+    };
+    let clock = Clock::system();
+    let due = clock.monotonic() + options.minutes;
+    let mut schedule = Schedule::new(options.seed, faults, None, true);
+    let mut rounds = Vec::new();
+    while clock.monotonic() < due && rounds.len() < ROUNDS_MAX {
+        let Some((mut strike, lasts)) = schedule.next() else {
+            break;
+        };
+        if let Some(why) = strike.fault.never() {
+            progress.progress(&format!("skipped: {}: {why}", strike.fault.name()));
+            continue;
+        }
+        clock.sleep(CALM).await;
+        strike.begin(scene).await?;
+        clock.sleep(lasts).await;
+        strike.heal(scene).await?;
+        let (fault, target) = (strike.fault.name(), strike.target());
+        progress.progress(&format!(
+            "round {}: {fault} at {target} for {lasts:.1?}",
+            rounds.len()
+        ));
+        rounds.push(json!({ "fault": fault, "target": target, "lasted_s": lasts.as_secs_f64() }));
+    }
+    clock.sleep(CALM).await;
+    Ok(rounds)
+}
+
+/// Events that nobody took: there is no reason for one here.
+async fn parked(world: &World) -> Result<Vec<String>> {
+    let identity = operator::identity(&world.layout, &world.id, &OPERATOR)?;
+    let client = ParkedClient::new(identity);
+    let table = world.wait_for_leader().await?.table;
+    let mut parked = Vec::new();
+    for (node, known) in &table.nodes {
+        let cell = table.cells.get(&node.cell).context("a node of no cell")?;
+        let (events, _) = client
+            .list((node, &cell.region), &known.address)
+            .await
+            .map_err(operator::explain)?;
+        parked.extend(
+            events
+                .iter()
+                .map(|event| format!("{}: {}", event.id, event.reason)),
+        );
+    }
+    Ok(parked)
+}
+
+fn document(options: &Options, ran: &Ran) -> Document {
+    let mut document = Document::new("chaos-events");
+    let count = |number: usize| number as f64;
+    let wrong = ran.judgement.wrong();
+    document.figures = vec![
+        Figure::at_least("rounds", count(ran.rounds.len()), "rounds", 1.0),
+        Figure::at_least("told", count(ran.told), "events", 1.0),
+        Figure::info("effects", count(ran.judgement.effects), "effects"),
+    ];
+    if options.plant.is_some() {
+        document.figures.extend([
+            Figure::at_least("caught", count(wrong.min(1)), "of 1", 1.0),
+            Figure::info("wrong", count(wrong), "cases"),
+        ]);
+    } else {
+        let zero = |name: &str, value: usize| Figure::at_most(name, count(value), "cases", 0.0);
+        document.figures.extend([
+            zero("not-once-or-not-in-order", wrong),
+            zero("parked", ran.parked.len()),
+            zero("unsettled", ran.unsettled),
+            Figure::at_most(
+                "arrived-in-s",
+                ran.judgement.arrived_in.as_secs_f64(),
+                "s",
+                ARRIVES_WITHIN.as_secs_f64(),
+            ),
+        ]);
+    }
+    let verdicts = serde_json::to_value(&ran.judgement.verdicts).unwrap_or_default();
+    document.tables.insert("verdicts".into(), verdicts);
+    document
+        .tables
+        .insert("rounds".into(), Value::Array(ran.rounds.clone()));
+    document.notes.push(format!("seed {}", options.seed));
+    let anomalies = ran
+        .judgement
+        .verdicts
+        .iter()
+        .flat_map(|verdict| &verdict.anomalies);
+    let anomalies = anomalies.map(|anomaly| format!("{}: {}", anomaly.name, anomaly.explanation));
+    document
+        .notes
+        .extend(anomalies.chain(ran.parked.iter().cloned()).take(NOTES_MAX));
+    document
+}

@@ -1,0 +1,293 @@
+//! The people of the scenario `events`: authors who show workouts, and followers in every home who are shown them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use chaos::checkers::events::{Effect, Told, events};
+use chaos::history::Outcome;
+use chaos::verdict::Verdict;
+use cli_world::app::{Activity, App, Newcomer, Person, Place, Shared, track};
+use futures::future::join_all;
+use parking_lot::Mutex;
+use platform_runtime::clock::Clock;
+use platform_runtime::random;
+
+/// Where authors and followers live: one of each in every country.
+const COUNTRIES: [&str; 3] = ["DE", "FR", "US"];
+/// Between two workouts of one author.
+const PAUSE: Duration = Duration::from_millis(120);
+/// Before something is sent again.
+const AGAIN_AFTER: Duration = Duration::from_millis(150);
+/// One request and its answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// From the end until everything that was told must have arrived.
+pub const ARRIVES_WITHIN: Duration = Duration::from_secs(90);
+
+/// Everyone, and what they told.
+pub struct People {
+    app: App,
+    authors: Vec<Person>,
+    followers: Vec<Person>,
+    /// Of each author, the workouts that were acknowledged, in their order.
+    told: Vec<Mutex<Vec<String>>>,
+    stopped: AtomicBool,
+    failed: AtomicUsize,
+}
+
+impl People {
+    /// # Errors
+    /// When somebody gets no home.
+    pub async fn come_in(app: &App) -> Result<Self> {
+        let (mut authors, mut followers) = (Vec::new(), Vec::new());
+        for country in COUNTRIES {
+            authors.push(register(app, &format!("author-{country}"), country).await?);
+            followers.push(register(app, &format!("follower-{country}"), country).await?);
+        }
+        let people = Self {
+            app: app.clone(),
+            told: authors.iter().map(|_| Mutex::default()).collect(),
+            authors,
+            followers,
+            stopped: AtomicBool::new(false),
+            failed: AtomicUsize::new(0),
+        };
+        for author in &people.authors {
+            for follower in &people.followers {
+                let (key, home) = (random::uuid_v7(), follower.home.to_string());
+                let admit = || app.admit_follower(author, (follower.user, &home), key);
+                people.until_answered(ANSWER_WITHIN * 10, admit).await?;
+            }
+        }
+        Ok(people)
+    }
+
+    /// Every author tells one workout after the other until [`Self::stop`]; each is sent until it is acknowledged.
+    pub async fn tell(&self) {
+        join_all((0..self.authors.len()).map(|author| self.tells(author))).await;
+    }
+
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    async fn tells(&self, author: usize) {
+        let clock = Clock::system();
+        for number in 0_u64.. {
+            if self.stopped.load(Ordering::Relaxed) {
+                return;
+            }
+            let person = &self.authors[author];
+            let (bytes, key) = (Bytes::from(track::gpx(&person.name, number)), random::uuid_v7());
+            let sent = || async {
+                let answer = self.app.send_file(person, bytes.clone(), key).await?;
+                answer.read::<Activity>()
+            };
+            match self.until_answered(ARRIVES_WITHIN, sent).await {
+                Ok(activity) => self.told[author].lock().push(activity.id.to_string()),
+                // Counted: nothing that comes after it could be judged.
+                Err(_) => return,
+            }
+            clock.sleep(PAUSE).await;
+        }
+    }
+
+    async fn until_answered<T, E: std::fmt::Display, Fut: Future<Output = Result<T, E>>>(
+        &self,
+        within: Duration,
+        send: impl Fn() -> Fut,
+    ) -> Result<T> {
+        let clock = Clock::system();
+        let begun = clock.monotonic();
+        loop {
+            let why = match tokio::time::timeout(ANSWER_WITHIN, send()).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(failure)) => failure.to_string(),
+                Err(_) => "no answer in time".to_owned(),
+            };
+            if clock.monotonic() - begun > within {
+                self.failed.fetch_add(1, Ordering::Relaxed);
+                anyhow::bail!("{why}");
+            }
+            clock.sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    /// Requests that nobody answered however often they were sent.
+    pub fn unsettled(&self) -> usize {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Workouts that were acknowledged.
+    pub fn told(&self) -> usize {
+        self.told.iter().map(|told| told.lock().len()).sum()
+    }
+
+    /// Waits until every follower has seen all that was told, and judges what each saw.
+    ///
+    /// # Errors
+    /// When a follower's list cannot be read at all.
+    pub async fn judge(&self) -> Result<Judgement> {
+        let clock = Clock::system();
+        let begun = clock.monotonic();
+        let told = self.all_told();
+        let mut judgement = Judgement::default();
+        for follower in &self.followers {
+            let seen = loop {
+                let seen = self.seen(follower).await;
+                let late = clock.monotonic() - begun > ARRIVES_WITHIN;
+                match seen {
+                    Ok(seen) if late || has_all(&told, &seen) => break seen,
+                    Err(why) if late => return Err(why).context(follower.name.clone()),
+                    _ => clock.sleep(AGAIN_AFTER).await,
+                }
+            };
+            judgement.effects += seen.len();
+            judgement.verdicts.push(verdict(&told, &seen, follower));
+        }
+        judgement.arrived_in = clock.monotonic() - begun;
+        Ok(judgement)
+    }
+
+    async fn seen(&self, follower: &Person) -> Result<Vec<Shared>> {
+        let mut person = follower.clone();
+        // A run may last longer than a token.
+        if let Err(failure) = self.app.profile(&person).await
+            && failure.code().contains("token")
+        {
+            let place = Place {
+                home: person.home.clone(),
+                host: person.host.clone(),
+            };
+            let tokens = self.app.log_in(&place, &person).await?;
+            person.take(tokens);
+        }
+        Ok(self.app.shared(&person).await?)
+    }
+
+    /// Each author tells one workout after the other: his own order is the order of his shard.
+    fn all_told(&self) -> Vec<Told> {
+        let mut all = Vec::new();
+        for (author, told) in self.authors.iter().zip(&self.told) {
+            for (number, id) in (0_u64..).zip(told.lock().iter()) {
+                all.push(Told {
+                    source: author.name.clone(),
+                    destination: String::new(),
+                    place: (0, number, 0),
+                    id: id.clone(),
+                    outcome: Outcome::Done,
+                });
+            }
+        }
+        all
+    }
+}
+
+/// What followers saw.
+#[derive(Default)]
+pub struct Judgement {
+    pub effects: usize,
+    pub verdicts: Vec<Verdict>,
+    /// From the end of the load until the last follower had all.
+    pub arrived_in: Duration,
+}
+
+impl Judgement {
+    pub fn wrong(&self) -> usize {
+        self.verdicts.iter().map(|verdict| verdict.found).sum()
+    }
+}
+
+fn has_all(told: &[Told], seen: &[Shared]) -> bool {
+    let seen: std::collections::BTreeSet<String> = seen.iter().map(|one| one.workout.to_string()).collect();
+    told.iter().all(|one| seen.contains(&one.id))
+}
+
+fn verdict(told: &[Told], seen: &[Shared], follower: &Person) -> Verdict {
+    let told: Vec<Told> = told
+        .iter()
+        .map(|one| Told {
+            destination: follower.name.clone(),
+            ..one.clone()
+        })
+        .collect();
+    let effect = |one: &Shared| Effect {
+        destination: follower.name.clone(),
+        id: one.workout.to_string(),
+        place: (0, one.number, 0),
+    };
+    events(&told, &seen.iter().map(effect).collect::<Vec<_>>(), &[])
+}
+
+async fn register(app: &App, name: &str, country: &str) -> Result<Person> {
+    let (clock, key) = (Clock::system(), random::uuid_v7());
+    let mut last = None;
+    for _ in 0..20 {
+        let newcomer = Newcomer {
+            name: name.to_owned(),
+            country: country.parse()?,
+            email: format!("{name}@example.org"),
+        };
+        match app.register_under(newcomer, key).await {
+            Ok(person) => return Ok(person),
+            Err(failure) => last = Some(failure),
+        }
+        clock.sleep(AGAIN_AFTER).await;
+    }
+    Err(last.context("nobody was asked")?).with_context(|| format!("{name} gets no home"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platform_model::UserId;
+    use uuid::Uuid;
+
+    fn person() -> Person {
+        Person {
+            name: "follower".into(),
+            country: "DE".parse().expect("a country"),
+            email: String::new(),
+            password: String::new(),
+            user: UserId::from_uuid(Uuid::from_u128(1)),
+            home: "eu/eu-central".parse().expect("a home"),
+            host: String::new(),
+            access: String::new(),
+            refresh: String::new(),
+        }
+    }
+
+    fn told(number: u64) -> Told {
+        Told {
+            source: "author".into(),
+            destination: String::new(),
+            place: (0, number, 0),
+            id: Uuid::from_u128(number.into()).to_string(),
+            outcome: Outcome::Done,
+        }
+    }
+
+    fn shared(number: u64, workout: u128) -> Shared {
+        Shared {
+            number,
+            author: UserId::from_uuid(Uuid::from_u128(2)),
+            author_home: "us/us-east".into(),
+            workout: Uuid::from_u128(workout),
+            title: None,
+            distance_m: None,
+            heart_rate_avg: None,
+        }
+    }
+
+    #[test]
+    fn what_is_shown_twice_late_or_never_is_seen() {
+        let all = [told(1), told(2)];
+        let found = |seen: &[Shared]| verdict(&all, seen, &person()).found;
+        assert_eq!(found(&[shared(1, 1), shared(2, 2)]), 0);
+        assert_eq!(found(&[shared(1, 1), shared(2, 2), shared(3, 1)]), 1, "twice");
+        assert_eq!(found(&[shared(1, 2), shared(2, 1)]), 1, "out of order");
+        assert_eq!(found(&[shared(1, 1)]), 1, "never");
+        assert!(!has_all(&all, &[shared(1, 1)]) && has_all(&all, &[shared(1, 2), shared(2, 1)]));
+    }
+}

@@ -1,0 +1,186 @@
+//! Workouts that people show each other: told by the author's root in the transaction of the upload or removal, kept in the
+//! follower's, numbered in the order in which they came.
+
+use cell_layers::{Query, RootTx, RowCursor, Rows};
+use cell_sdk::{Address, DomainError, Received, tell};
+use platform_model::{Code, HomeId, Problem, UserId};
+use uuid::Uuid;
+
+use super::{DOMAIN, SHARED, SHARED_NEXT, SHOWN_TO};
+use crate::stored::{Activity, SharedNext, SharedWorkout, ShownTo, WorkoutShared, WorkoutWithdrawn};
+
+/// The domain that says who follows, and its events that are taken here.
+pub const IDENTITY: &str = "identity";
+pub const FOLLOWER_CHANGED: &str = "follower_changed";
+pub const PROFILE_HIDDEN: &str = "profile_hidden";
+/// People to whom one person's workouts are shown.
+const SHOWN_TO_MAX: usize = 1_000;
+/// Shared workouts that one event removes at once: one author's, when he shows them no more.
+const REMOVED_MAX: usize = 1_000;
+/// Shared workouts that one person keeps; past it the oldest goes.
+pub const SHARED_MAX: u64 = 5_000;
+
+/// What identity tells of a follower. Only the fields that are looked at.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FollowerChanged {
+    #[prost(bytes = "vec", tag = "1")]
+    pub follower: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub home: String,
+    #[prost(bool, tag = "3")]
+    pub follows: bool,
+}
+
+/// Shows a new workout to every follower.
+///
+/// # Errors
+/// The transaction's.
+pub async fn share(tx: &RootTx, activity: &Activity) -> Result<(), DomainError> {
+    let figures = activity.figures.unwrap_or_default();
+    let shared = WorkoutShared {
+        workout: activity.id.clone(),
+        title: activity.name.clone(),
+        sport: Some(activity.sport),
+        started_ms: Some(activity.started_ms),
+        distance_m: figures.distance_m,
+        timer_s: figures.timer_s,
+        heart_rate_avg: figures.heart_rate_avg,
+        energy_kcal: figures.energy_kcal,
+    };
+    for follower in followers(tx).await? {
+        tell(tx, &follower, &shared)?;
+    }
+    Ok(())
+}
+
+/// A workout was removed: nobody sees it any more.
+///
+/// # Errors
+/// The transaction's.
+pub async fn withdraw(tx: &RootTx, workout: Uuid) -> Result<(), DomainError> {
+    let withdrawn = WorkoutWithdrawn {
+        workout: workout.as_bytes().to_vec(),
+    };
+    for follower in followers(tx).await? {
+        tell(tx, &follower, &withdrawn)?;
+    }
+    Ok(())
+}
+
+/// What this domain does with the events that it takes.
+///
+/// # Errors
+/// `bad-request` for a message that is none.
+pub async fn take(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+    match (event.domain.as_str(), event.name.as_str()) {
+        (IDENTITY, FOLLOWER_CHANGED) => follower_changed(tx, event).await,
+        (IDENTITY, PROFILE_HIDDEN) => forget(tx, event.from.user).await,
+        (DOMAIN, _) if event.is::<WorkoutShared>(DOMAIN) => keep(tx, event).await,
+        (DOMAIN, _) if event.is::<WorkoutWithdrawn>(DOMAIN) => remove(tx, event).await,
+        _ => Err(Code::BadRequest.into()),
+    }
+}
+
+/// Newest first.
+///
+/// # Errors
+/// The transaction's.
+pub async fn list(
+    tx: &RootTx,
+    after: Option<RowCursor>,
+    limit: usize,
+) -> Result<Rows<SharedWorkout>, DomainError> {
+    Ok(SHARED
+        .scan(tx, Query::first(limit).reversed().after(after))
+        .await?)
+}
+
+async fn follower_changed(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+    let unreadable =
+        || Problem::new(Code::BadRequest).detail("the event is not the message that it should be");
+    let changed = <FollowerChanged as prost::Message>::decode(event.message.as_slice());
+    let changed = changed.map_err(|_| unreadable())?;
+    if !changed.follows {
+        SHOWN_TO.delete(tx, changed.follower).await?;
+        return Ok(());
+    }
+    let row = ShownTo {
+        user: changed.follower,
+        home: changed.home,
+    };
+    address(&row)?;
+    SHOWN_TO.put(tx, &row).await?;
+    Ok(())
+}
+
+/// Appended, whatever is there: that nothing comes twice is the platform's promise, and to be seen here.
+async fn keep(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+    let shared: WorkoutShared = event.read()?;
+    let next = SHARED_NEXT.get(tx, NEXT).await?.map_or(1, |row| row.number);
+    let row = SharedWorkout {
+        number: next,
+        author: event.from.user.as_bytes().to_vec(),
+        author_home: event.from.home.to_string(),
+        workout: shared.workout,
+        title: shared.title,
+        sport: shared.sport,
+        started_ms: shared.started_ms,
+        distance_m: shared.distance_m,
+        timer_s: shared.timer_s,
+        heart_rate_avg: shared.heart_rate_avg,
+        energy_kcal: shared.energy_kcal,
+        came_ms: tx.log_time_ms(),
+    };
+    SHARED.insert(tx, &row).await?;
+    if next > SHARED_MAX {
+        SHARED.delete(tx, next - SHARED_MAX).await?;
+    }
+    let next = SharedNext {
+        id: NEXT,
+        number: next + 1,
+    };
+    SHARED_NEXT.put(tx, &next).await?;
+    Ok(())
+}
+
+const NEXT: u32 = 0;
+
+async fn remove(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+    let withdrawn: WorkoutWithdrawn = event.read()?;
+    let author = event.from.user.as_bytes().to_vec();
+    let key = (&author, &withdrawn.workout);
+    let rows = SHARED
+        .by_index(tx, "workout", key, Query::first(REMOVED_MAX))
+        .await?;
+    for row in rows.rows {
+        SHARED.delete(tx, row.number).await?;
+    }
+    Ok(())
+}
+
+/// One who shows nothing more: all that he showed goes.
+async fn forget(tx: &RootTx, author: UserId) -> Result<(), DomainError> {
+    let author = author.as_bytes().to_vec();
+    let rows = SHARED
+        .by_index(tx, "author", &author, Query::first(REMOVED_MAX))
+        .await?;
+    for row in rows.rows {
+        SHARED.delete(tx, row.number).await?;
+    }
+    Ok(())
+}
+
+async fn followers(tx: &RootTx) -> Result<Vec<Address>, DomainError> {
+    let rows = SHOWN_TO.scan(tx, Query::first(SHOWN_TO_MAX)).await?.rows;
+    rows.iter().map(address).collect()
+}
+
+fn address(row: &ShownTo) -> Result<Address, DomainError> {
+    let damaged = || Problem::new(Code::Internal).detail("a follower's row cannot be read");
+    let user = Uuid::from_slice(&row.user).map_err(|_| damaged())?;
+    let home: HomeId = row.home.parse().map_err(|_| damaged())?;
+    Ok(Address {
+        home,
+        user: UserId::from_uuid(user),
+    })
+}
