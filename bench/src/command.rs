@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use platform_report::{Document, Verdict};
 
 use crate::output::{self, Format};
-use crate::{checkers, commit, engines, law, process, replica, route};
+use crate::{backup, checkers, commit, engines, law, process, replica, route};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,6 +19,7 @@ Examples:
   bench replica                    the replication protocol as a pure machine, about 10 s
   bench law                        a law of 40 jurisdictions and 60 regions, about 5 s
   bench checkers                   the checkers of histories of 10^6 operations, about 60 s
+  bench backup                     a shard of 256 MiB to a folder, writes beside it, about 2 minutes
   bench switchover                 30 switchovers of a shard under load, real processes, about 90 s
   bench failover                   30 times kill -9 of a primary's cell, about 5 minutes
   bench replicate                  what an in-sync standby costs, about 90 s
@@ -65,6 +66,8 @@ enum Suite {
     Law,
     /// The checkers of histories: how long they take for 10^6 operations
     Checkers,
+    /// Backups: MiB a second, and what they cost the writes beside them
+    Backup(Disk),
     /// Real processes: how long writes pause while a shard hands over to its standby
     Switchover,
     /// Real processes: from kill -9 of a primary's cell to the next acknowledged write
@@ -107,6 +110,7 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Replica => vec![run_replica(cli)?],
         Suite::Law => vec![run_law(cli)?],
         Suite::Checkers => vec![run_checkers(cli)?],
+        Suite::Backup(disk) => vec![run_backup(cli, disk)?],
         Suite::Switchover => vec![run_processes(cli, "switchover", process::switchover)?],
         Suite::Failover => vec![run_processes(cli, "failover", process::failover)?],
         Suite::Replicate => vec![run_processes(cli, "replicate", process::replicate)?],
@@ -170,6 +174,26 @@ fn run_engines(cli: &Cli, disk: &Disk) -> Result<Document> {
         .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
     let mut document = engines::run(&plan, dir.path())?;
     document.command = command_line("engines", cli.quick);
+    Ok(document)
+}
+
+fn run_backup(cli: &Cli, disk: &Disk) -> Result<Document> {
+    let plan = if cli.quick {
+        backup::Plan::quick()
+    } else {
+        backup::Plan::full()
+    };
+    let parent = match &disk.dir {
+        Some(dir) => dir.clone(),
+        None => default_folder()?,
+    };
+    refuse_memory(&parent)?;
+    let dir = tempfile::Builder::new()
+        .prefix("bench-backup-")
+        .tempdir_in(&parent)
+        .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
+    let mut document = backup::run(plan, dir.path())?;
+    document.command = command_line("backup", cli.quick);
     Ok(document)
 }
 

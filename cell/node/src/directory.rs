@@ -14,6 +14,7 @@ pub use claims::Claims;
 pub use decide::decisions;
 pub use lookup_key::{LookupKey, LookupKeyError};
 pub use reconcile::Reconciler;
+pub(crate) use rows::claimant;
 pub(crate) use rpc::in_trace;
 pub use rpc::routes;
 

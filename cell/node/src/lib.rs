@@ -16,6 +16,7 @@
 //! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
 //! | [`wire`] | the threads that what nodes say to each other runs on |
+//! | [`custody`] | backups, restored copies, erasures, for operators |
 //! | [`health`], [`gateway`] | the routes of the one listener |
 //!
 //! Never here: a domain's rule, a store's format, a decision of the control plane. The node serves by its own copy of
@@ -28,6 +29,7 @@ compile_error!(
 
 pub mod config;
 mod convert;
+pub mod custody;
 pub mod directory;
 pub mod door;
 pub mod engine;

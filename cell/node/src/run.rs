@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use cell_backup::{BackupError, BackupStore};
 use cell_law::Law;
 use cell_layers::keys::KeyCache;
 use cell_sdk::{Domain, Lent};
@@ -26,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, InvalidConfig, Settings};
+use crate::custody::{self, Custody, Sink};
 use crate::directory::{self, Claims, LookupKey, LookupKeyError, Reconciler};
 use crate::door::Door;
 use crate::door::waiting::WaitingRoom;
@@ -80,6 +82,8 @@ pub enum StartError {
     Store(#[from] EngineError),
     #[error("the node's threads cannot be started")]
     Threads(#[source] std::io::Error),
+    #[error("the backup store cannot be opened")]
+    Backup(#[from] BackupError),
     #[error("the node's start cannot be noted")]
     Starting(#[from] StartingError),
     #[error(transparent)]
@@ -118,6 +122,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let wired = tasks.on(wire.handle());
     let store = Engine::open(&settings, &clock, &shards).await?;
     let this = starting::begin(&*store.store()).await?;
+    let sink = sink(config)?;
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
     let followed = follow(config, &identity, &clock, &wired)?;
     let reports = reports(config, &identity, &clock, &wire)?;
@@ -167,6 +172,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         followed,
         law,
         lookup_key,
+        sink,
         room: Arc::new(Semaphore::new(config.limits.requests)),
         hearing: CancellationToken::new(),
         tasks,
@@ -210,6 +216,17 @@ fn reports(
     ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())
 }
 
+/// The backup store of the settings, if they name one.
+fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
+    if !config.backup.is_set() {
+        return Ok(None);
+    }
+    Ok(Some(Sink {
+        name: config.backup.sink.clone(),
+        store: BackupStore::folder(&config.backup.folder)?,
+    }))
+}
+
 /// The certificate, not the file of settings, says who this is and where.
 fn check_identity(identity: &Identity, settings: &Settings) -> Result<(), StartError> {
     let id = identity.spiffe_id();
@@ -238,6 +255,8 @@ struct Parts {
     events: Events,
     domains: Arc<Vec<Box<dyn Domain>>>,
     lookup_key: LookupKey,
+    /// Where backups go.
+    sink: Option<Sink>,
     /// For requests of apps.
     room: Arc<Semaphore>,
     /// Cancelled when nothing is heard from peers any more.
@@ -262,7 +281,7 @@ impl Parts {
             listener,
             self.identity.clone(),
             limits,
-            self.routes(settings, &lent),
+            self.routes(settings, &lent, reports.clone()),
             (&serving.on(self.wire.handle()), &serving),
         );
         let replicas = Replicas {
@@ -335,7 +354,7 @@ impl Parts {
     }
 
     /// Everything that the one listener serves.
-    fn routes(&self, settings: &Settings, lent: &Lent) -> axum::Router {
+    fn routes(&self, settings: &Settings, lent: &Lent, reports: ReportClient) -> axum::Router {
         let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
         let door = Door {
             hosted: hosted.clone(),
@@ -360,7 +379,22 @@ impl Parts {
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
         let world = || settings.world.clone();
+        let custody = Custody::new(custody::Parts {
+            world: world(),
+            node: settings.node.clone(),
+            hosted: hosted.clone(),
+            followed: followed.clone(),
+            law: self.law.clone(),
+            keys: self.keys.clone(),
+            disk: self.store.store(),
+            lent: Arc::clone(lent),
+            domains: Arc::clone(&self.domains),
+            reports,
+            sink: self.sink.clone(),
+            tasks: self.tasks.clone(),
+        });
         gateway::routes(&self.domains, Arc::clone(lent), door)
+            .merge(custody::routes(custody).reset_fallback())
             .merge(operator_read::routes(Arc::clone(lent)))
             .merge(directory::decisions(world(), followed.clone(), Arc::clone(lent)))
             .merge(events::operator_routes(&self.events))

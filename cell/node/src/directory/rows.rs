@@ -120,6 +120,11 @@ pub(super) async fn page(
     Ok(shard.read(&request(), read).await?.value)
 }
 
+/// Whose claim a row is; none if it is none.
+pub(crate) fn claimant(row: &[u8]) -> Option<UserId> {
+    decode(row).ok().map(|entry| entry.user)
+}
+
 fn request() -> Request {
     Request {
         actor: Actor::Service(DOMAIN.to_owned()),

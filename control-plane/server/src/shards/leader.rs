@@ -206,7 +206,8 @@ impl Leader {
         now_micros.saturating_sub(self.since_micros) >= LISTEN_MS * 1_000
     }
 
-    pub(super) fn is_heard(&self, now_micros: u64, node: &NodeId) -> bool {
+    /// Whether a node reports.
+    pub fn is_heard(&self, now_micros: u64, node: &NodeId) -> bool {
         !self.heard.is_missing(now_micros, node, MISSING_MS * 1_000)
     }
 
