@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use platform_report::{Document, Verdict};
 
 use crate::output::{self, Format};
-use crate::{checkers, commit, engines, law, process, replica, route};
+use crate::{backup, checkers, commit, engines, law, process, replica, route};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,13 +19,20 @@ Examples:
   bench replica                    the replication protocol as a pure machine, about 10 s
   bench law                        a law of 40 jurisdictions and 60 regions, about 5 s
   bench checkers                   the checkers of histories of 10^6 operations, about 60 s
+  bench backup                     a shard of 256 MiB to a folder, writes beside it, about 2 minutes
   bench switchover                 30 switchovers of a shard under load, real processes, about 90 s
   bench failover                   30 times kill -9 of a primary's cell, about 5 minutes
   bench replicate                  what an in-sync standby costs, about 90 s
   bench copy                       writes while a shard of 2 GiB is copied, about 6 minutes
+  bench lease --minutes 30         full load for so long: leases that lapsed, failovers
+  bench lease --beside ./build.sh  the same with that beside it, again and again
+  bench events                     events between two cells, real processes, about 60 s
   bench all --save                 every suite, and keep the results in bench/results
 
 Exit code: 0 every goal met, 3 a goal missed, 1 the run failed, 2 usage.";
+
+/// Of `lease`, in a quick run.
+const QUICK_MINUTES: f64 = 0.5;
 
 /// Measures what the platform promises, beside its peers.
 #[derive(Debug, Parser)]
@@ -59,6 +66,8 @@ enum Suite {
     Law,
     /// The checkers of histories: how long they take for 10^6 operations
     Checkers,
+    /// Backups: MiB a second, and what they cost the writes beside them
+    Backup(Disk),
     /// Real processes: how long writes pause while a shard hands over to its standby
     Switchover,
     /// Real processes: from kill -9 of a primary's cell to the next acknowledged write
@@ -67,6 +76,17 @@ enum Suite {
     Replicate,
     /// Real processes: writes while a large shard is copied to another region
     Copy,
+    /// Real processes: leases that lapse and shards that fail over in minutes of full load
+    Lease {
+        /// How long it is measured
+        #[arg(long, value_name = "N", default_value_t = 30.0)]
+        minutes: f64,
+        /// Run beside it, by the shell, again and again
+        #[arg(long, value_name = "COMMAND")]
+        beside: Option<String>,
+    },
+    /// Real processes: events between people in two cells, their rate, cost and delay
+    Events,
     /// Every suite that needs no world of processes, as one document
     All(Disk),
 }
@@ -90,10 +110,13 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Replica => vec![run_replica(cli)?],
         Suite::Law => vec![run_law(cli)?],
         Suite::Checkers => vec![run_checkers(cli)?],
+        Suite::Backup(disk) => vec![run_backup(cli, disk)?],
         Suite::Switchover => vec![run_processes(cli, "switchover", process::switchover)?],
         Suite::Failover => vec![run_processes(cli, "failover", process::failover)?],
         Suite::Replicate => vec![run_processes(cli, "replicate", process::replicate)?],
         Suite::Copy => vec![run_processes(cli, "copy", process::copy)?],
+        Suite::Lease { minutes, beside } => vec![run_lease(cli, *minutes, beside.clone())?],
+        Suite::Events => vec![run_processes(cli, "events", process::events)?],
         Suite::All(disk) => vec![
             run_commit(cli, disk)?,
             run_engines(cli, disk)?,
@@ -151,6 +174,26 @@ fn run_engines(cli: &Cli, disk: &Disk) -> Result<Document> {
         .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
     let mut document = engines::run(&plan, dir.path())?;
     document.command = command_line("engines", cli.quick);
+    Ok(document)
+}
+
+fn run_backup(cli: &Cli, disk: &Disk) -> Result<Document> {
+    let plan = if cli.quick {
+        backup::Plan::quick()
+    } else {
+        backup::Plan::full()
+    };
+    let parent = match &disk.dir {
+        Some(dir) => dir.clone(),
+        None => default_folder()?,
+    };
+    refuse_memory(&parent)?;
+    let dir = tempfile::Builder::new()
+        .prefix("bench-backup-")
+        .tempdir_in(&parent)
+        .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
+    let mut document = backup::run(plan, dir.path())?;
+    document.command = command_line("backup", cli.quick);
     Ok(document)
 }
 
@@ -214,6 +257,12 @@ fn run_processes(
     let mut document = runtime.block_on(run(plan))?;
     document.command = command_line(suite, cli.quick);
     Ok(document)
+}
+
+fn run_lease(cli: &Cli, minutes: f64, command: Option<String>) -> Result<Document> {
+    let minutes = if cli.quick { QUICK_MINUTES } else { minutes };
+    let beside = process::Beside { minutes, command };
+    run_processes(cli, "lease", async |_| process::lease(beside).await)
 }
 
 fn command_line(suite: &str, quick: bool) -> String {

@@ -1,9 +1,10 @@
 //! `bench`: measures what the platform promises, in one run beside its peers, and says whether each goal is met.
 //!
-//! One folder per suite or file ([`commit`], [`engines`], [`route`], [`replica`], [`law`], [`checkers`], [`process`]); each gives a [`platform_report::Document`], `output` prints it. Exit
+//! One folder per suite or file ([`commit`], [`engines`], [`route`], [`replica`], [`law`], [`checkers`], [`backup`], [`process`]); each gives a [`platform_report::Document`], `output` prints it. Exit
 //! 0: every goal met; 3: one missed; 1: the run failed; 2: usage. Never prints a number that it did not measure in
 //! this run, never leaves out one that it did.
 
+mod backup;
 mod checkers;
 mod command;
 mod commit;

@@ -113,6 +113,14 @@ impl World {
         Ok(output)
     }
 
+    /// As [`Self::cellctl`], however it ends.
+    ///
+    /// # Errors
+    /// It cannot be run.
+    pub fn try_cellctl(&self, arguments: &[&str]) -> Result<Output> {
+        self.run(arguments)
+    }
+
     fn run(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = Command::new(&self.cellctl);
         command

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use platform_model::matrix::{Crossing, Denied, Destination, Purpose};
+use platform_model::matrix::{CLAIM_CLASSES, Crossing, Denied, Destination, Purpose};
 use platform_model::{DataClass, Epoch, Jurisdiction, LawInForce, RegionId, RoutingTable, ShardId};
 use platform_wire::report::HeldCopy;
 use sha2::{Digest, Sha256};
@@ -43,6 +43,8 @@ pub enum Withheld {
     TooOld { age_ms: u64, max_ms: u64 },
     #[error("the law names no catalogue of data classes that is this node's")]
     Catalogue,
+    #[error("{class} data may go there only with consent, and a backup asks nobody")]
+    Consent { class: DataClass },
     #[error(transparent)]
     Denied(#[from] Denied),
 }
@@ -119,7 +121,7 @@ impl Law {
         let outcome = match &crossing {
             Ok(Crossing::Free) => "pass",
             Ok(Crossing::WithConsent(_)) => "with-consent",
-            Err(Withheld::Denied(_) | Withheld::Catalogue) => "refused",
+            Err(Withheld::Denied(_) | Withheld::Catalogue | Withheld::Consent { .. }) => "refused",
             Err(Withheld::NoLaw | Withheld::TooOld { .. }) => "held",
         };
         metrics::counter!("celld_egress_total", "class" => class.as_str(), "outcome" => outcome).increment(1);
@@ -146,6 +148,29 @@ impl Law {
         Ok(law
             .matrix
             .egress(subject, class, purpose, Destination::Region(&self.region))?)
+    }
+
+    /// Whether a backup of `shard` may go to the sink of that name: every class that such a shard holds is asked.
+    ///
+    /// # Errors
+    /// [`Withheld`] for the first class that may not, with the rule.
+    pub fn may_back_up(&self, table: &RoutingTable, shard: &ShardId, sink: &str) -> Result<(), Withheld> {
+        let classes: &[DataClass] = match shard {
+            ShardId::Directory { .. } => &CLAIM_CLASSES,
+            ShardId::Root { .. } | ShardId::Keys { .. } => &DataClass::ALL,
+        };
+        let law = table.law.as_ref().ok_or(Withheld::NoLaw)?;
+        if !law.matrix.is_backup_sink(sink) {
+            return Err(Denied::UnknownSink(sink.to_owned()).into());
+        }
+        for class in classes {
+            let to = Destination::Sink(sink);
+            match self.egress(table, shard.jurisdiction(), *class, Purpose::Service, to)? {
+                Crossing::Free => {}
+                Crossing::WithConsent(_) => return Err(Withheld::Consent { class: *class }),
+            }
+        }
+        Ok(())
     }
 
     /// Whether a router in `region` may have seen a request for `shard`: what its own door asks, asked again where the
@@ -219,7 +244,7 @@ fn planted(_name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use platform_model::WorldId;
-    use platform_model::matrix::plain;
+    use platform_model::matrix::{Sink, SinkKind, plain};
 
     use super::*;
 
@@ -326,6 +351,46 @@ mod tests {
             ask(&at("us-east", 2_000), Destination::Region(&us)),
             Ok(Crossing::Free),
             "it stays where it is"
+        );
+    }
+
+    #[test]
+    fn a_backup_goes_to_a_backup_sink_where_the_law_permits_every_class_and_nowhere_else() {
+        let sink = |kind, region: &str| Sink {
+            kind,
+            region: region.parse().expect("a region"),
+        };
+        let sinks = [
+            ("backup-eu".to_owned(), sink(SinkKind::Backup, "eu-west")),
+            ("backup-us".to_owned(), sink(SinkKind::Backup, "us-east")),
+            ("siem-eu".to_owned(), sink(SinkKind::Siem, "eu-west")),
+        ];
+        let areas: [(&str, &str, &[&str]); 2] = [
+            ("eu", "DE", &["eu-central", "eu-west"]),
+            ("us", "US", &["us-east"]),
+        ];
+        let mut table = table();
+        let catalogue = Sha256::digest(CATALOGUE).into();
+        table.law = Some(plain::in_force_with_sinks(&areas, catalogue, true, sinks.into()));
+        for shard in ["eu/eu-central/000", "eu/eu-central/keys", "directory/eu/000"] {
+            let shard: ShardId = shard.parse().expect("a shard");
+            let may = |sink, age_ms| at("eu-central", age_ms).may_back_up(&table, &shard, sink);
+            assert_eq!(may("backup-eu", 0), Ok(()), "{shard}");
+            let abroad = may("backup-us", 0).expect_err("abroad").to_string();
+            assert!(abroad.contains("Art. stays"), "the rule is named: {abroad}");
+            for unknown in ["siem-eu", "nowhere"] {
+                let refused = may(unknown, 0);
+                assert!(
+                    matches!(refused, Err(Withheld::Denied(Denied::UnknownSink(_)))),
+                    "{refused:?}"
+                );
+            }
+            assert!(may("backup-eu", 1_001).expect_err("old").waits());
+        }
+        table.law = None;
+        assert_eq!(
+            at("eu-central", 0).may_back_up(&table, &shard(), "backup-eu"),
+            Err(Withheld::NoLaw)
         );
     }
 }

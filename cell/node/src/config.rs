@@ -1,5 +1,6 @@
 //! The settings of a node. Defaults < file < environment (`CELLD_...`) < flags; see `--print-config`.
 
+mod backup;
 mod shards;
 mod store;
 
@@ -12,6 +13,7 @@ use platform_runtime::telemetry::LogFormat;
 use platform_wire::join::JoinSettings;
 use serde::{Deserialize, Serialize};
 
+pub use backup::Backup;
 pub use shards::Shards;
 pub use store::{EngineName, Store};
 
@@ -39,6 +41,7 @@ pub struct Config {
     pub join: JoinSettings,
     pub keys: Keys,
     pub store: Store,
+    pub backup: Backup,
     pub reports: Reports,
     pub limits: Limits,
     pub shards: Shards,
@@ -124,6 +127,7 @@ impl Default for Config {
             join: JoinSettings::default(),
             keys: Keys::default(),
             store: Store::default(),
+            backup: Backup::default(),
             reports: Reports::default(),
             limits: Limits::default(),
             shards: Shards::default(),
@@ -208,6 +212,7 @@ impl Config {
             });
         }
         self.store.check()?;
+        self.backup.check()?;
         self.shards.check()?;
         if self.reports.every.0.is_zero() {
             return Err(InvalidConfig::Rule {
@@ -261,7 +266,8 @@ mod tests {
     fn what_is_missing_or_cannot_be_is_named() {
         assert!(good().check().is_ok());
         type Row = (fn(&mut Config), &'static str);
-        let broken: [Row; 7] = [
+        let broken: [Row; 8] = [
+            (|c| c.backup.sink = "backup-eu".into(), "`backup`"),
             (|c| c.world = "x".into(), "`world`"),
             (|c| c.node = "eu-central-1".into(), "`node`"),
             (|c| c.region = String::new(), "`region`"),

@@ -7,6 +7,8 @@
 //! A home's token key is made by the node that first opens its key shard, and used only once the routing table names
 //! its public half: a token signed earlier would be refused everywhere.
 
+mod destroying;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -138,6 +140,11 @@ impl HomeKeys {
             self.shared.opened.put(user, key, miss);
         }
         Ok(())
+    }
+
+    /// The key of a jurisdiction, if this cell has it.
+    pub fn jurisdiction_key(&self, jurisdiction: &Jurisdiction) -> Option<Kek> {
+        self.shared.keks.get(jurisdiction).cloned()
     }
 
     /// The person's row, wherever it is; made of `fresh` if that is given and there is none. While the key shard changes

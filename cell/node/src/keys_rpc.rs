@@ -4,7 +4,7 @@
 use axum::{Router, middleware};
 use cell_layers::keys::{KeyError, KeyRows};
 use cell_shard::WriteError;
-use platform_model::{HomeId, NodeId, RoutingTable, ShardId, WorldId};
+use platform_model::{HomeId, NodeId, RoutingTable, ShardId, UserId, WorldId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
 use platform_wire::follow::Followed;
@@ -80,6 +80,24 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Whoever serves the person, and nobody else, may have the key destroyed.
+    fn admit_destroyer(&self, extensions: &Extensions, home: &HomeId, user: UserId) -> Result<(), Status> {
+        let table = self.followed.current();
+        let shard = table.shard_of_user(home, user);
+        let route = shard.and_then(|shard| table.shards.get(&shard).cloned());
+        let caller = extensions.get::<PeerIdentity>().map(|PeerIdentity(id)| &id.kind);
+        match (route, caller) {
+            (Some(route), Some(SpiffeKind::Node(node))) if route.node == *node => Ok(()),
+            _ => {
+                metrics::counter!("celld_denied_total", "door" => "keys").increment(1);
+                let message = "only the node that serves a person may have his key destroyed";
+                Err(Refusal::new(RefusalCode::NotAuthorised, message).into())
+            }
+        }
+    }
+}
+
 /// Whether the table names a copy of a shard of the home on the node.
 fn holds_any(table: &RoutingTable, node: &NodeId, home: &HomeId) -> bool {
     let mut of_home = table.shards.keys().filter(|shard| shard.home() == Some(home));
@@ -115,6 +133,21 @@ impl Keys for Service {
         Ok(Response::new(pb::UserKeyReply {
             version: FRAME_VERSION,
             row: row.map(|row| row.to_vec()),
+        }))
+    }
+
+    async fn destroy_key(
+        &self,
+        request: Request<pb::DestroyKeyRequest>,
+    ) -> Result<Response<pb::DestroyKeyReply>, Status> {
+        let (extensions, message) = (request.extensions().clone(), request.into_inner());
+        let (asked, user) = wire::destroy_key_of(message, &self.world)?;
+        self.admit(&extensions, &asked.home)?;
+        self.admit_destroyer(&extensions, &asked.home, user)?;
+        let rows = self.rows(&asked)?;
+        rows.destroy(user).await.map_err(|error| refused(&error))?;
+        Ok(Response::new(pb::DestroyKeyReply {
+            version: FRAME_VERSION,
         }))
     }
 

@@ -6,13 +6,14 @@ use cell_layers::{RootTx, TableInfo};
 use cell_shard::Mode;
 use platform_model::{Code, Problem};
 
+use crate::context::RootCtx;
 use crate::error::DomainError;
 use crate::event::{EventInfo, Received, Takes};
-use crate::services::Lent;
+use crate::services::{Lent, Services};
 
 /// One business domain: tables, routes, and when its writes are acknowledged.
 ///
-/// Scheduled work, export and erasure are not part of it yet: `ARCHITECTURE.md` lists what is absent.
+/// Scheduled work and export are not part of it yet: `ARCHITECTURE.md` lists what is absent.
 #[async_trait]
 pub trait Domain: Send + Sync + 'static {
     /// Lower case, one word; stands in keys, log entries and metrics, so it never changes.
@@ -27,6 +28,13 @@ pub trait Domain: Send + Sync + 'static {
     /// The routes below `/v1`, whole paths as apps see them.
     fn routes(&self) -> Router<Lent>;
 
+    /// A person is being erased: gives back what is held outside of the own root, such as claims, and answers how much.
+    /// The rows of the root and the key are the node's to remove, afterwards. Idempotent: may be called again.
+    async fn erase(&self, services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
+        let _ = (services, root);
+        Ok(0)
+    }
+
     /// Every event that it tells, with the data class of each field: what leaves a home is checked against them.
     fn events(&self) -> &'static [EventInfo] {
         &[]
@@ -37,7 +45,8 @@ pub trait Domain: Send + Sync + 'static {
         &[]
     }
 
-    /// Takes an event, within the receiver's transaction, which also notes that it came: what is done here is done once.
+    /// Takes an event, within the receiver's transaction, which also notes that it came: what is done here is done once. One
+    /// that was parked and is tried again comes behind what was told after it.
     ///
     /// # Errors
     /// A problem says that it will never be taken: the event is parked with the problem's code. What the layers or the

@@ -50,7 +50,7 @@ pub async fn copies(store: &dyn Store) -> Result<Vec<(ShardId, Epoch)>, CopiesEr
     }
 }
 
-async fn holds_anything(snapshot: &dyn Snapshot, keys: &ShardKeys) -> Result<bool, SnapshotError> {
+pub(crate) async fn holds_anything(snapshot: &dyn Snapshot, keys: &ShardKeys) -> Result<bool, SnapshotError> {
     let rows = keys.replicated_in(&[], &[u8::MAX]);
     for range in rows.into_iter().chain([keys.whole_log()]) {
         if !snapshot.scan(&range, 1, false).await?.rows.is_empty() {

@@ -55,5 +55,7 @@ pub use cell_replica::report::Unusable;
 pub use codec::{FRAME_BYTES_MAX, FrameError, frame_of_record, read_frame};
 pub use export::{cut_off_files, read_cut_off};
 pub(crate) use notes::Base;
+pub(crate) use pages::page;
 pub use settings::{Control, CopySettings, FrameKind, Peers, Planted};
+pub(crate) use stored::{never_configured, without_configuration};
 pub use told::{CopyStatus, Standing, Told};

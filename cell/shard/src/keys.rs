@@ -11,7 +11,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use cell_store::KeyRange;
 use cell_store::key::Tuple;
-use platform_model::{Epoch, Position, ShardId};
+use platform_model::{Epoch, Position, RootId, RootKind, RootRef, ShardId};
 
 use crate::error::TxError;
 use crate::request::Scope;
@@ -151,6 +151,24 @@ impl ShardKeys {
     }
 }
 
+/// The root whose data lies under a key of the log; none for what is no root's.
+pub fn root_of(key: &[u8]) -> Option<RootRef> {
+    /// The code of a UUID in a packed tuple.
+    const UUID: u8 = 0x30;
+    let data = Tuple::new().str("d").pack();
+    let mut tail = key.strip_prefix(&*data)?;
+    let kind = match take_integer(&mut tail)? {
+        1 => RootKind::User,
+        2 => RootKind::Group,
+        3 => RootKind::Challenge,
+        4 => RootKind::Desk,
+        _ => return None,
+    };
+    let id = tail.strip_prefix(&[UUID])?.first_chunk::<16>()?;
+    let id = RootId(uuid::Uuid::from_bytes(*id));
+    Some(RootRef { kind, id })
+}
+
 /// The non-negative integer in front of a packed tuple: its code is 20 plus the number of its bytes.
 fn take_integer(tail: &mut &[u8]) -> Option<u64> {
     let (code, rest) = tail.split_first()?;
@@ -194,6 +212,26 @@ mod tests {
                 last = key;
             }
         }
+    }
+
+    #[test]
+    fn the_root_of_a_key_is_found_and_what_is_no_roots_has_none() {
+        let keys = ShardKeys::new(&"eu/eu-central/007".parse().expect("a shard"));
+        for kind in [
+            RootKind::User,
+            RootKind::Group,
+            RootKind::Challenge,
+            RootKind::Desk,
+        ] {
+            let id = RootId(uuid::Uuid::from_u128(7 << 64 | kind as u128));
+            let root = RootRef { kind, id };
+            let scope = keys.scope(&Scope::Root(root)).expect("a scope");
+            let row = join(&scope, b"whatever");
+            assert_eq!(root_of(&keys.relative(&row)), Some(root));
+            assert_eq!(root_of(&keys.relative(&scope)[..5]), None, "half a key");
+        }
+        let shared = keys.scope(&Scope::Shared("claims")).expect("a scope");
+        assert_eq!(root_of(&keys.relative(&shared)), None);
     }
 
     #[test]

@@ -8,12 +8,14 @@
 //!   under the fence (`fence`) and, when the store does not know what happened, finds out (`settle`).
 //! - `outbox` holds the events for roots elsewhere, from the batch of their cause until they are delivered.
 //! - `gate` keeps every answer until what it observed is committed.
+//! - `backup` reads a shard out at one position ([`Frozen`]) and makes a copy of that elsewhere ([`Restore`]).
 //! - [`copies()`] says which shards lie in a store.
 //! - [`LogEntry`] is one entry of the log, as every reader of it sees it.
 //!
 //! It never knows what a row means (that is `cell-layers`), who may ask for it (`cell-node`), or another shard.
 
 mod applied;
+mod backup;
 mod buffer;
 mod committer;
 mod copies;
@@ -45,6 +47,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError};
 pub use copies::{CopiesError, copies};
 pub use copy::{
     Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,
@@ -52,8 +55,11 @@ pub use copy::{
 };
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
+pub use keys::root_of;
 pub use limits::{LogKept, ShardLimits};
-pub use outbox::{ASIDE_MAX, Aside, OutboxError, OutboxKey, OutboxRow, Taken};
+pub use outbox::{
+    ASIDE_PER_ROOT_MAX, Aside, Found, OutboxError, OutboxKey, OutboxRow, OutboxWalk, SetAside, Taken,
+};
 pub use request::{Answer, Mode, Ownership, Request, Scope, ShardStatus};
 pub use shard::Shard;
 pub use tx::Tx;

@@ -1,6 +1,6 @@
 //! One run: the world comes up behind its proxies; rounds of load, fault, healing, judgement; the document.
 
-mod copies;
+pub mod copies;
 mod document;
 mod flat;
 mod later;

@@ -63,6 +63,11 @@ const ABSENT: &[(&[&str], &str, &str)] = &[
         "cellctl world check",
     ),
     (
+        &["world", "backup"],
+        "the controllers' own state is not backed up",
+        "cellctl backup create --home HOME   backs up what a home's shards hold",
+    ),
+    (
         &["apply"],
         "there are no desired records in files",
         "cellctl --help",

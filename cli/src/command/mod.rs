@@ -3,7 +3,9 @@
 mod absent;
 pub(crate) mod audit;
 mod automation;
+mod backup;
 mod break_glass;
+mod canary;
 mod cell;
 mod changed;
 mod completions;
@@ -27,6 +29,7 @@ mod router;
 mod shard;
 mod simulate;
 mod top;
+mod user;
 mod world;
 
 use std::path::PathBuf;
@@ -102,6 +105,12 @@ enum Command {
     Event(event::Event),
     #[command(subcommand)]
     BreakGlass(break_glass::BreakGlass),
+    #[command(subcommand)]
+    Canary(canary::Canary),
+    #[command(subcommand)]
+    Backup(backup::Backup),
+    #[command(subcommand)]
+    User(user::User),
     Top(top::Top),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -279,6 +288,9 @@ async fn other(command: Command, printer: &Printer) -> Result<Ended> {
         Command::Identity(command) => command.run(printer).await,
         Command::Event(command) => command.run(printer).await,
         Command::BreakGlass(command) => command.run(printer).await,
+        Command::Canary(command) => command.run(printer).await,
+        Command::Backup(command) => command.run(printer).await,
+        Command::User(command) => command.run(printer).await,
         Command::Top(command) => command.run(printer).await,
         Command::Doctor(command) => command.run(printer).await,
         Command::Completions(command) => command.run(printer),

@@ -10,7 +10,7 @@ use super::disk;
 use super::layout::Layout;
 use super::own_context;
 use super::ports::Ports;
-use super::seats::{Seat, SeatKind, seats};
+use super::seats::{Seat, SeatKind, places, seats};
 
 /// Human readers: `cellctl dev logs` shows the log as it is.
 const LOG_FORMAT: &str = "human";
@@ -47,6 +47,7 @@ struct Celld {
     advertise: Option<String>,
     controllers: Vec<String>,
     keys: Keys,
+    backup: Backup,
     log: Log,
 }
 
@@ -54,6 +55,12 @@ struct Celld {
 struct Keys {
     lookup_key_file: PathBuf,
     jurisdiction_key_dir: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Backup {
+    folder: PathBuf,
+    sink: String,
 }
 
 #[derive(Serialize)]
@@ -148,6 +155,11 @@ fn celld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, node: Str
         lookup_key_file: layout.node_secrets(seat).join(Layout::LOOKUP_KEY_FILE),
         jurisdiction_key_dir: layout.node_secrets(seat),
     };
+    let jurisdiction = jurisdiction_of(seat);
+    let backup = Backup {
+        folder: layout.backups(&jurisdiction),
+        sink: format!("backup-{jurisdiction}"),
+    };
     Celld {
         world: world.to_string(),
         node,
@@ -158,11 +170,23 @@ fn celld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, node: Str
         advertise: advertise(ports, seat),
         controllers: ports.controllers(),
         keys,
+        backup,
         log: Log {
             format: LOG_FORMAT,
             filter: "info",
         },
     }
+}
+
+/// Of the home in whose region a node stands.
+fn jurisdiction_of(seat: &Seat) -> Jurisdiction {
+    let places = places();
+    let place = places.iter().find(|place| place.region == seat.region);
+    place
+        .expect("every node stands in the region of a home")
+        .home
+        .jurisdiction
+        .clone()
 }
 
 fn routerd(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat) -> Routerd {

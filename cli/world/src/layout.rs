@@ -85,6 +85,11 @@ impl Layout {
         self.seat(seat).join("identity")
     }
 
+    /// Where the nodes of a jurisdiction keep backups: the bucket of a development world.
+    pub fn backups(&self, jurisdiction: &Jurisdiction) -> PathBuf {
+        self.root.join("backups").join(jurisdiction.as_str())
+    }
+
     /// The certificate that apps see at the router.
     pub fn public_identity(&self, seat: &Seat) -> PathBuf {
         self.seat(seat).join("public")

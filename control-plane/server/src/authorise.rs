@@ -59,6 +59,9 @@ pub enum Verb {
     OpenBreakGlass,
     CloseBreakGlass,
     Renew,
+    RecordErasure,
+    ReadErased,
+    RestoreShard,
 }
 
 const EVERYONE: &[Role] = &[
@@ -71,7 +74,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 52] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -121,6 +124,9 @@ impl Verb {
         Self::OpenBreakGlass,
         Self::CloseBreakGlass,
         Self::Renew,
+        Self::RecordErasure,
+        Self::ReadErased,
+        Self::RestoreShard,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -174,6 +180,9 @@ impl Verb {
             Self::OpenBreakGlass => "open-break-glass",
             Self::CloseBreakGlass => "close-break-glass",
             Self::Renew => "renew",
+            Self::RecordErasure => "record-erasure",
+            Self::ReadErased => "read-erased",
+            Self::RestoreShard => "restore-shard",
         }
     }
 
@@ -185,7 +194,9 @@ impl Verb {
             | Self::PublishTokenKey
             | Self::AdmitForeign
             | Self::Heartbeat
-            | Self::Replicas => &[Role::Node],
+            | Self::Replicas
+            | Self::RecordErasure
+            | Self::ReadErased => &[Role::Node],
             // Where residents of a country belong is a matter of law.
             // So is where a region stands.
             Self::SetCountry
@@ -218,7 +229,8 @@ impl Verb {
             | Self::ResumeOperation
             | Self::CancelOperation
             | Self::ReverseOperation
-            | Self::FinishOperation => &[Role::Sre],
+            | Self::FinishOperation
+            | Self::RestoreShard => &[Role::Sre],
             Self::ForwardPropose
             | Self::ForwardHeartbeat
             | Self::ForwardReplicas
@@ -337,6 +349,9 @@ restore-identity   sre compliance
 open-break-glass   sre compliance
 close-break-glass  sre compliance
 renew              node router
+record-erasure     node
+read-erased        node
+restore-shard      sre
 ";
 
     #[test]

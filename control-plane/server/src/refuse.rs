@@ -2,6 +2,7 @@
 
 use control_plane_raft::{InitializeError, ProposeError};
 use control_plane_state::Refusal as Rule;
+use control_plane_state::backup::BackupRefusal;
 use control_plane_state::operation::{OperationId, OperationRefusal};
 use control_plane_state::trust::TrustRefusal;
 use platform_wire::{Refusal, RefusalCode};
@@ -50,6 +51,7 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::Operation(rule) => return operation(rule),
         Rule::Config(_) => (RefusalCode::Placement, "cellctl shard show"),
         Rule::Trust(rule) => return trust(rule),
+        Rule::Backup(rule) => return backup(rule),
         Rule::Limit { .. } => (RefusalCode::Limit, ""),
         Rule::Duration { .. } => (RefusalCode::Invalid, ""),
         Rule::LawForbids(_) => (RefusalCode::LawForbids, "cellctl policy why-not"),
@@ -94,6 +96,23 @@ fn operation(rule: &OperationRefusal) -> Refusal {
             (RefusalCode::Operation, "cellctl automation resume".to_owned())
         }
         _ => (RefusalCode::Operation, String::new()),
+    };
+    Refusal::new(code, rule.to_string()).hint(hint)
+}
+
+/// A rule about erasures and backups.
+fn backup(rule: &BackupRefusal) -> Refusal {
+    let (code, hint) = match rule {
+        BackupRefusal::TooMany { .. } | BackupRefusal::TooManyLeft { .. } => (RefusalCode::Limit, ""),
+        BackupRefusal::UnderWay { .. } => (RefusalCode::Operation, "cellctl operation list"),
+        BackupRefusal::OtherList { .. } => (
+            RefusalCode::GenerationMismatch,
+            "somebody was erased since the copy was restored: restore it anew",
+        ),
+        BackupRefusal::EpochGivenOut { .. } | BackupRefusal::NameTaken { .. } => {
+            (RefusalCode::GenerationMismatch, "restore it anew")
+        }
+        BackupRefusal::NoProof { .. } | BackupRefusal::Unborn { .. } => (RefusalCode::Placement, ""),
     };
     Refusal::new(code, rule.to_string()).hint(hint)
 }

@@ -4,6 +4,7 @@
 use control_plane_ledger::{Digest, Entry, Record, Verdict};
 use platform_model::TableDelta;
 
+use crate::backup;
 use crate::changes::Changes;
 use crate::command::{Command, Envelope};
 use crate::inputs;
@@ -160,6 +161,7 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
             trust::reason(command, &envelope.reason)?;
             trust::apply(state, author, command)
         }
+        Command::Backup(command) => backup::apply(state, envelope, command),
         Command::SettleRefusals => Ok(Changes::default()),
         Command::ProposeLaw { proposal, expected } => rules::law::propose(state, author, proposal, *expected),
         Command::ApproveLaw {

@@ -12,6 +12,7 @@ use platform_model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::backup::BackupCommand;
 use crate::law::Approval;
 use crate::operation::OperationCommand;
 use crate::shard_config::ConfigCommand;
@@ -126,6 +127,8 @@ pub enum Command {
         expected: Generation,
         command: ConfigCommand,
     },
+    /// Who was erased, and what is made anew from a backup.
+    Backup(BackupCommand),
     /// How old a table may be under which something new is kept or crosses.
     SetMatrixAgeMax {
         matrix_age_max_ms: u64,
@@ -234,6 +237,7 @@ impl Command {
             Self::SetMatrixAgeMax { .. } => "set-matrix-age-max",
             Self::Configure { command, .. } => command.name(),
             Self::SetSurvival { .. } => "set-survival",
+            Self::Backup(command) => command.name(),
             Self::Operation(command) => command.name(),
         }
     }
@@ -254,6 +258,7 @@ impl Command {
             | Self::SetSurvival { home, .. } => format!("home/{home}"),
             Self::Operation(command) => command.subject(),
             Self::Trust(command) => command.subject(),
+            Self::Backup(command) => command.subject(),
             Self::SetAutomation { .. } => "automation".to_owned(),
             Self::ChangeMember { id, .. } => format!("controller/{id}"),
             Self::SettleRefusals => "ledger".to_owned(),

@@ -64,6 +64,7 @@ fn read_by(state: &State, command: &Command) -> Vec<(String, Option<u64>)> {
             vec![home(state, id), shard(state, &ShardId::Keys { home: id.clone() })]
         }
         Command::Trust(command) => command.read_by(state),
+        Command::Backup(command) => command.read_by(state),
         Command::AdmitForeign { home: id, .. } => vec![home(state, id)],
         Command::ProposeLaw { .. }
         | Command::ApproveLaw { .. }

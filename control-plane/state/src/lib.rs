@@ -11,6 +11,7 @@
 //! other, [`refusal`] for why not, [`ledger`] for what is on record about it.
 
 pub mod apply;
+pub mod backup;
 pub mod command;
 pub mod law;
 pub mod ledger;

@@ -7,6 +7,7 @@ use platform_model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::backup::BackupRefusal;
 use crate::law::LawBook;
 use crate::operation::OperationRefusal;
 use crate::shard_config::ConfigRefusal;
@@ -106,6 +107,8 @@ pub enum Refusal {
     Config(#[from] ConfigRefusal),
     #[error(transparent)]
     Trust(#[from] TrustRefusal),
+    #[error(transparent)]
+    Backup(#[from] BackupRefusal),
     #[error("the world may have {max} {what}")]
     Limit { what: Counted, max: usize },
     /// The matrix in force says no.
@@ -255,6 +258,7 @@ impl Refusal {
             Self::Config(refusal) => serde_json::to_string(refusal),
             Self::Operation(refusal) => serde_json::to_string(refusal),
             Self::Trust(refusal) => serde_json::to_string(refusal),
+            Self::Backup(refusal) => serde_json::to_string(refusal),
             refusal => serde_json::to_string(refusal),
         };
         let text = written.expect("ids, numbers and texts always write");

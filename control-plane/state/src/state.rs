@@ -8,6 +8,7 @@ use platform_model::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::backup::Erasures;
 use crate::law::LawBook;
 use crate::ledger::Ledger;
 use crate::operation::Operations;
@@ -15,7 +16,7 @@ use crate::shard_config::ShardConfig;
 use crate::trust::Trust;
 
 /// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
-pub const STATE_VERSION: u16 = 4;
+pub const STATE_VERSION: u16 = 5;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -41,6 +42,9 @@ pub struct State {
     /// Long work on shards.
     #[serde(default)]
     pub operations: Operations,
+    /// People whose data was erased.
+    #[serde(default)]
+    pub erasures: Erasures,
     /// End of the record of decisions and refusals.
     pub ledger: Ledger,
     /// Who is believed.
@@ -165,6 +169,7 @@ impl State {
             trust: Trust::default(),
             automation: Automation::default(),
             operations: Operations::default(),
+            erasures: Erasures::default(),
         }
     }
 

@@ -34,7 +34,8 @@ pub fn read(version: u16, stored: Value) -> Result<State, UnreadableState> {
         1 => with_configs(with_ledger(stored).map_err(parse)?).map_err(parse)?,
         // 2 -> 3: worlds had no law, and nothing was on record about trust; what is absent reads as none.
         2 | 3 => with_configs(stored).map_err(parse)?,
-        STATE_VERSION => stored,
+        // 4 -> 5: nobody had been erased.
+        4 | STATE_VERSION => stored,
         found => return Err(UnreadableState::Version { found }),
     };
     serde_json::from_value(stored).map_err(parse)

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use cell_layers::{RootTx, TableInfo};
-use cell_sdk::{Domain, DomainError, EventInfo, Lent, Mode, Received, Takes};
+use cell_sdk::{Domain, DomainError, EventInfo, Lent, Mode, Received, RootCtx, Services, Takes};
+use platform_model::Problem;
 
 use crate::hashing::Hasher;
 use crate::settings::Settings;
-use crate::{routes, storage, stored};
+use crate::{erase, routes, storage, stored};
 
 /// One for each node: its clones share the bound of passwords that are hashed at once. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -48,6 +49,10 @@ impl Domain for Identity {
 
     fn routes(&self) -> Router<Lent> {
         routes::routes(self.clone())
+    }
+
+    async fn erase(&self, services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
+        erase::give_back(services, root).await
     }
 
     fn events(&self) -> &'static [EventInfo] {

@@ -8,6 +8,7 @@
 //! | [`tokens`] | from a session to the tokens that an app gets |
 //! | [`refresh`], [`backoff`] | the rules of rotation and of failed log-ins, pure |
 //! | [`registration`] | the steps by which a person comes in |
+//! | [`erase`] | what a person who is erased gives back |
 //! | [`sign_in`], [`check`] | a password proved; a session looked at for the node |
 //! | [`stored`], [`storage`] | rows (`proto/identity.proto`) and the transactions over them |
 //! | [`routes`], [`view`] | HTTP and JSON |
@@ -21,13 +22,15 @@
 //! Never here: the store, keys' bytes, another domain, the node, the control plane; a password, token or address in a
 //! log line, a problem's detail or a `Debug`.
 //!
-//! Not here yet: the reconciler that ends claims left pending by a client that never came back, verification of
-//! addresses, change of password or address, OAuth and OpenID Connect, passkeys and second factors, consent, export and
-//! erasure.
+//! A claim that a client left pending is decided when the directory asks ([`check`]).
+//!
+//! Not here yet: verification of addresses, change of password or address, OAuth and OpenID Connect, passkeys and second
+//! factors, consent, export; an erasure that the person asks for.
 
 pub mod backoff;
 pub mod check;
 pub mod domain;
+pub mod erase;
 pub mod gate;
 pub mod hashing;
 pub mod input;
@@ -41,6 +44,6 @@ pub mod stored;
 pub mod tokens;
 pub mod view;
 
-pub use check::{check_session, is_registered};
+pub use check::{check_session, decide_claim, is_registered};
 pub use domain::Identity;
 pub use settings::{InvalidCost, PasswordCost, Settings};

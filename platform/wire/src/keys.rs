@@ -9,7 +9,7 @@ use platform_model::{Epoch, HomeId, NodeId, RegionId, UserId};
 use platform_runtime::tls::Expect;
 
 pub use client::KeysClient;
-pub use parse::{token_key_of, user_key_of};
+pub use parse::{destroy_key_of, token_key_of, user_key_of};
 
 /// Longest row, in bytes.
 pub const ROW_BYTES_MAX: usize = 4_096;

@@ -5,14 +5,17 @@
 //!
 //! Start with [`follow`] for the routing table, [`report`], [`replicas`], [`admin`] and [`operation`] for the
 //! controllers, [`ledger`] and [`heads`] for what they decided and who has seen it, [`join`], [`renew`] and [`trust`]
-//! for certificates, [`directory`], [`keys`] and [`events`] for what nodes ask of and tell each other, [`replication`] for what their copies of shards
+//! for certificates, [`backup`] and [`custody`] for backups and erasures, [`directory`], [`keys`] and [`events`] for what
+//! nodes ask of and tell each other, [`replication`] for what their copies of shards
 //! tell each other, [`refusal`] for how a call is refused.
 
 pub mod admin;
+pub mod backup;
 pub mod channel;
 pub mod client_protocol;
 pub mod controllers;
 pub mod convert;
+pub mod custody;
 pub mod directory;
 pub mod events;
 pub mod follow;

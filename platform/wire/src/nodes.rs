@@ -84,7 +84,16 @@ pub(crate) async fn answer<T>(
     address: &str,
     call: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<T, CallError> {
-    let status = match tokio::time::timeout(CALL_TIMEOUT, call).await {
+    answer_within(address, CALL_TIMEOUT, call).await
+}
+
+/// As [`answer`], for what takes longer.
+pub(crate) async fn answer_within<T>(
+    address: &str,
+    within: Duration,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, CallError> {
+    let status = match tokio::time::timeout(within, call).await {
         Ok(Ok(response)) => return Ok(response.into_inner()),
         Ok(Err(status)) => status,
         Err(_) => Status::deadline_exceeded("no answer in time"),

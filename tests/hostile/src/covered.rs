@@ -266,6 +266,22 @@ pub const COVERED: &[(&str, &[&str])] = &[
     ("samples", &["cell/layers/src/samples/codec.rs fn decode"]),
     ("wrapped-key", &["cell/layers/src/keys/kek.rs fn unwrap"]),
     (
+        "backup-manifest",
+        &[
+            "cell/backup/src/manifest.rs fn open",
+            "cell/backup/src/seal.rs fn unwrap",
+        ],
+    ),
+    ("backup-name", &["cell/backup/src/name.rs FromStr for BackupName"]),
+    (
+        "erased-people",
+        &[
+            "platform/wire/src/backup.rs TryFrom<pb::ReadErasedReply> for Erased",
+            "platform/wire/src/backup.rs fn read_digest",
+        ],
+    ),
+    ("table-blocks", &[]),
+    (
         "workout",
         &[
             "domains/training/src/import/mod.rs fn import",

@@ -8,6 +8,7 @@
 //! Start with [`TARGETS`]. What is covered, and what is not and why, is in [`covered`]; a parser that is in neither is a
 //! fault. Servers are linked in here and nowhere else: this crate is part of nothing that runs.
 
+mod backup;
 mod copies;
 pub mod covered;
 pub mod found;
@@ -85,6 +86,10 @@ pub const TARGETS: &[Target] = &[
     target("rows", store::rows, store::row_seeds),
     target("samples", store::samples, store::sample_seeds),
     target("wrapped-key", store::wrapped_key, store::wrapped_seeds),
+    target("backup-manifest", backup::manifest, backup::manifest_seeds),
+    target("backup-name", backup::name, backup::name_seeds),
+    target("erased-people", backup::erased, backup::erased_seeds),
+    target("table-blocks", backup::blocks, backup::block_seeds),
     target("workout", workouts::any, workouts::seeds),
     target("workout-fit", workouts::fit, workouts::seeds),
     target("workout-gpx", workouts::gpx, workouts::seeds),

@@ -2,23 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use platform_canary::{Canary, Form, forms};
 use platform_runtime::random;
 use uuid::Uuid;
-
-use super::forms::{self, Form};
 
 /// Letters of a canary: those that need no escape anywhere.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 14 letters of 5 bits: nothing that a world writes by chance.
 const LENGTH: usize = 14;
-
-/// A value that occurs nowhere but where it was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canary {
-    /// What of a person it stands for: `password`, `position`.
-    pub name: String,
-    pub forms: Vec<Form>,
-}
 
 /// A place on earth where nobody else is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,12 +98,8 @@ impl Canaries {
         position
     }
 
-    fn keep(&mut self, name: &str, mut forms: Vec<Form>) {
-        forms.retain(|form| form.bytes.len() >= 8);
-        self.all.push(Canary {
-            name: name.to_owned(),
-            forms,
-        });
+    fn keep(&mut self, name: &str, forms: Vec<Form>) {
+        self.all.push(Canary::new(name, forms));
     }
 }
 

@@ -40,6 +40,7 @@ impl Layer {
 pub const LAYERS: &[Layer] = &[
     // The ground: words, results, code generation, checkers, the chain of decisions. They use nothing of ours.
     layer("platform-model", 0, &[]),
+    layer("platform-canary", 0, &[]),
     layer("platform-report", 0, &[]),
     layer("cell-schema", 0, &[]),
     layer("chaos", 0, &[]),
@@ -60,7 +61,7 @@ pub const LAYERS: &[Layer] = &[
         &["control-plane-ledger", "control-plane-state", "platform-model"],
     ),
     layer("control-plane-residency", 2, &["platform-model"]).in_tests(&["platform-runtime"]),
-    layer("cell-store", 2, &[]),
+    layer("cell-store", 2, &[]).in_tests(&["platform-canary"]),
     layer(
         "cell-store-tikv",
         3,
@@ -111,6 +112,18 @@ pub const LAYERS: &[Layer] = &[
     )
     .in_build(&["cell-schema"]),
     layer(
+        "cell-backup",
+        5,
+        &[
+            "cell-layers",
+            "cell-shard",
+            "cell-store",
+            "platform-model",
+            "platform-runtime",
+        ],
+    )
+    .in_tests(&["platform-canary"]),
+    layer(
         "cell-sdk",
         5,
         &[
@@ -146,6 +159,7 @@ pub const LAYERS: &[Layer] = &[
         "cell-node",
         7,
         &[
+            "cell-backup",
             "cell-law",
             "cell-layers",
             "cell-relay",
@@ -230,6 +244,7 @@ pub const LAYERS: &[Layer] = &[
             "cli-world",
             "control-plane-ledger",
             "control-plane-residency",
+            "platform-canary",
             "platform-model",
             "platform-report",
             "platform-runtime",
@@ -240,6 +255,7 @@ pub const LAYERS: &[Layer] = &[
         "bench",
         8,
         &[
+            "cell-backup",
             "cell-layers",
             "cell-shard",
             "cell-store",
@@ -255,7 +271,12 @@ pub const LAYERS: &[Layer] = &[
             "router-table",
         ],
     ),
-    layer("tests", 8, &["platform-model", "platform-runtime"]).in_tests(&[
+    layer(
+        "tests",
+        8,
+        &["platform-canary", "platform-model", "platform-runtime"],
+    )
+    .in_tests(&[
         "cell-law",
         "chaos",
         "cli-world",
@@ -270,6 +291,7 @@ pub const LAYERS: &[Layer] = &[
         "tests-hostile",
         9,
         &[
+            "cell-backup",
             "cell-layers",
             "cell-node",
             "cell-sdk",
@@ -282,6 +304,7 @@ pub const LAYERS: &[Layer] = &[
             "control-plane-state",
             "domains-identity",
             "domains-training",
+            "platform-canary",
             "platform-model",
             "platform-runtime",
             "platform-token",

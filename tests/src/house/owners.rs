@@ -15,6 +15,7 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("fjall", &[("cell-store", CODE), ("bench", CODE)]),
     ("foundationdb", &[("cell-store-fdb", CODE)]),
     ("tikv-client", &[("cell-store-tikv", CODE)]),
+    ("object_store", &[("cell-backup", CODE)]),
     // The control plane.
     ("openraft", &[("control-plane-raft", CODE)]),
     ("redb", &[("control-plane-raft", CODE)]),
@@ -24,7 +25,10 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("jsonwebtoken", &[("platform-token", CODE)]),
     ("ed25519-dalek", &[("platform-token", CODE)]),
     ("argon2", &[("domains-identity", CODE)]),
-    ("chacha20poly1305", &[("cell-layers", CODE)]),
+    (
+        "chacha20poly1305",
+        &[("cell-layers", CODE), ("cell-backup", CODE)],
+    ),
     ("hkdf", &[("cell-layers", CODE)]),
     ("rcgen", &[("platform-runtime", CODE)]),
     ("x509-parser", &[("platform-runtime", CODE)]),

@@ -109,25 +109,7 @@ impl KeyShard {
     /// # Errors
     /// [`KeyError::StillInLog`]: the key is destroyed, but to be called again; the shard's.
     pub async fn destroy(&self, user: UserId) -> Result<(), KeyError> {
-        let destroyed = self.write_destroyed(user).await?;
-        for _ in 0..TRIM_STEPS_MAX {
-            if self.rows.shard.status().trimmed.next() >= destroyed {
-                return Ok(());
-            }
-            // What was logged before goes with later entries: this one says the same again.
-            self.write_destroyed(user).await?;
-        }
-        Err(KeyError::StillInLog)
-    }
-
-    async fn write_destroyed(&self, user: UserId) -> Result<Position, KeyError> {
-        let destroy = |tx: Tx| async move {
-            tx.sync();
-            tx.put(user_row(), rows::destroyed())?;
-            Ok(())
-        };
-        let answer = self.rows.shard.write(&request(scope(user)), destroy).await;
-        Ok(answer.map_err(flat)?.position.position)
+        self.rows.destroy(user).await
     }
 
     /// Every token key of the home, ordered by id.
@@ -210,6 +192,32 @@ impl KeyRows {
         let first = |tx| first_token_row(tx, key.clone(), wrapped.clone());
         let (key, wrapped) = self.write(Scope::Shared(TOKEN_KEYS), first).await?;
         Ok((token_id(&key)?, wrapped))
+    }
+
+    /// Destroys a person's key for ever. See [`KeyShard::destroy`].
+    ///
+    /// # Errors
+    /// [`KeyError::StillInLog`]: the key is destroyed, but to be called again; the shard's.
+    pub async fn destroy(&self, user: UserId) -> Result<(), KeyError> {
+        let destroyed = self.write_destroyed(user).await?;
+        for _ in 0..TRIM_STEPS_MAX {
+            if self.shard.status().trimmed.next() >= destroyed {
+                return Ok(());
+            }
+            // What was logged before goes with later entries: this one says the same again.
+            self.write_destroyed(user).await?;
+        }
+        Err(KeyError::StillInLog)
+    }
+
+    async fn write_destroyed(&self, user: UserId) -> Result<Position, KeyError> {
+        let destroy = |tx: Tx| async move {
+            tx.sync();
+            tx.put(user_row(), rows::destroyed())?;
+            Ok(())
+        };
+        let answer = self.shard.write(&request(scope(user)), destroy).await;
+        Ok(answer.map_err(flat)?.position.position)
     }
 
     async fn write<T, F, Fut>(&self, scope: Scope, f: F) -> Result<T, KeyError>

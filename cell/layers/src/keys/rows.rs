@@ -31,7 +31,7 @@ impl KeyRows {
 }
 
 /// The row of a person whose key was destroyed.
-pub(super) fn destroyed() -> Bytes {
+pub fn destroyed() -> Bytes {
     Bytes::from_static(&[ROW_DESTROYED])
 }
 
@@ -40,6 +40,11 @@ pub fn wrap_user(kek: &Kek, user: UserId, key: &UserKey) -> Bytes {
     let mut row = vec![ROW_WRAPPED];
     row.extend(kek.wrap(&user_name(user), key.bytes()));
     Bytes::from(row)
+}
+
+/// Whether that is what a row says.
+pub fn is_destroyed(row: &[u8]) -> bool {
+    row == [ROW_DESTROYED]
 }
 
 /// The key in a person's row.

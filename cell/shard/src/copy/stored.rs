@@ -103,6 +103,17 @@ pub(crate) fn encode_meta(meta: &Meta, nodes: &Nodes) -> Bytes {
     record.encode_to_vec().into()
 }
 
+/// The state of a copy that knows no configuration yet, and so names no node.
+pub(crate) fn without_configuration(meta: &Meta) -> Bytes {
+    encode_meta(meta, &Nodes::default())
+}
+
+/// The name of a copy that was never configured; none of any other.
+pub(crate) fn never_configured(bytes: &[u8]) -> Option<platform_model::ReplicaId> {
+    let meta = decode_meta(bytes, &mut Nodes::default()).ok()?;
+    meta.replica.filter(|_| meta.config.is_none())
+}
+
 pub(crate) fn decode_meta(bytes: &[u8], nodes: &mut Nodes) -> Result<Meta, Unreadable> {
     let record = MetaRecord::decode(bytes).map_err(|_| Unreadable::Damaged)?;
     known(record.version)?;

@@ -59,7 +59,7 @@ pub(crate) async fn open_with(
     crate::open::open(store, ownership(epoch), Clock::system(), &tasks, limits, plant).await
 }
 
-pub(super) async fn put(
+pub(crate) async fn put(
     shard: &Shard,
     key: &str,
     value: &str,
@@ -72,7 +72,7 @@ pub(super) async fn put(
     shard.write(&request(), write).await
 }
 
-pub(super) async fn get(shard: &Shard, key: &str) -> Result<Option<Bytes>, WriteError<TxError>> {
+pub(crate) async fn get(shard: &Shard, key: &str) -> Result<Option<Bytes>, WriteError<TxError>> {
     let key = key.to_owned();
     let read = |tx: Tx| {
         let key = key.clone();

@@ -4,6 +4,7 @@ mod damage;
 mod differential;
 mod disk;
 mod factory;
+mod found;
 mod growth;
 mod stall;
 

@@ -2,6 +2,7 @@
 //! and only then what is wanted.
 
 mod admin;
+mod backups;
 mod dry_run;
 mod forward;
 pub mod join;
@@ -25,6 +26,7 @@ use platform_model::WorldId;
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::{Identity, SpiffeId, SpiffeKind};
 use platform_wire::pb::admin_server::AdminServer;
+use platform_wire::pb::backups_server::BackupsServer;
 use platform_wire::pb::forward_server::ForwardServer;
 use platform_wire::pb::ledger_server::LedgerServer;
 use platform_wire::pb::operations_server::OperationsServer;
@@ -75,6 +77,7 @@ pub fn routes(parts: &Parts) -> Router {
     tonic::service::Routes::new(TopologyServer::new(topology::Service(parts.clone())))
         .add_service(ReportServer::new(report::Service(parts.clone())))
         .add_service(AdminServer::new(admin::Service(parts.clone())))
+        .add_service(BackupsServer::new(backups::Service(parts.clone())))
         .add_service(OperationsServer::new(operations::Service(parts.clone())))
         .add_service(ForwardServer::new(forward::Service(parts.clone())))
         .add_service(LedgerServer::new(ledger::Service(parts.clone())))

@@ -84,6 +84,9 @@ fn path(verb: Verb) -> &'static str {
         Verb::OpenBreakGlass => "Trust/OpenBreakGlass",
         Verb::CloseBreakGlass => "Trust/CloseBreakGlass",
         Verb::Renew => "Trust/Renew",
+        Verb::RecordErasure => "Backups/RecordErasure",
+        Verb::ReadErased => "Backups/ReadErased",
+        Verb::RestoreShard => "Backups/RestoreShard",
     }
 }
 

@@ -1,5 +1,6 @@
 //! The transactions of the domain over a person's root. Each is one closure: all of it happens, or nothing.
 
+pub mod erasure;
 pub mod following;
 pub mod profile;
 pub mod registration;

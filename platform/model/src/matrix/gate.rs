@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::answer::{Answer, Point, RuleIndex, RuleName, Ruling};
+use super::stamp::SinkKind;
 use super::words::{Action, Purpose};
 use super::{JurisdictionIndex, Matrix, RegionIndex};
 use crate::class::DataClass;
@@ -214,6 +215,13 @@ impl Matrix {
                 crossing.ok_or_else(|| Denied::NoHome(home.clone()))
             }
         }
+    }
+
+    /// Whether the law knows a sink of that name that is for backups.
+    pub fn is_backup_sink(&self, name: &str) -> bool {
+        self.sinks
+            .get(name)
+            .is_some_and(|sink| sink.kind == SinkKind::Backup)
     }
 
     /// Every region where a home of `jurisdiction` may hold a copy of a shard, by the order of their names.

@@ -9,7 +9,7 @@ use super::answer::{Answer, RuleIndex, RuleName, Ruling};
 use super::block::Block;
 use super::build::{MatrixBuilder, MatrixFault};
 use super::compare::points;
-use super::stamp::{LawVersion, Stamp};
+use super::stamp::{LawVersion, Sink, Stamp};
 use super::words::Action;
 use crate::place::{CountryCode, Jurisdiction, RegionId};
 use crate::table::LawInForce;
@@ -34,6 +34,19 @@ pub struct Area {
 /// # Errors
 /// As [`MatrixBuilder::build`].
 pub fn law(stamp: Stamp, areas: &[Area], strict: bool) -> Result<Matrix, MatrixFault> {
+    law_with_sinks(stamp, areas, strict, BTreeMap::new())
+}
+
+/// As [`law`], with places outside of the shards.
+///
+/// # Errors
+/// As [`MatrixBuilder::build`].
+pub fn law_with_sinks(
+    stamp: Stamp,
+    areas: &[Area],
+    strict: bool,
+    sinks: BTreeMap<String, Sink>,
+) -> Result<Matrix, MatrixFault> {
     let rule = |id: &str| RuleName {
         id: id.to_owned(),
         article: format!("Art. {id}"),
@@ -50,7 +63,7 @@ pub fn law(stamp: Stamp, areas: &[Area], strict: bool) -> Result<Matrix, MatrixF
             .iter()
             .map(|area| (area.country, area.jurisdiction.clone()))
             .collect(),
-        sinks: BTreeMap::new(),
+        sinks,
         rules: [AT_HOME, SEEN_ANYWHERE, STAYS].map(rule).to_vec(),
     };
     let own = |jurisdiction: &Jurisdiction, region: &RegionId| {
@@ -82,6 +95,19 @@ impl Area {
 /// # Panics
 /// For a name that is none, or more areas than a matrix takes.
 pub fn in_force(areas: &[(&str, &str, &[&str])], catalogue: [u8; 32], strict: bool) -> LawInForce {
+    in_force_with_sinks(areas, catalogue, strict, BTreeMap::new())
+}
+
+/// As [`in_force`], with places outside of the shards.
+///
+/// # Panics
+/// As [`in_force`]; for a sink in a region of no area.
+pub fn in_force_with_sinks(
+    areas: &[(&str, &str, &[&str])],
+    catalogue: [u8; 32],
+    strict: bool,
+    sinks: BTreeMap<String, Sink>,
+) -> LawInForce {
     let stamp = Stamp {
         version: LawVersion(1),
         date: "2000-01-01".parse().expect("a day"),
@@ -92,7 +118,7 @@ pub fn in_force(areas: &[(&str, &str, &[&str])], catalogue: [u8; 32], strict: bo
     let areas: Vec<Area> = areas.iter().copied().map(Area::named).collect();
     LawInForce {
         revision: 1,
-        matrix: Arc::new(law(stamp, &areas, strict).expect("few areas")),
+        matrix: Arc::new(law_with_sinks(stamp, &areas, strict, sinks).expect("few areas")),
         matrix_age_max_ms: 1_000,
     }
 }

@@ -50,6 +50,22 @@ impl KeysClient {
         reply.row.map(|row| short(target, row)).transpose()
     }
 
+    /// Destroys a person's key for ever. Idempotent.
+    ///
+    /// # Errors
+    /// As [`Self::user`].
+    pub async fn destroy(&self, target: &KeysTarget, user: UserId) -> Result<(), CallError> {
+        let request = pb::DestroyKeyRequest {
+            version: FRAME_VERSION,
+            world: self.world.to_string(),
+            target: Some(target.into()),
+            user: user.as_bytes().to_vec(),
+        };
+        let mut client = self.client(target)?;
+        let reply = nodes::answer(&target.address, client.destroy_key(traced(request))).await?;
+        nodes::understood(&target.address, reply.version)
+    }
+
     /// The home's token key; this one if it had none. Idempotent.
     ///
     /// # Errors

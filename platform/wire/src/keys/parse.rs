@@ -14,14 +14,18 @@ use crate::refusal::Refusal;
 /// A refusal as a status: another world, another version, or a field that cannot be.
 pub fn user_key_of(request: pb::UserKeyRequest, ours: &WorldId) -> Result<AskedUser, Status> {
     frame::check(request.version, &request.world, ours)?;
-    let bytes = request.user.len();
-    let user = Uuid::from_slice(&request.user)
-        .map_err(|_| Refusal::invalid(format!("a UUID of {bytes} bytes, not 16")))?;
     Ok(AskedUser {
         asked: asked(request.target)?,
-        user: UserId::from_uuid(user),
+        user: user(&request.user)?,
         fresh: request.fresh.map(row).transpose()?,
     })
+}
+
+/// # Errors
+/// As [`user_key_of`].
+pub fn destroy_key_of(request: pb::DestroyKeyRequest, ours: &WorldId) -> Result<(AskedKeys, UserId), Status> {
+    frame::check(request.version, &request.world, ours)?;
+    Ok((asked(request.target)?, user(&request.user)?))
 }
 
 /// # Errors
@@ -54,6 +58,12 @@ fn asked(target: Option<pb::KeysTarget>) -> Result<AskedKeys, Refusal> {
         home: target.home.parse().map_err(Refusal::invalid)?,
         epoch: Epoch(target.epoch),
     })
+}
+
+fn user(bytes: &[u8]) -> Result<UserId, Refusal> {
+    let user = Uuid::from_slice(bytes);
+    let user = user.map_err(|_| Refusal::invalid(format!("a UUID of {} bytes, not 16", bytes.len())))?;
+    Ok(UserId::from_uuid(user))
 }
 
 fn row(bytes: Vec<u8>) -> Result<Bytes, Refusal> {

@@ -1,13 +1,10 @@
 //! Looks for canaries in bytes, in one pass for all of them.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 use aho_corasick::AhoCorasick;
-use anyhow::{Context, Result};
 
-use super::Canary;
+use crate::Canary;
 
 /// Bytes before and after a canary that are shown with it.
 const AROUND: usize = 40;
@@ -19,15 +16,10 @@ pub struct Found {
     pub form: &'static str,
     /// A path below the folder that was searched, or a name.
     pub place: String,
+    /// It lay in a block that had to be unpacked.
+    pub packed: bool,
+    /// What lay about it: for tests, never for a terminal.
     pub around: String,
-}
-
-/// What was looked through.
-#[derive(Debug, Default)]
-pub struct Looked {
-    pub found: Vec<Found>,
-    pub files: usize,
-    pub bytes: u64,
 }
 
 /// Finds every form of every canary.
@@ -35,6 +27,7 @@ pub struct Searcher {
     automaton: AhoCorasick,
     /// By pattern.
     names: Vec<(String, &'static str)>,
+    longest: usize,
 }
 
 impl Searcher {
@@ -46,11 +39,13 @@ impl Searcher {
                 patterns.push(&form.bytes);
             }
         }
+        let longest = patterns.iter().map(|bytes| bytes.len()).max().unwrap_or(0);
         let mut builder = AhoCorasick::builder();
         let automaton = builder.ascii_case_insensitive(true).build(patterns);
         Self {
             automaton: automaton.expect("some thousand short patterns fit"),
             names,
+            longest,
         }
     }
 
@@ -64,48 +59,28 @@ impl Searcher {
         self.names.is_empty()
     }
 
+    /// Bytes of the longest pattern.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest
+    }
+
     /// Each canary once in each of its forms.
     pub fn look(&self, place: &str, bytes: &[u8]) -> Vec<Found> {
         let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
         for hit in self.automaton.find_overlapping_iter(bytes) {
-            let (canary, form) = &self.names[hit.pattern().as_usize()];
-            if !seen.insert((canary, form)) {
+            if !seen.insert(hit.pattern()) {
                 continue;
             }
+            let (canary, form) = &self.names[hit.pattern().as_usize()];
             let around = hit.start().saturating_sub(AROUND)..(hit.end() + AROUND).min(bytes.len());
             found.push(Found {
                 canary: canary.clone(),
                 form,
                 place: place.to_owned(),
+                packed: false,
                 around: bytes[around].escape_ascii().to_string(),
             });
         }
         found
-    }
-
-    /// Every file below `root` but those in the folders named `skipped`.
-    ///
-    /// # Errors
-    /// A file cannot be read: what is not looked at is not clean.
-    pub fn folder(&self, root: &Path, skipped: &[&str]) -> Result<Looked> {
-        let (mut looked, mut waiting) = (Looked::default(), vec![root.to_owned()]);
-        while let Some(folder) = waiting.pop() {
-            let entries =
-                fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
-            for entry in entries {
-                let entry = entry?;
-                let (kind, path) = (entry.file_type()?, entry.path());
-                if kind.is_dir() && !skipped.iter().any(|name| entry.file_name() == *name) {
-                    waiting.push(path);
-                } else if kind.is_file() {
-                    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-                    let place = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-                    looked.found.extend(self.look(&place, &bytes));
-                    looked.files += 1;
-                    looked.bytes += bytes.len() as u64;
-                }
-            }
-        }
-        Ok(looked)
     }
 }

@@ -1,0 +1,48 @@
+//! People who were erased, left out of what is restored: of a shard of people all their rows; of a key shard their keys,
+//! of which the fact stays that they were destroyed; of a directory shard their claims.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use cell_layers::keys::rows as key_rows;
+use cell_shard::root_of;
+use platform_model::{RootKind, ShardId, UserId};
+
+/// Whose claim the value of a row of a directory shard is; none if it is no claim.
+pub type Claimant = fn(&[u8]) -> Option<UserId>;
+
+/// Those who had data in one shard, as its controllers have it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErasedPeople(BTreeSet<UserId>);
+
+impl FromIterator<UserId> for ErasedPeople {
+    fn from_iter<I: IntoIterator<Item = UserId>>(users: I) -> Self {
+        Self(users.into_iter().collect())
+    }
+}
+
+impl ErasedPeople {
+    /// Takes out of `rows` what may not come back; answers how many.
+    pub(crate) fn apply(&self, shard: &ShardId, claimant: Claimant, rows: &mut Vec<(Bytes, Bytes)>) -> u64 {
+        let mut left_out = 0;
+        let keys = matches!(shard, ShardId::Keys { .. });
+        let directory = matches!(shard, ShardId::Directory { .. });
+        rows.retain_mut(|(key, value)| {
+            let claimed = directory && claimant(value).is_some_and(|user| self.0.contains(&user));
+            if !claimed && !self.names(key) {
+                return true;
+            }
+            left_out += 1;
+            if keys {
+                *value = key_rows::destroyed();
+            }
+            keys
+        });
+        left_out
+    }
+
+    fn names(&self, key: &Bytes) -> bool {
+        let root = root_of(key).filter(|root| root.kind == RootKind::User);
+        root.is_some_and(|root| self.0.contains(&UserId::from_uuid(root.id.0)))
+    }
+}

@@ -1,0 +1,81 @@
+//! Why a backup was not written, does not read, or was not restored.
+
+use cell_layers::keys::KekError;
+use cell_shard::{FreezeError, RestoreError};
+use platform_model::ShardId;
+
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error("`{0}` is no name of a backup")]
+    Name(String),
+    #[error("there is no backup {0}")]
+    NoSuchBackup(String),
+    #[error("the backup store cannot be used")]
+    Store(#[source] object_store::Error),
+    #[error("part {part} of backup {name} is missing")]
+    MissingPart { name: String, part: u64 },
+    /// Flipped, cut short, of another place or of another backup.
+    #[error("part {part} of backup {name} is damaged")]
+    DamagedPart { name: String, part: u64 },
+    #[error("the manifest of backup {0} is damaged")]
+    DamagedManifest(String),
+    #[error("backup {name} has format {found}, this build reads up to {known}")]
+    TooNew { name: String, found: u32, known: u32 },
+    #[error("backup {0} was sealed for another jurisdiction, or under another key of it")]
+    ForeignKey(String),
+    #[error("what was read of backup {0} is not what was written: its digest differs")]
+    Digest(String),
+    #[error("backup {name} is of {found}, not of {wanted}")]
+    OtherShard {
+        name: String,
+        found: Box<ShardId>,
+        wanted: Box<ShardId>,
+    },
+    #[error("backup {0} is of another world")]
+    OtherWorld(String),
+    #[error(transparent)]
+    Freeze(#[from] FreezeError),
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error("a row of the shard is too long to be kept")]
+    Row,
+}
+
+impl BackupError {
+    /// What a key that does not open says of a manifest.
+    pub(crate) fn of_key(name: &str, error: &KekError) -> Self {
+        match error {
+            KekError::OtherKek => Self::ForeignKey(name.to_owned()),
+            _ => Self::DamagedManifest(name.to_owned()),
+        }
+    }
+
+    /// The same in a word that stays the same.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Name(_) => "name",
+            Self::NoSuchBackup(_) => "no-such-backup",
+            Self::Store(_) => "store",
+            Self::MissingPart { .. } => "missing-part",
+            Self::DamagedPart { .. } => "damaged-part",
+            Self::DamagedManifest(_) => "damaged-manifest",
+            Self::TooNew { .. } => "too-new",
+            Self::ForeignKey(_) => "foreign-key",
+            Self::Digest(_) => "digest",
+            Self::OtherShard { .. } => "other-shard",
+            Self::OtherWorld(_) => "other-world",
+            Self::Freeze(_) => "freeze",
+            Self::Restore(RestoreError::Held { .. }) => "copy-lies-here",
+            Self::Restore(_) => "disk",
+            Self::Row => "row",
+        }
+    }
+
+    /// Whether the backup itself is at fault: no other try will do better.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::MissingPart { .. } | Self::DamagedPart { .. } | Self::DamagedManifest(_) | Self::Digest(_)
+        )
+    }
+}

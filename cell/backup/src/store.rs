@@ -1,0 +1,157 @@
+//! Where backups lie: an object store, of which a folder on this machine is one.
+//!
+//! An object is there whole or not at all. Nothing is ever overwritten: a name has a part of chance.
+
+use std::collections::BTreeSet;
+use std::path::Path as Folder;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+
+use crate::error::BackupError;
+use crate::manifest::Manifest;
+use crate::name::BackupName;
+
+const MANIFEST: &str = "manifest";
+/// Backups that one listing names.
+const LISTED_MAX: usize = 10_000;
+
+/// Clone: a shared handle.
+#[derive(Clone, Debug)]
+pub struct BackupStore {
+    objects: Arc<dyn ObjectStore>,
+}
+
+/// Backups by name: whole ones, and folders without a manifest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub whole: Vec<BackupName>,
+    pub unfinished: Vec<BackupName>,
+}
+
+impl BackupStore {
+    /// A folder, made if it is not there.
+    ///
+    /// # Errors
+    /// [`BackupError::Store`].
+    pub fn folder(folder: &Folder) -> Result<Self, BackupError> {
+        let unusable = |source| {
+            BackupError::Store(object_store::Error::Generic {
+                store: "folder",
+                source: Box::new(source),
+            })
+        };
+        std::fs::create_dir_all(folder).map_err(unusable)?;
+        let objects = LocalFileSystem::new_with_prefix(folder).map_err(BackupError::Store)?;
+        Ok(Self {
+            objects: Arc::new(objects),
+        })
+    }
+
+    /// Any object store.
+    pub fn new(objects: Arc<dyn ObjectStore>) -> Self {
+        Self { objects }
+    }
+
+    pub(crate) async fn put_part(
+        &self,
+        name: &BackupName,
+        part: u64,
+        bytes: Vec<u8>,
+    ) -> Result<(), BackupError> {
+        self.put(part_path(name, part), bytes).await
+    }
+
+    /// The last object of a backup: with it, it is one.
+    pub(crate) async fn put_manifest(&self, name: &BackupName, bytes: Vec<u8>) -> Result<(), BackupError> {
+        self.put(manifest_path(name), bytes).await
+    }
+
+    pub(crate) async fn part(&self, name: &BackupName, part: u64) -> Result<Bytes, BackupError> {
+        let found = self.get(part_path(name, part)).await?;
+        found.ok_or_else(|| BackupError::MissingPart {
+            name: name.to_string(),
+            part,
+        })
+    }
+
+    pub(crate) async fn manifest(&self, name: &BackupName) -> Result<Bytes, BackupError> {
+        let found = self.get(manifest_path(name)).await?;
+        found.ok_or_else(|| BackupError::NoSuchBackup(name.to_string()))
+    }
+
+    /// Every backup, by name; bounded.
+    ///
+    /// # Errors
+    /// [`BackupError::Store`].
+    pub async fn list(&self) -> Result<Listing, BackupError> {
+        let mut objects = self.objects.list(None);
+        let (mut seen, mut whole) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(object) = objects.try_next().await.map_err(BackupError::Store)? {
+            let mut segments = object.location.parts();
+            let (Some(folder), Some(file)) = (segments.next(), segments.next()) else {
+                continue;
+            };
+            let Ok(name) = folder.as_ref().parse::<BackupName>() else {
+                continue;
+            };
+            if file.as_ref() == MANIFEST {
+                whole.insert(name.clone());
+            }
+            seen.insert(name);
+            if seen.len() > LISTED_MAX {
+                break;
+            }
+        }
+        Ok(Listing {
+            unfinished: seen.difference(&whole).cloned().collect(),
+            whole: whole.into_iter().collect(),
+        })
+    }
+
+    /// Removes a backup: its manifest first, so that it is none from there on.
+    ///
+    /// # Errors
+    /// [`BackupError::Store`].
+    pub async fn remove(&self, manifest: &Manifest) -> Result<(), BackupError> {
+        let path = manifest_path(&manifest.name);
+        self.objects.delete(&path).await.map_err(BackupError::Store)?;
+        for part in 0..manifest.parts {
+            let path = part_path(&manifest.name, part);
+            self.objects.delete(&path).await.map_err(BackupError::Store)?;
+        }
+        Ok(())
+    }
+
+    /// Takes away what was written of a backup that did not come to its end. Best effort: what stays is told as unfinished.
+    pub(crate) async fn give_up(&self, name: &BackupName, parts: u64) {
+        for part in 0..parts {
+            let _ = self.objects.delete(&part_path(name, part)).await;
+        }
+    }
+
+    async fn put(&self, path: Path, bytes: Vec<u8>) -> Result<(), BackupError> {
+        let put = self.objects.put(&path, PutPayload::from(bytes)).await;
+        put.map(drop).map_err(BackupError::Store)
+    }
+
+    async fn get(&self, path: Path) -> Result<Option<Bytes>, BackupError> {
+        match self.objects.get(&path).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(BackupError::Store),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(BackupError::Store(error)),
+        }
+    }
+}
+
+fn part_path(name: &BackupName, part: u64) -> Path {
+    Path::from_iter([name.as_str(), &format!("part-{part:08}")])
+}
+
+fn manifest_path(name: &BackupName) -> Path {
+    Path::from_iter([name.as_str(), MANIFEST])
+}

@@ -1,0 +1,90 @@
+//! What operators have done to data at this node: backups of the shards that it serves, copies restored on its disk,
+//! people erased. Long work runs beside the requests, a few at a time ([`jobs`]).
+//!
+//! Each begin asks the law; a backup goes to the one sink that the settings name, if the law names it. Nothing here
+//! decides which copy leads: what was restored serves nobody until the controllers take it.
+
+mod backing;
+mod erasing;
+mod jobs;
+mod rpc;
+mod views;
+
+use std::sync::Arc;
+
+use cell_backup::BackupStore;
+use cell_law::Law;
+use cell_layers::keys::Kek;
+use cell_sdk::{Domain, Lent};
+use cell_store::Store;
+use platform_model::{NodeId, ShardId, WorldId};
+use platform_runtime::TaskGroup;
+use platform_wire::follow::Followed;
+use platform_wire::report::ReportClient;
+use platform_wire::{Refusal, RefusalCode};
+
+use crate::home_keys::HomeKeys;
+use crate::hosted::Hosted;
+use jobs::Jobs;
+
+pub use rpc::routes;
+
+/// Clones share the parts.
+#[derive(Clone)]
+pub struct Custody {
+    pub shared: Arc<Parts>,
+}
+
+/// What it works with.
+pub struct Parts {
+    pub world: WorldId,
+    pub node: NodeId,
+    pub hosted: Hosted,
+    pub followed: Followed,
+    pub law: Law,
+    pub keys: HomeKeys,
+    pub disk: Arc<dyn Store>,
+    pub lent: Lent,
+    pub domains: Arc<Vec<Box<dyn Domain>>>,
+    pub reports: ReportClient,
+    /// Where backups go, and what the law calls it; none where the settings name no store.
+    pub sink: Option<Sink>,
+    pub tasks: TaskGroup,
+}
+
+/// A backup store, by the name that it has in the law.
+#[derive(Clone)]
+pub struct Sink {
+    pub name: String,
+    pub store: BackupStore,
+}
+
+/// The custody and its jobs.
+#[derive(Clone)]
+pub(crate) struct Working {
+    custody: Custody,
+    jobs: Jobs,
+}
+
+impl Custody {
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            shared: Arc::new(parts),
+        }
+    }
+
+    fn sink(&self) -> Result<&Sink, Refusal> {
+        self.shared.sink.as_ref().ok_or_else(|| {
+            Refusal::new(RefusalCode::Unknown, "this node has no backup store")
+                .hint("set `backup.folder` and `backup.sink` in its settings")
+        })
+    }
+
+    fn kek(&self, shard: &ShardId) -> Result<Kek, Refusal> {
+        let kek = self.shared.keys.jurisdiction_key(shard.jurisdiction());
+        kek.ok_or_else(|| {
+            let message = format!("this node has no key of {}", shard.jurisdiction());
+            Refusal::new(RefusalCode::Placement, message)
+        })
+    }
+}

@@ -1,0 +1,209 @@
+//! Backups written, verified and restored.
+
+use std::sync::Arc;
+
+use cell_backup::restore::{self, Wanted};
+use cell_backup::{BackupError, BackupName, ErasedPeople, Progress, read, write};
+use cell_law::{Part, Withheld};
+use cell_layers::keys::Kek;
+use cell_shard::{Restore, Shard};
+use platform_model::{Epoch, ReplicaId, ShardId};
+use platform_runtime::random;
+use platform_wire::backup::Erased;
+use platform_wire::{Refusal, RefusalCode};
+
+use super::jobs::{Done, Failed, Job, Jobs, Restored};
+use super::{Custody, Sink};
+use crate::directory;
+use crate::hosted::Hosted;
+
+impl Custody {
+    /// Begins to back up a shard that is served here.
+    pub(super) fn back_up(&self, jobs: &Jobs, shard: &ShardId) -> Result<Job, Refusal> {
+        let sink = self.sink()?.clone();
+        let served = served(&self.shared.hosted, shard)?;
+        let kek = self.kek(shard)?;
+        let table = self.shared.followed.current();
+        let permitted = self.shared.law.may_back_up(&table, shard, &sink.name);
+        permitted.map_err(|why| withheld(&why))?;
+        let job = jobs.begin(Some(shard.clone()), String::new())?;
+        let (progress, world) = (Arc::clone(&job.progress), self.shared.world.clone());
+        self.run(jobs, job.id, async move {
+            let frozen = served.freeze().await.map_err(BackupError::from)?;
+            let manifest = write::write(&frozen, &world, &kek, &sink.store, &progress).await?;
+            Ok(Done {
+                manifest,
+                restored: None,
+            })
+        });
+        Ok(job)
+    }
+
+    /// Begins to read a backup whole.
+    pub(super) fn verify(&self, jobs: &Jobs, name: &BackupName) -> Result<Job, Refusal> {
+        let sink = self.sink()?.clone();
+        let kek = self.kek(&name.shard().map_err(Refusal::invalid)?)?;
+        let job = jobs.begin(None, name.to_string())?;
+        let (progress, name) = (Arc::clone(&job.progress), name.clone());
+        self.run(jobs, job.id, async move {
+            let manifest = read::verify(&sink.store, &name, &kek, &progress).await?;
+            Ok(Done {
+                manifest,
+                restored: None,
+            })
+        });
+        Ok(job)
+    }
+
+    /// Begins to restore a backup on this node's disk, without who was erased.
+    pub(super) async fn restore(
+        &self,
+        jobs: &Jobs,
+        name: &BackupName,
+        shard: &ShardId,
+        epoch: Epoch,
+    ) -> Result<Job, Refusal> {
+        let sink = self.sink()?.clone();
+        let kek = self.kek(shard)?;
+        let shared = &self.shared;
+        if shared.hosted.copy(shard).is_some() {
+            let message = format!("a copy of {shard} is open on this node");
+            return Err(Refusal::new(RefusalCode::Placement, message).hint("cellctl shard show"));
+        }
+        let table = shared.followed.current();
+        let permitted = shared.law.may_open(&table, shard, Part::Primary, false);
+        permitted.map_err(|why| withheld(&why))?;
+        let erased = self.erased(shard).await?;
+        let job = jobs.begin(Some(shard.clone()), name.to_string())?;
+        let asked = Asked {
+            sink,
+            kek,
+            name: name.clone(),
+            shard: shard.clone(),
+            epoch,
+            erased,
+        };
+        let (custody, progress) = (self.clone(), Arc::clone(&job.progress));
+        self.run(jobs, job.id, async move { asked.run(&custody, &progress).await });
+        Ok(job)
+    }
+
+    /// Takes a restored copy back, if no configuration took it.
+    pub(super) async fn discard(&self, shard: &ShardId, replica: ReplicaId) -> Result<bool, Refusal> {
+        if self.shared.hosted.copy(shard).is_some() {
+            return Ok(false);
+        }
+        let disk = Arc::clone(&self.shared.disk);
+        let removed = Restore::discard(disk, shard.clone(), replica).await;
+        removed.map_err(|error| Refusal::new(RefusalCode::Unavailable, error.to_string()))
+    }
+
+    /// The list as a controller has it now. Whether it is the newest, the controllers judge when they take the copy.
+    async fn erased(&self, shard: &ShardId) -> Result<Erased, Refusal> {
+        let read = self.shared.reports.read_erased(shard).await;
+        read.map_err(|error| {
+            let message = format!("no controller tells who of {shard} was erased: {error}");
+            Refusal::new(RefusalCode::Unavailable, message)
+        })
+    }
+
+    /// Runs work beside the requests, when there is room.
+    fn run(
+        &self,
+        jobs: &Jobs,
+        id: u64,
+        work: impl Future<Output = Result<Done, BackupError>> + Send + 'static,
+    ) {
+        let (jobs, token) = (jobs.clone(), self.shared.tasks.token());
+        self.shared.tasks.spawn("custody", async move {
+            let within = async {
+                let _room = jobs.room.acquire().await;
+                work.await
+            };
+            let end = match token.run_until_cancelled(within).await {
+                Some(end) => end.map_err(|error| failed(&error)),
+                None => Err(Failed {
+                    code: "stopped",
+                    why: "the node stopped".to_owned(),
+                }),
+            };
+            match &end {
+                Ok(done) => {
+                    tracing::info!(target: "audit", job = id, backup = %done.manifest.name, "custody: done")
+                }
+                Err(Failed { code, why }) => {
+                    metrics::counter!("celld_backup_failures_total", "code" => *code).increment(1);
+                    tracing::warn!(target: "audit", job = id, code, why, "custody: failed");
+                }
+            }
+            jobs.end(id, end);
+        });
+    }
+}
+
+/// A restore that is about to run.
+struct Asked {
+    sink: Sink,
+    kek: Kek,
+    name: BackupName,
+    shard: ShardId,
+    epoch: Epoch,
+    erased: Erased,
+}
+
+impl Asked {
+    async fn run(self, custody: &Custody, progress: &Progress) -> Result<Done, BackupError> {
+        let replica = ReplicaId(u128::from_be_bytes(random::bytes()));
+        let people: ErasedPeople = self.erased.users.iter().copied().collect();
+        let wanted = Wanted {
+            name: &self.name,
+            world: &custody.shared.world,
+            shard: &self.shard,
+            node: &custody.shared.node,
+            replica,
+            epoch: self.epoch,
+            erased: &people,
+            claimant: directory::claimant,
+        };
+        let disk = Arc::clone(&custody.shared.disk);
+        let restored = restore::restore(&wanted, &self.kek, &self.sink.store, disk, progress).await?;
+        Ok(Done {
+            manifest: restored.manifest,
+            restored: Some(Restored {
+                replica,
+                erased: self.erased.digest,
+                left_out: restored.left_out,
+            }),
+        })
+    }
+}
+
+/// The shard, if it is served here.
+pub(super) fn served(hosted: &Hosted, shard: &ShardId) -> Result<Shard, Refusal> {
+    hosted.get(shard).ok_or_else(|| {
+        let message = format!("{shard} is not served by this node");
+        Refusal::new(RefusalCode::Moved, message).hint("cellctl shard show")
+    })
+}
+
+fn withheld(why: &Withheld) -> Refusal {
+    let code = if why.waits() {
+        RefusalCode::Unavailable
+    } else {
+        RefusalCode::LawForbids
+    };
+    Refusal::new(code, why.to_string()).hint("cellctl policy why-not")
+}
+
+fn failed(error: &BackupError) -> Failed {
+    let mut why = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        why = format!("{why}: {next}");
+        cause = next.source();
+    }
+    Failed {
+        code: error.code(),
+        why,
+    }
+}

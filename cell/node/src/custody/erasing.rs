@@ -1,0 +1,172 @@
+//! A person is erased, in an order in which every crash is healed by the next try:
+//!
+//! 1. what the person holds elsewhere is given back (the addresses, at the directory): for that the key is needed;
+//! 2. the key is destroyed, in the home's key shard: from here on nothing of the person can be read, in no log, copy or
+//!    backup, and there is no way back;
+//! 3. the rows of the root are removed, in bounded transactions;
+//! 4. the certificate is put on record by the controllers, and with it the person on the list by which restores leave
+//!    people out.
+//!
+//! Invariant: whoever is on record has no key and no row here; who is not can be erased again.
+
+use std::time::Duration;
+
+use cell_sdk::{Arrival, OpenUser, RootCtx, Seen};
+use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError};
+use platform_model::{Actor, Code, HomeId, Problem, RequestId, RootRef, ShardId, UserId};
+use platform_runtime::random;
+use platform_wire::custody::UserErased;
+use platform_wire::{Refusal, RefusalCode};
+
+use super::Custody;
+use super::backing::served;
+
+/// Rows that one transaction removes: each may have a large value, of which only the key counts.
+const ROWS_AT_ONCE: usize = 500;
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Stands in keys of the log as who did it.
+const DOMAIN: &str = "erasure";
+
+/// Whom, and who asks for it.
+pub(super) struct Asked {
+    pub home: HomeId,
+    pub user: UserId,
+    pub by: String,
+}
+
+impl Custody {
+    pub(super) async fn erase(&self, asked: &Asked) -> Result<UserErased, Refusal> {
+        let shared = &self.shared;
+        let (home, user) = (&asked.home, asked.user);
+        let table = shared.followed.current();
+        let id = table.shard_of_user(home, user);
+        let id = id.ok_or_else(|| Refusal::new(RefusalCode::Unknown, format!("there is no home {home}")))?;
+        let shard = served(&shared.hosted, &id)?;
+        let claims = match shared.lent.open_user(home, user).await {
+            Ok(open) => self.give_back(asked, id, open).await?,
+            Err(problem) if problem.code == Code::NotFound => {
+                self.was_ever(asked, &shard).await?;
+                0
+            }
+            Err(problem) => return Err(refused(&problem)),
+        };
+        let destroyed = shared.keys.destroy(&shared.followed, home, user).await;
+        destroyed.map_err(|problem| refused(&problem))?;
+        let rows = remove_rows(&shard, asked).await?;
+        let recorded = shared.reports.record_erasure(home, user, rows).await;
+        let sequence = recorded.map_err(|error| {
+            let message = format!("the person is erased, and no controller has put it on record: {error}");
+            Refusal::new(RefusalCode::Unavailable, message).hint("repeat the command")
+        })?;
+        tracing::warn!(target: "audit", by = asked.by, %home, %user, rows, claims, sequence, "a person was erased");
+        Ok(UserErased {
+            rows,
+            claims,
+            sequence,
+        })
+    }
+
+    async fn give_back(&self, asked: &Asked, shard: ShardId, open: OpenUser) -> Result<u64, Refusal> {
+        let root = RootCtx {
+            user: asked.user,
+            home: asked.home.clone(),
+            actor: Actor::Operator(asked.by.clone()),
+            open,
+            arrival: Arrival {
+                shard,
+                request_id: RequestId::from_uuid(random::uuid_v7()),
+                not_older_than: None,
+                seen: Seen::default(),
+            },
+        };
+        let mut claims = 0;
+        for domain in self.shared.domains.iter() {
+            let given = domain.erase(&*self.shared.lent, &root).await;
+            claims += given.map_err(|problem| refused(&problem))?;
+        }
+        Ok(claims)
+    }
+
+    /// An id without a key is somebody's only if it had one, or has rows still: nobody else is put on record.
+    async fn was_ever(&self, asked: &Asked, shard: &Shard) -> Result<(), Refusal> {
+        let shared = &self.shared;
+        let destroyed = shared
+            .keys
+            .is_destroyed(&shared.followed, &asked.home, asked.user)
+            .await;
+        if destroyed.map_err(|problem| refused(&problem))? {
+            return Ok(());
+        }
+        if page(shard, asked, 1).await? > 0 {
+            return Ok(());
+        }
+        let message = format!("home {} has nobody {}", asked.home, asked.user);
+        Err(Refusal::new(RefusalCode::Unknown, message))
+    }
+}
+
+/// Removes every row of the person; answers how many.
+async fn remove_rows(shard: &Shard, asked: &Asked) -> Result<u64, Refusal> {
+    let mut removed = 0;
+    loop {
+        let rows = page(shard, asked, ROWS_AT_ONCE).await?;
+        if rows == 0 {
+            return Ok(removed);
+        }
+        let remove = |tx: Tx| async move {
+            tx.sync();
+            let page = tx.scan(everything(), ROWS_AT_ONCE, false).await?;
+            let rows = page.rows.len();
+            for (key, _) in page.rows {
+                tx.clear(key)?;
+            }
+            Ok::<_, TxError>(rows)
+        };
+        let answer = shard.write(&request(asked, Mode::Sync), remove).await;
+        removed += answer.map_err(|error| unavailable(&error))?.value as u64;
+    }
+}
+
+/// How many rows there are, up to so many.
+async fn page(shard: &Shard, asked: &Asked, limit: usize) -> Result<usize, Refusal> {
+    let look = |tx: Tx| async move {
+        let page = tx.scan(everything(), limit, false).await?;
+        Ok::<_, TxError>(page.rows.len())
+    };
+    let answer = shard.read(&request(asked, Mode::Async), look).await;
+    Ok(answer.map_err(|error| unavailable(&error))?.value)
+}
+
+/// Every key of the root.
+fn everything() -> KeyRange {
+    KeyRange::new(bytes::Bytes::new(), bytes::Bytes::from_static(&[u8::MAX]))
+}
+
+fn request(asked: &Asked, mode: Mode) -> Request {
+    Request {
+        actor: Actor::Operator(asked.by.clone()),
+        domain: DOMAIN,
+        request_id: RequestId::from_uuid(random::uuid_v7()),
+        mode,
+        scope: Scope::Root(RootRef::user(asked.user)),
+        not_older_than: None,
+        deadline: DEADLINE,
+    }
+}
+
+fn refused(problem: &Problem) -> Refusal {
+    let code = match problem.code {
+        Code::Unavailable | Code::OutcomeUnknown => RefusalCode::Unavailable,
+        Code::Moved => RefusalCode::Moved,
+        Code::LawForbids => RefusalCode::LawForbids,
+        _ => RefusalCode::Internal,
+    };
+    let detail = problem.detail.clone().unwrap_or_default();
+    Refusal::new(code, format!("{}: {detail}", problem.code))
+        .hint("repeat the command: each step is safe to repeat")
+}
+
+fn unavailable(error: &impl std::fmt::Display) -> Refusal {
+    Refusal::new(RefusalCode::Unavailable, format!("the person's shard: {error}"))
+        .hint("repeat the command: each step is safe to repeat")
+}

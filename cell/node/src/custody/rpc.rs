@@ -1,0 +1,211 @@
+//! `Custody`: gRPC, for operators alone, each verb for the roles that it names. Who was refused is counted and noted.
+
+use axum::{Router, middleware};
+use cell_backup::{BackupName, read};
+use platform_model::{Epoch, HomeId, Role, ShardId, UserId};
+use platform_runtime::PeerIdentity;
+use platform_runtime::tls::SpiffeKind;
+use platform_wire::pb::custody_server::{Custody as Api, CustodyServer};
+use platform_wire::replicas::read_replica;
+use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, frame, pb};
+use tonic::{Extensions, Request, Response, Status};
+use uuid::Uuid;
+
+use super::erasing::Asked;
+use super::jobs::Jobs;
+use super::{Custody, Working, views};
+use crate::directory::in_trace;
+
+/// Manifests that one listing opens.
+const LISTED_MAX: usize = 2_000;
+/// Who may write and restore backups.
+const CARETAKERS: &[Role] = &[Role::Sre];
+/// Who may look.
+const LOOKERS: &[Role] = &[Role::Sre, Role::Compliance, Role::Viewer];
+/// Who may erase a person.
+const OFFICERS: &[Role] = &[Role::Compliance];
+
+/// The service as a router.
+pub fn routes(custody: Custody) -> Router {
+    let jobs = Jobs::new();
+    tonic::service::Routes::new(CustodyServer::new(Working { custody, jobs }))
+        .into_axum_router()
+        .layer(middleware::from_fn(in_trace))
+}
+
+impl Working {
+    fn check(&self, version: u32, world: &str) -> Result<(), Status> {
+        frame::check(version, world, &self.custody.shared.world)
+    }
+}
+
+/// Who asks, if one of these roles.
+fn admit(extensions: &Extensions, roles: &[Role], verb: &'static str) -> Result<String, Status> {
+    let caller = extensions.get::<PeerIdentity>().map(|PeerIdentity(id)| id);
+    let may = |id: &platform_runtime::tls::SpiffeId| {
+        matches!(id.kind, SpiffeKind::Operator { .. }) && roles.contains(&id.role())
+    };
+    if let Some(id) = caller.filter(|id| may(id)) {
+        tracing::info!(target: "audit", by = %id, verb, "custody: asked");
+        return Ok(id.to_string());
+    }
+    metrics::counter!("celld_denied_total", "door" => "custody").increment(1);
+    let who = caller.map_or_else(
+        || "a caller without a certificate".to_owned(),
+        ToString::to_string,
+    );
+    tracing::warn!(target: "audit", who, verb, "custody: refused");
+    let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    let refusal = Refusal::new(RefusalCode::NotAuthorised, format!("{who} may not `{verb}`"));
+    Err(refusal
+        .hint(format!("takes the role {}", roles.join(" or ")))
+        .into())
+}
+
+type Job = Result<Response<pb::JobReply>, Status>;
+
+#[tonic::async_trait]
+impl Api for Working {
+    async fn back_up(&self, request: Request<pb::BackUpRequest>) -> Job {
+        admit(request.extensions(), CARETAKERS, "back-up")?;
+        let wire = request.into_inner();
+        self.check(wire.version, &wire.world)?;
+        let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
+        let job = self.custody.back_up(&self.jobs, &shard)?;
+        Ok(Response::new(views::job(&job)))
+    }
+
+    async fn verify(&self, request: Request<pb::BackupRequest>) -> Job {
+        admit(request.extensions(), CARETAKERS, "verify-backup")?;
+        let wire = request.into_inner();
+        self.check(wire.version, &wire.world)?;
+        let name: BackupName = wire.backup.parse().map_err(Refusal::invalid)?;
+        let job = self.custody.verify(&self.jobs, &name)?;
+        Ok(Response::new(views::job(&job)))
+    }
+
+    async fn restore(&self, request: Request<pb::RestoreRequest>) -> Job {
+        admit(request.extensions(), CARETAKERS, "restore")?;
+        let wire = request.into_inner();
+        self.check(wire.version, &wire.world)?;
+        let name: BackupName = wire.backup.parse().map_err(Refusal::invalid)?;
+        let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
+        let job = self
+            .custody
+            .restore(&self.jobs, &name, &shard, Epoch(wire.epoch))
+            .await?;
+        Ok(Response::new(views::job(&job)))
+    }
+
+    async fn discard(
+        &self,
+        request: Request<pb::DiscardRequest>,
+    ) -> Result<Response<pb::DiscardReply>, Status> {
+        admit(request.extensions(), CARETAKERS, "discard")?;
+        let wire = request.into_inner();
+        self.check(wire.version, &wire.world)?;
+        let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
+        let replica = read_replica(&wire.replica).map_err(Refusal::invalid)?;
+        let removed = self.custody.discard(&shard, replica).await?;
+        Ok(Response::new(pb::DiscardReply {
+            version: FRAME_VERSION,
+            removed,
+        }))
+    }
+
+    async fn job(&self, request: Request<pb::JobRequest>) -> Job {
+        admit(request.extensions(), LOOKERS, "job")?;
+        let wire = request.into_inner();
+        self.check(wire.version, &wire.world)?;
+        Ok(Response::new(views::job(&self.jobs.get(wire.job)?)))
+    }
+
+    async fn list(
+        &self,
+        request: Request<pb::ListBackupsRequest>,
+    ) -> Result<Response<pb::ListBackupsReply>, Status> {
+        admit(request.extensions(), LOOKERS, "list-backups")?;
+        let wire = request.into_inner();
+        self.check(wire.version, &wire.world)?;
+        let sink = self.custody.sink()?;
+        let listing = sink.store.list().await;
+        let listing = listing.map_err(|error| Refusal::new(RefusalCode::Unavailable, error.to_string()))?;
+        let mut reply = pb::ListBackupsReply {
+            version: FRAME_VERSION,
+            sink: sink.name.clone(),
+            unfinished: listing.unfinished.iter().map(ToString::to_string).collect(),
+            ..pb::ListBackupsReply::default()
+        };
+        for name in listing.whole.iter().take(LISTED_MAX) {
+            let kek = name.shard().ok().and_then(|shard| self.custody.kek(&shard).ok());
+            let opened = match &kek {
+                Some(kek) => read::manifest(&sink.store, name, kek).await.ok(),
+                None => None,
+            };
+            match opened {
+                Some(manifest) => reply.backups.push(views::backup(&manifest)),
+                None => reply.unreadable.push(name.to_string()),
+            }
+        }
+        Ok(Response::new(reply))
+    }
+
+    async fn erase_user(
+        &self,
+        request: Request<pb::EraseUserRequest>,
+    ) -> Result<Response<pb::EraseUserReply>, Status> {
+        let by = admit(request.extensions(), OFFICERS, "erase-user")?;
+        let wire = request.into_inner();
+        self.check(wire.version, &wire.world)?;
+        let home: HomeId = wire.home.parse().map_err(Refusal::invalid)?;
+        let user = Uuid::from_slice(&wire.user).map_err(Refusal::invalid)?;
+        if wire.reason.trim().is_empty() {
+            return Err(Refusal::invalid("an erasure takes a reason").into());
+        }
+        let asked = Asked {
+            home,
+            user: UserId::from_uuid(user),
+            by,
+        };
+        let erased = self.custody.erase(&asked).await?;
+        Ok(Response::new(pb::EraseUserReply {
+            version: FRAME_VERSION,
+            rows: erased.rows,
+            claims: erased.claims,
+            sequence: erased.sequence,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extensions(kind: &str) -> Extensions {
+        let mut extensions = Extensions::default();
+        let id = format!("spiffe://{}/region/eu-central/{kind}", "a".repeat(16));
+        extensions.insert(PeerIdentity(id.parse().expect("an id")));
+        extensions
+    }
+
+    /// Role x verb of a node. A change here is a change of who may do what.
+    #[test]
+    fn each_role_may_what_it_is_for_and_nobody_without_a_persons_certificate() {
+        for (who, caretaker, looker, officer) in [
+            ("operator/sre/kim", true, true, false),
+            ("operator/compliance/ann", false, true, true),
+            ("operator/viewer/vic", false, true, false),
+            ("router/r1", false, false, false),
+            ("controller/c1", false, false, false),
+            ("cell/eu-central-1/node/0", false, false, false),
+        ] {
+            let extensions = extensions(who);
+            let may = |roles| admit(&extensions, roles, "x").is_ok();
+            let told = (may(CARETAKERS), may(LOOKERS), may(OFFICERS));
+            assert_eq!(told, (caretaker, looker, officer), "{who}");
+        }
+        let refused = admit(&Extensions::default(), LOOKERS, "x").expect_err("nobody");
+        let refusal = Refusal::from_status(&refused).expect("typed");
+        assert_eq!(refusal.code, RefusalCode::NotAuthorised);
+    }
+}

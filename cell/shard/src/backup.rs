@@ -1,0 +1,17 @@
+//! What a shard is at one position, read out whole ([`Frozen`]); and a copy made of that on a disk that holds none
+//! ([`Restore`]).
+//!
+//! Invariants, each a test:
+//! - what is read out is the state after exactly one entry, committed, whatever is written meanwhile;
+//! - what is restored is there whole and under its new name, or is nothing: until the last batch it opens as nothing;
+//! - nothing is restored over a copy that lies on the disk.
+//!
+//! Not here: how rows travel and are kept, who may read them, what must be left out of them (`cell-backup`).
+
+mod frozen;
+mod restore;
+#[cfg(test)]
+mod tests;
+
+pub use frozen::{FreezeError, Frozen, FrozenPage, Origin};
+pub use restore::{Restore, RestoreError};

@@ -1,0 +1,146 @@
+//! `backup list`: what lies in the backup stores of the world's nodes.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use clap::Args;
+use platform_model::ShardId;
+use platform_wire::custody::Stored;
+use serde::Serialize;
+
+use super::AtNode;
+use super::view::BackupView;
+use crate::command::WorldArgs;
+use crate::exit::Ended;
+use crate::printer::{Listed, Printer, counted};
+use crate::world::operator;
+
+/// Lists the backups in the stores of all nodes that answer. Exit code 3 if a store holds what does not open or was never
+/// finished.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: cellctl backup list --shard eu/eu-central/003 -o name")]
+pub struct List {
+    /// Only of this shard.
+    #[arg(long, value_name = "SHARD", add = crate::command::known::shards())]
+    shard: Option<ShardId>,
+    #[command(flatten)]
+    world: WorldArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct ListView {
+    backups: Vec<BackupView>,
+    /// Being written at the moment, or given up.
+    unfinished: Vec<String>,
+    /// Of another jurisdiction than those of the nodes that were asked, damaged, or of a newer format.
+    unreadable: Vec<String>,
+    /// Nodes that did not say.
+    silent: Vec<String>,
+}
+
+impl List {
+    pub async fn run(&self, printer: &Printer) -> Result<Ended> {
+        let target = self.world.target()?;
+        let status = target.admin()?.status().await.map_err(operator::explain)?;
+        let identity = target.identity()?;
+        let (mut stored, mut silent) = (Vec::new(), Vec::new());
+        for node in status.table.nodes.keys() {
+            let at = AtNode::new(node, &status.table, &identity)?;
+            match at.client().list().await {
+                Ok(found) => stored.push(found),
+                Err(error) => {
+                    printer.progress(&format!("{node} does not say what it has: {error}"));
+                    silent.push(node.to_string());
+                }
+            }
+        }
+        let view = ListView::of(stored, silent, self.shard.as_ref());
+        printer.rows(&view.backups);
+        let odd = view.unfinished.len() + view.unreadable.len();
+        for (names, why) in [
+            (&view.unfinished, "is not finished"),
+            (&view.unreadable, "does not open"),
+        ] {
+            for name in names {
+                printer.aside(&format!("{name} {why}"));
+            }
+        }
+        printer.progress(&counted(view.backups.len(), "backup", "backups"));
+        printer.data(&view, view.backups.iter().map(Listed::name));
+        Ok(if odd > 0 { Ended::Differs } else { Ended::Ok })
+    }
+}
+
+impl ListView {
+    /// Several nodes may have one store: a backup is listed once, and does not open only if it opens nowhere.
+    fn of(stored: Vec<Stored>, silent: Vec<String>, shard: Option<&ShardId>) -> Self {
+        let mut backups = BTreeMap::new();
+        let (mut unfinished, mut unreadable) = (Vec::new(), Vec::new());
+        for found in stored {
+            for backup in &found.backups {
+                backups.insert(backup.name.clone(), BackupView::of(backup, &found.sink));
+            }
+            unfinished.extend(found.unfinished);
+            unreadable.extend(found.unreadable);
+        }
+        unreadable.retain(|name| !backups.contains_key(name));
+        for names in [&mut unfinished, &mut unreadable] {
+            names.sort();
+            names.dedup();
+        }
+        let wanted = |view: &BackupView| shard.is_none_or(|shard| view.shard == shard.to_string());
+        Self {
+            backups: backups.into_values().filter(wanted).collect(),
+            unfinished,
+            unreadable,
+            silent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use platform_model::{Epoch, Position};
+    use platform_wire::custody::BackupView as Wire;
+
+    use super::*;
+
+    fn backup(name: &str, shard: &str) -> Wire {
+        Wire {
+            name: name.into(),
+            shard: Some(shard.parse().expect("a shard")),
+            epoch: Epoch(1),
+            position: Position(2),
+            time_ms: 0,
+            parts: 1,
+            rows: 1,
+            bytes: 1,
+        }
+    }
+
+    #[test]
+    fn a_backup_is_listed_once_and_what_opens_somewhere_is_readable() {
+        let one = Stored {
+            sink: "s".into(),
+            backups: vec![backup("b", "eu/eu-west/000"), backup("a", "eu/eu-west/001")],
+            unfinished: vec!["u".into()],
+            unreadable: vec!["c".into()],
+        };
+        let two = Stored {
+            sink: "s".into(),
+            backups: vec![backup("b", "eu/eu-west/000"), backup("c", "us/us-east/000")],
+            unfinished: vec!["u".into()],
+            unreadable: vec!["x".into()],
+        };
+        let view = ListView::of(vec![one.clone(), two], Vec::new(), None);
+        let names: Vec<&str> = view.backups.iter().map(|view| &*view.name).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(
+            (view.unfinished.len(), view.unreadable),
+            (1, vec!["x".to_owned()])
+        );
+        let shard = "eu/eu-west/001".parse().expect("a shard");
+        let view = ListView::of(vec![one], Vec::new(), Some(&shard));
+        assert_eq!(view.backups.len(), 1);
+    }
+}

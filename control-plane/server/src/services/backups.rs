@@ -1,0 +1,170 @@
+//! `Backups`: erasures on record, and shards that go on with a copy that was restored. Whether a copy of them lives is the
+//! leader's to say; all else is the state's.
+
+use std::sync::Arc;
+
+use control_plane_ledger::Digest;
+use control_plane_state::backup::{BackupCommand, RestoreSpec};
+use control_plane_state::{Command, Refusal as Rule, State};
+use platform_model::{Epoch, Generation, NodeId, ReplicaId, ShardId, UserId};
+use platform_wire::backup::{Erased, read_digest};
+use platform_wire::pb::backups_server::Backups;
+use platform_wire::replicas::read_replica;
+use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::Parts;
+use crate::authorise::Verb;
+use crate::{members, refuse};
+
+pub(super) struct Service(pub(super) Parts);
+
+#[tonic::async_trait]
+impl Backups for Service {
+    async fn record_erasure(
+        &self,
+        request: Request<pb::RecordErasureRequest>,
+    ) -> Result<Response<pb::RecordErasureReply>, Status> {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::RecordErasure, wire.version, &wire.world)?;
+        let command = erasure(wire)?;
+        let done = self.0.proposer.propose(author, String::new(), command).await?;
+        Ok(Response::new(pb::RecordErasureReply {
+            version: FRAME_VERSION,
+            sequence: done.sequence,
+        }))
+    }
+
+    async fn read_erased(
+        &self,
+        request: Request<pb::ReadErasedRequest>,
+    ) -> Result<Response<pb::ReadErasedReply>, Status> {
+        let wire = request.get_ref();
+        self.0
+            .admit(&request, Verb::ReadErased, wire.version, &wire.world)?;
+        let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
+        // Perhaps an older one than the leader's: then the restore that was made by it is refused.
+        let state = Arc::clone(&self.0.raft.state().borrow());
+        let erased = Erased {
+            users: state.erasures.of(&shard).collect(),
+            digest: *state.erasures.digest(&shard).as_bytes(),
+        };
+        Ok(Response::new((&erased).into()))
+    }
+
+    async fn restore_shard(
+        &self,
+        request: Request<pb::RestoreShardRequest>,
+    ) -> Result<Response<pb::RestoreShardReply>, Status> {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::RestoreShard, wire.version, &wire.world)?;
+        members::leads(&self.0.raft)?;
+        let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
+        let node: NodeId = wire.node.parse().map_err(Refusal::invalid)?;
+        let asked = Asked { shard, node };
+        self.nobody_lives(&asked.shard)?;
+        let state = Arc::clone(&self.0.raft.state().borrow());
+        let reason = wire.reason.clone();
+        let Some(copy) = &wire.copy else {
+            let spec = asked.in_general(&state)?;
+            let reply = reply(0, &spec);
+            let command = Command::Backup(BackupCommand::RestoreShard(spec));
+            self.0.proposer.judge(author, reason, command).await?;
+            return Ok(Response::new(reply));
+        };
+        let spec = asked.of(copy, wire.copies_are_lost)?;
+        let mut reply = reply(0, &spec);
+        let command = Command::Backup(BackupCommand::RestoreShard(spec));
+        reply.sequence = self.0.proposer.propose(author, reason, command).await?.sequence;
+        Ok(Response::new(reply))
+    }
+}
+
+/// Which shard is to go on where.
+struct Asked {
+    shard: ShardId,
+    node: NodeId,
+}
+
+impl Asked {
+    /// What would be judged if a copy were there: all but the copy itself.
+    fn in_general(self, state: &State) -> Result<RestoreSpec, Refusal> {
+        let known = state.shards.get(&self.shard);
+        let known = known.ok_or_else(|| refuse::rule(&Rule::UnknownShard(self.shard.clone())))?;
+        let config = known.config.as_ref();
+        let config = config.ok_or_else(|| refuse::rule(&Rule::ShardUnserved(self.shard.clone())))?;
+        Ok(RestoreSpec {
+            expected: config.generation,
+            epoch: Epoch(config.epoch_max.0 + 1),
+            erased: state.erasures.digest(&self.shard),
+            // Nobody has this name.
+            replica: ReplicaId(u128::MAX),
+            copies_are_lost: true,
+            shard: self.shard,
+            node: self.node,
+        })
+    }
+
+    fn of(self, copy: &pb::RestoredCopy, copies_are_lost: bool) -> Result<RestoreSpec, Refusal> {
+        let erased = read_digest(&copy.erased).map_err(Refusal::invalid)?;
+        Ok(RestoreSpec {
+            expected: Generation(copy.expected),
+            epoch: Epoch(copy.epoch),
+            replica: read_replica(&copy.replica).map_err(Refusal::invalid)?,
+            erased: Digest::from_bytes(erased),
+            copies_are_lost,
+            shard: self.shard,
+            node: self.node,
+        })
+    }
+}
+
+impl Service {
+    /// A copy on a node that reports is not lost: it is promoted, by force if it must be, and nothing is restored over it.
+    fn nobody_lives(&self, shard: &ShardId) -> Result<(), Refusal> {
+        let found = self.0.shards.look(|leader, state, now_micros| {
+            if !leader.has_listened(now_micros) {
+                let message = "the controller that leads has not listened long enough to say who lives";
+                return Err(Refusal::new(RefusalCode::Unavailable, message));
+            }
+            let config = state.shards.get(shard).and_then(|record| record.config.as_ref());
+            let mut copies = config.into_iter().flat_map(|config| config.copies());
+            let alive = copies.find(|copy| leader.is_heard(now_micros, &copy.node));
+            match alive {
+                None => Ok(()),
+                Some(copy) => {
+                    let message = format!(
+                        "{} reports, which holds a copy of {shard}: it is not lost",
+                        copy.node
+                    );
+                    Err(Refusal::new(RefusalCode::Placement, message)
+                        .hint("cellctl shard show; cellctl shard failover"))
+                }
+            }
+        });
+        found.ok_or_else(refuse::no_leader)?
+    }
+}
+
+fn erasure(wire: &pb::RecordErasureRequest) -> Result<Command, Refusal> {
+    let user = Uuid::from_slice(&wire.user).map_err(Refusal::invalid)?;
+    Ok(Command::Backup(BackupCommand::RecordErasure {
+        home: wire.home.parse().map_err(Refusal::invalid)?,
+        user: UserId::from_uuid(user),
+        rows: wire.rows,
+    }))
+}
+
+fn reply(sequence: u64, spec: &RestoreSpec) -> pb::RestoreShardReply {
+    pb::RestoreShardReply {
+        version: FRAME_VERSION,
+        sequence,
+        epoch: spec.epoch.0,
+        expected: spec.expected.0,
+    }
+}

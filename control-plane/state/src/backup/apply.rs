@@ -1,0 +1,138 @@
+//! How such a command changes the state.
+
+use std::collections::BTreeSet;
+
+use platform_model::{Generation, HomeId, ShardId, UserId};
+
+use super::command::{BackupCommand, RestoreSpec};
+use super::refusal::BackupRefusal;
+use crate::changes::Changes;
+use crate::command::{Author, Envelope};
+use crate::limits::{ERASED_PER_HOME_MAX, LEFT_COPIES_MAX};
+use crate::refusal::Refusal;
+use crate::rules::shard::{may_lead, may_take_copy, served};
+use crate::shard_config::{ConfigPhase, CopyState, ShardConfig, ShardCopy};
+use crate::state::State;
+
+pub(crate) fn apply(
+    state: &mut State,
+    envelope: &Envelope,
+    command: &BackupCommand,
+) -> Result<Changes, Refusal> {
+    match command {
+        BackupCommand::RecordErasure { home, user, .. } => record(state, &envelope.author, home, *user),
+        BackupCommand::RestoreShard(spec) => restore(state, envelope, spec),
+    }
+}
+
+/// Idempotent: a certificate that is repeated changes nothing.
+fn record(state: &mut State, author: &Author, home: &HomeId, user: UserId) -> Result<Changes, Refusal> {
+    let known = state.homes.get(home);
+    let known = known.ok_or_else(|| Refusal::UnknownHome(home.clone()))?;
+    let shard = ShardId::of_user(home, known.shard_count, user);
+    let config = served(state, &shard)?;
+    if !matches!(author, Author::Node { id, .. } if *id == config.primary.node) {
+        return Err(Refusal::NotYours {
+            author: author.to_string(),
+            subject: format!("shard {shard}"),
+        });
+    }
+    if state.erasures.erased_ms(home, user).is_none() && state.erasures.count(home) >= ERASED_PER_HOME_MAX {
+        let (home, max) = (home.clone(), ERASED_PER_HOME_MAX);
+        return Err(BackupRefusal::TooMany { home, max }.into());
+    }
+    let hidden = state.erasures.add(home, user, state.time_ms);
+    Ok(Changes {
+        hidden,
+        ..Changes::default()
+    })
+}
+
+fn restore(state: &mut State, envelope: &Envelope, spec: &RestoreSpec) -> Result<Changes, Refusal> {
+    let config = served(state, &spec.shard)?;
+    may_be_given_up(state, envelope, spec, config)?;
+    may_take_copy(state, &spec.shard, &spec.node)?;
+    may_lead(state, &spec.shard, &spec.node)?;
+    list_was_applied(state, spec)?;
+    let config = anew(config.clone(), spec)?;
+    let since_ms = state.time_ms;
+    if let Some(record) = state.shards.get_mut(&spec.shard) {
+        record.follow(config, since_ms);
+    }
+    Ok(Changes {
+        shards: [spec.shard.clone()].into(),
+        ..Changes::default()
+    })
+}
+
+/// Whether the configuration that stands may be left for another that shares no copy with it.
+fn may_be_given_up(
+    state: &State,
+    envelope: &Envelope,
+    spec: &RestoreSpec,
+    config: &ShardConfig,
+) -> Result<(), Refusal> {
+    let shard = || spec.shard.clone();
+    if config.generation != spec.expected {
+        return Err(Refusal::GenerationMismatch {
+            record: format!("shard {}", spec.shard),
+            have: config.generation,
+            expected: spec.expected,
+        });
+    }
+    if !spec.copies_are_lost || envelope.reason.trim().is_empty() {
+        return Err(BackupRefusal::NoProof { shard: shard() }.into());
+    }
+    if config.unborn {
+        return Err(BackupRefusal::Unborn { shard: shard() }.into());
+    }
+    if let Some((operation, _)) = state.operations.active_on(&spec.shard) {
+        let shard = shard();
+        return Err(BackupRefusal::UnderWay { shard, operation }.into());
+    }
+    Ok(())
+}
+
+/// A backup knows nothing of who was erased since: the list as it is now was applied, or nothing is restored.
+fn list_was_applied(state: &State, spec: &RestoreSpec) -> Result<(), Refusal> {
+    let have = state.erasures.digest(&spec.shard);
+    if have == spec.erased {
+        return Ok(());
+    }
+    let (shard, given) = (spec.shard.clone(), spec.erased);
+    Err(BackupRefusal::OtherList { shard, have, given }.into())
+}
+
+/// One copy, in an epoch of its own. All others are noted where they lie, so that they are erased if they come back.
+fn anew(mut config: ShardConfig, spec: &RestoreSpec) -> Result<ShardConfig, Refusal> {
+    let shard = || spec.shard.clone();
+    if spec.epoch <= config.epoch_max {
+        let (have, given) = (config.epoch_max, spec.epoch);
+        let shard = shard();
+        return Err(BackupRefusal::EpochGivenOut { shard, have, given }.into());
+    }
+    let gone = config.erased.contains(&spec.replica) || config.left.contains_key(&spec.replica);
+    if config.names(spec.replica) || gone {
+        let (shard, replica) = (shard(), spec.replica);
+        return Err(BackupRefusal::NameTaken { shard, replica }.into());
+    }
+    let before: Vec<ShardCopy> = config.copies().cloned().collect();
+    if config.left.len() + config.erasing.len() + before.len() > LEFT_COPIES_MAX {
+        let (shard, max) = (shard(), LEFT_COPIES_MAX);
+        return Err(BackupRefusal::TooManyLeft { shard, max }.into());
+    }
+    config
+        .left
+        .extend(before.into_iter().map(|copy| (copy.replica, copy.node)));
+    config.primary = ShardCopy {
+        node: spec.node.clone(),
+        replica: spec.replica,
+        state: CopyState::InSync,
+    };
+    config.standbys.clear();
+    config.retiring = BTreeSet::new();
+    config.phase = ConfigPhase::Steady;
+    (config.epoch, config.epoch_max) = (spec.epoch, spec.epoch);
+    config.generation = Generation(config.generation.0 + 1);
+    Ok(config)
+}

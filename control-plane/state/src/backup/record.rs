@@ -1,0 +1,63 @@
+//! Who was erased.
+
+use std::collections::BTreeMap;
+
+use control_plane_ledger::Digest;
+use platform_model::{HomeId, ShardId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// People of each home whose data was erased, and when that was put on record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Erasures {
+    homes: BTreeMap<HomeId, BTreeMap<UserId, u64>>,
+}
+
+impl Erasures {
+    pub fn is_empty(&self) -> bool {
+        self.homes.is_empty()
+    }
+
+    /// How many of a home.
+    pub fn count(&self, home: &HomeId) -> usize {
+        self.homes.get(home).map_or(0, BTreeMap::len)
+    }
+
+    /// When it was put on record, in milliseconds since 1970.
+    pub fn erased_ms(&self, home: &HomeId, user: UserId) -> Option<u64> {
+        self.homes.get(home)?.get(&user).copied()
+    }
+
+    /// The people who had data in a shard, or claims, by home and in order.
+    pub fn of(&self, shard: &ShardId) -> impl Iterator<Item = UserId> {
+        self.homes_of(shard).flat_map(|(_, users)| users.keys().copied())
+    }
+
+    /// What stands for that whole list: another one for every list.
+    pub fn digest(&self, shard: &ShardId) -> Digest {
+        let mut bytes = Vec::new();
+        for (home, users) in self.homes_of(shard) {
+            bytes.extend(home.to_string().as_bytes());
+            bytes.push(0);
+            bytes.extend((users.len() as u64).to_be_bytes());
+            bytes.extend(users.keys().flat_map(|user| *user.as_bytes()));
+        }
+        Digest::of("meridian erased people", &bytes)
+    }
+
+    /// Of a directory shard, every home whose people's claims it holds.
+    fn homes_of(&self, shard: &ShardId) -> impl Iterator<Item = (&HomeId, &BTreeMap<UserId, u64>)> {
+        self.homes.iter().filter(move |(home, _)| match shard.home() {
+            Some(own) => own == *home,
+            None => home.jurisdiction == *shard.jurisdiction(),
+        })
+    }
+
+    /// Nothing is ever taken from it. Answers whether the person was not on it.
+    pub(super) fn add(&mut self, home: &HomeId, user: UserId, time_ms: u64) -> bool {
+        let users = self.homes.entry(home.clone()).or_default();
+        let new = !users.contains_key(&user);
+        users.entry(user).or_insert(time_ms);
+        new
+    }
+}

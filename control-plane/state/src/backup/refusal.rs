@@ -1,0 +1,36 @@
+//! Why an erasure is not put on record, or a shard not restored.
+
+use control_plane_ledger::Digest;
+use platform_model::{Epoch, HomeId, ReplicaId, ShardId};
+use serde::{Deserialize, Serialize};
+
+use crate::operation::OperationId;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackupRefusal {
+    #[error("home {home} has {max} erased people on record already")]
+    TooMany { home: HomeId, max: usize },
+    #[error("{given} was given out for {shard} before, up to {have}")]
+    EpochGivenOut {
+        shard: ShardId,
+        have: Epoch,
+        given: Epoch,
+    },
+    #[error("copy {replica} has had its part in {shard} before")]
+    NameTaken { shard: ShardId, replica: ReplicaId },
+    #[error("a restore takes a person's word that the copies of {shard} are lost, and a reason")]
+    NoProof { shard: ShardId },
+    #[error("the list of erased people of {shard} is {have}; the copy was restored by {given}")]
+    OtherList {
+        shard: ShardId,
+        have: Digest,
+        given: Digest,
+    },
+    #[error("operation {operation} is under way on {shard}")]
+    UnderWay { shard: ShardId, operation: OperationId },
+    #[error("{shard} was never served: there is nothing to restore")]
+    Unborn { shard: ShardId },
+    #[error("{shard} has {max} copies on record that are to be erased")]
+    TooManyLeft { shard: ShardId, max: usize },
+}
