@@ -24,9 +24,15 @@ Examples:
   bench failover                   30 times kill -9 of a primary's cell, about 5 minutes
   bench replicate                  what an in-sync standby costs, about 90 s
   bench copy                       writes while a shard of 2 GiB is copied, about 6 minutes
+  bench lease --minutes 30         full load for so long: leases that lapsed, failovers
+  bench lease --beside ./build.sh  the same with that beside it, again and again
+  bench events                     events between two cells, real processes, about 60 s
   bench all --save                 every suite, and keep the results in bench/results
 
 Exit code: 0 every goal met, 3 a goal missed, 1 the run failed, 2 usage.";
+
+/// Of `lease`, in a quick run.
+const QUICK_MINUTES: f64 = 0.5;
 
 /// Measures what the platform promises, beside its peers.
 #[derive(Debug, Parser)]
@@ -70,6 +76,17 @@ enum Suite {
     Replicate,
     /// Real processes: writes while a large shard is copied to another region
     Copy,
+    /// Real processes: leases that lapse and shards that fail over in minutes of full load
+    Lease {
+        /// How long it is measured
+        #[arg(long, value_name = "N", default_value_t = 30.0)]
+        minutes: f64,
+        /// Run beside it, by the shell, again and again
+        #[arg(long, value_name = "COMMAND")]
+        beside: Option<String>,
+    },
+    /// Real processes: events between people in two cells, their rate, cost and delay
+    Events,
     /// Every suite that needs no world of processes, as one document
     All(Disk),
 }
@@ -98,6 +115,8 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Failover => vec![run_processes(cli, "failover", process::failover)?],
         Suite::Replicate => vec![run_processes(cli, "replicate", process::replicate)?],
         Suite::Copy => vec![run_processes(cli, "copy", process::copy)?],
+        Suite::Lease { minutes, beside } => vec![run_lease(cli, *minutes, beside.clone())?],
+        Suite::Events => vec![run_processes(cli, "events", process::events)?],
         Suite::All(disk) => vec![
             run_commit(cli, disk)?,
             run_engines(cli, disk)?,
@@ -238,6 +257,12 @@ fn run_processes(
     let mut document = runtime.block_on(run(plan))?;
     document.command = command_line(suite, cli.quick);
     Ok(document)
+}
+
+fn run_lease(cli: &Cli, minutes: f64, command: Option<String>) -> Result<Document> {
+    let minutes = if cli.quick { QUICK_MINUTES } else { minutes };
+    let beside = process::Beside { minutes, command };
+    run_processes(cli, "lease", async |_| process::lease(beside).await)
 }
 
 fn command_line(suite: &str, quick: bool) -> String {

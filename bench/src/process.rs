@@ -4,14 +4,18 @@
 //! `stand` is the world and the people in it, `writers` the load; one file per suite.
 
 mod copy;
+mod events;
 mod failover;
+mod lease;
 mod replicate;
 mod stand;
 mod switchover;
 mod writers;
 
 pub use copy::run as copy;
+pub use events::run as events;
 pub use failover::run as failover;
+pub use lease::{Beside, run as lease};
 pub use replicate::run as replicate;
 pub use switchover::run as switchover;
 

@@ -107,7 +107,7 @@ impl World {
     pub fn cellctl(&self, arguments: &[&str]) -> Result<Output> {
         let output = self.run(arguments)?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
+            let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
             bail!("cellctl {}: {}\n{said}", arguments.join(" "), output.status);
         }
         Ok(output)

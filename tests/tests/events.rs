@@ -13,6 +13,7 @@ use bytes::Bytes;
 use chaos::checkers::events::{Effect, Told, events};
 use chaos::history::Outcome;
 use cli_world::app::{Activity, App, Newcomer, Person, Shared, track};
+use cli_world::process::own_log_tail;
 use cli_world::seats::seat_named;
 use cli_world::{Layout, Process, State, door};
 use nix::sys::signal::Signal;
@@ -90,7 +91,8 @@ impl Scene {
     async fn upload(&self, person: &Person, bytes: Vec<u8>) -> Result<Told> {
         let (bytes, key) = (Bytes::from(bytes), random::uuid_v7());
         let sent = || self.app.send_file(person, bytes.clone(), key);
-        let answer = until_answered("an upload is taken", sent).await?;
+        let answer = until_answered("an upload is taken", sent).await;
+        let answer = answer.with_context(|| self.logs())?;
         let activity: Activity = answer.read()?;
         let place = answer.written.context("it says where it was written")?;
         Ok(Told {
@@ -100,6 +102,15 @@ impl Scene {
             id: activity.id.to_string(),
             outcome: Outcome::Done,
         })
+    }
+
+    /// What the two cells say, for whoever reads why a test failed.
+    fn logs(&self) -> String {
+        let of = |name: &&str| {
+            let tail = seat_named(name).map(|seat| own_log_tail(&self.layout, &seat, 25));
+            format!("{name}:\n{}\n", tail.unwrap_or_default())
+        };
+        [AUTHORS_CELL, FOLLOWERS_CELL].iter().map(of).collect()
     }
 
     /// Waits until the follower sees that many.

@@ -83,12 +83,11 @@ impl Scene {
         expected: Option<Generation>,
         deadline: Option<Duration>,
     ) -> Result<Started, CallError> {
-        let now_ms = platform_runtime::clock::Clock::system().unix_ms();
         let given = MoveShard {
             shard: SHARD.parse().expect("a shard"),
             to: MoveTo::Node(to.parse().expect("a node")),
             window_ms: WINDOW_MS,
-            deadline_ms: deadline.map(|time| now_ms + u64::try_from(time.as_millis()).expect("short")),
+            deadline_ms: deadline.map(|time| u64::try_from(time.as_millis()).expect("short")),
             expected,
         };
         self.admin.move_shard(&given, "a test").await
@@ -244,8 +243,10 @@ async fn orders_that_cannot_be_are_refused_by_name_and_leave_nothing() -> Result
     let proof = "a person says that the old primary is dead";
     refused(scene.forces(None, true).await, RefusalCode::Operation, proof);
     let unknown = Some(ReplicaId(7));
-    refused(scene.forces(unknown, false).await, RefusalCode::Operation, "");
-    refused(scene.forces(unknown, true).await, RefusalCode::Operation, "");
+    for is_dead in [false, true] {
+        let forced = scene.forces(unknown, is_dead).await;
+        refused(forced, RefusalCode::Placement, "is no copy of this shard");
+    }
     scene.is_as_before().await
 }
 

@@ -1,10 +1,12 @@
-//! Shards with standbys on real processes: a node is killed, another serves, and nothing that was acknowledged is lost.
+//! Shards with standbys on real processes: a node is killed, or asked to stop; another serves, and nothing that was
+//! acknowledged is lost.
 
 #![allow(
     clippy::print_stdout,
     reason = "a test says what it skipped and what it measured"
 )]
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -79,13 +81,42 @@ impl Scene {
 
     /// As the operating system does when it has no memory left.
     async fn kill(&self, seat: &str) -> Result<()> {
+        self.end(seat, Signal::SIGKILL).await
+    }
+
+    async fn end(&self, seat: &str, signal: Signal) -> Result<()> {
         let seat = seat_named(seat).context("there is such a seat")?;
         let State::Running(process) = Process::state(&self.layout, &seat) else {
             bail!("{seat} does not run");
         };
-        process.signal(Signal::SIGKILL)?;
+        process.signal(signal)?;
         anyhow::ensure!(process.gone(WITHIN).await, "{seat} runs on");
         Ok(())
+    }
+
+    /// Gives every shard of the home a standby in another region, and waits until all are in sync.
+    async fn survive(&self) -> Result<RoutingTable> {
+        let goal = SetSurvival {
+            home: HOME.parse()?,
+            goal: "region".to_owned(),
+            expected: None,
+        };
+        self.admin.set_survival(&goal, "a test of failover").await?;
+        self.until("every shard of the home has a standby in sync", |table| {
+            of_home(table).all(|(_, route)| is_in_sync(route))
+        })
+        .await
+    }
+
+    async fn register(&self) -> Result<Person> {
+        let newcomer = Newcomer {
+            name: "Ada".to_owned(),
+            country: "DE".parse()?,
+            email: "ada@example.org".to_owned(),
+        };
+        let person = self.app.register(newcomer).await?;
+        anyhow::ensure!(person.home.to_string() == HOME, "{} lives elsewhere", person.home);
+        Ok(person)
     }
 
     /// Writes until it is acknowledged: an app sends the same under the same key again.
@@ -150,24 +181,8 @@ async fn a_cell_that_is_killed_takes_no_write_with_it() -> Result<()> {
     let Some(scene) = Scene::up()? else {
         return Ok(());
     };
-    let goal = SetSurvival {
-        home: HOME.parse()?,
-        goal: "region".to_owned(),
-        expected: None,
-    };
-    scene.admin.set_survival(&goal, "a test of failover").await?;
-    let before = scene
-        .until("every shard of the home has a standby in sync", |table| {
-            of_home(table).all(|(_, route)| is_in_sync(route))
-        })
-        .await?;
-    let newcomer = Newcomer {
-        name: "Ada".to_owned(),
-        country: "DE".parse()?,
-        email: "ada@example.org".to_owned(),
-    };
-    let person = scene.app.register(newcomer).await?;
-    assert_eq!(person.home.to_string(), HOME);
+    let before = scene.survive().await?;
+    let person = scene.register().await?;
     for n in 0..WRITES_BEFORE {
         scene.write(&person, &format!("Ada {n}")).await?;
     }
@@ -196,5 +211,44 @@ async fn a_cell_that_is_killed_takes_no_write_with_it() -> Result<()> {
             of_home(table).all(|(_, route)| route.node != dead)
         })
         .await?;
+    Ok(())
+}
+
+/// Asked to stop, a cell hands over what it leads and then goes: nobody waits for a failover.
+#[tokio::test]
+async fn a_cell_that_is_asked_to_stop_hands_over_before_it_leaves() -> Result<()> {
+    let Some(scene) = Scene::up()? else {
+        return Ok(());
+    };
+    let before = scene.survive().await?;
+    let person = scene.register().await?;
+    let leaves: NodeId = seat_named(DIES)
+        .and_then(|seat| seat.node().cloned())
+        .context("a node")?;
+    let led = |table: &RoutingTable| of_home(table).filter(|(_, route)| route.node == leaves).count();
+    assert!(led(&before) > 0, "nothing of the home is on {leaves}");
+    let stopped = AtomicBool::new(false);
+    let writes = async {
+        let (mut count, mut tries) = (0, 0);
+        while !stopped.load(Ordering::Relaxed) || count < WRITES_BEFORE {
+            tries += scene.write(&person, &format!("Ada {count}")).await?;
+            count += 1;
+        }
+        anyhow::Ok((count, tries))
+    };
+    let stops = async {
+        let ended = scene.end(DIES, Signal::SIGTERM).await;
+        // Before anybody could have found it missing.
+        let table = scene.table().await;
+        stopped.store(true, Ordering::Relaxed);
+        ended.and(table)
+    };
+    let (written, after) = tokio::join!(writes, stops);
+    let ((count, tries), after) = (written?, after?);
+    println!("{count} writes, sent {tries} times");
+    assert_eq!(led(&after), 0, "it left what it led: {}", sets(&after));
+    assert_eq!(scene.read(&person).await?, format!("Ada {}", count - 1));
+    scene.write(&person, "Ada after").await?;
+    assert_eq!(scene.read(&person).await?, "Ada after");
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! What a request of an app must show before a domain sees it: a router's certificate, a shard that is open here, in
-//! the epoch that the router knows. Bounded: past the node's limit it is told to come again.
+//! the epoch that the router knows. Bounded: past the node's limit it is told to come again. A router that only asks
+//! may wait for its answer: [`waiting`].
+
+pub mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +15,7 @@ use cell_sdk::command::set_position;
 use cell_sdk::{Arrival, ProblemResponse, Seen};
 use cell_shard::Standing;
 use http::HeaderMap;
+use http::request::Parts;
 use platform_model::{Code, Epoch, PROBE_PATH, Problem, RegionId, RequestId, Role, ShardId, header};
 use platform_runtime::clock::Clock;
 use platform_runtime::telemetry::TraceContext;
@@ -22,7 +26,8 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::hosted::Hosted;
-use crate::problems::{moving, newer_epoch, not_here};
+use crate::problems::{moving, newer_epoch, not_here_in};
+use waiting::WaitingRoom;
 
 /// Clones share it.
 #[derive(Clone)]
@@ -32,27 +37,31 @@ pub struct Door {
     pub law: Law,
     pub clock: Clock,
     pub room: Arc<Semaphore>,
+    pub waiting: WaitingRoom,
 }
 
+/// Who was let in, and his place.
+type Entered = (Arrival, tokio::sync::OwnedSemaphorePermit);
+
 /// Lets a request in, or answers it. Measures both.
-pub async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+pub async fn pass(State(door): State<Door>, request: Request, next: Next) -> Response {
     let began = door.clock.monotonic();
     #[cfg(feature = "failpoints")]
     planted::log_request(&request);
-    let path = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map(|path| path.as_str().to_owned());
-    let trace = request
-        .headers()
+    let (head, body) = request.into_parts();
+    let path = head.extensions.get::<MatchedPath>();
+    let path = path.map(|path| path.as_str().to_owned());
+    let trace = head
+        .headers
         .get(header::TRACEPARENT)
         .and_then(|value| value.to_str().ok());
     let trace = TraceContext::continue_or_new(trace);
-    let response = match door.admit(&request) {
+    let response = match door.admit_or_wait(&head).await {
         Ok((arrival, _room)) => {
             let span =
                 tracing::info_span!("request", request = %arrival.request_id, trace = %trace.trace_id());
             let seen = arrival.seen.clone();
+            let mut request = Request::from_parts(head, body);
             request.extensions_mut().insert(arrival);
             let response = trace.scope(next.run(request)).instrument(span).await;
             positioned(response, &seen)
@@ -89,13 +98,13 @@ fn measure(path: Option<&str>, status: u16, took: Duration) {
 }
 
 impl Door {
-    fn admit(&self, request: &Request) -> Result<(Arrival, tokio::sync::OwnedSemaphorePermit), Problem> {
-        let router = from_router(request)?;
-        let headers = request.headers();
+    fn admit(&self, head: &Parts) -> Result<Entered, Problem> {
+        let router = from_router(head)?;
+        let headers = &head.headers;
         let shard: ShardId = required(headers, header::SHARD)?;
         self.check_law(&shard, &router.region)?;
         self.check_shard(&shard, Epoch(required(headers, header::EPOCH)?))?;
-        self.check_moving(&shard, request)?;
+        self.check_moving(&shard, head)?;
         let room = Arc::clone(&self.room).try_acquire_owned();
         let room = room.map_err(|_| Problem::new(Code::Overloaded).retry_after_s(1))?;
         let request_id = optional(headers, header::REQUEST_ID).ok().flatten();
@@ -120,8 +129,8 @@ impl Door {
 
     /// While a shard is handed over it is still read here, and not written; a router that asks whether to let those
     /// who wait go on is told to wait, or each of them would be refused once more.
-    fn check_moving(&self, shard: &ShardId, request: &Request) -> Result<(), Problem> {
-        let reads = request.method().is_safe() && request.uri().path() != PROBE_PATH;
+    fn check_moving(&self, shard: &ShardId, head: &Parts) -> Result<(), Problem> {
+        let reads = head.method.is_safe() && head.uri.path() != PROBE_PATH;
         if !reads && self.hosted.standing(shard) == Some(Standing::Moving) {
             return Err(moving("the shard is handed over"));
         }
@@ -131,7 +140,7 @@ impl Door {
     /// The epoch is the first of the three fences: a router that knows an older owner is told the newer one.
     fn check_shard(&self, shard: &ShardId, asked: Epoch) -> Result<(), Problem> {
         let open = self.hosted.get(shard);
-        let open = open.ok_or_else(|| not_here(&self.followed.current(), &self.hosted, shard))?;
+        let open = open.ok_or_else(|| not_here_in(&self.followed.current(), &self.hosted, shard, asked))?;
         match open.epoch() {
             here if here == asked => Ok(()),
             here if here > asked => Err(newer_epoch(self.hosted.node(), shard, here)),
@@ -153,8 +162,8 @@ mod planted {
 }
 
 /// Apps come through routers only.
-fn from_router(request: &Request) -> Result<&SpiffeId, Problem> {
-    match request.extensions().get::<PeerIdentity>() {
+fn from_router(head: &Parts) -> Result<&SpiffeId, Problem> {
+    match head.extensions.get::<PeerIdentity>() {
         Some(PeerIdentity(id)) if id.role() == Role::Router => Ok(id),
         _ => {
             metrics::counter!("celld_denied_total", "door" => "apps").increment(1);

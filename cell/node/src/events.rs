@@ -106,4 +106,4 @@ fn jurisdiction_of(shard: &ShardId) -> &Jurisdiction {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,6 +11,7 @@ mod keep;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cell_law::{Law, Part, Withheld};
 use cell_shard::Shard;
@@ -21,7 +22,10 @@ use platform_model::{Epoch, NodeId, RoutingTable, ShardId, ShardRoute, Start, Wo
 use platform_runtime::clock::Clock;
 use platform_runtime::{CancellationToken, TaskGroup};
 use platform_wire::report::HeldCopy;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+
+/// How often it is looked whether everything is handed over.
+const HANDED_OVER_LOOK: Duration = Duration::from_millis(10);
 
 /// A handle on the open copies; clones share them.
 #[derive(Clone)]
@@ -58,6 +62,8 @@ struct Shared {
     busy: RwLock<BTreeSet<ShardId>>,
     /// One of them is not any more, or a copy failed.
     settled: Notify,
+    /// Set once this process is about to stop: what it leads is handed over.
+    leaving: CancellationToken,
     /// Set once everything is being closed: nothing is opened any more.
     closing: CancellationToken,
     /// Copies on this node's disk, open or not; none until the disk was looked at.
@@ -84,6 +90,7 @@ impl Hosted {
                 open: RwLock::default(),
                 busy: RwLock::default(),
                 settled: Notify::new(),
+                leaving: CancellationToken::new(),
                 closing: CancellationToken::new(),
                 held: RwLock::default(),
                 withheld: RwLock::default(),
@@ -114,6 +121,11 @@ impl Hosted {
     /// How the copy of the shard here stands towards requests; none if there is none.
     pub fn standing(&self, shard: &ShardId) -> Option<Standing> {
         Some(self.copy(shard)?.standing())
+    }
+
+    /// The same as it changes; none if there is no copy here yet.
+    pub fn standings(&self, shard: &ShardId) -> Option<watch::Receiver<Standing>> {
+        Some(self.copy(shard)?.standings())
     }
 
     /// Copies that are open here.
@@ -174,6 +186,27 @@ impl Hosted {
     /// Waits until this process must end.
     pub async fn superseded(&self) {
         self.shared.superseded.cancelled().await;
+    }
+
+    /// Whether this process is about to stop.
+    pub fn is_leaving(&self) -> bool {
+        self.shared.leaving.is_cancelled()
+    }
+
+    /// This process is about to stop: reports say so from now on.
+    pub fn begin_to_leave(&self) {
+        self.shared.leaving.cancel();
+    }
+
+    /// Waits until nothing is led here that another could lead. Cancel-safe.
+    pub async fn handed_over(&self) {
+        loop {
+            let led = |open: &Open| open.copy.leads_others();
+            if !self.shared.open.read().values().any(led) {
+                return;
+            }
+            self.shared.lent.clock.sleep(HANDED_OVER_LOOK).await;
+        }
     }
 
     /// Asks, for every copy here, to be left out before this process ends: nobody then waits for it in vain.

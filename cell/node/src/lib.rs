@@ -15,6 +15,7 @@
 //! | [`events`] | what people's roots tell each other: relays of the shards served here, and the receiver's side |
 //! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
+//! | [`wire`] | the threads that what nodes say to each other runs on |
 //! | [`custody`] | backups, restored copies, erasures, for operators |
 //! | [`health`], [`gateway`] | the routes of the one listener |
 //!
@@ -48,6 +49,7 @@ pub mod running;
 pub mod services;
 pub mod starting;
 pub mod telling;
+pub mod wire;
 
 pub use config::Config;
 pub use run::start;

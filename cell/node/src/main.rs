@@ -71,8 +71,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     #[cfg(feature = "failpoints")]
     let _faults = fail::FailScenario::setup();
     let running = start(config, Clock::system()).await.context("cannot start")?;
+    let asked = async {
+        shutdown::signal().await;
+        running.hand_over().await;
+    };
     let failed = tokio::select! {
-        () = shutdown::signal() => None,
+        () = asked => None,
         why = running.failed() => Some(why),
     };
     let ended = running.stop().await;

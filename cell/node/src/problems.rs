@@ -11,10 +11,21 @@ const RETRY_AFTER_S: u32 = 1;
 /// The shard is not served here: who serves it, as far as this node knows, or that it will be known in a moment. Nothing
 /// of the request was executed.
 pub fn not_here(table: &RoutingTable, hosted: &Hosted, shard: &ShardId) -> Problem {
-    elsewhere(table, hosted.node(), shard, hosted.standing(shard).as_ref())
+    not_here_in(table, hosted, shard, Epoch(0))
 }
 
-fn elsewhere(table: &RoutingTable, me: &NodeId, shard: &ShardId, standing: Option<&Standing>) -> Problem {
+/// [`not_here`], to one who knows of that epoch: of an earlier one he is not told.
+pub fn not_here_in(table: &RoutingTable, hosted: &Hosted, shard: &ShardId, asked: Epoch) -> Problem {
+    let standing = hosted.standing(shard);
+    elsewhere(table, hosted.node(), (shard, asked), standing.as_ref())
+}
+
+fn elsewhere(
+    table: &RoutingTable,
+    me: &NodeId,
+    (shard, asked): (&ShardId, Epoch),
+    standing: Option<&Standing>,
+) -> Problem {
     let route = table.shards.get(shard);
     // A copy hears of a new primary from that primary, perhaps before the table says it.
     let heard = match standing {
@@ -29,6 +40,7 @@ fn elsewhere(table: &RoutingTable, me: &NodeId, shard: &ShardId, standing: Optio
     match newest {
         None => moving("the shard has no node yet"),
         Some((node, _)) if node == me => moving("the shard is being opened"),
+        Some((_, epoch)) if epoch < asked => moving("this node's table is older than the router's"),
         Some((_, epoch)) if is_being_chosen(route, epoch) => moving("a new primary is being chosen"),
         Some((node, epoch)) => Problem::new(Code::Moved)
             .with("shard", shard.to_string())
@@ -97,11 +109,12 @@ mod tests {
     #[test]
     fn a_caller_is_told_who_serves_the_shard_or_to_wait_until_it_is_known() {
         let (me, other) = (node("eu-central-1/0"), node("eu-west-1/0"));
-        let ask = |table: &RoutingTable, standing: Option<&Standing>| {
-            let problem = elsewhere(table, &me, &shard(), standing);
+        let ask_in = |epoch, table: &RoutingTable, standing: Option<&Standing>| {
+            let problem = elsewhere(table, &me, (&shard(), Epoch(epoch)), standing);
             let place = problem.members.get("node").cloned();
             (problem.code, place, problem.members.get("epoch").cloned())
         };
+        let ask = |table: &RoutingTable, standing: Option<&Standing>| ask_in(0, table, standing);
         let waits = (Code::Moving, None, None);
         let none = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
         assert_eq!(ask(&none, None), waits, "nobody serves it");
@@ -112,6 +125,13 @@ mod tests {
         );
         let moved = (Code::Moved, Some("eu-west-1/0".into()), Some(5.into()));
         assert_eq!(ask(&table(&other, 5, SetPhase::Steady), None), moved);
+        let served = table(&other, 5, SetPhase::Steady);
+        assert_eq!(ask_in(5, &served, None), moved);
+        assert_eq!(
+            ask_in(6, &served, None),
+            waits,
+            "who knows of the next primary is not sent to the last"
+        );
         // A new primary told the copy here of itself before the table did.
         let heard = Standing::Elsewhere {
             node: Some(other.clone()),

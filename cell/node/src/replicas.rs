@@ -1,5 +1,6 @@
 //! Tells the controllers how the copies here stand: every [`EVERY`], and at once when one has something to tell. The
-//! answer says which configurations are the newest, and whose data is to be compared.
+//! answer says which configurations are the newest, and whose data is to be compared. What a shard waits for goes by
+//! itself, behind no report that is under way.
 //!
 //! It waits for nobody: while no controller answers, copies go on by the table that is known here.
 
@@ -35,10 +36,26 @@ pub struct Replicas {
 impl Replicas {
     /// Reports until the group ends.
     pub fn start(self, tasks: &TaskGroup) {
-        let (one, token) = (Arc::new(self), tasks.token());
+        let one = Arc::new(self);
+        let (urgent, token) = (Arc::clone(&one), tasks.token());
+        tasks.spawn("replica-words", async move {
+            token.run_until_cancelled(urgent.run_urgent()).await;
+        });
+        let token = tasks.token();
         tasks.spawn("replica-reports", async move {
             token.run_until_cancelled(one.run()).await;
         });
+    }
+
+    /// What comes while a call is under way goes together with the next. What is lost goes with a report.
+    async fn run_urgent(&self) {
+        loop {
+            self.telling.urgent().await;
+            let sent = self.telling.take_urgent(TOLD_MAX);
+            if !sent.is_empty() {
+                self.send(sent, Vec::new()).await;
+            }
+        }
     }
 
     async fn run(&self) {
@@ -58,6 +75,10 @@ impl Replicas {
         let copies = copies
             .into_iter()
             .map(|(shard, status)| copy_report(shard, &status));
+        self.send(sent, copies.collect()).await;
+    }
+
+    async fn send(&self, sent: Sent, copies: Vec<CopyReport>) {
         let told = sent
             .told
             .iter()
@@ -66,7 +87,8 @@ impl Replicas {
         let report = ReplicasReport {
             node: self.hosted.node().clone(),
             incarnation: self.hosted.start().incarnation,
-            copies: copies.collect(),
+            leaving: self.hosted.is_leaving(),
+            copies,
             told: told.collect(),
         };
         // What the answer confirms is true of no moment before the question.

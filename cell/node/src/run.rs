@@ -16,7 +16,7 @@ use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind, TlsError};
 use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
-use platform_wire::directory::DirectoryClient;
+use platform_wire::directory::{DecideClient, DirectoryClient};
 use platform_wire::events::EventsClient;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
 use platform_wire::join::{self, JoinError};
@@ -28,8 +28,9 @@ use tokio::sync::Semaphore;
 
 use crate::config::{Config, InvalidConfig, Settings};
 use crate::custody::{self, Custody, Sink};
-use crate::directory::{self, Claims, LookupKey, LookupKeyError};
+use crate::directory::{self, Claims, LookupKey, LookupKeyError, Reconciler};
 use crate::door::Door;
+use crate::door::waiting::WaitingRoom;
 use crate::engine::{Engine, EngineError};
 use crate::events::{self, Events};
 use crate::gateway;
@@ -45,6 +46,7 @@ use crate::running::Running;
 use crate::services::NodeServices;
 use crate::starting::{self, StartingError};
 use crate::telling::Telling;
+use crate::wire::Wire;
 
 /// Name of the listener in the data directory's address file.
 pub const LISTENER: &str = "celld";
@@ -78,6 +80,8 @@ pub enum StartError {
     LookupKey(#[from] LookupKeyError),
     #[error("the store cannot be opened")]
     Store(#[from] EngineError),
+    #[error("the node's threads cannot be started")]
+    Threads(#[source] std::io::Error),
     #[error("the backup store cannot be opened")]
     Backup(#[from] BackupError),
     #[error("the node's start cannot be noted")]
@@ -114,26 +118,20 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
     let lookup_key = LookupKey::load(&config.keys.lookup_key_file)?;
     let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());
+    let wire = Wire::start().map_err(StartError::Threads)?;
+    let wired = tasks.on(wire.handle());
     let store = Engine::open(&settings, &clock, &shards).await?;
     let this = starting::begin(&*store.store()).await?;
     let sink = sink(config)?;
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
-    let follow = Follow {
-        controllers: config.controllers.clone(),
-        cache: config.data_dir.join(TABLE_FILE),
-        heads: config.data_dir.join(HEADS_FILE),
-    };
-    let followed = follow::start(follow, identity.clone(), clock.clone(), &tasks)?;
-    let reports = ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())?;
+    let followed = follow(config, &identity, &clock, &wired)?;
+    let reports = reports(config, &identity, &clock, &wire)?;
     identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
     renew::keep(&identity, config.controllers.clone(), &clock, &tasks)?;
     telemetry::metrics().keep_up(clock.clone(), &tasks);
-    let asked = followed.clone();
-    let law = Law::new(settings.region.clone(), &gateway::catalogue(), move || {
-        asked.age_ms()
-    });
+    let law = law(&settings, &followed);
     let telling = Telling::default();
-    let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &tasks);
+    let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &wired);
     let lent = Lending {
         store: store.store(),
         law: law.clone(),
@@ -145,16 +143,11 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         log_kept: config.shards.log_kept(),
     };
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
-    hosted.keep(followed.table.clone(), &tasks);
+    hosted.keep(followed.table.clone(), &wired);
     let (entries_max, life) = (config.keys.cache_entries_max, config.keys.cache_life.0);
     let opened = KeyCache::new(clock.clone(), entries_max, life);
-    let keys = HomeKeys::new(
-        hosted.clone(),
-        KeysClient::new(identity.clone()),
-        clock.clone(),
-        keks,
-        opened,
-    );
+    let client = KeysClient::new(identity.clone());
+    let keys = HomeKeys::new(hosted.clone(), client, clock.clone(), keks, opened);
     let domains = Arc::new(gateway::domains());
     let events = Events::new(events::Lent {
         world: settings.world.clone(),
@@ -184,9 +177,43 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         hearing: CancellationToken::new(),
         tasks,
         shards,
+        wire,
         lock,
     };
     Ok(parts.open(&settings, listener, reports))
+}
+
+fn follow(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+    wired: &TaskGroup,
+) -> Result<Followed, FollowError> {
+    let follow = Follow {
+        controllers: config.controllers.clone(),
+        cache: config.data_dir.join(TABLE_FILE),
+        heads: config.data_dir.join(HEADS_FILE),
+    };
+    follow::start(follow, identity.clone(), clock.clone(), wired)
+}
+
+/// The law that the table carries, as it is asked here.
+fn law(settings: &Settings, followed: &Followed) -> Law {
+    let asked = followed.clone();
+    Law::new(settings.region.clone(), &gateway::catalogue(), move || {
+        asked.age_ms()
+    })
+}
+
+/// On the wire's runtime: what drives its connections is begun with it.
+fn reports(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+    wire: &Wire,
+) -> Result<ReportClient, InvalidAddress> {
+    let _on = wire.handle().enter();
+    ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())
 }
 
 /// The backup store of the settings, if they name one.
@@ -236,6 +263,7 @@ struct Parts {
     hearing: CancellationToken,
     tasks: TaskGroup,
     shards: TaskGroup,
+    wire: Wire,
     lock: Lock,
 }
 
@@ -244,16 +272,17 @@ impl Parts {
         let config = &settings.config;
         let address = advertised(config, &listener);
         let serving = self.tasks.child();
+        let lent = self.lent(settings);
         let limits = Limits {
             connections: config.limits.connections,
             ..Limits::default()
         };
-        serve::serve_mtls(
+        serve::serve_mtls_apart(
             listener,
             self.identity.clone(),
             limits,
-            self.routes(settings, reports.clone()),
-            &serving,
+            self.routes(settings, &lent, reports.clone()),
+            (&serving.on(self.wire.handle()), &serving),
         );
         let replicas = Replicas {
             reports: reports.clone(),
@@ -262,7 +291,7 @@ impl Parts {
             followed: self.followed.clone(),
             clock: self.clock.clone(),
         };
-        replicas.start(&self.tasks);
+        replicas.start(&self.tasks.on(self.wire.handle()));
         let reporter = Reporter {
             reports,
             node: settings.node.clone(),
@@ -275,10 +304,19 @@ impl Parts {
         };
         reporter.start(&self.tasks);
         self.events.relay(&self.tasks);
+        let reconciler = Reconciler {
+            hosted: self.hosted.clone(),
+            followed: self.followed.clone(),
+            services: Arc::clone(&lent),
+            client: DecideClient::new(self.identity.clone()),
+            clock: self.clock.clone(),
+        };
+        reconciler.start(&self.tasks);
         tracing::info!(%address, node = %settings.node, start = %self.hosted.start(), "node serves");
         Running {
             address,
             hosted: self.hosted,
+            telling: self.telling,
             followed: self.followed,
             store: self.store,
             clock: self.clock,
@@ -288,37 +326,43 @@ impl Parts {
             serving,
             tasks: self.tasks,
             shards: self.shards,
+            _wire: self.wire,
             _lock: self.lock,
         }
     }
 
-    /// Everything that the one listener serves.
-    fn routes(&self, settings: &Settings, reports: ReportClient) -> axum::Router {
-        let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
+    /// What the node lends its domains.
+    fn lent(&self, settings: &Settings) -> Lent {
         let claims = Claims {
-            hosted: hosted.clone(),
-            followed: followed.clone(),
+            hosted: self.hosted.clone(),
+            followed: self.followed.clone(),
             client: DirectoryClient::new(self.identity.clone()),
             lookup_key: self.lookup_key.clone(),
             law: self.law.clone(),
             clock: self.clock.clone(),
         };
-        let services = NodeServices {
+        Arc::new(NodeServices {
             clock: self.clock.clone(),
             world: settings.world.clone(),
             region: settings.region.clone(),
-            followed: followed.clone(),
-            hosted: hosted.clone(),
+            followed: self.followed.clone(),
+            hosted: self.hosted.clone(),
             keys: self.keys.clone(),
             claims,
             verifier: Verifier::new(settings.config.limits.tokens),
-        };
+        })
+    }
+
+    /// Everything that the one listener serves.
+    fn routes(&self, settings: &Settings, lent: &Lent, reports: ReportClient) -> axum::Router {
+        let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
         let door = Door {
             hosted: hosted.clone(),
             followed: followed.clone(),
             law: self.law.clone(),
             clock: self.clock.clone(),
             room: Arc::clone(&self.room),
+            waiting: WaitingRoom::default(),
         };
         let health = Health {
             store: self.store.clone(),
@@ -334,33 +378,29 @@ impl Parts {
         );
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
-        let lent: Lent = Arc::new(services);
+        let world = || settings.world.clone();
         let custody = Custody::new(custody::Parts {
-            world: settings.world.clone(),
+            world: world(),
             node: settings.node.clone(),
             hosted: hosted.clone(),
             followed: followed.clone(),
             law: self.law.clone(),
             keys: self.keys.clone(),
             disk: self.store.store(),
-            lent: Arc::clone(&lent),
+            lent: Arc::clone(lent),
             domains: Arc::clone(&self.domains),
             reports,
             sink: self.sink.clone(),
             tasks: self.tasks.clone(),
         });
-        gateway::routes(&self.domains, Arc::clone(&lent), door)
+        gateway::routes(&self.domains, Arc::clone(lent), door)
             .merge(custody::routes(custody).reset_fallback())
-            .merge(operator_read::routes(lent))
+            .merge(operator_read::routes(Arc::clone(lent)))
+            .merge(directory::decisions(world(), followed.clone(), Arc::clone(lent)))
             .merge(events::operator_routes(&self.events))
             .merge(events::routes(&self.events).reset_fallback())
-            .merge(
-                keys_rpc::routes(settings.world.clone(), hosted.clone(), followed.clone()).reset_fallback(),
-            )
-            .merge(
-                directory::routes(settings.world.clone(), hosted, followed, self.law.clone())
-                    .reset_fallback(),
-            )
+            .merge(keys_rpc::routes(world(), hosted.clone(), followed.clone()).reset_fallback())
+            .merge(directory::routes(world(), hosted, followed, self.law.clone()).reset_fallback())
             .merge(replication.into_axum_router().reset_fallback())
             .merge(health::routes(health))
     }

@@ -1,9 +1,11 @@
-//! A node that serves, and how it ends. Order: peers are told, no new requests, the running ones, what peers say,
+//! A node that serves, and how it ends. Order: what it leads is handed over, peers are told, no new requests, the running ones, what peers say,
 //! everything that reports and follows, the copies, the store.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use cell_shard::Control;
+use platform_model::thresholds::LEAVE_MS;
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::Lock;
 use platform_runtime::{CancellationToken, TaskGroup};
@@ -12,6 +14,8 @@ use tokio::sync::Semaphore;
 
 use crate::engine::Engine;
 use crate::hosted::Hosted;
+use crate::telling::Telling;
+use crate::wire::Wire;
 
 /// For everything but requests to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -25,6 +29,7 @@ pub struct Running {
     /// Where routers and other nodes reach it.
     pub address: String,
     pub hosted: Hosted,
+    pub(crate) telling: Telling,
     pub followed: Followed,
     pub(crate) store: Engine,
     pub(crate) clock: Clock,
@@ -36,6 +41,7 @@ pub struct Running {
     pub(crate) serving: TaskGroup,
     pub(crate) tasks: TaskGroup,
     pub(crate) shards: TaskGroup,
+    pub(crate) _wire: Wire,
     pub(crate) _lock: Lock,
 }
 
@@ -55,6 +61,17 @@ impl Running {
             () = self.hosted.superseded() => {
                 "the controllers know a later start of this node, or other data than this".into()
             }
+        }
+    }
+
+    /// The process was asked to stop: what it leads is handed over while it still serves, within a bound.
+    pub async fn hand_over(&self) {
+        let within = Duration::from_millis(LEAVE_MS);
+        self.hosted.begin_to_leave();
+        self.telling.stir();
+        let handed = tokio::time::timeout(within, self.hosted.handed_over()).await;
+        if handed.is_err() {
+            tracing::warn!("not everything that is led here was handed over in time");
         }
     }
 

@@ -27,6 +27,8 @@ struct Shared {
     words: Mutex<BTreeMap<Key, Word>>,
     /// There is something new.
     news: Notify,
+    /// Something is new that a shard waits for.
+    urgent: Notify,
 }
 
 /// Of one shard, one kind, about one copy.
@@ -61,8 +63,16 @@ impl Control for Telling {
             number,
             answered: false,
         };
+        let urgent = is_urgent(&word.told);
         words.insert(key, word);
         drop(words);
+        match urgent {
+            true => self.shared.urgent.notify_one(),
+            false => self.shared.news.notify_one(),
+        }
+    }
+
+    fn stir(&self) {
         self.shared.news.notify_one();
     }
 }
@@ -71,6 +81,20 @@ impl Telling {
     /// Waits until there is something that was not sent yet. Cancel-safe.
     pub async fn news(&self) {
         self.shared.news.notified().await;
+    }
+
+    /// Waits until there is something that a shard waits for. Cancel-safe.
+    pub async fn urgent(&self) {
+        self.shared.urgent.notified().await;
+    }
+
+    /// What a shard waits for and no leader has answered, `most` at most: it goes at once, with nothing else.
+    pub fn take_urgent(&self, most: usize) -> Sent {
+        let words = self.shared.words.lock();
+        let urgent = words
+            .iter()
+            .filter(|(_, word)| is_urgent(&word.told) && !word.answered);
+        Sent::of(urgent.take(most))
     }
 
     /// What goes with the next report, `most` at most; what nobody needs to hear any more is forgotten.
@@ -82,13 +106,7 @@ impl Telling {
         });
         // New words first, so that old ones that are repeated keep none of them back.
         let (new, old): (Vec<_>, Vec<_>) = words.iter().partition(|(_, word)| !word.answered);
-        let all = new.into_iter().chain(old).take(most);
-        let mut sent = Sent::default();
-        for (key, word) in all {
-            sent.numbers.push((key.clone(), word.number));
-            sent.told.push((key.0.clone(), word.told.clone()));
-        }
-        sent
+        Sent::of(new.into_iter().chain(old).take(most))
     }
 
     /// A leader answered the report that they went with.
@@ -100,6 +118,29 @@ impl Telling {
             }
         }
     }
+}
+
+impl Sent {
+    fn of<'a>(words: impl Iterator<Item = (&'a Key, &'a Word)>) -> Self {
+        let mut sent = Self::default();
+        for (key, word) in words {
+            sent.numbers.push((key.clone(), word.number));
+            sent.told.push((key.0.clone(), word.told.clone()));
+        }
+        sent
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+}
+
+/// Whether a shard is not served, or may soon not be, until a leader has heard it.
+fn is_urgent(told: &Told) -> bool {
+    matches!(
+        told,
+        Told::Proposed(_) | Told::Prepared { .. } | Told::Confirmed { .. }
+    )
 }
 
 fn kind(told: &Told) -> &'static str {

@@ -4,3 +4,4 @@ mod door;
 pub(crate) mod hosted;
 pub(crate) mod leader;
 pub(crate) mod sample;
+mod waiting;

@@ -88,6 +88,7 @@ pub struct Relay<P> {
     lanes: BTreeMap<RootRef, Lane<P>>,
     retry_micros: u64,
     low: EventKey,
+    waiting: usize,
 }
 
 impl<P: Copy> Relay<P> {
@@ -96,6 +97,7 @@ impl<P: Copy> Relay<P> {
             lanes: BTreeMap::new(),
             retry_micros,
             low: EventKey::default(),
+            waiting: 0,
         }
     }
 
@@ -108,6 +110,7 @@ impl<P: Copy> Relay<P> {
         }
         lane.last = key;
         lane.events.push_back((key, payload));
+        self.waiting += 1;
         Fed::Queued
     }
 
@@ -155,6 +158,7 @@ impl<P: Copy> Relay<P> {
             Answer::Delivered => {
                 lane.sent_micros = None;
                 lane.events.pop_front();
+                self.waiting -= 1;
                 Ok(RelayAction::MoveCursor { to, key })
             }
             Answer::Moved if lane.asked => Err(AnswerRefusal::GateWasAsked),
@@ -190,7 +194,7 @@ impl<P: Copy> Relay<P> {
 
     /// Events that nobody has acknowledged yet.
     pub fn waiting(&self) -> usize {
-        self.lanes.values().map(|lane| lane.events.len()).sum()
+        self.waiting
     }
 }
 

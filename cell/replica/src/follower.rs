@@ -16,7 +16,7 @@ use crate::persist::Done;
 use crate::plant::Plant;
 use crate::refusal::Refusal;
 use crate::replica::{Out, Replica, Role};
-use crate::switchover::Release;
+use crate::switchover::{Early, Release};
 
 /// What a follower holds beside what is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -24,6 +24,8 @@ pub struct Follower {
     /// Whom it follows, and in which term.
     pub(crate) leader: Option<(Member, Term)>,
     pub(crate) release: Option<Release>,
+    /// A release of a handover that was not read here yet.
+    pub(crate) early: Option<Early>,
     /// When it last asked for what it needs to become whole.
     pub(crate) worked: Moment,
     /// The handover that it has confirmed durably.
@@ -140,6 +142,7 @@ impl<C: Content> Replica<C> {
         self.meta.lease_micros_max = self.meta.lease_micros_max.max(ask.lease_micros);
         if let Role::Follower(follower) = &mut self.role {
             follower.leader = Some((from, term));
+            follower.early.take_if(|early| early.term != term);
             if follower.release.as_ref().is_some_and(|held| held.term != term) {
                 follower.release = None;
                 follower.confirmed = None;

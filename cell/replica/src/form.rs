@@ -50,6 +50,7 @@ impl<C: Content> Replica<C> {
         if ticket == self.next_ticket {
             self.persist_meta(Done::Nothing, out);
         }
+        self.take_early(out);
         Ok(())
     }
 

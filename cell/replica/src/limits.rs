@@ -24,7 +24,9 @@ pub const CHUNKS_MAX: usize = 65_536;
 /// A keep-alive goes out so often within a lease.
 pub const KEEP_ALIVES_PER_LEASE: u64 = 8;
 /// A member that has been silent for this part of the lease is suspected and the control plane asked to drop it.
-pub const SUSPECT_PER_LEASE: u64 = 3;
+pub const SUSPECT_PER_LEASE: u64 = 2;
+/// A member that answers, and for so many leases acknowledges nothing of what it lacks, is asked to be dropped: its disk.
+pub const STALLED_LEASES: u64 = 3;
 /// What was asked and not answered is asked again after this part of the lease.
 pub const RETRY_PER_LEASE: u64 = 8;
 /// A standby that said that it is about to stop is left alone for so many leases; then it has thought better of it.

@@ -8,7 +8,7 @@ use platform_model::{Position, ReplicaId};
 use crate::action::{Action, Change, Proposal};
 use crate::config::{Configuration, Phase, StandbyState};
 use crate::entry::Content;
-use crate::limits::{JOIN_LAG_ENTRIES, SUSPECT_PER_LEASE};
+use crate::limits::{JOIN_LAG_ENTRIES, STALLED_LEASES, SUSPECT_PER_LEASE};
 use crate::moment::Moment;
 use crate::peer::{Peer, PeerPhase};
 use crate::persist::Done;
@@ -68,6 +68,7 @@ impl<C: Content> Replica<C> {
             now < peer.leaving_until
                 || peer.phase == PeerPhase::Unusable
                 || now.since(peer.heard) > suspect_micros
+                || now.since(peer.advanced) > config.lease_micros * STALLED_LEASES
         };
         let lost_member = self
             .meta

@@ -33,6 +33,10 @@ pub struct Peer {
     pub heard: Moment,
     /// When it was last sent anything that asks for an answer.
     pub asked: Moment,
+    /// When it was last sent a keep-alive: what answers one waits for no disk.
+    pub(crate) kept: Moment,
+    /// When it last acknowledged more, or had all that is durable here.
+    pub(crate) advanced: Moment,
     /// When it was last asked how it stands.
     pub queried: Moment,
     /// When the stream last went back because of a gap: many messages meet one gap.
@@ -58,6 +62,8 @@ impl Peer {
             promised_until: Moment::default(),
             heard: now,
             asked: Moment::default(),
+            kept: Moment::default(),
+            advanced: now,
             queried: Moment::default(),
             went_back: Moment::default(),
             progressed: now,

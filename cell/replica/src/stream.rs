@@ -90,7 +90,7 @@ impl<C: Content> Replica<C> {
         if peer.phase != PeerPhase::Streaming {
             peer.phase = PeerPhase::Streaming;
             peer.sent = peer.acked;
-            peer.progressed = now;
+            (peer.progressed, peer.advanced) = (now, now);
         }
         peer.sent = peer.sent.max(peer.acked);
         self.pump(now, index, out);
@@ -207,7 +207,7 @@ impl<C: Content> Replica<C> {
         if peer.phase == PeerPhase::Streaming && position > peer.acked {
             peer.acked = position;
             peer.sent = peer.sent.max(position);
-            peer.progressed = now;
+            (peer.progressed, peer.advanced) = (now, now);
             self.advance(out);
             self.pump(now, index, out);
             self.drain(now, out);

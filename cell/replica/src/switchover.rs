@@ -28,6 +28,15 @@ pub(crate) struct Release {
     pub epoch: Epoch,
 }
 
+/// A release that came before the configuration that it is about: who leads read that first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Early {
+    pub term: Term,
+    generation: Generation,
+    epoch: Epoch,
+    last: Head,
+}
+
 impl<C: Content> Replica<C> {
     /// Follows a handover as far as it is: called whenever something may have changed.
     pub(crate) fn drain(&mut self, now: Moment, out: &mut Out<C>) {
@@ -81,6 +90,9 @@ impl<C: Content> Replica<C> {
         last: Head,
         out: &mut Out<C>,
     ) -> Result<(), Refusal> {
+        if self.is_unread(generation) {
+            return self.note_early(generation, epoch, last);
+        }
         let meant = self.meta.config.as_ref().is_some_and(|config| {
             let to_me =
                 matches!(config.phase, Phase::Handover { target, .. } if Some(target) == self.meta.replica);
@@ -114,6 +126,43 @@ impl<C: Content> Replica<C> {
         self.meta.candidate = self.meta.candidate.max(epoch);
         self.persist_meta(Done::Confirmed(generation), out);
         Ok(())
+    }
+
+    /// Whether a configuration was not read here yet.
+    fn is_unread(&self, generation: Generation) -> bool {
+        let known = self.meta.config.as_ref();
+        known.is_some_and(|known| known.generation < generation)
+    }
+
+    /// Kept until its configuration is read: asking for it again would cost the shard a pause.
+    fn note_early(&mut self, generation: Generation, epoch: Epoch, last: Head) -> Result<(), Refusal> {
+        let (term, not_now) = (self.meta.term, self.not_now());
+        let Role::Follower(follower) = &mut self.role else {
+            return Err(not_now);
+        };
+        follower.early = Some(Early {
+            term,
+            generation,
+            epoch,
+            last,
+        });
+        Ok(())
+    }
+
+    /// A configuration was read: a release that came before it is taken now, as if it came now.
+    pub(crate) fn take_early(&mut self, out: &mut Out<C>) {
+        let Some(config) = &self.meta.config else { return };
+        let (generation, epoch) = (config.generation, config.epoch);
+        let Role::Follower(follower) = &mut self.role else {
+            return;
+        };
+        let Some(early) = follower.early.take_if(|early| early.generation <= generation) else {
+            return;
+        };
+        if early.generation == generation && early.term.epoch == epoch && self.heeds(early.term) {
+            // One that does not fit is said again.
+            let _ = self.release(early.generation, early.epoch, early.last, out);
+        }
     }
 
     /// Tells the control plane that everything is here.

@@ -70,10 +70,13 @@ impl<C: Content> Replica<C> {
         let Role::Primary(primary) = &mut self.role else {
             return;
         };
-        let term = primary.term;
+        let (term, durable) = (primary.term, self.durable);
         let Some(peer) = primary.peers.get_mut(index) else {
             return;
         };
+        if peer.acked >= durable {
+            peer.advanced = now;
+        }
         let idle = now.since(peer.asked);
         // A busy stream must not keep it from being asked how it stands.
         let unasked = now.since(peer.queried);
@@ -94,7 +97,9 @@ impl<C: Content> Replica<C> {
                 self.pump(now, index, out);
             }
             PeerPhase::Streaming if !peer.whole && unasked >= retry => self.query_peer(now, index, out),
-            PeerPhase::Streaming if idle >= pace => {
+            // However busy the stream is: what acknowledges an entry waits for a disk, and says nothing until then.
+            PeerPhase::Streaming if now.since(peer.kept) >= pace => {
+                peer.kept = now;
                 if let Some((member, _, ask)) = self.ask(now, index) {
                     self.send(member, term, Message::KeepAlive { ask, serves }, out);
                 }

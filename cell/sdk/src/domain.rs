@@ -45,7 +45,8 @@ pub trait Domain: Send + Sync + 'static {
         &[]
     }
 
-    /// Takes an event, within the receiver's transaction, which also notes that it came: what is done here is done once.
+    /// Takes an event, within the receiver's transaction, which also notes that it came: what is done here is done once. One
+    /// that was parked and is tried again comes behind what was told after it.
     ///
     /// # Errors
     /// A problem says that it will never be taken: the event is parked with the problem's code. What the layers or the

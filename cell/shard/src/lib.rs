@@ -57,7 +57,9 @@ pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
 pub use keys::root_of;
 pub use limits::{LogKept, ShardLimits};
-pub use outbox::{ASIDE_MAX, Aside, OutboxError, OutboxKey, OutboxRow, Taken};
+pub use outbox::{
+    ASIDE_PER_ROOT_MAX, Aside, Found, OutboxError, OutboxKey, OutboxRow, OutboxWalk, SetAside, Taken,
+};
 pub use request::{Answer, Mode, Ownership, Request, Scope, ShardStatus};
 pub use shard::Shard;
 pub use tx::Tx;

@@ -4,16 +4,16 @@
 //! own in the same log entry: so it is copied, replayed, rewound and restored with its cause, and no reader of the log has
 //! to keep up with its trimming. Its key names the event for ever: the root it is for, then where it stands in the log.
 //!
-//! Whoever relays sees a row only once it is committed ([`Shard::take_emitted`], [`Shard::outbox_page`]) and removes it
+//! Whoever relays sees a row only once it is committed ([`Shard::take_emitted`], [`Shard::outbox`]) and removes it
 //! when it was delivered ([`Shard::clear_outbox`]). Where events go, and whether, is nothing that this crate knows.
 
 mod aside;
 mod queue;
 mod row;
+mod walk;
 
 use std::time::Duration;
 
-use cell_store::KeyRange;
 use platform_model::{Actor, RequestId};
 use platform_runtime::random;
 
@@ -24,14 +24,13 @@ use crate::request::{Mode, Request, Scope};
 use crate::shard::Shard;
 use crate::tx::Tx;
 
-pub use aside::{ASIDE_MAX, Aside};
+pub use aside::{ASIDE_PER_ROOT_MAX, Aside, SetAside};
 pub(crate) use queue::Emissions;
 pub use queue::Taken;
 pub(crate) use row::{Emitted, KEY_BYTES, bytes, emitted};
 pub use row::{OutboxKey, OutboxRow};
+pub use walk::{Found, OutboxWalk};
 
-/// Rows of one page.
-pub const PAGE_ROWS_MAX: usize = 1_000;
 /// Rows that one transaction removes.
 const CLEARED_AT_ONCE: usize = 1_000;
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -40,40 +39,20 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub type OutboxError = WriteError<TxError>;
 
 impl Shard {
-    /// Committed rows behind `after`, in the order of their keys: by root, then as they were told. The second value says
-    /// whether there may be more.
-    ///
-    /// # Errors
-    /// What the shard answers; a row that cannot be read is `Invalid`, and nothing is passed over.
-    pub async fn outbox_page(
-        &self,
-        after: Option<&OutboxKey>,
-    ) -> Result<(Vec<OutboxRow>, Option<OutboxKey>), OutboxError> {
-        let start = after.map_or_else(Default::default, OutboxKey::behind);
-        let range = KeyRange::new(start, vec![0xff]);
-        let page = |tx: Tx| {
-            let range = range.clone();
-            async move { tx.scan(range, PAGE_ROWS_MAX, false).await }
-        };
-        // Before the snapshot: what it shows beyond may still be cut off.
-        let committed = self.shared.gate.committed();
-        let page = self.read(&request(), page).await?.value;
-        let mut rows = Vec::with_capacity(page.rows.len());
-        for (key, value) in page.rows {
-            let row = OutboxRow::read(&key, &value).ok_or(WriteError::Rejected(TxError::Invalid {
-                reason: "a row of the outbox cannot be read",
-            }))?;
-            rows.push(row);
+    /// All rows that are committed by now, page by page.
+    pub fn outbox(&self) -> OutboxWalk {
+        OutboxWalk {
+            upto: self.shared.gate.committed(),
+            shard: self.clone(),
+            after: None,
+            over: false,
         }
-        let next = rows.last().filter(|_| page.more).map(|row| row.key);
-        rows.retain(|row| row.key.at.position <= committed);
-        Ok((rows, next))
     }
 
     /// Rows by their keys; none for one that is not there any more.
     ///
     /// # Errors
-    /// As [`Shard::outbox_page`].
+    /// What the shard answers.
     pub async fn outbox_rows(&self, keys: &[OutboxKey]) -> Result<Vec<Option<OutboxRow>>, OutboxError> {
         let relative: Vec<_> = keys.iter().map(OutboxKey::relative).collect();
         let relative = &relative;

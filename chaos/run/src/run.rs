@@ -1,6 +1,6 @@
 //! One run: the world comes up behind its proxies; rounds of load, fault, healing, judgement; the document.
 
-mod copies;
+pub mod copies;
 mod document;
 mod flat;
 mod later;
@@ -138,9 +138,10 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let (rounds, broke_off) = rounds(options, &scene, &mut course, &mut schedule, due, progress).await?;
     let mut lost_later = course.lost_later;
     lost_later.extend(later::lost(&app, &course.kept).await);
-    let world_check = check_world(&world)
+    let mut world_check = check_world(&world)
         .await
         .unwrap_or_else(|why| vec![format!("{why:#}")]);
+    world_check.extend(copies::unfinished(&world).await);
     progress.progress("copies are compared");
     let differ = match &options.survival {
         Some(_) => Some(copies::compare(&world).await),

@@ -22,6 +22,8 @@ Examples:
   chaos run --moves --minutes 5   a shard moves while every fault strikes
   chaos run --survival region --moves --minutes 90   the standing world: is anything lost, does anything grow?
   chaos run --scenario events --minutes 5   people show each other workouts over homes
+  chaos run --scenario events --survival region --minutes 5   and the home of some fails over
+  chaos run --scenario claims --minutes 2   two people in two cells want one address
   chaos run --scenario events --plant event-without-mark --minutes 2   is an effect that comes twice seen?
   chaos run --plant ack-before-write --faults kill-cell   does a run see that a cell acknowledges too early?
 
@@ -37,7 +39,7 @@ pub struct RunArguments {
     #[arg(long)]
     seed: Option<u64>,
     /// A run about one promise, with people of its own
-    #[arg(long, value_enum, conflicts_with_all = ["survival", "moves", "histories"])]
+    #[arg(long, value_enum, conflicts_with_all = ["moves", "histories"])]
     scenario: Option<Scenario>,
     /// Only these faults
     #[arg(long, value_enum, value_delimiter = ',')]

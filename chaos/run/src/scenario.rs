@@ -1,8 +1,10 @@
 //! Runs about one promise: `chaos run --scenario NAME`. Each has people of its own, who do what the promise is about,
 //! while the same faults strike the same world.
 
+mod claims;
 mod events;
 mod events_people;
+mod strikes;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -16,6 +18,8 @@ use crate::run::Options;
 pub enum Scenario {
     /// What people show each other over homes takes effect exactly once and in order.
     Events,
+    /// An address that two want at once, in two cells, is one person's; one that nobody finished to claim is free again.
+    Claims,
 }
 
 impl Scenario {
@@ -24,6 +28,7 @@ impl Scenario {
     pub async fn run(self, options: &Options, progress: &dyn Progress) -> Result<Document> {
         match self {
             Self::Events => events::run(options, progress).await,
+            Self::Claims => claims::run(options, progress).await,
         }
     }
 }

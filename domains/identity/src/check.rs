@@ -1,14 +1,15 @@
 //! What the node asks: whether the session of an access token still lives, at each request; whether a person is there at
-//! all, before an event is taken for him.
+//! all, before an event is taken for him; what has become of a claim that the directory holds.
 
 use cell_layers::{LayerError, RootTx};
-use cell_sdk::{Arrival, OpenUser, RootCtx, Seen};
-use platform_model::{Actor, Code, Problem, RequestId, UserId};
+use cell_sdk::{Arrival, Mode, OpenUser, RootCtx, Seen};
+use platform_model::{Actor, Code, HomeId, Problem, RequestId, UserId};
 use platform_runtime::random;
 use platform_token::Claims;
+use uuid::Uuid;
 
-use crate::storage::{ACCOUNTS, DOMAIN, SESSIONS};
-use crate::stored::id_of;
+use crate::storage::{ACCOUNTS, DOMAIN, SESSIONS, registration};
+use crate::stored::{ClaimState, id_of};
 
 /// Reads the session of a verified token in its person's root, in a transaction of its own: what was ended before the
 /// call is seen. Cancel- and retry-safe.
@@ -50,4 +51,31 @@ pub async fn check_session(open: &OpenUser, claims: &Claims) -> Result<(), Probl
 pub async fn is_registered(tx: &RootTx, user: UserId) -> Result<bool, LayerError> {
     let tx = tx.of_domain(DOMAIN);
     Ok(ACCOUNTS.get(&tx, id_of(user)).await?.is_some())
+}
+
+/// Has the person's own record of a claim decided, for good: pending becomes dropped. None if there is none. `mode` is sync:
+/// what is answered is committed on every in-sync copy.
+///
+/// # Errors
+/// As [`RootCtx::write`].
+pub async fn decide_claim(
+    open: &OpenUser,
+    home: &HomeId,
+    user: UserId,
+    claim: Uuid,
+) -> Result<Option<ClaimState>, Problem> {
+    let root = RootCtx {
+        user,
+        home: home.clone(),
+        actor: Actor::Service("reconciler".to_owned()),
+        open: open.clone(),
+        arrival: Arrival {
+            shard: open.shard.id().clone(),
+            request_id: RequestId::from_uuid(random::uuid_v7()),
+            not_older_than: None,
+            seen: Seen::default(),
+        },
+    };
+    let decide = |tx: RootTx| async move { registration::decide(&tx, claim).await };
+    Ok(root.write(DOMAIN, Mode::Sync, decide).await?.value)
 }

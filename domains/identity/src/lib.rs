@@ -22,9 +22,10 @@
 //! Never here: the store, keys' bytes, another domain, the node, the control plane; a password, token or address in a
 //! log line, a problem's detail or a `Debug`.
 //!
-//! Not here yet: the reconciler that ends claims left pending by a client that never came back, verification of
-//! addresses, change of password or address, OAuth and OpenID Connect, passkeys and second factors, consent, export; an
-//! erasure that the person asks for.
+//! A claim that a client left pending is decided when the directory asks ([`check`]).
+//!
+//! Not here yet: verification of addresses, change of password or address, OAuth and OpenID Connect, passkeys and second
+//! factors, consent, export; an erasure that the person asks for.
 
 pub mod backoff;
 pub mod check;
@@ -43,6 +44,6 @@ pub mod stored;
 pub mod tokens;
 pub mod view;
 
-pub use check::{check_session, is_registered};
+pub use check::{check_session, decide_claim, is_registered};
 pub use domain::Identity;
 pub use settings::{InvalidCost, PasswordCost, Settings};

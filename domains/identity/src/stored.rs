@@ -92,6 +92,8 @@ mod tests {
             (("followed", "home"), Social),
             (("followed", "display_name"), PublicProfile),
             (("followed", "version"), Operational),
+            (("followed", "told_ms"), Operational),
+            (("followed", "hidden"), Operational),
             (("follower", "user"), Operational),
             (("follower", "home"), Social),
             (("follower", "since_ms"), Social),

@@ -63,7 +63,7 @@ const fn takes(domain: &'static str, event: &'static str) -> Takes {
 
 const TAKES: [Takes; 4] = [
     takes(sharing::IDENTITY, sharing::FOLLOWER_CHANGED),
-    takes(sharing::IDENTITY, sharing::PROFILE_HIDDEN),
     takes(storage::DOMAIN, "workout_shared"),
     takes(storage::DOMAIN, "workout_withdrawn"),
+    takes(storage::DOMAIN, "workouts_hidden"),
 ];

@@ -10,7 +10,7 @@ use crate::place::NodeId;
 use crate::version::{Epoch, Generation, ReplicaId};
 
 /// How long a standby promises that it will not become primary, unless the shard's configuration says otherwise.
-pub const LEASE_MICROS: u64 = 600_000;
+pub const LEASE_MICROS: u64 = 700_000;
 
 /// How far a standby is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -18,15 +18,17 @@ thresholds! {
     /// Nodes tell how their copies stand so often.
     REPORT_EVERY_MS = 250;
     /// A node that has not reported for so long is missing: the first witness.
-    MISSING_MS = 600;
+    MISSING_MS = 700;
     /// A new leader declares nothing failed before it has listened for so long.
     LISTEN_MS = 1_000;
     /// The leader looks at shards with something to do so often.
     TICK_MS = 50;
     /// A promotion waits so long for candidates whose nodes report and that do not answer.
-    PREPARE_WAIT_MS = 700;
+    PREPARE_WAIT_MS = 800;
     /// A handover that takes longer is cancelled, or becomes a promotion if the primary is suspect.
     HANDOVER_MS = 2_000;
+    /// A node that is asked to stop waits so long until what it leads is handed over, then it goes.
+    LEAVE_MS = 3_000;
     /// What had no effect is proposed again after so long.
     RETRY_MS = 100;
     /// More nodes than this are silent at once: nothing is begun by itself any more.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::{Body, Incoming};
+use platform_model::Role;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -125,6 +126,22 @@ pub fn serve_mtls<S: HttpService<B>, B: HttpBody>(
     serve_mtls_noting(listener, identity, limits, service, Arc::new(|_| {}), tasks);
 }
 
+/// As [`serve_mtls`]: what nodes ask is served by `nodes`, what all others ask by `others`, two handles of one group that
+/// may run on two runtimes. Connections are accepted where nodes are served.
+pub fn serve_mtls_apart<S: HttpService<B>, B: HttpBody>(
+    listener: TcpListener,
+    identity: Identity,
+    limits: Limits,
+    service: S,
+    (nodes, others): (&TaskGroup, &TaskGroup),
+) {
+    let door = Door::Mutual(identity, Arc::new(|_| {}));
+    nodes.spawn(
+        "accept-mtls",
+        accept_all(listener, door, limits, service, [nodes.clone(), others.clone()]),
+    );
+}
+
 /// Told of every client that was not let in. Must not wait.
 pub type NoteRefused = Arc<dyn Fn(&ServeError) + Send + Sync>;
 
@@ -140,7 +157,7 @@ pub fn serve_mtls_noting<S: HttpService<B>, B: HttpBody>(
     let door = Door::Mutual(identity, note);
     tasks.spawn(
         "accept-mtls",
-        accept_all(listener, door, limits, service, tasks.clone()),
+        accept_all(listener, door, limits, service, [tasks.clone(), tasks.clone()]),
     );
 }
 
@@ -156,7 +173,7 @@ pub fn serve_tls<S: HttpService<B>, B: HttpBody>(
     let door = Door::Public(config);
     tasks.spawn(
         "accept-tls",
-        accept_all(listener, door, limits, service, tasks.clone()),
+        accept_all(listener, door, limits, service, [tasks.clone(), tasks.clone()]),
     );
 }
 
@@ -201,7 +218,7 @@ async fn accept_all<S: HttpService<B>, B: HttpBody>(
     door: Door,
     limits: Limits,
     service: S,
-    tasks: TaskGroup,
+    [tasks, others]: [TaskGroup; 2],
 ) {
     let permits = Arc::new(Semaphore::new(limits.connections));
     let token = tasks.token();
@@ -218,16 +235,22 @@ async fn accept_all<S: HttpService<B>, B: HttpBody>(
             metrics::counter!("serve_connections_refused_total").increment(1);
             continue;
         };
-        let (door, service, group) = (door.clone(), service.clone(), tasks.clone());
-        tasks.spawn("connection", async move {
-            let _permit = permit;
+        let (door, service, groups) = (door.clone(), service.clone(), [tasks.clone(), others.clone()]);
+        tasks.spawn("handshake", async move {
             match door.open(stream, limits.handshake).await {
                 Ok((stream, peer)) => {
+                    let is_node = peer
+                        .as_ref()
+                        .is_some_and(|PeerIdentity(id)| id.role() == Role::Node);
                     let met = connection::Met {
                         peer,
                         revocations: door.revocations(),
                     };
-                    connection::serve(stream, met, limits, service, &group).await;
+                    let group = groups[usize::from(!is_node)].clone();
+                    groups[usize::from(!is_node)].spawn("connection", async move {
+                        let _permit = permit;
+                        connection::serve(stream, met, limits, service, &group).await;
+                    });
                 }
                 Err(error) => door.note(&error),
             }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 pub use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +18,8 @@ use tokio_util::task::TaskTracker;
 #[derive(Clone, Debug)]
 pub struct TaskGroup {
     shared: Arc<Shared>,
+    /// Where tasks run; none: where whoever spawns them runs.
+    runtime: Option<Handle>,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,16 @@ impl TaskGroup {
                 above,
                 running,
             }),
+            runtime: None,
+        }
+    }
+
+    /// The same group; what is spawned by this handle runs on that runtime.
+    #[must_use]
+    pub fn on(&self, runtime: &Handle) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            runtime: Some(runtime.clone()),
         }
     }
 
@@ -60,11 +73,15 @@ impl TaskGroup {
     pub fn child(&self) -> Self {
         let mut above = self.shared.above.clone();
         above.push(self.shared.tracker.clone());
-        Self::with(
+        let child = Self::with(
             self.shared.cancelled.child_token(),
             self.shared.dropped.child_token(),
             above,
-        )
+        );
+        Self {
+            runtime: self.runtime.clone(),
+            ..child
+        }
     }
 
     /// Runs `f` until it ends by itself. It should watch [`Self::token`] and end soon after that is cancelled; a
@@ -86,13 +103,17 @@ impl TaskGroup {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
     pub(crate) fn spawn_tracked(&self, name: &'static str, f: impl Future<Output = ()> + Send + 'static) {
         let running = Running::new(Arc::clone(&self.shared), name);
-        tokio::spawn(async move {
+        let runs = async move {
             if AssertUnwindSafe(f).catch_unwind().await.is_err() {
                 metrics::counter!("runtime_task_panics_total", "task" => name).increment(1);
                 tracing::error!(task = name, "a task panicked");
             }
             drop(running);
-        });
+        };
+        match &self.runtime {
+            Some(runtime) => runtime.spawn(runs),
+            None => tokio::spawn(runs),
+        };
     }
 
     /// Cancelled when the group is asked to end.

@@ -1,9 +1,11 @@
-//! What nodes ask of each other: claims at a directory shard of another node. Client and parsed requests; the
-//! server's trait is [`crate::pb::directory_server::Directory`].
+//! What nodes ask of each other: claims at a directory shard of another node, and what a person's shard makes of one.
+//! Clients and parsed requests; the servers' traits are [`crate::pb::directory_server::Directory`] and
+//! [`crate::pb::person_claims_server::PersonClaims`].
 //!
 //! A claim is known by its keyed digest; no address of a person ever travels here.
 
 mod client;
+mod decide;
 mod parse;
 
 use platform_model::{Epoch, HomeId, NodeId, RegionId, ShardId, UserId};
@@ -11,6 +13,7 @@ use platform_runtime::tls::Expect;
 use uuid::Uuid;
 
 pub use client::DirectoryClient;
+pub use decide::{AskedDecide, DecideClient, Decision, decide_of, decide_reply};
 pub use parse::{Asked, claim_of, lookup_of, lookup_reply, release_of};
 
 /// Longest digest of a claim, in bytes.

@@ -26,6 +26,8 @@ pub const TOLD_MAX: usize = 4_096;
 pub struct ReplicasReport {
     pub node: NodeId,
     pub incarnation: Incarnation,
+    /// The process is about to stop: what it leads is to be handed over.
+    pub leaving: bool,
     pub copies: Vec<CopyReport>,
     pub told: Vec<(ShardId, Told)>,
 }

@@ -72,6 +72,7 @@ pub fn replica_seeds() -> Vec<Vec<u8>> {
     let request = pb::ReplicasRequest {
         node: "eu-central-1/0".into(),
         incarnation: 4,
+        leaving: false,
         copies: vec![copy],
         told: told.into(),
         ..pb::ReplicasRequest::default()

@@ -168,6 +168,11 @@ fn events(bytes: &[u8]) {
     if let Some(request) = stable::<pb::ListParkedRequest>(bytes) {
         let _ = events::list_parked_of(&request, &world);
     }
+    if let Some(request) = stable::<pb::DecideRequest>(bytes)
+        && let Ok(asked) = platform_wire::directory::decide_of(request, &world)
+    {
+        assert!(asked.target.home().is_some() && asked.directory.home().is_none());
+    }
     if let Some(request) = stable::<pb::SettleParkedRequest>(bytes)
         && let Ok(settle) = events::settle_parked_of(request, &world)
     {

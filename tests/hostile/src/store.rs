@@ -73,6 +73,8 @@ pub fn rows(bytes: &[u8]) {
         training::ShownTo,
         training::SharedWorkout,
         training::SharedNext,
+        training::HiddenAuthor,
+        training::WithdrawnWorkout,
         identity::Follower,
         identity::Followed,
     );

@@ -88,7 +88,11 @@ impl Claims {
     }
 }
 
-fn target(table: &Arc<RoutingTable>, me: &platform_model::NodeId, shard: ShardId) -> Result<Target, Problem> {
+pub(super) fn target(
+    table: &Arc<RoutingTable>,
+    me: &platform_model::NodeId,
+    shard: ShardId,
+) -> Result<Target, Problem> {
     let not_served = || unavailable("the directory's shard is not served yet");
     let served = table.primary_of(&shard).filter(|(route, _)| route.node != *me);
     let (route, node) = served.ok_or_else(not_served)?;

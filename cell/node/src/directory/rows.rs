@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cell_sdk::{ClaimDigest, ClaimEntry};
-use cell_shard::{Mode, Request, Scope, Shard, Tx, TxError, WriteError};
+use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError, WriteError};
 use platform_model::{Actor, RequestId, UserId};
 use platform_runtime::random;
 use uuid::Uuid;
 
 /// Shared table of a directory shard; part of its keys.
 const TABLE: &str = "claims";
+/// Beside it: digest -> the claim id that is known to be active.
+const SETTLED: &str = "settled";
 /// Stands in log entries.
 const DOMAIN: &str = "directory";
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -49,7 +51,10 @@ pub(super) async fn claim(shard: &Shard, digest: ClaimDigest, entry: &ClaimEntry
 pub(super) async fn release(shard: &Shard, digest: ClaimDigest, claim_id: Uuid) -> Result<(), Failed> {
     let remove = |tx: Tx| async move {
         match tx.get(&digest.0).await? {
-            Some(held) if decode(&held)?.claim_id == claim_id => Ok(tx.clear(digest.0)?),
+            Some(held) if decode(&held)?.claim_id == claim_id => {
+                tx.shared(SETTLED)?.clear(digest.0)?;
+                Ok(tx.clear(digest.0)?)
+            }
             _ => Ok(()),
         }
     };
@@ -59,6 +64,59 @@ pub(super) async fn release(shard: &Shard, digest: ClaimDigest, claim_id: Uuid) 
 /// Who holds the value.
 pub(super) async fn lookup(shard: &Shard, digest: ClaimDigest) -> Result<Option<ClaimEntry>, Failed> {
     let read = |tx: Tx| async move { tx.get(&digest.0).await?.map(|row| decode(&row)).transpose() };
+    Ok(shard.read(&request(), read).await?.value)
+}
+
+/// A row, and whether the person's own shard has said that this very claim is his.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Looked {
+    pub digest: ClaimDigest,
+    pub entry: ClaimEntry,
+    pub settled: bool,
+}
+
+/// Notes that the person's own shard has said that this very claim is his: it need not be asked again.
+pub(super) async fn settle(shard: &Shard, digest: ClaimDigest, claim_id: Uuid) -> Result<(), Failed> {
+    let settle = |tx: Tx| async move {
+        match tx.get(&digest.0).await? {
+            Some(held) if decode(&held)?.claim_id == claim_id => {
+                let settled = tx.shared(SETTLED)?;
+                Ok(settled.put(digest.0, claim_id.as_bytes().to_vec())?)
+            }
+            _ => Ok(()),
+        }
+    };
+    shard.write(&request(), settle).await.map(|_| ())
+}
+
+/// Rows behind `after`, in the order of their digests, at most `limit`.
+pub(super) async fn page(
+    shard: &Shard,
+    after: Option<ClaimDigest>,
+    limit: usize,
+) -> Result<Vec<Looked>, Failed> {
+    let start = after.map_or_else(Vec::new, |digest| [&digest.0[..], &[0]].concat());
+    // Digests of any bytes: the range ends behind the longest row of the highest.
+    let range = KeyRange::new(start, vec![0xff; 33]);
+    let read = |tx: Tx| {
+        let range = range.clone();
+        async move {
+            let page = tx.scan(range, limit, false).await?;
+            let keys: Vec<Bytes> = page.rows.iter().map(|(key, _)| key.clone()).collect();
+            let settled = tx.shared(SETTLED)?.get_many(&keys).await?;
+            let row =
+                |((key, value), settled): (&(Bytes, Bytes), Option<Bytes>)| -> Result<Looked, RowError> {
+                    let digest = <[u8; 32]>::try_from(&key[..]).map_err(|_| RowError::Damaged)?;
+                    let entry = decode(value)?;
+                    Ok(Looked {
+                        digest: ClaimDigest(digest),
+                        settled: settled.as_deref() == Some(entry.claim_id.as_bytes()),
+                        entry,
+                    })
+                };
+            page.rows.iter().zip(settled).map(row).collect()
+        }
+    };
     Ok(shard.read(&request(), read).await?.value)
 }
 
@@ -159,6 +217,34 @@ mod tests {
         assert_eq!(lookup(&shard, digest).await.expect("read"), Some(winner.clone()));
         release(&shard, digest, winner.claim_id).await.expect("his");
         assert_eq!(lookup(&shard, digest).await.expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn rows_are_read_page_by_page_in_the_order_of_their_digests() {
+        let tasks = TaskGroup::new();
+        let shard = shard(&tasks).await;
+        for digest in [[0; 32], [7; 32], [0xff; 32]] {
+            let taken = claim(&shard, ClaimDigest(digest), &entry(u128::from(digest[0]) + 1)).await;
+            assert!(taken.expect("answered"));
+        }
+        settle(&shard, ClaimDigest([7; 32]), entry(8).claim_id)
+            .await
+            .expect("noted");
+        settle(&shard, ClaimDigest([0; 32]), entry(8).claim_id)
+            .await
+            .expect("another claim's: nothing happens");
+        let first = page(&shard, None, 2).await.expect("read");
+        let seen: Vec<_> = first.iter().map(|row| (row.digest.0[0], row.settled)).collect();
+        assert_eq!(seen, [(0, false), (7, true)]);
+        let rest = page(&shard, Some(first[1].digest), 2).await.expect("read");
+        assert_eq!((rest.len(), &rest[0].entry), (1, &entry(256)));
+        release(&shard, ClaimDigest([7; 32]), entry(8).claim_id)
+            .await
+            .expect("released");
+        let anew = claim(&shard, ClaimDigest([7; 32]), &entry(3)).await;
+        assert!(anew.expect("free"));
+        let first = page(&shard, None, 2).await.expect("read");
+        assert!(!first[1].settled, "another claim on the same value");
     }
 
     #[test]

@@ -45,6 +45,10 @@ impl Parts {
         let message = message.map_err(|_| unreadable())?;
         let info = self.event(&row.domain, &row.name);
         let info = info.ok_or_else(|| Kept::Aside("no domain here tells such an event".to_owned()))?;
+        if row.version > info.version {
+            // Told by a later version of this program: its fields have classes that are not known here.
+            return Err(Kept::Later("its version is not known here yet".to_owned()));
+        }
         let there = tags(&message).map_err(|_| unreadable())?;
         let mut classes = Vec::with_capacity(there.len());
         for field in info.fields.iter().filter(|field| there.contains(&field.tag)) {
@@ -91,7 +95,7 @@ impl Parts {
         Ok(false)
     }
 
-    fn event(&self, domain: &str, name: &str) -> Option<&'static EventInfo> {
+    pub(super) fn event(&self, domain: &str, name: &str) -> Option<&'static EventInfo> {
         let domain = self.domains.iter().find(|known| known.name() == domain)?;
         domain.events().iter().find(|event| event.name == name)
     }

@@ -65,32 +65,72 @@ impl Parts {
         if table.shard_of_user(home, delivery.to).as_ref() != Some(shard.id()) {
             return Err(Receipt::Moved);
         }
-        if from != home {
-            self.may_come(source, delivery)?;
-            let admitted = self.admitted.admit(home, jurisdiction_of(source)).await;
-            admitted.map_err(|why| match why {
-                NotAdmitted::Later(why) => Receipt::Later(why),
-                NotAdmitted::KeptOut(why) => Receipt::Unlawful(why),
-            })?;
+        self.is_of_its_source(source, delivery)?;
+        let key = match self.keys.open(&self.followed, home, delivery.to).await {
+            Ok(key) => key,
+            Err(problem) if problem.code == Code::NotFound => return Err(Receipt::NoRoot),
+            Err(problem) => return Err(Receipt::Later(problem.code.as_str().to_owned())),
+        };
+        if from != home
+            && let Err(kept_out) = self.may_be_kept(source, home, delivery).await
+        {
+            // What took effect before is not undone by a law that came since, and not to be told again.
+            let known = was_taken(source, shard, delivery, &key).await;
+            return Err(if known { Receipt::Delivered } else { kept_out });
         }
-        match self.keys.open(&self.followed, home, delivery.to).await {
-            Ok(key) => Ok((home.clone(), key)),
-            Err(problem) if problem.code == Code::NotFound => Err(Receipt::NoRoot),
-            Err(problem) => Err(Receipt::Later(problem.code.as_str().to_owned())),
-        }
+        Ok((home.clone(), key))
     }
 
-    /// What the gate asked where it left, asked again where it comes in.
+    /// The law here, and the controllers, who are to know of it first.
+    async fn may_be_kept(&self, source: &ShardId, home: &HomeId, delivery: &Delivery) -> Result<(), Receipt> {
+        self.may_come(source, delivery)?;
+        let admitted = self.admitted.admit(home, jurisdiction_of(source)).await;
+        admitted.map_err(|why| match why {
+            NotAdmitted::Later(why) => Receipt::Later(why),
+            NotAdmitted::KeptOut(why) => Receipt::Unlawful(why),
+        })
+    }
+
+    /// Whether the sender may say so: the author is of the shard that told it, which has come so far.
+    fn is_of_its_source(&self, source: &ShardId, delivery: &Delivery) -> Result<(), Receipt> {
+        let table = self.followed.current();
+        let home = home_of(source).ok_or(Receipt::Moved)?;
+        if table.shard_of_user(home, delivery.from).as_ref() != Some(source) {
+            return Err(Receipt::Unlawful("its author is of another shard".to_owned()));
+        }
+        let known = table.shards.get(source).map(|route| route.epoch);
+        if known.is_none_or(|known| delivery.key.at.epoch > known) {
+            return Err(Receipt::Later(
+                "this node knows no such epoch of its source yet".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// What the gate asked where it left, asked again where it comes in: by the classes of this node's own catalogue. Of an
+    /// event that is not known here the sender's are taken; it is parked, whatever it says.
     fn may_come(&self, source: &ShardId, delivery: &Delivery) -> Result<(), Receipt> {
         let table = self.followed.current();
         let malformed = |_| Receipt::Unlawful("the event is no message".to_owned());
         let there = event::tags(&delivery.message).map_err(malformed)?;
+        let known = self.event(&delivery.domain, &delivery.name);
+        let known = known.filter(|known| delivery.event_version <= known.version);
         for tag in there {
-            let known = delivery.classes.iter().find(|(known, _)| *known == tag);
-            let (_, class) = known.ok_or_else(|| Receipt::Unlawful(format!("field {tag} has no class")))?;
+            let class = match known {
+                Some(known) => known
+                    .fields
+                    .iter()
+                    .find(|field| field.tag == tag)
+                    .map(|field| field.class),
+                None => {
+                    let told = delivery.classes.iter().find(|(told, _)| *told == tag);
+                    told.map(|(_, class)| *class)
+                }
+            };
+            let class = class.ok_or_else(|| Receipt::Unlawful(format!("field {tag} has no class")))?;
             match self
                 .law
-                .ingress(&table, jurisdiction_of(source), *class, Purpose::Service)
+                .ingress(&table, jurisdiction_of(source), class, Purpose::Service)
             {
                 Ok(Crossing::Free) => {}
                 Ok(Crossing::WithConsent(purpose)) => {
@@ -149,6 +189,14 @@ impl Parts {
                 Receipt::Delivered
             }
             Err(WriteError::Fenced) => Receipt::Moved,
+            // It shows only at the end of the transaction: no domain can take it.
+            Err(WriteError::TooLarge) => {
+                match park(shard, &arrival, "what it leads to is too large".to_owned()).await {
+                    Ok(Taken::NoRoot) => Receipt::NoRoot,
+                    Ok(_) => Receipt::Delivered,
+                    Err(error) => Receipt::Later(error.to_string()),
+                }
+            }
             Err(error) => Receipt::Later(error.to_string()),
         }
     }
@@ -222,6 +270,18 @@ impl Arrival<'_> {
         let judged = marks.judge(&Floors::default(), &self.source, self.event);
         Ok(judged == Judged::Again)
     }
+}
+
+/// Whether it took effect, or was parked, before.
+async fn was_taken(source: &ShardId, shard: &Shard, delivery: &Delivery, key: &UserKey) -> bool {
+    let root = RootRef::user(delivery.to);
+    let look = |tx: Tx| async move {
+        let tx = RootTx::new(tx, root, event::DOMAIN, key);
+        Ok::<_, DomainError>(event::mark(&tx, source).await?)
+    };
+    let request = request(delivery.to, Actor::Service(event::DOMAIN.to_owned()));
+    let mark = shard.read(&request, look).await;
+    mark.is_ok_and(|mark| mark.value.is_some_and(|mark| mark >= event_key(delivery.key)))
 }
 
 /// The mark moves, and the event is kept with its reason.

@@ -5,12 +5,12 @@
 //! only its own events, with a pause that grows; they wait in the outbox, on disk.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cell_relay::{Answer, EventKey, Relay, RelayAction};
-use cell_shard::{OutboxError, OutboxKey, OutboxRow, Shard, Taken};
+use cell_shard::{Found, OutboxError, OutboxKey, OutboxRow, Shard, Taken};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use platform_model::RootRef;
@@ -60,6 +60,9 @@ pub(super) struct Running {
     delivered_since: Option<u64>,
     clearing: bool,
     looked_at: u64,
+    /// Roots with an event that cannot be read.
+    stopped: BTreeSet<RootRef>,
+    gauge: metrics::Gauge,
 }
 
 /// The outbox could not be read: the term is over, or its store is away.
@@ -67,6 +70,7 @@ struct Ended;
 
 impl Running {
     pub(super) fn new(parts: Arc<Parts>, shard: Shard) -> Self {
+        let gauge = metrics::gauge!("celld_outbox_events", "shard" => shard.id().to_string());
         Self {
             parts,
             shard,
@@ -80,6 +84,8 @@ impl Running {
             delivered_since: None,
             clearing: false,
             looked_at: 0,
+            stopped: BTreeSet::new(),
+            gauge,
         }
     }
 
@@ -115,16 +121,21 @@ impl Running {
 
     /// Everything that is committed and was not delivered before.
     async fn read_outbox(&mut self) -> Result<(), Ended> {
-        let mut after = None;
+        let mut walk = self.shard.outbox();
         loop {
-            match self.shard.outbox_page(after.as_ref()).await {
-                Ok((rows, next)) => {
-                    rows.into_iter().for_each(|row| self.feed(row));
-                    match next {
-                        Some(next) => after = Some(next),
-                        None => return Ok(()),
+            match walk.page().await {
+                Ok(Some(found)) => {
+                    for found in found {
+                        match found {
+                            Found::Row(row) => self.feed(row),
+                            Found::Unreadable(key) => self.stop_root(&key),
+                        }
                     }
+                    self.note_waiting();
+                    // A long outbox keeps nobody from the thread.
+                    tokio::task::yield_now().await;
                 }
+                Ok(None) => return Ok(()),
                 Err(error) => {
                     tracing::warn!(shard = %self.shard.id(), %error, "the outbox cannot be read");
                     self.parts.clock.sleep(LATER).await;
@@ -136,15 +147,27 @@ impl Running {
         }
     }
 
+    /// What its root is told after it must not overtake it: until somebody reads it, the root's events wait.
+    fn stop_root(&mut self, key: &OutboxKey) {
+        if self.stopped.insert(key.to) {
+            metrics::counter!("celld_events_unreadable_total").increment(1);
+            tracing::error!(shard = %self.shard.id(), to = %key.to, "an event of a later version, or a damaged one, waits with all behind it");
+        }
+    }
+
     async fn take_in(&mut self) -> Result<(), Ended> {
         match self.shard.take_emitted() {
             Taken::Rows(rows) => rows.into_iter().for_each(|row| self.feed(row)),
             Taken::PassedOver => self.read_outbox().await?,
         }
+        self.note_waiting();
         Ok(())
     }
 
     fn feed(&mut self, row: OutboxRow) {
+        if self.stopped.contains(&row.key.to) {
+            return;
+        }
         let heading = self.destinations.of(&self.parts.followed.current(), &row);
         let key = key_of(&row.key);
         // A repeat was read twice: from the outbox and from the committer's hand.
@@ -154,15 +177,13 @@ impl Running {
         if self.rows.len() < ROWS_KEPT {
             self.rows.insert(row.key, row);
         }
-        self.note_waiting();
     }
 
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 events wait")]
     fn note_waiting(&self) {
         let waiting = self.relay.waiting();
         self.shard.set_outbox_full(waiting >= WAITING_MAX);
-        let shard = self.shard.id().to_string();
-        metrics::gauge!("celld_outbox_events", "shard" => shard).set(waiting as f64);
+        self.gauge.set(waiting as f64);
     }
 
     fn now(&self) -> u64 {
@@ -195,11 +216,11 @@ impl Running {
                 self.destinations.queue(payload, Waiting { key, low: low.at });
             }
         }
-        self.send_queued();
+        self.send_queued(now);
     }
 
-    fn send_queued(&mut self) {
-        for (heading, to, waiting) in self.destinations.due() {
+    fn send_queued(&mut self, now: u64) {
+        for (heading, to, waiting) in self.destinations.due(now) {
             let rows = waiting.iter().map(|one| self.rows.get(&one.key).cloned());
             let batch = Batch {
                 rows: rows.collect(),
@@ -224,6 +245,8 @@ impl Running {
                 tracing::debug!(shard = %self.shard.id(), %error, "delivered events are removed later");
                 self.clearing = false;
                 self.delivered.extend(keys);
+                let now = self.now();
+                self.delivered_since.get_or_insert(now);
             }
         }
     }
@@ -234,6 +257,8 @@ impl Running {
             .came_back(sent.heading, now, sent.unreached.is_some());
         for (key, came) in sent.came {
             let event = key_of(&key);
+            // Whatever became of it, it is looked for anew before it goes out again: it may be set aside by now.
+            self.rows.remove(&key);
             match came {
                 Came::Delivered => {
                     self.acknowledge(&key, event);
@@ -256,7 +281,6 @@ impl Running {
     }
 
     fn acknowledge(&mut self, key: &OutboxKey, event: EventKey) {
-        self.rows.remove(key);
         // An answer that comes twice changes nothing.
         let _ = self.relay.answered(key.to, event, Answer::Delivered);
     }
@@ -282,7 +306,9 @@ impl Running {
     fn pause(&self) -> Duration {
         let now = self.now();
         let later = self.later.peek().map(|Reverse((due, ..))| *due);
-        let clear = self.delivered_since.map(|since| since + micros(CLEAR_AFTER));
+        // While some are being removed the others wait for that, not for the clock.
+        let clear = self.delivered_since.filter(|_| !self.clearing);
+        let clear = clear.map(|since| since + micros(CLEAR_AFTER));
         let crowded = (self.relay.roots() > ROOTS_PER_LOOK).then(|| self.looked_at + micros(LOOK_AGAIN));
         let due = [later, clear, crowded, self.destinations.next_due(now)];
         let next = due.into_iter().flatten().min();

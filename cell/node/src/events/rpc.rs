@@ -79,3 +79,74 @@ impl Door for Service {
         Ok(Response::new(deliver_reply(join_all(received).await)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use platform_wire::events::Receipt;
+
+    use super::*;
+    use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, delivery, shard_of};
+
+    fn of(region: &str, kind: &str) -> Extensions {
+        let id = format!("spiffe://{}/region/{region}/{kind}", "a".repeat(16));
+        let mut extensions = Extensions::new();
+        extensions.insert(PeerIdentity(id.parse().expect("an id")));
+        extensions
+    }
+
+    #[tokio::test]
+    async fn only_a_node_that_holds_a_copy_of_the_shard_speaks_for_it() {
+        let bench = Bench::new().await;
+        let service = Service(Arc::clone(&bench.events.parts));
+        let source = shard_of(AUTHORS);
+        for (region, kind, may) in [
+            ("eu-central", "cell/eu-central-1/node/0", true),
+            // Its certificate is of another region than its cell.
+            ("eu-west", "cell/eu-central-1/node/0", false),
+            ("eu-central", "cell/eu-central-1/node/1", false),
+            ("eu-west", "cell/eu-west-1/node/0", false),
+            ("eu-central", "router/r1", false),
+            ("eu-central", "operator/sre/kim", false),
+        ] {
+            let admitted = service.admit(&of(region, kind), &source);
+            assert_eq!(admitted.is_ok(), may, "{region} {kind}");
+        }
+        assert!(service.admit(&Extensions::new(), &source).is_err());
+        let unknown = "us/us-east/000".parse().expect("a shard");
+        let me = of("eu-central", "cell/eu-central-1/node/0");
+        assert!(service.admit(&me, &unknown).is_err(), "no copy of it is here");
+        bench.end().await;
+    }
+
+    #[tokio::test]
+    async fn a_call_for_another_epoch_or_shard_is_moved_and_for_this_one_taken() {
+        let bench = Bench::new().await;
+        let service = Service(Arc::clone(&bench.events.parts));
+        bench.person(AUTHORS, 1).await;
+        let follower = bench.person(FOLLOWERS, 2).await;
+        let ask = async |target: &str, epoch: u64| {
+            let message = pb::DeliverRequest {
+                version: platform_wire::FRAME_VERSION,
+                world: service.0.world.to_string(),
+                source: shard_of(AUTHORS).to_string(),
+                target: target.to_owned(),
+                epoch,
+                law_revision: 1,
+                deliveries: vec![(&delivery(follower, 5)).into()],
+            };
+            let mut request = Request::new(message);
+            *request.extensions_mut() = of("eu-central", "cell/eu-central-1/node/0");
+            service.deliver(request).await
+        };
+        let here = shard_of(FOLLOWERS).to_string();
+        for (target, epoch) in [(here.as_str(), 2), ("eu/eu-central/001", 1)] {
+            let status = ask(target, epoch).await.expect_err("not here");
+            let refusal = Refusal::from_status(&status).expect("a refusal");
+            assert_eq!(refusal.code, RefusalCode::Moved, "{target} {epoch}");
+        }
+        let reply = ask(&here, 1).await.expect("taken").into_inner();
+        let delivered: pb::Receipt = Receipt::Delivered.into();
+        assert_eq!(reply.receipts, [delivered]);
+        bench.end().await;
+    }
+}

@@ -1,6 +1,6 @@
 //! The call that takes events to whoever serves their roots: another node, or this one.
 
-use cell_shard::{OutboxKey, OutboxRow, Shard};
+use cell_shard::{OutboxKey, OutboxRow, SetAside, Shard};
 use futures::future::join_all;
 use platform_model::{EpochPosition, ShardId};
 use platform_wire::CallError;
@@ -12,6 +12,9 @@ use super::relay::Place;
 
 /// Events of one call.
 pub(super) const DELIVERIES_MAX: usize = 64;
+
+/// Ends the reason of what waits because too much like it is set aside.
+const FULL: &str = "; and as many are set aside as may be";
 
 /// An event whose turn it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +68,17 @@ impl Parts {
             Err(why) => return sent.nobody(waiting.iter().map(|one| one.key), why),
         };
         let (mut keys, mut deliveries) = (Vec::new(), Vec::new());
-        for (one, row) in waiting.iter().zip(rows) {
-            let Some(row) = row else {
-                sent.came.push((one.key, Came::Gone));
-                continue;
+        let to_place = &to;
+        let loaded = waiting.iter().zip(rows).map(|(one, row)| async move {
+            let row = row.ok_or(Came::Gone);
+            let loaded = match &row {
+                Ok(row) => self.load(source, to_place, row).await,
+                Err(gone) => Err(gone.clone()),
             };
-            match self.load(source, &to, &row).await {
+            (one, loaded)
+        });
+        for (one, loaded) in join_all(loaded).await {
+            match loaded {
                 Ok(delivery) => {
                     keys.push(one.key);
                     deliveries.push(Delivery {
@@ -155,7 +163,15 @@ impl Parts {
             }
             Receipt::Moved => Came::Moved,
             Receipt::Later(why) => Came::Later(why),
-            Receipt::NoRoot => self.aside(source, key, "there never was such a root").await,
+            Receipt::NoRoot => match self.aside(source, key, "there never was such a root").await {
+                // Nobody will ever take it, and as many like it are kept as may be: one more says nothing new.
+                Came::Later(why) if why.ends_with(FULL) => {
+                    metrics::counter!("celld_events_dropped_total").increment(1);
+                    tracing::warn!(target: "audit", source = %source.id(), to = %key.to, "an event for nobody is dropped");
+                    Came::Delivered
+                }
+                other => other,
+            },
             Receipt::Unlawful(why) => {
                 let why = format!("the law of its receiver keeps it out: {why}");
                 self.aside(source, key, &why).await
@@ -166,12 +182,13 @@ impl Parts {
     /// Out of the outbox, so that nothing behind it waits.
     async fn aside(&self, source: &Shard, key: &OutboxKey, reason: &str) -> Came {
         match source.set_aside(key, reason).await {
-            Ok(true) => {
+            Ok(SetAside::Done) => {
                 metrics::counter!("celld_events_parked_total").increment(1);
                 tracing::warn!(target: "audit", source = %source.id(), to = %key.to, reason, "an event is set aside");
                 Came::Gone
             }
-            Ok(false) => Came::Later(format!("{reason}; and as many are set aside as may be")),
+            Ok(SetAside::NotThere) => Came::Gone,
+            Ok(SetAside::Full) => Came::Later(format!("{reason}{FULL}")),
             Err(error) => Came::Later(error.to_string()),
         }
     }

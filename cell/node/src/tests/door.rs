@@ -19,15 +19,17 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use super::leader::Leader;
+use crate::door::waiting::WaitingRoom;
 use crate::door::{self, Door};
 use crate::hosted::Hosted;
 use crate::telling::Telling;
 
-const SHARD: &str = "eu/eu-central/000";
+pub const SHARD: &str = "eu/eu-central/000";
 const AWAY: &str = "eu/eu-central/001";
 
-struct Bench {
-    router: Router,
+pub struct Bench {
+    pub router: Router,
+    pub leader: Leader,
     _tasks: TaskGroup,
 }
 
@@ -51,6 +53,11 @@ async fn echo(arrival: Arrival) -> String {
 
 impl Bench {
     async fn new(room: usize) -> Self {
+        Self::with(room, WaitingRoom::default(), Clock::system()).await
+    }
+
+    /// The door goes by `doors`, everything else by the system's clock.
+    pub async fn with(room: usize, waiting: WaitingRoom, doors: Clock) -> Self {
         let tasks = TaskGroup::new();
         let clock = Clock::system();
         let (sender, followed) = Followed::by_hand(table(), &clock);
@@ -59,7 +66,7 @@ impl Bench {
         let lent = super::leader::lending(Memory::new(), &telling);
         let hosted = Hosted::new((node, super::hosted::start(1)), lent, tasks.child());
         hosted.keep(followed.table.clone(), &tasks);
-        Leader::begin(&sender, &hosted, &telling, &tasks);
+        let leader = Leader::begin(&sender, &hosted, &telling, &tasks);
         let shard: ShardId = SHARD.parse().expect("a shard");
         let open = async {
             while hosted.get(&shard).is_none() {
@@ -73,14 +80,16 @@ impl Bench {
             hosted,
             followed,
             law: super::hosted::lawful(),
-            clock,
+            clock: doors,
             room: Arc::new(Semaphore::new(room)),
+            waiting,
         };
         let router = Router::new()
             .route("/v1/echo", get(echo))
             .layer(middleware::from_fn_with_state(door, door::pass));
         Self {
             router,
+            leader,
             _tasks: tasks,
         }
     }
@@ -95,17 +104,7 @@ impl Bench {
         who: Option<&str>,
         headers: &[(&str, &str)],
     ) -> (StatusCode, Value) {
-        let mut request = Request::builder().uri("/v1/echo");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let mut request = request.body(Body::empty()).expect("a request");
-        if let Some(who) = who {
-            let id = format!("spiffe://{}/region/{region}/{who}", "a".repeat(16));
-            request
-                .extensions_mut()
-                .insert(PeerIdentity(id.parse().expect("an id")));
-        }
+        let request = request("/v1/echo", who.map(|who| (region, who)), headers);
         let response = self.router.clone().oneshot(request).await.expect("answered");
         let status = response.status();
         let bytes = response.into_body().collect().await.expect("a body").to_bytes();
@@ -115,6 +114,22 @@ impl Bench {
             serde_json::from_slice(&bytes).unwrap_or(Value::String(text)),
         )
     }
+}
+
+/// A request as `who` in a region makes it, to the path.
+pub fn request(path: &str, who: Option<(&str, &str)>, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::builder().uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut request = request.body(Body::empty()).expect("a request");
+    if let Some((region, who)) = who {
+        let id = format!("spiffe://{}/region/{region}/{who}", "a".repeat(16));
+        request
+            .extensions_mut()
+            .insert(PeerIdentity(id.parse().expect("an id")));
+    }
+    request
 }
 
 const ROUTER: Option<&str> = Some("router/r1");

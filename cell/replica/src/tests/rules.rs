@@ -2,7 +2,7 @@
 
 use platform_model::{Epoch, Generation, Position, ReplicaId};
 
-use super::table::{NOW, ask, config, durable, frame, member, start, step};
+use super::table::{NOW, ask, config, durable, frame, handover, member, promise, serving, start, step};
 use super::{Small, seal, term};
 use crate::config::{Configuration, Phase};
 use crate::entry::Body;
@@ -269,4 +269,110 @@ fn a_late_rewind_takes_nothing_back_from_a_standby_that_has_gone_on() {
     step(&mut standby, frame(term(1, 1), 1, 2, append));
     let late = standby.step(NOW, frame(term(1, 1), 1, 2, Message::Rewind { fork, end }));
     assert!(matches!(late, Err(Refusal::NotNow { .. })), "{late:?}");
+}
+
+fn release(standby: &Replica<Small>, generation: u64) -> Event<Small> {
+    let message = Message::Release {
+        generation: Generation(generation),
+        epoch: Epoch(2),
+        last: standby.tail(),
+    };
+    frame(term(1, 1), 1, 2, message)
+}
+
+fn confirms(actions: &[Action<Small>]) -> bool {
+    actions
+        .iter()
+        .any(|action| matches!(action, Action::Confirm { .. }))
+}
+
+/// The primary reads the handover first, and releases before its target has read it: asked again only after a while,
+/// nobody would serve until then.
+#[test]
+fn a_release_that_comes_before_its_configuration_is_taken_once_that_is_read() {
+    let mut standby = start(2, durable(2, Some(config(3, 1, 1))));
+    let early = release(&standby, 4);
+    assert!(!confirms(&step(&mut standby, early)), "it knows of no handover");
+    assert!(confirms(&step(&mut standby, Event::Configured(handover(4)))));
+}
+
+#[test]
+fn a_release_that_came_early_is_of_no_use_for_another_configuration_or_log() {
+    let mut other = start(2, durable(2, Some(config(3, 1, 1))));
+    let early = release(&other, 4);
+    step(&mut other, early);
+    let cancelled = step(&mut other, Event::Configured(config(5, 1, 1)));
+    assert!(!confirms(&cancelled), "the handover was cancelled meanwhile");
+    assert!(
+        !confirms(&step(&mut other, Event::Configured(handover(6)))),
+        "that is another"
+    );
+
+    let mut longer = start(2, durable(2, Some(config(3, 1, 1))));
+    let early = release(&longer, 4);
+    step(&mut longer, early);
+    let more = seal(longer.log().last(), term(1, 1), Body::Data(8));
+    let append = Message::Append {
+        ask: ask(),
+        entries: vec![more],
+    };
+    step(&mut longer, frame(term(1, 1), 1, 2, append));
+    let read = step(&mut longer, Event::Configured(handover(4)));
+    assert!(!confirms(&read), "it has more than what was given up");
+}
+
+fn keep_alives(actions: &[Action<Small>]) -> usize {
+    let keeps = |action: &&Action<Small>| matches!(action, Action::Send { node: NodeKey(2), frame } if matches!(frame.message, Message::KeepAlive { .. }));
+    actions.iter().filter(keeps).count()
+}
+
+/// Its disk may take long to make an entry durable; that it is there it says at once.
+#[test]
+fn a_standby_that_is_sent_entries_is_asked_all_the_same_whether_it_is_there() {
+    let mut primary = serving();
+    let pace = config(3, 1, 1).lease_micros / crate::limits::KEEP_ALIVES_PER_LEASE;
+    let mut asked = 0;
+    for tick in 1..=8 {
+        let now = NOW.plus(pace * tick);
+        let entry = seal(primary.tail(), term(1, 1), Body::Data(9));
+        let actions = primary.step(now, Event::Append(entry)).expect("it serves");
+        let Some(Action::Persist { ticket, .. }) = actions.first() else {
+            panic!("{actions:?}");
+        };
+        primary.step(now, Event::Persisted(*ticket)).expect("durable");
+        asked += keep_alives(&primary.step(now, Event::Tick).expect("time passes"));
+    }
+    assert!(asked >= 4, "asked {asked} times within a lease");
+}
+
+/// One that answers and stores nothing would keep every write waiting for ever.
+#[test]
+fn a_member_that_answers_and_acknowledges_nothing_more_is_dropped_after_a_while() {
+    let mut primary = serving();
+    let entry = seal(primary.tail(), term(1, 1), Body::Data(9));
+    let has = primary.tail();
+    step(&mut primary, Event::Append(entry));
+    let lease = config(3, 1, 1).lease_micros;
+    let stalls = NOW.plus(lease * crate::limits::STALLED_LEASES);
+    let mut now = NOW;
+    let mut dropped = None;
+    while dropped.is_none() && now < stalls.plus(lease) {
+        now = now.plus(lease / 16);
+        let promise = crate::frame::Promise {
+            echo: now,
+            ..promise()
+        };
+        let there = Message::Ack { last: has, promise };
+        primary
+            .step(now, frame(term(1, 1), 2, 1, there))
+            .expect("it is heard");
+        let actions = primary.step(now, Event::Tick).expect("time passes");
+        let drops = |action: &Action<Small>| matches!(action, Action::Propose(proposal) if proposal.change == crate::action::Change::Drop(ReplicaId(2)));
+        dropped = actions.iter().any(drops).then_some(now);
+    }
+    let dropped = dropped.expect("it is dropped");
+    assert!(
+        dropped > stalls && dropped <= stalls.plus(lease / 8),
+        "{dropped:?}"
+    );
 }

@@ -140,7 +140,7 @@ pub(crate) fn ask() -> Ask {
 }
 
 /// Answers to what was asked at the start, of machines that began then.
-pub(super) fn promise() -> Promise {
+pub(crate) fn promise() -> Promise {
     Promise {
         echo: NOW,
         micros: LEASE,

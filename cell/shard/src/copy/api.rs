@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cell_replica::{Configuration, Event, Meta, Moment, OrderIndex, Replica};
+use cell_replica::{Configuration, Event, Meta, Moment, OrderIndex, Replica, Role};
 use cell_store::Store;
 use platform_model::{Epoch, Generation, NodeId, ReplicaId, ShardRoute};
 use platform_runtime::{Clock, TaskGroup};
+use tokio::sync::watch;
 
 use super::codec;
 use super::core::Core;
@@ -109,7 +110,12 @@ impl Copy {
 
     /// What the door answers.
     pub fn standing(&self) -> Standing {
-        self.inner.door.read().standing.clone()
+        self.inner.door.read().standing.borrow().clone()
+    }
+
+    /// What the door answers, as it changes.
+    pub fn standings(&self) -> watch::Receiver<Standing> {
+        self.inner.door.read().standing.subscribe()
     }
 
     /// How it stands, for the control plane; none for an empty disk.
@@ -136,6 +142,14 @@ impl Copy {
             p99_micros: u32::try_from(core.pace.p99().as_micros()).unwrap_or(u32::MAX),
             stalled_micros: micros(core.pace.stalled(now)),
         })
+    }
+
+    /// Whether it leads, or is about to, and another copy could lead in its place.
+    pub fn leads_others(&self) -> bool {
+        let core = self.inner.core.lock();
+        let config = core.machine.meta().config.as_ref();
+        matches!(core.machine.role(), Role::Primary(_))
+            && config.is_some_and(|config| config.in_sync().next().is_some())
     }
 
     /// The process is about to stop on purpose: a standby asks its primary to leave it out, and waits a little until the

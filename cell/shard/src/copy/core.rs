@@ -11,7 +11,7 @@ use cell_store::{Limits, Store};
 use parking_lot::RwLock;
 use platform_model::{Position, ReplicaId};
 use platform_runtime::Clock;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::codec::{Beside, Incoming};
 use super::content::ShardContent;
@@ -67,6 +67,10 @@ pub(crate) struct Core {
     /// A term that has begun to serve and whose committer has not taken it up.
     pub opened: Option<Opened>,
     pub door: Arc<RwLock<Door>>,
+    /// Until when the term's lease held, as it was published last; 0: it was not held.
+    pub leased_until: u64,
+    /// It follows, and has heard nobody serve for a lease: the control plane knows.
+    pub fell_silent: bool,
     /// Transactions wait for the lease, or for room.
     pub blocked: bool,
     /// Where chunks begin that standbys ask for.
@@ -87,7 +91,7 @@ pub(crate) struct Core {
 
 /// What the door of the shard needs to know, without the lock of the machine.
 pub(crate) struct Door {
-    pub standing: Standing,
+    pub standing: watch::Sender<Standing>,
     pub shard: Option<Shard>,
 }
 
@@ -300,6 +304,12 @@ impl Core {
             let durable = self.machine.durable();
             let committed = self.machine.committed().unwrap_or_default();
             let leased = self.machine.answers_until(now).map_or(0, |until| until.0);
+            let before = std::mem::replace(&mut self.leased_until, leased);
+            if before != 0 && before <= now.0 {
+                metrics::counter!("shard_lease_lapses_total").increment(1);
+                let late_ms = (now.0 - before) / 1_000;
+                tracing::warn!(shard = %self.settings.shard, late_ms, "its lease had lapsed");
+            }
             term.gate.publish(Progress {
                 committed,
                 answered: if self.machine.async_open() {
@@ -313,9 +323,15 @@ impl Core {
             self.recent.forget(self.oldest_needed());
         }
         let standing = self.standing();
-        if self.door.read().standing != standing {
-            self.door.write().standing = standing;
-        }
+        self.door.read().standing.send_if_modified(|before| {
+            let changes = *before != standing;
+            if changes {
+                let (shard, state) = (&self.settings.shard, self.machine.state());
+                tracing::debug!(%shard, state, ?standing, "stands otherwise");
+                *before = standing;
+            }
+            changes
+        });
         let unblocked =
             self.blocked && !matches!(self.machine.may_write(now), Err(Refusal::NoLease | Refusal::Busy));
         if unblocked || !self.items.is_empty() || self.opened.is_some() {

@@ -7,7 +7,7 @@ use cell_replica::{Moment, NodeKey, Replica};
 use cell_store::Store;
 use parking_lot::{Mutex, RwLock};
 use platform_runtime::{CancellationToken, Clock, TaskGroup};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::core::{Core, Door};
 use super::fingerprint::group;
@@ -132,9 +132,11 @@ impl Opening {
             term: None,
             opened: None,
             door: Arc::new(RwLock::new(Door {
-                standing: Standing::Opening,
+                standing: watch::Sender::new(Standing::Opening),
                 shard: None,
             })),
+            leased_until: 0,
+            fell_silent: false,
             blocked: false,
             starts: Default::default(),
             paging: Default::default(),

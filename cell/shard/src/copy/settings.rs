@@ -76,4 +76,7 @@ pub trait Peers: Send + Sync + 'static {
 /// Carries what is told to the control plane. Called with the copy's lock held, from any thread: never waits, may lose.
 pub trait Control: Send + Sync + 'static {
     fn tell(&self, shard: &ShardId, told: Told);
+
+    /// How a copy stands has changed in a way that the control plane waits for: how all stand is to be told soon.
+    fn stir(&self) {}
 }

@@ -69,7 +69,7 @@ impl Core {
         };
         self.door.write().shard = Some(shard);
         self.term = Some(Arc::clone(&shared));
-        self.blocked = false;
+        (self.blocked, self.leased_until) = (false, 0);
         self.opened = Some(Opened { shared, inbox, stop });
         tracing::info!(shard = %self.settings.shard, %term, %committed, "term serves");
     }

@@ -7,11 +7,14 @@ use std::time::Duration;
 use cell_replica::Event;
 use parking_lot::{Condvar, Mutex};
 
+use super::core::Core;
 use super::inner::Inner;
 use crate::gate::micros;
 
 /// The thread looks so often whose time has come.
 const LOOK: Duration = Duration::from_millis(5);
+/// A tick that comes so much too late is counted.
+const LATE_MICROS: u64 = 100_000;
 /// Ticks within a lease.
 const TICKS_PER_LEASE: u64 = 16;
 /// Pace of a copy that knows no configuration.
@@ -75,7 +78,12 @@ fn due(entry: &mut Entry) -> Option<Arc<Inner>> {
     }
     let now = micros(&inner.clock);
     let every = inner.tick_micros.load(std::sync::atomic::Ordering::Relaxed);
-    (now >= entry.ticked.saturating_add(every)).then(|| {
+    let at = entry.ticked.saturating_add(every);
+    (now >= at).then(|| {
+        if entry.ticked != 0 && now - at >= LATE_MICROS {
+            // The machine had no processor for it: a lease that lapses now lapses for want of that.
+            metrics::counter!("shard_ticks_late_total").increment(1);
+        }
         entry.ticked = now;
         inner
     })
@@ -86,6 +94,7 @@ pub(crate) fn tick(inner: &Inner) {
     let mut core = inner.core.lock();
     // A machine that has stopped refuses.
     let _ = core.step(Event::Tick);
+    core.note_silence();
     let lease = core
         .machine
         .meta()
@@ -96,4 +105,24 @@ pub(crate) fn tick(inner: &Inner) {
     inner
         .tick_micros
         .store(every, std::sync::atomic::Ordering::Relaxed);
+}
+
+impl Core {
+    /// A standby that has heard nobody serve for a lease is a witness: that is told at once.
+    fn note_silence(&mut self) {
+        let lease = self
+            .machine
+            .meta()
+            .config
+            .as_ref()
+            .map(|config| config.lease_micros);
+        let report = self.machine.report(self.now());
+        let silent = report
+            .zip(lease)
+            .is_some_and(|(report, lease)| !report.leads && report.silent_micros >= lease);
+        if silent && !self.fell_silent {
+            self.control.stir();
+        }
+        self.fell_silent = silent;
+    }
 }

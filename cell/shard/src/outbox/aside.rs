@@ -14,12 +14,10 @@ use crate::shard::Shard;
 use crate::tx::Tx;
 
 const TABLE: &str = "undelivered";
-/// Events that may be set aside in one shard; past it they wait in the outbox.
-pub const ASIDE_MAX: usize = 10_000;
+/// Events for one root that may be set aside.
+pub const ASIDE_PER_ROOT_MAX: usize = 20;
 /// Longest reason that is kept, in bytes.
 const REASON_BYTES_MAX: usize = 512;
-/// Rows that are counted at once.
-const COUNTED_AT_ONCE: usize = 5_000;
 
 /// An event that is set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +27,16 @@ pub struct Aside {
     pub reason: String,
     /// Log time.
     pub since_ms: u64,
+}
+
+/// What came of setting one aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetAside {
+    Done,
+    /// It is not in the outbox: set aside before, or delivered.
+    NotThere,
+    /// As many for its root are set aside as may be; it is in the outbox still.
+    Full,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -43,21 +51,22 @@ struct Stored {
 }
 
 impl Shard {
-    /// Moves an event out of the outbox. False: it is not there, or as many are set aside as may be. Acknowledged by every
-    /// standby that could be promoted.
+    /// Moves an event out of the outbox. Acknowledged by every standby that could be promoted. Idempotent.
     ///
     /// # Errors
     /// What the shard answers.
-    pub async fn set_aside(&self, key: &OutboxKey, reason: &str) -> Result<bool, OutboxError> {
+    pub async fn set_aside(&self, key: &OutboxKey, reason: &str) -> Result<SetAside, OutboxError> {
         let reason: String = reason.chars().take(REASON_BYTES_MAX / 4).collect();
         let reason = reason.as_str();
         let aside = |tx: Tx| async move {
             let Some(row) = tx.get(&key.relative()).await? else {
-                return Ok(false);
+                return Ok(SetAside::NotThere);
             };
             let table = tx.shared(TABLE)?;
-            if count(&table).await? >= ASIDE_MAX {
-                return Ok(false);
+            let of_root = KeyRange::prefix(key.of_root());
+            let there = table.scan(of_root, ASIDE_PER_ROOT_MAX, false).await?;
+            if there.rows.len() >= ASIDE_PER_ROOT_MAX {
+                return Ok(SetAside::Full);
             }
             let stored = Stored {
                 row,
@@ -66,7 +75,7 @@ impl Shard {
             };
             table.put(key.relative(), stored.encode_to_vec())?;
             tx.clear(key.relative())?;
-            Ok(true)
+            Ok(SetAside::Done)
         };
         Ok(self.write(&sync(), aside).await?.value)
     }
@@ -74,7 +83,7 @@ impl Shard {
     /// Events that are set aside, behind `after`, at most `limit`.
     ///
     /// # Errors
-    /// What the shard answers; a row that cannot be read is `Invalid`.
+    /// What the shard answers. A row that cannot be read is left out, and said so in the log.
     pub async fn aside(&self, after: Option<&OutboxKey>, limit: usize) -> Result<Vec<Aside>, OutboxError> {
         let start = after.map_or_else(Default::default, OutboxKey::behind);
         let range = KeyRange::new(start, vec![0xff]);
@@ -82,7 +91,15 @@ impl Shard {
             let range = range.clone();
             async move {
                 let page = tx.shared(TABLE)?.scan(range, limit, false).await?;
-                page.rows.iter().map(|(key, value)| read(key, value)).collect()
+                let rows = page.rows.iter();
+                let readable = rows.filter_map(|(key, value)| match read(key, value) {
+                    Ok(aside) => Some(aside),
+                    Err(error) => {
+                        tracing::error!(%error, "an event that was set aside is left out of the list");
+                        None
+                    }
+                });
+                Ok(readable.collect())
             }
         };
         Ok(self.read(&sync(), page).await?.value)
@@ -128,21 +145,6 @@ impl Shard {
         };
         Ok(self.write(&request, take).await?.value)
     }
-}
-
-async fn count(table: &Tx) -> Result<usize, TxError> {
-    let (mut counted, mut start) = (0, Vec::new());
-    while counted < ASIDE_MAX {
-        let page = table
-            .scan(KeyRange::new(start, vec![0xff]), COUNTED_AT_ONCE, false)
-            .await?;
-        counted += page.rows.len();
-        let Some((last, _)) = page.rows.last().filter(|_| page.more) else {
-            break;
-        };
-        start = [last.as_ref(), &[0]].concat();
-    }
-    Ok(counted)
 }
 
 fn read(key: &[u8], value: &Bytes) -> Result<Aside, TxError> {

@@ -81,7 +81,10 @@ impl Emissions {
             if missed > committed.0 {
                 return Taken::Rows(Vec::new());
             }
-            self.passed_over.store(0, Ordering::Release);
+            // Another may have been noted since it was read: that one is taken next.
+            let _ = self
+                .passed_over
+                .compare_exchange(missed, 0, Ordering::AcqRel, Ordering::Acquire);
             return Taken::PassedOver;
         }
         let mut taken = Vec::new();

@@ -115,6 +115,12 @@ impl OutboxKey {
             .pack()
     }
 
+    /// What the keys of all events for its root begin with.
+    pub(crate) fn of_root(&self) -> Bytes {
+        let root = Tuple::new().u64(self.to.kind as u64).uuid(self.to.id.0);
+        root.pack()
+    }
+
     /// The first key behind it.
     pub(crate) fn behind(&self) -> Bytes {
         join(&self.relative(), &[0])
@@ -125,7 +131,7 @@ impl OutboxKey {
         join(keys.outbox(), &self.relative())
     }
 
-    fn read(key: &[u8]) -> Option<Self> {
+    pub(crate) fn read(key: &[u8]) -> Option<Self> {
         let elements = unpack(key).ok()?;
         let [kind, id, epoch, position, index, event] = elements.as_slice() else {
             return None;

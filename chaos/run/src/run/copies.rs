@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use cli_world::{Progress, World};
+use cli_world::ready::POLL;
+use cli_world::{Progress, World, operator};
 use platform_model::{HomeId, NodeId, RoutingTable, ShardId};
 use platform_runtime::clock::Clock;
-use platform_wire::CallError;
 use platform_wire::admin::AdminClient;
 use platform_wire::operation::{FailoverShard, MoveShard, MoveTo, Started};
 
@@ -38,16 +38,20 @@ pub struct Moved {
     /// Whether it came to an end at all.
     pub is_over: bool,
     pub took: Duration,
+    /// Those whose shard it was, by their numbers in the load. A handover that has begun waits for the controllers: they may
+    /// notice what strikes these alone.
+    pub people: Vec<usize>,
 }
 
 /// How it ended.
 enum End {
     Over(String),
-    /// The controllers refused: something else was under way.
-    NotBegun(String),
-    /// It went on for too long, or nobody knows.
+    /// It went on for too long.
     Without(String),
 }
+
+/// How the end of what was not begun begins.
+pub const NOT_BEGUN: &str = "not begun";
 
 pub fn home() -> HomeId {
     COPIED_HOME.parse().expect("a home")
@@ -107,33 +111,42 @@ pub async fn during(scene: &Scene<'_>, load: &Load, number: usize) -> Option<Mov
     } else {
         "move"
     };
-    let end = change_place(scene, load, kind).await;
+    let mut people = Vec::new();
+    let end = change_place(scene, load, kind, &mut people).await;
     let took = clock.monotonic().saturating_sub(begun);
     let (end, is_over) = match end {
         Ok(End::Over(end)) => (end, true),
-        Ok(End::NotBegun(why)) => (format!("not begun: {why}"), true),
         Ok(End::Without(why)) => (why, false),
-        Err(why) => (format!("{why:#}"), false),
+        // What has begun all the same is looked for when the run is over.
+        Err(why) => (format!("{NOT_BEGUN}: {why:#}"), true),
     };
     Some(Moved {
         kind,
         end,
         is_over,
         took,
+        people,
     })
 }
 
-async fn change_place(scene: &Scene<'_>, load: &Load, kind: &str) -> Result<End> {
+/// # Errors
+/// When it was not begun, or nobody knows: something else was under way, or the controllers gave no answer.
+async fn change_place(scene: &Scene<'_>, load: &Load, kind: &str, people: &mut Vec<usize>) -> Result<End> {
     let admin = scene.world.admin()?;
-    let status = admin.status().await.map_err(cli_world::operator::explain)?;
-    let started = match kind {
-        "move" => begin_move(&admin, &status.table, load).await?,
-        _ => begin_handover(&admin, &status.table, load).await?,
-    };
-    let started = match started {
-        Ok(started) => started,
-        Err(CallError::Refused(refusal)) => return Ok(End::NotBegun(refusal.to_string())),
-        Err(error) => return Err(cli_world::operator::explain(error)),
+    let status = admin.status().await.map_err(operator::explain)?;
+    let table = &status.table;
+    let home = if kind == "move" { MOVED_HOME } else { COPIED_HOME };
+    let shard = shard_of(table, load, home)?;
+    let residents = load.residents.iter().enumerate();
+    let lives_there = residents.filter(|(_, resident)| {
+        let person = &resident.person;
+        table.shard_of_user(&person.home, person.user).as_ref() == Some(&shard)
+    });
+    people.extend(lives_there.map(|(number, _)| number));
+    let started = if kind == "move" {
+        begin_move(&admin, table, shard).await?
+    } else {
+        begin_handover(&admin, shard).await?
     };
     let id = started.operation.context("an operation")?;
     match scene.world.wait_for_operation(id, MOVED_WITHIN).await {
@@ -154,12 +167,7 @@ fn shard_of(table: &RoutingTable, load: &Load, home: &str) -> Result<ShardId> {
         .context("his shard")
 }
 
-async fn begin_move(
-    admin: &AdminClient,
-    table: &RoutingTable,
-    load: &Load,
-) -> Result<Result<Started, CallError>> {
-    let shard = shard_of(table, load, MOVED_HOME)?;
+async fn begin_move(admin: &AdminClient, table: &RoutingTable, shard: ShardId) -> Result<Started> {
     let (route, _) = table.primary_of(&shard).context("nobody serves it")?;
     let from = route.node.to_string();
     let other = NODES.iter().find(|node| **node != from).context("two nodes")?;
@@ -171,19 +179,51 @@ async fn begin_move(
         deadline_ms: None,
         expected: None,
     };
-    Ok(admin.move_shard(&given, "chaos").await)
+    let started = admin.move_shard(&given, "chaos").await;
+    started.map_err(operator::explain)
 }
 
-async fn begin_handover(
-    admin: &AdminClient,
-    table: &RoutingTable,
-    load: &Load,
-) -> Result<Result<Started, CallError>> {
+async fn begin_handover(admin: &AdminClient, shard: ShardId) -> Result<Started> {
     let given = FailoverShard {
-        shard: shard_of(table, load, COPIED_HOME)?,
+        shard,
         to: None,
         expected: None,
         force: None,
     };
-    Ok(admin.failover_shard(&given, "chaos").await)
+    let started = admin.failover_shard(&given, "chaos").await;
+    started.map_err(operator::explain)
+}
+
+/// Operations that have no end, once nothing strikes any more.
+pub async fn unfinished(world: &World) -> Vec<String> {
+    let clock = Clock::system();
+    let begun = clock.monotonic();
+    loop {
+        let left = under_way(world).await;
+        match left {
+            Ok(left) if left.is_empty() => return Vec::new(),
+            Ok(left) if clock.monotonic().saturating_sub(begun) > MOVED_WITHIN => return left,
+            Err(why) if clock.monotonic().saturating_sub(begun) > MOVED_WITHIN => {
+                return vec![format!("{why:#}")];
+            }
+            _ => clock.sleep(POLL).await,
+        }
+    }
+}
+
+async fn under_way(world: &World) -> Result<Vec<String>> {
+    let operations = world
+        .admin()?
+        .operations(false)
+        .await
+        .map_err(operator::explain)?;
+    let active = operations.into_iter().filter(|view| !view.state.is_over());
+    Ok(active
+        .map(|view| {
+            format!(
+                "operation {} of {} is at {}: {:?}",
+                view.id, view.shard, view.step, view.blockers
+            )
+        })
+        .collect())
 }

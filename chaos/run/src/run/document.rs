@@ -7,7 +7,7 @@ use platform_report::{Document, Figure};
 use serde_json::{Value, json};
 
 use super::Told;
-use super::copies::Moved;
+use super::copies::{Moved, NOT_BEGUN};
 use super::flat::{self, Flat, Trend};
 use super::round::{HEALED_WITHIN, Round};
 use super::samples::Sample;
@@ -190,7 +190,7 @@ fn of_copies(told: &Told) -> Vec<Figure> {
         };
         let not_begun = moves
             .iter()
-            .filter(|moved| moved.end.starts_with("not begun"))
+            .filter(|moved| moved.end.starts_with(NOT_BEGUN))
             .count();
         let stuck = moves.iter().filter(|moved| !moved.is_over).count();
         let slowest = moves

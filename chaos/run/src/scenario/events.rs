@@ -1,8 +1,6 @@
 //! `chaos run --scenario events`: people in every home show each other workouts while cells, links and controllers are
 //! struck; in the end every follower has seen each workout exactly once, those of one author in his order.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use cli_world::app::App;
 use cli_world::people::OPERATOR;
@@ -10,30 +8,15 @@ use cli_world::stage::STOP_WITHIN;
 use cli_world::{Progress, Stage, World, door, make, operator};
 use platform_report::{Document, Figure};
 use platform_runtime::TaskGroup;
-use platform_runtime::clock::Clock;
 use platform_wire::events::ParkedClient;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::events_people::{ARRIVES_WITHIN, Judgement, People};
-use crate::faults::{Fault, Scene, revive};
+use super::strikes;
+use crate::faults::{Scene, revive};
 use crate::proxy::Proxies;
-use crate::run::{Options, bring_up};
-use crate::schedule::Schedule;
+use crate::run::{Options, bring_up, copies};
 
-/// Faults of this scenario, where none are named: those that come between two homes.
-const FAULTS: [Fault; 7] = [
-    Fault::KillCell,
-    Fault::StopCell,
-    Fault::CutNodes,
-    Fault::CutNodeControllers,
-    Fault::KillLeader,
-    Fault::SlowLink,
-    Fault::CutAnswers,
-];
-/// Load before a fault strikes, and after it has healed.
-const CALM: Duration = Duration::from_millis(1_500);
-/// After this many rounds a run ends.
-const ROUNDS_MAX: usize = 2_000;
 /// Texts of what is wrong that the notes have at most.
 const NOTES_MAX: usize = 20;
 
@@ -69,16 +52,19 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let tasks = TaskGroup::new();
     let proxies = Proxies::start(&world, &tasks).await?;
     bring_up(options, &world, progress).await?;
+    if let Some(goal) = &options.survival {
+        copies::raise(&world, goal, progress).await?;
+    }
     let app = App::new(door::client(&world.layout)?, &world.url());
-    let people = People::come_in(&app).await?;
+    let people = People::come_in(&app, options.minutes).await?;
     let scene = Scene {
         world: &world,
         links: &proxies.links,
         small_disk: None,
-        copied: false,
+        copied: options.survival.is_some(),
     };
     let strikes = async {
-        let rounds = strike(options, &scene, progress).await;
+        let rounds = strikes::strike(options, &scene, progress).await;
         people.stop();
         rounds
     };
@@ -100,40 +86,6 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         parked,
         judgement,
     })
-}
-
-/// Fault after fault, by seed, until the time is over.
-async fn strike(options: &Options, scene: &Scene<'_>, progress: &dyn Progress) -> Result<Vec<Value>> {
-    let faults = if options.faults.is_empty() {
-        FAULTS.to_vec()
-    } else {
-        options.faults.clone()
-    };
-    let clock = Clock::system();
-    let due = clock.monotonic() + options.minutes;
-    let mut schedule = Schedule::new(options.seed, faults, None, true);
-    let mut rounds = Vec::new();
-    while clock.monotonic() < due && rounds.len() < ROUNDS_MAX {
-        let Some((mut strike, lasts)) = schedule.next() else {
-            break;
-        };
-        if let Some(why) = strike.fault.never() {
-            progress.progress(&format!("skipped: {}: {why}", strike.fault.name()));
-            continue;
-        }
-        clock.sleep(CALM).await;
-        strike.begin(scene).await?;
-        clock.sleep(lasts).await;
-        strike.heal(scene).await?;
-        let (fault, target) = (strike.fault.name(), strike.target());
-        progress.progress(&format!(
-            "round {}: {fault} at {target} for {lasts:.1?}",
-            rounds.len()
-        ));
-        rounds.push(json!({ "fault": fault, "target": target, "lasted_s": lasts.as_secs_f64() }));
-    }
-    clock.sleep(CALM).await;
-    Ok(rounds)
 }
 
 /// Events that nobody took: there is no reason for one here.

@@ -16,8 +16,10 @@ use platform_runtime::random;
 
 /// Where authors and followers live: one of each in every country.
 const COUNTRIES: [&str; 3] = ["DE", "FR", "US"];
-/// Between two workouts of one author.
+/// Between two workouts of one author, at least.
 const PAUSE: Duration = Duration::from_millis(120);
+/// Workouts of one author: a follower keeps a thousand, and all of them must be there in the end.
+const TOLD_MAX: u32 = 300;
 /// Before something is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(150);
 /// One request and its answer.
@@ -34,12 +36,14 @@ pub struct People {
     told: Vec<Mutex<Vec<String>>>,
     stopped: AtomicBool,
     failed: AtomicUsize,
+    /// Between two workouts of one author, so that they last for the whole run.
+    pause: Duration,
 }
 
 impl People {
     /// # Errors
     /// When somebody gets no home.
-    pub async fn come_in(app: &App) -> Result<Self> {
+    pub async fn come_in(app: &App, lasts: Duration) -> Result<Self> {
         let (mut authors, mut followers) = (Vec::new(), Vec::new());
         for country in COUNTRIES {
             authors.push(register(app, &format!("author-{country}"), country).await?);
@@ -52,6 +56,7 @@ impl People {
             followers,
             stopped: AtomicBool::new(false),
             failed: AtomicUsize::new(0),
+            pause: PAUSE.max(lasts / TOLD_MAX),
         };
         for author in &people.authors {
             for follower in &people.followers {
@@ -74,7 +79,7 @@ impl People {
 
     async fn tells(&self, author: usize) {
         let clock = Clock::system();
-        for number in 0_u64.. {
+        for number in 0..u64::from(TOLD_MAX) {
             if self.stopped.load(Ordering::Relaxed) {
                 return;
             }
@@ -89,7 +94,7 @@ impl People {
                 // Counted: nothing that comes after it could be judged.
                 Err(_) => return,
             }
-            clock.sleep(PAUSE).await;
+            clock.sleep(self.pause).await;
         }
     }
 

@@ -76,29 +76,11 @@ impl Leader {
 
     /// Takes a report of a node that has registered.
     pub fn hear(&mut self, now_micros: u64, state: &State, report: &ReplicasReport) -> Vec<Act> {
-        let mut acts = Vec::new();
-        if !self.heard.hear(now_micros, &report.node, report.incarnation) {
-            return acts;
+        let said = (report.incarnation, report.leaving);
+        if !self.heard.hear(now_micros, &report.node, said) {
+            return Vec::new();
         }
-        for copy in &report.copies {
-            let Some(config) = config_of(state, &copy.shard) else {
-                continue;
-            };
-            let stands = |named: &control_plane_state::shard_config::ShardCopy| {
-                named.replica == copy.replica && named.node == report.node
-            };
-            if !config.copies().any(stands) {
-                continue;
-            }
-            let event = DriverEvent::Reported {
-                replica: copy.replica,
-                silent_micros: copy.silent_micros,
-            };
-            self.note_silence(config, &copy.shard, copy.replica, copy.silent_micros);
-            let watched = self.watched(&copy.shard);
-            watched.see(now_micros, copy.clone());
-            watched.driver.step(now_micros, config, event);
-        }
+        let mut acts = self.hear_copies(now_micros, state, report);
         for (shard, told) in &report.told {
             let Some(config) = config_of(state, shard) else {
                 continue;
@@ -120,7 +102,42 @@ impl Leader {
                 Heard::Event(event) => acts.extend(self.drive(now_micros, state, shard, event)),
             }
         }
+        if report.leaving && self.may_begin(state) {
+            acts.extend(self.relieve_leaving(now_micros, state, &report.node));
+        }
         acts
+    }
+
+    /// How copies stand. Where one has heard nobody serve it is looked at at once.
+    fn hear_copies(&mut self, now_micros: u64, state: &State, report: &ReplicasReport) -> Vec<Act> {
+        let mut due = Vec::new();
+        for copy in &report.copies {
+            let Some(config) = config_of(state, &copy.shard) else {
+                continue;
+            };
+            let stands = |named: &control_plane_state::shard_config::ShardCopy| {
+                named.replica == copy.replica && named.node == report.node
+            };
+            if !config.copies().any(stands) {
+                continue;
+            }
+            let event = DriverEvent::Reported {
+                replica: copy.replica,
+                silent_micros: copy.silent_micros,
+            };
+            self.note_silence(config, &copy.shard, copy.replica, copy.silent_micros);
+            if self.silent.contains(&copy.shard) {
+                due.push(&copy.shard);
+            }
+            let watched = self.watched(&copy.shard);
+            watched.see(now_micros, copy.clone());
+            watched.driver.step(now_micros, config, event);
+        }
+        if !due.is_empty() {
+            self.judge_silence(now_micros);
+        }
+        let drive = |shard| self.drive(now_micros, state, shard, DriverEvent::Tick);
+        due.into_iter().flat_map(drive).collect()
     }
 
     /// What is due now.

@@ -15,11 +15,18 @@ pub struct NodesHeard {
 struct Heard {
     at_micros: u64,
     incarnation: Incarnation,
+    /// It said that it is about to stop.
+    leaving: bool,
 }
 
 impl NodesHeard {
     /// Whether the report counts: one of an earlier start than the last is left out.
-    pub fn hear(&mut self, now_micros: u64, node: &NodeId, incarnation: Incarnation) -> bool {
+    pub fn hear(
+        &mut self,
+        now_micros: u64,
+        node: &NodeId,
+        (incarnation, leaving): (Incarnation, bool),
+    ) -> bool {
         if self
             .last
             .get(node)
@@ -30,6 +37,7 @@ impl NodesHeard {
         let heard = Heard {
             at_micros: now_micros,
             incarnation,
+            leaving,
         };
         self.last.insert(node.clone(), heard);
         true
@@ -44,6 +52,11 @@ impl NodesHeard {
     pub fn is_missing(&self, now_micros: u64, node: &NodeId, missing_micros: u64) -> bool {
         self.age_micros(now_micros, node)
             .is_none_or(|age| age >= missing_micros)
+    }
+
+    /// Whether it said last that it is about to stop.
+    pub fn is_leaving(&self, node: &NodeId) -> bool {
+        self.last.get(node).is_some_and(|heard| heard.leaving)
     }
 
     /// Forgets nodes that are none any more.

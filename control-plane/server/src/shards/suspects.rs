@@ -1,4 +1,5 @@
-//! Suspect primaries are relieved: one by one, a few at a time in each cell, and not again soon.
+//! Primaries are relieved: suspect ones one by one, a few at a time in each cell, and not again soon; those of a node that
+//! is about to stop at once.
 
 use std::collections::BTreeMap;
 
@@ -56,22 +57,47 @@ impl Leader {
             watched.suspicion.why = why.clone();
             why.filter(|_| again)?
         };
-        let heard = |node: &NodeId| self.is_heard(now_micros, node);
-        let target = gray::successor(state, config, self.shards.get(shard)?, heard)?;
+        let act = self.hand_over(now_micros, state, shard, config, format!("suspect: {why}"))?;
+        tracing::warn!(%shard, %node, %why, "a primary is suspect and hands over");
+        metrics::counter!("controld_suspects_total").increment(1);
+        self.watched(shard).suspicion.relieved_micros = Some(now_micros);
+        Some(act)
+    }
+
+    /// Everything that a node leads that is about to stop. What has no successor is left to a failover, if one is possible.
+    pub(super) fn relieve_leaving(&mut self, now_micros: u64, state: &State, node: &NodeId) -> Vec<Act> {
+        let led = state.shards.iter().filter_map(|(shard, record)| {
+            let config = record.config.as_ref()?;
+            (config.primary.node == *node && config.phase == ConfigPhase::Steady).then_some((shard, config))
+        });
+        let mut acts = Vec::new();
+        for (shard, config) in led {
+            let reason = format!("{node} is about to stop");
+            acts.extend(self.hand_over(now_micros, state, shard, config, reason));
+        }
+        acts
+    }
+
+    /// To the copy that is best to lead next, if there is one.
+    fn hand_over(
+        &mut self,
+        now_micros: u64,
+        state: &State,
+        shard: &ShardId,
+        config: &ShardConfig,
+        reason: String,
+    ) -> Option<Act> {
+        let stays = |node: &NodeId| self.is_heard(now_micros, node) && !self.heard.is_leaving(node);
+        let target = gray::successor(state, config, self.shards.get(shard)?, stays)?;
         let command = ConfigCommand::BeginHandover {
             target,
             certificate: None,
             needs_certificate: false,
         };
-        let reason = format!("suspect: {why}");
-        let act = self.give(
+        self.give(
             now_micros,
             Act::configure(shard, config.generation, command, reason),
-        )?;
-        tracing::warn!(%shard, %node, %why, "a primary is suspect and hands over");
-        metrics::counter!("controld_suspects_total").increment(1);
-        self.watched(shard).suspicion.relieved_micros = Some(now_micros);
-        Some(act)
+        )
     }
 
     /// Latencies by cell, and how many handovers are under way in each.

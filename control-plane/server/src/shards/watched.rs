@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use control_plane_state::operation::OperationId;
 use control_plane_state::shard_config::{Driver, DriverSettings, ShardConfig};
-use platform_model::{ReplicaId, Term};
+use platform_model::{Generation, ReplicaId, Term};
 use platform_wire::replicas::CopyReport;
 
 use super::gray::Suspicion;
@@ -23,6 +23,8 @@ pub struct Watched {
     differs: Option<(ReplicaId, u32)>,
     /// Since when a command for this shard is on its way.
     pub busy_since_micros: Option<u64>,
+    /// As it was looked over last.
+    generation: Generation,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +64,17 @@ impl Watched {
             verify: None,
             differs: None,
             busy_since_micros: None,
+            generation: Generation(0),
         }
     }
 
-    /// Forgets copies that the configuration does not name: what is kept is bounded by it.
+    /// Forgets copies that the configuration does not name: what is kept is bounded by it. A command that changed it has
+    /// its outcome, whoever is told of it later: what follows from it may be at once.
     pub fn keep_to(&mut self, config: &ShardConfig) {
+        if self.generation != config.generation {
+            self.generation = config.generation;
+            self.busy_since_micros = None;
+        }
         self.copies.retain(|replica, _| config.names(*replica));
         self.certified.retain(|replica, _| config.names(*replica));
     }

@@ -19,6 +19,8 @@ const WRITES: u64 = 10;
 pub struct Nodes {
     /// Since when a node is down, in milliseconds.
     down: BTreeMap<NodeId, u64>,
+    /// They say that they are about to stop.
+    pub leaving: BTreeSet<NodeId>,
     /// Primaries there do not get their writes committed.
     pub stalled: BTreeSet<NodeId>,
     /// Handovers to copies there are not confirmed.
@@ -58,6 +60,7 @@ impl Nodes {
         let mut report = ReplicasReport {
             node: node.clone(),
             incarnation: Incarnation(1),
+            leaving: self.leaving.contains(node),
             copies: Vec::new(),
             told: Vec::new(),
         };

@@ -3,6 +3,7 @@
 mod life;
 mod random;
 mod refused;
+mod room;
 
 use platform_model::{CellState, CopyState, Epoch, Generation, NodeId, ReplicaId, Role, ShardId};
 

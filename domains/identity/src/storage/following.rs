@@ -48,7 +48,7 @@ pub async fn admit(tx: &RootTx, me: &Address, follower: &Address) -> Result<(), 
     };
     tell(tx, me, &changed)?;
     let profile = PROFILES.get(tx, id_of(me.user)).await?.ok_or(Code::NotFound)?;
-    tell(tx, follower, &shown(&profile))
+    tell(tx, follower, &shown(tx, &profile))
 }
 
 /// Somebody follows no more. False: he did not.
@@ -69,6 +69,7 @@ pub async fn dismiss(tx: &RootTx, me: &Address, follower: UserId) -> Result<bool
     let profile = PROFILES.get(tx, id_of(me.user)).await?.unwrap_or_default();
     let hidden = ProfileHidden {
         profile: profile.version,
+        told_ms: tx.log_time_ms(),
     };
     tell(tx, &address(&row)?, &hidden)?;
     Ok(true)
@@ -80,7 +81,7 @@ pub async fn dismiss(tx: &RootTx, me: &Address, follower: UserId) -> Result<bool
 /// The transaction's.
 pub async fn show(tx: &RootTx, profile: &Profile) -> Result<(), DomainError> {
     for row in followers(tx).await? {
-        tell(tx, &address(&row)?, &shown(profile))?;
+        tell(tx, &address(&row)?, &shown(tx, profile))?;
     }
     Ok(())
 }
@@ -94,36 +95,53 @@ pub async fn followers(tx: &RootTx) -> Result<Vec<Follower>, DomainError> {
 /// # Errors
 /// The transaction's.
 pub async fn followed(tx: &RootTx) -> Result<Vec<Followed>, DomainError> {
-    Ok(FOLLOWED.scan(tx, Query::first(FOLLOWED_MAX)).await?.rows)
+    let mut rows = FOLLOWED.scan(tx, Query::first(FOLLOWED_MAX)).await?.rows;
+    rows.retain(|row| !row.hidden);
+    Ok(rows)
 }
 
-/// What others show this person, and no more.
+/// What others show this person, and no more. A retry may bring something back that was told before what is here: then it
+/// changes nothing.
 ///
 /// # Errors
 /// `limit-exceeded` past [`FOLLOWED_MAX`]: the event is parked.
 pub async fn take(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
-    let user = id_of(event.from.user);
-    if event.is::<ProfileHidden>(DOMAIN) {
-        FOLLOWED.delete(tx, user).await?;
-        return Ok(());
-    }
-    let shown: ProfileShown = event.read()?;
-    let known = FOLLOWED.get(tx, &user).await?;
-    if known.is_none() && followed(tx).await?.len() >= FOLLOWED_MAX {
-        return Err(Code::LimitExceeded.into());
-    }
-    let row = Followed {
-        user,
+    let mut row = Followed {
+        user: id_of(event.from.user),
         home: event.from.home.to_string(),
-        display_name: shown.display_name,
-        version: shown.profile,
+        ..Followed::default()
     };
+    if event.is::<ProfileHidden>(DOMAIN) {
+        let hidden: ProfileHidden = event.read()?;
+        (row.version, row.told_ms, row.hidden) = (hidden.profile, hidden.told_ms, true);
+    } else {
+        let shown: ProfileShown = event.read()?;
+        (row.version, row.told_ms) = (shown.profile, shown.told_ms);
+        row.display_name = shown.display_name;
+    }
+    match FOLLOWED.get(tx, &row.user).await? {
+        Some(known) if known.told_ms > row.told_ms => return Ok(()),
+        Some(_) => {}
+        None => make_room(tx).await?,
+    }
     FOLLOWED.put(tx, &row).await?;
     Ok(())
 }
 
-fn shown(profile: &Profile) -> ProfileShown {
+/// One who shows himself no more makes room for one who does.
+async fn make_room(tx: &RootTx) -> Result<(), DomainError> {
+    let rows = FOLLOWED.scan(tx, Query::first(FOLLOWED_MAX)).await?.rows;
+    if rows.len() < FOLLOWED_MAX {
+        return Ok(());
+    }
+    let gone = rows.iter().find(|row| row.hidden).ok_or(Code::LimitExceeded)?;
+    FOLLOWED.delete(tx, &gone.user).await?;
+    Ok(())
+}
+
+fn shown(tx: &RootTx, profile: &Profile) -> ProfileShown {
     ProfileShown {
+        told_ms: tx.log_time_ms(),
         profile: profile.version,
         display_name: profile.display_name.clone(),
     }

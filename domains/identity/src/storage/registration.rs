@@ -133,6 +133,18 @@ pub async fn drop_claim(tx: &RootTx, claim: Uuid) -> Result<Outcome, DomainError
     }
 }
 
+/// The directory asks: what is not active by now never will be. Answers how far it has come then; none if there is no
+/// such claim.
+///
+/// # Errors
+/// The transaction's.
+pub async fn decide(tx: &RootTx, claim: Uuid) -> Result<Option<ClaimState>, DomainError> {
+    if CLAIMS.get(tx, claim).await?.is_none() {
+        return Ok(None);
+    }
+    change(tx, claim, ClaimState::Dropped).await.map(Some)
+}
+
 /// Takes a pending claim one step further. Answers the state that it has then, which is another one if it had already
 /// been taken there.
 async fn change(tx: &RootTx, claim: Uuid, to: ClaimState) -> Result<ClaimState, DomainError> {

@@ -11,7 +11,9 @@ mod write;
 use cell_layers::Table;
 use cell_layers::timeline::Timeline;
 
-use crate::stored::{Activity, LapPage, PendingUpload, SharedNext, SharedWorkout, ShownTo};
+use crate::stored::{
+    Activity, HiddenAuthor, LapPage, PendingUpload, SharedNext, SharedWorkout, ShownTo, WithdrawnWorkout,
+};
 
 pub use read::{Listed, get, laps, list, original, original_bytes, points};
 pub use remove::remove;
@@ -23,8 +25,10 @@ pub const DOMAIN: &str = "training";
 const ACTIVITIES: Table<Activity> = Table::new();
 const LAPS: Table<LapPage> = Table::new();
 const PENDING: Table<PendingUpload> = Table::new();
+const HIDDEN: Table<HiddenAuthor> = Table::new();
 const SHARED: Table<SharedWorkout> = Table::new();
 const SHARED_NEXT: Table<SharedNext> = Table::new();
 const SHOWN_TO: Table<ShownTo> = Table::new();
+const WITHDRAWN: Table<WithdrawnWorkout> = Table::new();
 /// Activities by start.
 const TIMELINE: Timeline = Timeline::new("activities");

@@ -6,19 +6,22 @@ use cell_sdk::{Address, DomainError, Received, tell};
 use platform_model::{Code, HomeId, Problem, UserId};
 use uuid::Uuid;
 
-use super::{DOMAIN, SHARED, SHARED_NEXT, SHOWN_TO};
-use crate::stored::{Activity, SharedNext, SharedWorkout, ShownTo, WorkoutShared, WorkoutWithdrawn};
+use super::{DOMAIN, HIDDEN, SHARED, SHARED_NEXT, SHOWN_TO, WITHDRAWN};
+use crate::stored::{
+    Activity, HiddenAuthor, SharedNext, SharedWorkout, ShownTo, WithdrawnWorkout, WorkoutShared,
+    WorkoutWithdrawn, WorkoutsHidden,
+};
 
 /// The domain that says who follows, and its events that are taken here.
 pub const IDENTITY: &str = "identity";
 pub const FOLLOWER_CHANGED: &str = "follower_changed";
-pub const PROFILE_HIDDEN: &str = "profile_hidden";
 /// People to whom one person's workouts are shown.
 const SHOWN_TO_MAX: usize = 1_000;
-/// Shared workouts that one event removes at once: one author's, when he shows them no more.
-const REMOVED_MAX: usize = 1_000;
-/// Shared workouts that one person keeps; past it the oldest goes.
-pub const SHARED_MAX: u64 = 5_000;
+/// Shared workouts that one person keeps; past it the oldest goes. All of them can be removed in one transaction: one who
+/// shows nothing more leaves nothing.
+pub const SHARED_MAX: usize = 1_000;
+/// Of what is remembered so that nothing old comes back; past it one of them goes.
+const REMEMBERED_MAX: usize = 1_000;
 
 /// What identity tells of a follower. Only the fields that are looked at.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -46,6 +49,7 @@ pub async fn share(tx: &RootTx, activity: &Activity) -> Result<(), DomainError> 
         timer_s: figures.timer_s,
         heart_rate_avg: figures.heart_rate_avg,
         energy_kcal: figures.energy_kcal,
+        told_ms: tx.log_time_ms(),
     };
     for follower in followers(tx).await? {
         tell(tx, &follower, &shared)?;
@@ -74,9 +78,9 @@ pub async fn withdraw(tx: &RootTx, workout: Uuid) -> Result<(), DomainError> {
 pub async fn take(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
     match (event.domain.as_str(), event.name.as_str()) {
         (IDENTITY, FOLLOWER_CHANGED) => follower_changed(tx, event).await,
-        (IDENTITY, PROFILE_HIDDEN) => forget(tx, event.from.user).await,
         (DOMAIN, _) if event.is::<WorkoutShared>(DOMAIN) => keep(tx, event).await,
         (DOMAIN, _) if event.is::<WorkoutWithdrawn>(DOMAIN) => remove(tx, event).await,
+        (DOMAIN, _) if event.is::<WorkoutsHidden>(DOMAIN) => forget(tx, event).await,
         _ => Err(Code::BadRequest.into()),
     }
 }
@@ -100,26 +104,36 @@ async fn follower_changed(tx: &RootTx, event: &Received) -> Result<(), DomainErr
         || Problem::new(Code::BadRequest).detail("the event is not the message that it should be");
     let changed = <FollowerChanged as prost::Message>::decode(event.message.as_slice());
     let changed = changed.map_err(|_| unreadable())?;
-    if !changed.follows {
-        SHOWN_TO.delete(tx, changed.follower).await?;
-        return Ok(());
-    }
     let row = ShownTo {
         user: changed.follower,
         home: changed.home,
     };
-    address(&row)?;
-    SHOWN_TO.put(tx, &row).await?;
-    Ok(())
+    let follower = address(&row)?;
+    if changed.follows {
+        return Ok(SHOWN_TO.put(tx, &row).await?);
+    }
+    SHOWN_TO.delete(tx, &row.user).await?;
+    // From here, not from where he was let go: so it is behind every workout that he was shown until now.
+    let hidden = WorkoutsHidden {
+        told_ms: tx.log_time_ms(),
+    };
+    tell(tx, &follower, &hidden)
 }
 
-/// Appended, whatever is there: that nothing comes twice is the platform's promise, and to be seen here.
+/// Appended, whatever is there: that nothing comes twice is the platform's promise, and to be seen here. Only what was told
+/// before it was taken back, and comes by a retry, does not come any more.
 async fn keep(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
     let shared: WorkoutShared = event.read()?;
+    let author = event.from.user.as_bytes().to_vec();
+    let hidden = HIDDEN.get(tx, &author).await?;
+    let withdrawn = WITHDRAWN.delete(tx, (&author, &shared.workout)).await?;
+    if withdrawn || hidden.is_some_and(|hidden| shared.told_ms <= hidden.told_ms) {
+        return Ok(());
+    }
     let next = SHARED_NEXT.get(tx, NEXT).await?.map_or(1, |row| row.number);
     let row = SharedWorkout {
         number: next,
-        author: event.from.user.as_bytes().to_vec(),
+        author,
         author_home: event.from.home.to_string(),
         workout: shared.workout,
         title: shared.title,
@@ -132,8 +146,8 @@ async fn keep(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
         came_ms: tx.log_time_ms(),
     };
     SHARED.insert(tx, &row).await?;
-    if next > SHARED_MAX {
-        SHARED.delete(tx, next - SHARED_MAX).await?;
+    if let Some(oldest) = next.checked_sub(SHARED_MAX as u64) {
+        SHARED.delete(tx, oldest).await?;
     }
     let next = SharedNext {
         id: NEXT,
@@ -150,24 +164,46 @@ async fn remove(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
     let author = event.from.user.as_bytes().to_vec();
     let key = (&author, &withdrawn.workout);
     let rows = SHARED
-        .by_index(tx, "workout", key, Query::first(REMOVED_MAX))
-        .await?;
-    for row in rows.rows {
+        .by_index(tx, "workout", key, Query::first(SHARED_MAX))
+        .await?
+        .rows;
+    for row in &rows {
         SHARED.delete(tx, row.number).await?;
     }
-    Ok(())
+    if !rows.is_empty() {
+        return Ok(());
+    }
+    // It was never seen, or went long ago: it may be parked, and be tried again.
+    let others = WITHDRAWN.scan(tx, Query::first(REMEMBERED_MAX)).await?.rows;
+    if let Some(other) = others.first().filter(|_| others.len() >= REMEMBERED_MAX) {
+        WITHDRAWN.delete(tx, (&other.author, &other.workout)).await?;
+    }
+    let row = WithdrawnWorkout {
+        author,
+        workout: withdrawn.workout,
+    };
+    Ok(WITHDRAWN.put(tx, &row).await?)
 }
 
-/// One who shows nothing more: all that he showed goes.
-async fn forget(tx: &RootTx, author: UserId) -> Result<(), DomainError> {
-    let author = author.as_bytes().to_vec();
+/// One who shows nothing more: all that he showed goes, and nothing of it comes back.
+async fn forget(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+    let hidden: WorkoutsHidden = event.read()?;
+    let author = event.from.user.as_bytes().to_vec();
     let rows = SHARED
-        .by_index(tx, "author", &author, Query::first(REMOVED_MAX))
+        .by_index(tx, "author", &author, Query::first(SHARED_MAX))
         .await?;
     for row in rows.rows {
         SHARED.delete(tx, row.number).await?;
     }
-    Ok(())
+    let others = HIDDEN.scan(tx, Query::first(REMEMBERED_MAX)).await?.rows;
+    if let Some(other) = others.first().filter(|_| others.len() >= REMEMBERED_MAX) {
+        HIDDEN.delete(tx, &other.author).await?;
+    }
+    let row = HiddenAuthor {
+        author,
+        told_ms: hidden.told_ms,
+    };
+    Ok(HIDDEN.put(tx, &row).await?)
 }
 
 async fn followers(tx: &RootTx) -> Result<Vec<Address>, DomainError> {

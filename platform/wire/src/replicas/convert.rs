@@ -48,6 +48,7 @@ pub(super) fn request(world: String, report: &ReplicasReport) -> pb::ReplicasReq
         world,
         node: report.node.to_string(),
         incarnation: report.incarnation.0,
+        leaving: report.leaving,
         copies: copies_sent(report).iter().map(Into::into).collect(),
         told: told_sent(report).iter().map(Into::into).collect(),
     }
@@ -66,6 +67,7 @@ impl TryFrom<pb::ReplicasRequest> for ReplicasReport {
         Ok(Self {
             node: wire.node.parse()?,
             incarnation: Incarnation(number("incarnation", wire.incarnation)?),
+            leaving: wire.leaving,
             copies,
             told: told.collect::<Result<_, _>>()?,
         })

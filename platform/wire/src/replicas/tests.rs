@@ -106,6 +106,7 @@ fn report() -> ReplicasReport {
     ReplicasReport {
         node: "eu-central-1/0".parse().expect("a node"),
         incarnation: Incarnation(5),
+        leaving: true,
         copies: vec![copy(1), copy(2)],
         told: all_told().into_iter().map(|told| (shard(), told)).collect(),
     }

@@ -1,6 +1,7 @@
 //! The one task of a held shard: asks the node that is known to serve it whether it does, and lets the line go.
 //!
-//! It asks at once when the table, or a node, names another primary or a later epoch; else with growing pauses. It
+//! It asks at once when the table, or a node, names another primary or a later epoch; else with growing pauses. The door
+//! may keep it waiting until the shard is served: then the answer comes in that moment, and no pause is between. It
 //! sends no request of an app: whoever waits loses nothing by a node that is not ready. At most a few shards ask one
 //! node at once, and its breaker keeps all of them off while it is dead.
 
@@ -16,7 +17,7 @@ use crate::moved::{self, Verdict};
 use crate::snapshot::Snapshot;
 use crate::upstream::NodePool;
 
-/// Pauses between two questions about one shard.
+/// From one question about a shard to the next, if nothing is known meanwhile.
 const PAUSE_MIN: Duration = Duration::from_millis(25);
 const PAUSE_MAX: Duration = Duration::from_millis(400);
 /// For one answer; a node that takes longer serves nobody.
@@ -50,13 +51,15 @@ async fn run(holds: &Holds, held: &Arc<Held>) {
                     (pause, asked, opened) = (PAUSE_MIN, now, false);
                 }
                 // A door that passes us and then refuses is not asked again at once: each time costs one his turn.
-                if !opened && serves(holds, place).await {
+                let begun = holds.clock.monotonic();
+                if !opened && serves_there(holds, held, place, &asked, &mut changes).await {
                     opened = true;
                     held.open();
                     continue;
                 }
                 opened = false;
-                rest(holds, held, &asked, pause, &mut changes).await;
+                let waited = holds.clock.monotonic().saturating_sub(begun);
+                rest(holds, held, &asked, pause.saturating_sub(waited), &mut changes).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
         }
@@ -79,17 +82,36 @@ async fn rest(
     pause: Duration,
     changes: &mut tokio::sync::watch::Receiver<u64>,
 ) {
-    let named = async {
-        while changes.changed().await.is_ok() {
-            if place(holds, held).map(|(snapshot, place)| name(&snapshot, place)) != *asked {
-                return;
-            }
-        }
-        std::future::pending().await
-    };
     tokio::select! {
         () = holds.clock.sleep(pause) => {}
-        () = named => {}
+        () = another(holds, held, asked, changes) => {}
+    }
+}
+
+/// Until another primary, or a later epoch, is known than the one that was asked.
+async fn another(holds: &Holds, held: &Held, asked: &Asked, changes: &mut tokio::sync::watch::Receiver<u64>) {
+    loop {
+        if place(holds, held).map(|(snapshot, place)| name(&snapshot, place)) != *asked {
+            return;
+        }
+        if changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Whether the shard is served at `at`; no answer is waited for once another place is known.
+async fn serves_there(
+    holds: &Holds,
+    held: &Held,
+    at: Option<(Arc<Snapshot>, Place)>,
+    asked: &Asked,
+    changes: &mut tokio::sync::watch::Receiver<u64>,
+) -> bool {
+    tokio::select! {
+        biased;
+        serves = serves(holds, at) => serves,
+        () = another(holds, held, asked, changes) => false,
     }
 }
 

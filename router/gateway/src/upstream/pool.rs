@@ -24,8 +24,8 @@ use super::slot::{self, Ready, Sender, Slot};
 use crate::hold::held::Turn;
 use crate::request::body::{FaultCell, RequestBody};
 
-/// Held shards that ask one node at once whether it serves them.
-const PROBES_AT_ONCE: usize = 8;
+/// Held shards that ask one node at once whether it serves them: it may keep each of them waiting for a moment.
+const PROBES_AT_ONCE: usize = 64;
 
 /// What all pools share.
 #[derive(Clone)]

@@ -42,6 +42,13 @@ struct Destination {
     pause_micros: u64,
 }
 
+impl Destination {
+    fn may_be_called(&self, now_micros: u64) -> bool {
+        let calls_max = if self.pause_micros > 0 { 1 } else { CALLS_MAX };
+        self.until_micros <= now_micros && self.calls < calls_max
+    }
+}
+
 /// One for each shard that anything was ever sent to in this term.
 #[derive(Debug, Default)]
 pub(super) struct Destinations {
@@ -83,11 +90,11 @@ impl Destinations {
         self.all[heading.0 as usize].queue.push_back(waiting);
     }
 
-    /// Batches that may go out now.
-    pub(super) fn due(&mut self) -> Vec<(Heading, Place, Vec<Waiting>)> {
+    /// Batches that may go out now: none to one that is left alone, and one at a time to one that did not answer last.
+    pub(super) fn due(&mut self, now_micros: u64) -> Vec<(Heading, Place, Vec<Waiting>)> {
         let mut due = Vec::new();
         for (number, destination) in self.all.iter_mut().enumerate() {
-            while destination.calls < CALLS_MAX && !destination.queue.is_empty() {
+            while destination.may_be_called(now_micros) && !destination.queue.is_empty() {
                 let some = destination.queue.len().min(DELIVERIES_MAX);
                 let heading = Heading(u32::try_from(number).expect("as many as numbers were given out"));
                 destination.calls += 1;
@@ -191,11 +198,31 @@ mod tests {
             let key = row(number).key;
             all.queue(heading, Waiting { key, low: key.at });
         }
-        let due = all.due();
+        let due = all.due(0);
         assert_eq!(due.len(), CALLS_MAX);
         assert!(due.iter().all(|(_, _, batch)| batch.len() == DELIVERIES_MAX));
-        assert!(all.due().is_empty());
+        assert!(all.due(0).is_empty());
         all.came_back(heading.number(), 0, false);
-        assert_eq!(all.due()[0].2.len(), 7);
+        assert_eq!(all.due(0)[0].2.len(), 7);
+    }
+
+    #[test]
+    fn what_is_queued_for_one_that_does_not_answer_waits_and_then_is_tried_one_call_at_a_time() {
+        let (mut all, heading) = one();
+        for number in 0..(10 * DELIVERIES_MAX) {
+            let key = row(u32::try_from(number).expect("few")).key;
+            all.queue(heading, Waiting { key, low: key.at });
+        }
+        assert_eq!(all.due(0).len(), CALLS_MAX);
+        all.came_back(heading.number(), 0, true);
+        assert!(all.due(0).is_empty(), "it is left alone");
+        let until = all.next_due(0).expect("a pause");
+        for _ in 1..CALLS_MAX {
+            all.came_back(heading.number(), 0, true);
+        }
+        assert_eq!(all.due(until).len(), 1, "a probe");
+        assert!(all.due(until).is_empty());
+        all.came_back(heading.number(), until, false);
+        assert_eq!(all.due(until).len(), CALLS_MAX, "it answers again");
     }
 }

@@ -11,8 +11,8 @@ use cell_store::memory::Memory;
 use domains_identity::stored::Account;
 use domains_training::stored::{SharedWorkout, WorkoutShared};
 use platform_model::{
-    Actor, DataClass, Epoch, EpochPosition, Home, HomeId, Position, RequestId, RootRef, RoutingTable,
-    ShardId, UserId,
+    Actor, Cell, CellState, DataClass, Epoch, EpochPosition, Home, HomeId, Position, RequestId, RootRef,
+    RoutingTable, ShardId, UserId,
 };
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
@@ -33,25 +33,27 @@ use crate::tests::hosted::{lawful, start};
 use crate::tests::leader::{Leader, lending, unborn};
 use crate::{gateway, tests};
 
-pub(super) const WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 const ME: &str = "eu-central-1/0";
-pub(super) const AUTHORS: &str = "eu/eu-west";
-pub(super) const FOLLOWERS: &str = "eu/eu-central";
+pub(crate) const DIRECTORY: &str = "directory/eu/000";
+pub(crate) const AUTHORS: &str = "eu/eu-west";
+pub(crate) const FOLLOWERS: &str = "eu/eu-central";
 const SHARED: Table<SharedWorkout> = Table::new();
 const ACCOUNTS: Table<Account> = Table::new();
 
-pub(super) struct Bench {
-    pub(super) events: Events,
-    pub(super) tasks: TaskGroup,
-    hosted: Hosted,
-    _dir: TempDir,
+pub(crate) struct Bench {
+    pub(crate) events: Events,
+    pub(crate) tasks: TaskGroup,
+    pub(crate) hosted: Hosted,
+    pub(crate) identity: Identity,
+    pub(crate) dir: TempDir,
 }
 
-pub(super) fn user(number: u128) -> UserId {
+pub(crate) fn user(number: u128) -> UserId {
     UserId::from_uuid(Uuid::from_u128(number))
 }
 
-pub(super) fn shard_of(home: &str) -> ShardId {
+pub(crate) fn shard_of(home: &str) -> ShardId {
     format!("{home}/000").parse().expect("a shard")
 }
 
@@ -72,11 +74,19 @@ fn table(world: platform_model::WorldId) -> RoutingTable {
         table.shards.insert(shard_of(home), unborn(ME, 1));
         table.shards.insert(ShardId::Keys { home: id }, unborn(ME, 1));
     }
+    let cell = Cell {
+        region: "eu-central".parse().expect("a region"),
+        state: CellState::Open,
+    };
+    table.cells.insert("eu-central-1".parse().expect("a cell"), cell);
+    let directory = DIRECTORY.parse().expect("a shard");
+    table.authorities.insert("eu".parse().expect("one"), 1);
+    table.shards.insert(directory, unborn(ME, 1));
     table
 }
 
 impl Bench {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         install_ring();
         let dir = tempfile::tempdir().expect("a folder");
         let authority = Authority::create(&dir.path().join("ca")).expect("a world");
@@ -108,12 +118,12 @@ impl Bench {
             keys: keys.clone(),
             law: lawful(),
             clock,
-            client: EventsClient::new(identity),
+            client: EventsClient::new(identity.clone()),
             reports: reports.expect("an address"),
             domains: Arc::new(gateway::domains()),
         });
         let open = async {
-            while hosted.served().len() < 4 {
+            while hosted.served().len() < 5 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -122,20 +132,29 @@ impl Bench {
             events,
             tasks,
             hosted,
-            _dir: dir,
+            identity,
+            dir,
         }
     }
 
-    pub(super) fn parts(&self) -> &Parts {
+    pub(in crate::events) fn parts(&self) -> &Parts {
         &self.events.parts
     }
 
-    pub(super) fn shard(&self, home: &str) -> Shard {
+    pub(crate) fn followed(&self) -> Followed {
+        self.parts().followed.clone()
+    }
+
+    pub(crate) fn keys(&self) -> HomeKeys {
+        self.parts().keys.clone()
+    }
+
+    pub(crate) fn shard(&self, home: &str) -> Shard {
         self.hosted.get(&shard_of(home)).expect("it serves")
     }
 
     /// Somebody who is there: with a key and an account.
-    pub(super) async fn person(&self, home: &str, number: u128) -> UserId {
+    pub(crate) async fn person(&self, home: &str, number: u128) -> UserId {
         let (id, user): (HomeId, _) = (home.parse().expect("a home"), user(number));
         let parts = self.parts();
         parts
@@ -155,7 +174,7 @@ impl Bench {
         user
     }
 
-    pub(super) async fn key(&self, home: &str, user: UserId) -> UserKey {
+    pub(crate) async fn key(&self, home: &str, user: UserId) -> UserKey {
         let parts = self.parts();
         let home = home.parse().expect("a home");
         parts
@@ -165,7 +184,7 @@ impl Bench {
             .expect("a key")
     }
 
-    pub(super) async fn write<T, F, Fut>(&self, home: &str, user: UserId, domain: &'static str, f: F) -> T
+    pub(crate) async fn write<T, F, Fut>(&self, home: &str, user: UserId, domain: &'static str, f: F) -> T
     where
         T: Send,
         F: Fn(RootTx) -> Fut + Send + Sync,
@@ -187,7 +206,7 @@ impl Bench {
     }
 
     /// The author tells somebody of a workout.
-    pub(super) async fn tell(&self, author: UserId, to: UserId, number: u128) {
+    pub(crate) async fn tell(&self, author: UserId, to: UserId, number: u128) {
         let address = &Address {
             home: FOLLOWERS.parse().expect("a home"),
             user: to,
@@ -199,13 +218,13 @@ impl Bench {
     }
 
     /// Titles of what the follower was shown, in the order in which it came.
-    pub(super) async fn seen(&self, follower: UserId) -> Vec<String> {
+    pub(crate) async fn seen(&self, follower: UserId) -> Vec<String> {
         let read = |tx: RootTx| async move { Ok(SHARED.scan(&tx, Query::first(1_000)).await?.rows) };
         let rows = self.write(FOLLOWERS, follower, "training", read).await;
         rows.into_iter().filter_map(|row| row.title).collect()
     }
 
-    pub(super) async fn until_seen(&self, follower: UserId, wanted: &[String]) {
+    pub(crate) async fn until_seen(&self, follower: UserId, wanted: &[String]) {
         let wait = async {
             while self.seen(follower).await.len() < wanted.len() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -216,12 +235,12 @@ impl Bench {
         assert_eq!(self.seen(follower).await, wanted);
     }
 
-    pub(super) async fn receive(&self, delivery: &Delivery) -> Receipt {
+    pub(crate) async fn receive(&self, delivery: &Delivery) -> Receipt {
         let shard = self.shard(FOLLOWERS);
         self.parts().receive(&shard_of(AUTHORS), &shard, delivery).await
     }
 
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         self.hosted.close_all().await;
         assert!(self.tasks.shutdown(WITHIN).await);
     }
@@ -237,7 +256,7 @@ fn identity(dir: &TempDir, authority: &Authority) -> Identity {
     Identity::load(&into, &authority.world()).expect("good")
 }
 
-pub(super) fn workout(number: u128) -> WorkoutShared {
+pub(crate) fn workout(number: u128) -> WorkoutShared {
     WorkoutShared {
         workout: Uuid::from_u128(number).as_bytes().to_vec(),
         title: Some(number.to_string()),
@@ -245,11 +264,11 @@ pub(super) fn workout(number: u128) -> WorkoutShared {
     }
 }
 
-pub(super) fn titles(numbers: impl IntoIterator<Item = u128>) -> Vec<String> {
+pub(crate) fn titles(numbers: impl IntoIterator<Item = u128>) -> Vec<String> {
     numbers.into_iter().map(|number| number.to_string()).collect()
 }
 
-pub(super) fn delivery(to: UserId, position: u64) -> Delivery {
+pub(crate) fn delivery(to: UserId, position: u64) -> Delivery {
     let at = EpochPosition {
         epoch: Epoch(1),
         position: Position(position),

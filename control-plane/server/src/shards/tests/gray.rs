@@ -1,4 +1,4 @@
-//! A primary that serves and should not.
+//! A primary that serves and should not, or not for long.
 
 use control_plane_state::shard_config::ConfigPhase;
 use platform_model::thresholds::{HANDOVER_MS, SUSPECT_AGAIN_MS};
@@ -53,5 +53,42 @@ fn a_suspect_is_relieved_once_in_a_while_and_never_while_automation_is_paused() 
     sim.pause_automation();
     sim.nodes.stalled.insert(node(HERE));
     sim.run(5_000);
+    assert_eq!(sim.effects(), Vec::<&str>::new());
+}
+
+#[test]
+fn a_node_that_is_about_to_stop_hands_over_what_it_leads() {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    sim.nodes.leaving.insert(node(HERE));
+    sim.run(2_000);
+    assert_eq!(sim.primary(), STANDBY);
+    assert_eq!(sim.effects(), ["begin-handover", "finish-handover"]);
+    assert!(sim.reason("begin-handover").contains("is about to stop"));
+    // It has thought better of it, or was started again: it may lead as before.
+    sim.nodes.leaving.clear();
+    sim.nodes.leaving.insert(node(STANDBY));
+    sim.run(2_000);
+    assert_eq!(sim.primary(), HERE);
+}
+
+#[test]
+fn while_automation_is_paused_it_goes_with_what_it_leads() {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    sim.pause_automation();
+    sim.nodes.leaving.insert(node(HERE));
+    sim.run(2_000);
+    assert_eq!(sim.primary(), HERE);
+    assert!(sim.committed.is_empty(), "it does not even ask");
+}
+
+/// A whole world is stopped: nothing goes to and fro.
+#[test]
+fn nothing_is_handed_to_a_node_that_leaves_too() {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    sim.nodes.leaving.insert(node(STANDBY));
+    sim.run(1_000);
+    sim.nodes.leaving.insert(node(HERE));
+    sim.run(2_000);
+    assert_eq!(sim.primary(), HERE);
     assert_eq!(sim.effects(), Vec::<&str>::new());
 }

@@ -12,6 +12,7 @@ fn tell(sim: &mut Sim, from: &str, told: Told) -> Vec<Act> {
     let report = ReplicasReport {
         node: node(from),
         incarnation: Incarnation(1),
+        leaving: false,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
     };
@@ -50,6 +51,7 @@ fn an_earlier_start_of_a_node_is_not_heard() {
     let mut report = ReplicasReport {
         node: node(HERE),
         incarnation: Incarnation(0),
+        leaving: false,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
     };

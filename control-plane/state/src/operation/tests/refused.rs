@@ -1,9 +1,7 @@
 //! What operations are refused, and why.
 
 use super::*;
-use crate::limits::COPIES_PER_NODE_MAX;
 use crate::shard_config::{ConfigRefusal, Proof};
-use crate::state::ShardRecord;
 
 fn moves(to: &str) -> OperationKind {
     OperationKind::Move {
@@ -54,38 +52,6 @@ fn a_move_that_leads_nowhere_does_not_start() {
         refused(&mut world, long),
         Refusal::Operation(OperationRefusal::WindowTooLong { .. })
     ));
-}
-
-#[test]
-fn a_full_node_takes_no_copy() {
-    let mut world = World::new();
-    let record = world.state.shards[&shard()].clone();
-    let config = ShardConfig::new(node(NEXT), ReplicaId(77), 1_000_000);
-    for index in 0..COPIES_PER_NODE_MAX {
-        let other = format!("eu/eu-west/{index:03}").parse().expect("a shard");
-        let full = ShardRecord {
-            config: Some(config.clone()),
-            ..record.clone()
-        };
-        world.state.shards.insert(other, full);
-    }
-    let max = COPIES_PER_NODE_MAX;
-    let node = node(NEXT);
-    let no_room = OperationRefusal::NoRoom {
-        node,
-        copies: max,
-        max,
-    };
-    assert_eq!(refused(&mut world, moves(NEXT)), no_room.into());
-    let last = world
-        .state
-        .shards
-        .keys()
-        .next_back()
-        .expect("one of them")
-        .clone();
-    world.state.shards.remove(&last);
-    world.start(moves(NEXT)).expect("there is room for one");
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! Followers are let in and let go, and told of each change; nothing of it lies anywhere in clear.
 
+use cell_layers::RootTx;
+use cell_sdk::{Address, Mode, Received, RootCtx, Services};
 use http::StatusCode;
-use platform_model::HomeId;
+use platform_model::{Actor, HomeId, UserId};
+use prost::Message;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::bench_of_routes::{Bench, Told, headers, key, request};
+use super::bench_of_routes::{Bench, Told, arrival, headers, key, request};
+use crate::storage::{DOMAIN, following};
+use crate::stored::{ProfileHidden, ProfileShown};
 
 const NAME: &str = "A name for followers";
 
@@ -16,10 +21,20 @@ async fn command(bench: &Bench, token: &str, method: &str, path: &str, body: &Va
         .await
 }
 
+/// What waits in the outbox.
+async fn rows(shard: &cell_shard::Shard) -> Vec<cell_shard::OutboxRow> {
+    let page = shard.outbox().page().await.expect("read");
+    let row = |found| match found {
+        cell_shard::Found::Row(row) => Some(row),
+        cell_shard::Found::Unreadable(_) => None,
+    };
+    page.unwrap_or_default().into_iter().filter_map(row).collect()
+}
+
 /// What the person's shard has told and nobody has delivered: name, receiver.
 async fn told(bench: &Bench) -> Vec<(String, Uuid)> {
     let home: HomeId = "eu/eu-central".parse().expect("a home");
-    let (mut rows, _) = bench.node.shards[&home].outbox_page(None).await.expect("read");
+    let mut rows = rows(&bench.node.shards[&home]).await;
     rows.sort_by_key(|row| (row.key.at, row.key.event));
     rows.into_iter().map(|row| (row.name, row.key.to.id.0)).collect()
 }
@@ -103,4 +118,68 @@ async fn nobody_follows_himself_and_what_is_no_follower_is_refused() {
     assert_eq!(refused.expect(StatusCode::NOT_FOUND).code(), "not-found");
     let followed = bench.ask(anna.access(), "GET", "/v1/following").await;
     assert_eq!(followed.expect(StatusCode::OK).body["items"], json!([]));
+}
+
+/// What was parked and is tried again comes behind what was told after it.
+#[tokio::test]
+async fn what_was_told_earlier_and_comes_later_changes_nothing() {
+    let bench = Bench::new().await;
+    let anna = bench
+        .register(key(), "anna@example.com")
+        .await
+        .expect(StatusCode::CREATED);
+    let (home, user): (HomeId, UserId) = (
+        "eu/eu-central".parse().expect("a home"),
+        anna.text("user").parse().expect("an id"),
+    );
+    let root = RootCtx {
+        open: bench.node.open_user(&home, user).await.expect("she is there"),
+        user,
+        home,
+        actor: Actor::User(user),
+        arrival: arrival("eu/eu-central/000"),
+    };
+    let event = |name: &str, message: Vec<u8>| Received {
+        domain: DOMAIN.to_owned(),
+        name: name.to_owned(),
+        version: 1,
+        from: Address {
+            home: "us/us-east".parse().expect("a home"),
+            user: UserId::from_uuid(Uuid::from_u128(9)),
+        },
+        message,
+    };
+    let shown = |profile, told_ms| {
+        let shown = ProfileShown {
+            profile,
+            display_name: Some(format!("name {profile}")),
+            told_ms,
+        };
+        event("profile_shown", shown.encode_to_vec())
+    };
+    let hidden = ProfileHidden {
+        profile: 5,
+        told_ms: 600,
+    };
+    let hidden = event("profile_hidden", hidden.encode_to_vec());
+    for (event, seen) in [
+        (shown(5, 500), vec![5]),
+        (shown(3, 300), vec![5]),
+        (hidden, vec![]),
+        (shown(5, 500), vec![]),
+        (shown(6, 700), vec![6]),
+    ] {
+        let event = &event;
+        let take = |tx: RootTx| async move { following::take(&tx, event).await };
+        root.write(DOMAIN, Mode::Sync, take).await.expect("taken");
+        let list = bench.ask(anna.access(), "GET", "/v1/following").await;
+        let items = list.expect(StatusCode::OK).body["items"].clone();
+        let versions: Vec<u64> = items
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter_map(|item| item["version"].as_u64())
+            .collect();
+        assert_eq!(versions, seen);
+    }
 }

@@ -9,9 +9,9 @@ use uuid::Uuid;
 use super::bench_of_routes::{Bench, person};
 use crate::Training;
 use crate::fixtures;
-use crate::storage::sharing::{FOLLOWER_CHANGED, FollowerChanged, IDENTITY, PROFILE_HIDDEN};
-use crate::storage::{self, DOMAIN};
-use crate::stored::{WorkoutShared, WorkoutWithdrawn};
+use crate::storage::DOMAIN;
+use crate::storage::sharing::{FOLLOWER_CHANGED, FollowerChanged, IDENTITY, SHARED_MAX};
+use crate::stored::{WorkoutShared, WorkoutWithdrawn, WorkoutsHidden};
 
 const RUN: &str = "20210119_run_garmin_fenix6.tcx";
 
@@ -55,13 +55,29 @@ fn shared(number: u128) -> Received {
         title: Some(format!("ride {number}")),
         sport: Some(2),
         distance_m: Some(1234.5),
+        told_ms: 1_000,
         ..WorkoutShared::default()
     };
     received(DOMAIN, "workout_shared", shared.encode_to_vec())
 }
 
+/// What waits in the outbox.
+async fn rows(bench: &Bench) -> Vec<cell_shard::OutboxRow> {
+    let page = bench.shard.outbox().page().await.expect("read");
+    let row = |found| match found {
+        cell_shard::Found::Row(row) => Some(row),
+        cell_shard::Found::Unreadable(_) => None,
+    };
+    page.unwrap_or_default().into_iter().filter_map(row).collect()
+}
+
+fn hidden(told_ms: u64) -> Received {
+    let hidden = WorkoutsHidden { told_ms };
+    received(DOMAIN, "workouts_hidden", hidden.encode_to_vec())
+}
+
 async fn told(bench: &Bench) -> Vec<String> {
-    let (mut rows, _) = bench.shard.outbox_page(None).await.expect("read");
+    let mut rows = rows(bench).await;
     rows.sort_by_key(|row| row.key.at);
     rows.into_iter().map(|row| row.name).collect()
 }
@@ -84,8 +100,10 @@ async fn an_upload_and_a_removal_are_told_to_followers_and_to_nobody_else() {
     assert_eq!(status, StatusCode::NO_CONTENT);
     assert_eq!(told(&bench).await, ["workout_shared", "workout_withdrawn"]);
     take(&bench, &follower(false)).await.expect("taken");
+    let all = told(&bench).await;
+    assert_eq!(all[2..], ["workouts_hidden"], "behind all that he was shown");
     bench.upload(&fixtures::get(RUN)).await;
-    assert_eq!(told(&bench).await.len(), 2, "he follows no more");
+    assert_eq!(told(&bench).await.len(), 3, "he follows no more");
 }
 
 #[tokio::test]
@@ -118,8 +136,7 @@ async fn what_others_show_is_listed_as_it_came_and_goes_when_it_is_taken_back() 
     }
     let (_, page) = bench.ask("GET", "/v1/following/activities").await;
     assert_eq!(page["items"].as_array().map(Vec::len), Some(2), "{page}");
-    let hidden = received(IDENTITY, PROFILE_HIDDEN, Vec::new());
-    take(&bench, &hidden).await.expect("taken");
+    take(&bench, &hidden(1_000)).await.expect("taken");
     let (_, page) = bench.ask("GET", "/v1/following/activities").await;
     assert_eq!(page["items"].as_array().map(Vec::len), Some(0), "{page}");
     assert_eq!(bench.rows_of("shared_workout"), 0);
@@ -137,6 +154,55 @@ async fn an_event_that_is_none_is_refused_and_changes_nothing() {
         assert_eq!(refused.code.as_str(), "bad-request", "{event:?}");
     }
     assert_eq!(bench.rows_of("shared_workout"), 0);
-    let listed = storage::sharing::SHARED_MAX;
-    assert!(listed >= 1_000, "a season of others' workouts");
+}
+
+/// What was parked and is tried again comes behind what was told after it.
+#[tokio::test]
+async fn what_was_taken_back_does_not_come_back_by_a_retry() {
+    let bench = Bench::new().await;
+    let withdrawn = WorkoutWithdrawn {
+        workout: Uuid::from_u128(1).as_bytes().to_vec(),
+    };
+    let withdrawn = received(DOMAIN, "workout_withdrawn", withdrawn.encode_to_vec());
+    take(&bench, &withdrawn).await.expect("taken");
+    take(&bench, &shared(1)).await.expect("taken, late");
+    take(&bench, &hidden(1_000)).await.expect("taken");
+    take(&bench, &shared(2)).await.expect("taken, late");
+    let (_, page) = bench.ask("GET", "/v1/following/activities").await;
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(0), "{page}");
+    let later = WorkoutShared {
+        workout: Uuid::from_u128(3).as_bytes().to_vec(),
+        told_ms: 1_001,
+        ..WorkoutShared::default()
+    };
+    let later = received(DOMAIN, "workout_shared", later.encode_to_vec());
+    take(&bench, &later).await.expect("taken");
+    let (_, page) = bench.ask("GET", "/v1/following/activities").await;
+    assert_eq!(
+        page["items"].as_array().map(Vec::len),
+        Some(1),
+        "he shows again: {page}"
+    );
+}
+
+#[tokio::test]
+async fn one_who_shows_nothing_more_leaves_nothing_however_much_it_was() {
+    let bench = Bench::new().await;
+    let many = SHARED_MAX as u128 + 5;
+    let root = bench.root();
+    let training = &Training::new();
+    // In steps, for the sake of the test's time.
+    for first in (1..=many).step_by(67) {
+        let some = |tx: RootTx| async move {
+            for number in first..(first + 67).min(many + 1) {
+                training.handle(&tx, &shared(number)).await?;
+            }
+            Ok(())
+        };
+        root.write(DOMAIN, Mode::Sync, some).await.expect("taken");
+    }
+    let (_, page) = bench.ask("GET", "/v1/following/activities?limit=1").await;
+    assert_eq!(page["items"][0]["number"], u64::try_from(many).expect("few"));
+    take(&bench, &hidden(1_000)).await.expect("taken");
+    assert_eq!(bench.rows_of("shared_workout"), 0);
 }

@@ -1,0 +1,125 @@
+//! A claim is decided by the person's own shard, at whichever node that is served: what is pending there is dropped, for
+//! good. Asked by the directory's nodes, never by a clock.
+
+use axum::{Router, middleware};
+use cell_sdk::{OpenUser, Services};
+use domains_identity::decide_claim;
+use domains_identity::stored::ClaimState;
+use platform_model::{Code, HomeId, Problem, ShardId, UserId, WorldId};
+use platform_runtime::PeerIdentity;
+use platform_runtime::tls::SpiffeKind;
+use platform_wire::directory::{AskedDecide, Decision, decide_of, decide_reply};
+use platform_wire::follow::Followed;
+use platform_wire::pb::person_claims_server::{PersonClaims, PersonClaimsServer};
+use platform_wire::{Refusal, RefusalCode, pb};
+use std::sync::Arc;
+use tonic::{Extensions, Request, Response, Status};
+use uuid::Uuid;
+
+use super::in_trace;
+use crate::peers::holds;
+
+/// The service as a router.
+pub fn decisions(world: WorldId, followed: Followed, services: Arc<dyn Services>) -> Router {
+    let service = Service {
+        world,
+        followed,
+        services,
+    };
+    tonic::service::Routes::new(PersonClaimsServer::new(service))
+        .into_axum_router()
+        .reset_fallback()
+        .layer(middleware::from_fn(in_trace))
+}
+
+struct Service {
+    world: WorldId,
+    followed: Followed,
+    services: Arc<dyn Services>,
+}
+
+/// Has the claim decided, in the person's shard on this node.
+///
+/// # Errors
+/// `moved` when the shard is served elsewhere; what the shard answers.
+pub(super) async fn decide_here(
+    services: &dyn Services,
+    home: &HomeId,
+    user: UserId,
+    claim: Uuid,
+) -> Result<Decision, Problem> {
+    let open: OpenUser = match services.open_user(home, user).await {
+        Ok(open) => open,
+        // Without a key there is no record that could ever be read: the person never came in, or was erased.
+        Err(problem) if problem.code == Code::NotFound => return Ok(Decision::Unknown),
+        Err(problem) => return Err(problem),
+    };
+    Ok(match decide_claim(&open, home, user, claim).await? {
+        Some(ClaimState::Active) => Decision::Active,
+        Some(ClaimState::Dropped) => Decision::Dropped,
+        // A decision that leaves it pending is none.
+        Some(ClaimState::Pending) => return Err(Code::Conflict.into()),
+        None => Decision::Unknown,
+    })
+}
+
+impl Service {
+    /// Only a node that holds a copy of the authority's shard asks, and of people of its authority only.
+    fn admit(&self, extensions: &Extensions, asked: &AskedDecide) -> Result<(), Status> {
+        let caller = extensions.get::<PeerIdentity>().map(|PeerIdentity(id)| id);
+        let table = self.followed.current();
+        let may = caller.is_some_and(|id| match &id.kind {
+            SpiffeKind::Node(node) => {
+                let cell = table.cells.get(&node.cell);
+                cell.is_some_and(|cell| cell.region == id.region) && holds(&table, node, &asked.directory)
+            }
+            _ => false,
+        });
+        if may && asked.directory.jurisdiction() == asked.target.jurisdiction() {
+            return Ok(());
+        }
+        metrics::counter!("celld_denied_total", "door" => "decisions").increment(1);
+        let who = caller.map_or_else(
+            || "a caller without a certificate".to_owned(),
+            ToString::to_string,
+        );
+        let refusal = Refusal::new(
+            RefusalCode::NotAuthorised,
+            format!("{who} may not have a claim decided"),
+        );
+        Err(refusal
+            .hint("takes a node that holds a copy of a directory shard of the person's jurisdiction")
+            .into())
+    }
+}
+
+/// The home whose people a shard holds.
+pub(super) fn home_of(shard: &ShardId) -> Option<&HomeId> {
+    match shard {
+        ShardId::Root { home, .. } => Some(home),
+        _ => None,
+    }
+}
+
+#[tonic::async_trait]
+impl PersonClaims for Service {
+    async fn decide(&self, request: Request<pb::DecideRequest>) -> Result<Response<pb::DecideReply>, Status> {
+        let (extensions, message) = (request.extensions().clone(), request.into_inner());
+        let asked = decide_of(message, &self.world)?;
+        self.admit(&extensions, &asked)?;
+        let table = self.followed.current();
+        let home = home_of(&asked.target).ok_or_else(|| Refusal::invalid("no shard of people"))?;
+        if table.shard_of_user(home, asked.user).as_ref() != Some(&asked.target) {
+            return Err(Refusal::invalid("the person is of another shard").into());
+        }
+        let decided = decide_here(&*self.services, home, asked.user, asked.claim_id).await;
+        let decision = decided.map_err(|problem| {
+            let code = match problem.code {
+                Code::Moved | Code::Moving => RefusalCode::Moved,
+                _ => RefusalCode::Unavailable,
+            };
+            Refusal::new(code, problem.code.as_str())
+        })?;
+        Ok(Response::new(decide_reply(decision)))
+    }
+}

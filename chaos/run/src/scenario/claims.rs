@@ -1,0 +1,280 @@
+//! `chaos run --scenario claims`: two people in two cells want one address at once, over and over, while cells, links and
+//! controllers are struck; some never come back for an answer. In the end each address is one person's or free.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use chaos::synthetic::Random;
+use cli_world::app::{App, Failure, Newcomer, Person, Place};
+use cli_world::stage::STOP_WITHIN;
+use cli_world::{Progress, Stage, World, door, make};
+use futures::future::join_all;
+use parking_lot::Mutex;
+use platform_report::{Document, Figure};
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use platform_runtime::random;
+use serde_json::Value;
+
+use super::strikes;
+use crate::faults::{Scene, revive};
+use crate::proxy::Proxies;
+use crate::run::{Options, bring_up, copies};
+
+/// Two homes of one jurisdiction, so of one directory, in two cells.
+const COUNTRIES: [&str; 2] = ["DE", "FR"];
+/// Between two addresses.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Before something is sent again.
+const AGAIN_AFTER: Duration = Duration::from_millis(150);
+/// One request and its answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// How often one who comes back for his answer does so.
+const TRIES_MAX: usize = 40;
+/// One of so many gives up at the first request without an answer.
+const GIVES_UP_ONE_IN: u64 = 2;
+/// From the end until a claim that nobody finished must be free: the directory asks for it after 20 s.
+const FREE_WITHIN: Duration = Duration::from_secs(90);
+/// Texts of what is wrong that the notes have at most.
+const NOTES_MAX: usize = 20;
+
+/// One address and who got it.
+struct Wanted {
+    email: String,
+    winners: Vec<Person>,
+    /// Somebody went away without an answer.
+    abandoned: bool,
+}
+
+#[derive(Default)]
+struct Ran {
+    rounds: Vec<Value>,
+    addresses: usize,
+    won: usize,
+    abandoned: usize,
+    freed: usize,
+    /// More than one was told that it is his.
+    twice: Vec<String>,
+    /// It is his and he does not get in.
+    lost: Vec<String>,
+    /// Nobody's and not to be had.
+    stuck: Vec<String>,
+}
+
+/// # Errors
+/// When the run could not be made: it says nothing of the platform then.
+pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
+    let stage = Stage::new("chaos-claims");
+    let (seed, root) = (options.seed, stage.layout.root());
+    progress.progress(&format!("seed {seed}; the world is in {}", root.display()));
+    let outcome = tokio::select! {
+        outcome = play(options, &stage, progress) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    stage.leave(options.keep, progress).await;
+    outcome.map(|ran| document(options, &ran))
+}
+
+async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
+    make::make_behind_proxies(&stage.layout)?;
+    let world = World::open(&stage.layout)?;
+    let tasks = TaskGroup::new();
+    let proxies = Proxies::start(&world, &tasks).await?;
+    bring_up(options, &world, progress).await?;
+    if let Some(goal) = &options.survival {
+        copies::raise(&world, goal, progress).await?;
+    }
+    let app = App::new(door::client(&world.layout)?, &world.url());
+    let scene = Scene {
+        world: &world,
+        links: &proxies.links,
+        small_disk: None,
+        copied: options.survival.is_some(),
+    };
+    let (stopped, wanted) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    let strikes = async {
+        let rounds = strikes::strike(options, &scene, progress).await;
+        stopped.store(true, Ordering::Relaxed);
+        rounds
+    };
+    let (rounds, ()) = tokio::join!(strikes, race(&app, options.seed, &stopped, &wanted));
+    let rounds = rounds?;
+    revive(&world)?;
+    let wanted = wanted.into_inner();
+    progress.progress(&format!("{} addresses were wanted by two each", wanted.len()));
+    let mut ran = judge(&app, &wanted).await;
+    ran.rounds = rounds;
+    world.down(STOP_WITHIN).await?;
+    tasks.shutdown(STOP_WITHIN).await;
+    Ok(ran)
+}
+
+/// One address after the other, each by two at once.
+async fn race(app: &App, seed: u64, stopped: &AtomicBool, wanted: &Mutex<Vec<Wanted>>) {
+    let (clock, mut random) = (Clock::system(), Random::new(seed));
+    for number in 0_u64.. {
+        if stopped.load(Ordering::Relaxed) {
+            return;
+        }
+        let email = format!("wanted-{number}@example.org");
+        let rivals = COUNTRIES.map(|country| {
+            let gives_up = random.below(GIVES_UP_ONE_IN) == 0;
+            register(app, &email, country, gives_up)
+        });
+        let ended = join_all(rivals).await;
+        let abandoned = ended.iter().any(|end| matches!(end, End::Abandoned));
+        let winners = ended.into_iter().filter_map(|end| match end {
+            End::In(person) => Some(*person),
+            End::Taken | End::Abandoned => None,
+        });
+        let winners = winners.collect();
+        wanted.lock().push(Wanted {
+            email,
+            winners,
+            abandoned,
+        });
+        clock.sleep(PAUSE).await;
+    }
+}
+
+/// How an attempt ended for who made it.
+enum End {
+    In(Box<Person>),
+    Taken,
+    Abandoned,
+}
+
+async fn register(app: &App, email: &str, country: &str, gives_up: bool) -> End {
+    let (clock, key) = (Clock::system(), random::uuid_v7());
+    for _ in 0..TRIES_MAX {
+        let newcomer = Newcomer {
+            name: format!("of {country}"),
+            country: country.parse().expect("a country"),
+            email: email.to_owned(),
+        };
+        match tokio::time::timeout(ANSWER_WITHIN, app.register_under(newcomer, key)).await {
+            Ok(Ok(person)) => return End::In(Box::new(person)),
+            Ok(Err(failure)) if failure.code() == "claim-taken" => return End::Taken,
+            _ if gives_up => return End::Abandoned,
+            _ => clock.sleep(AGAIN_AFTER).await,
+        }
+    }
+    End::Abandoned
+}
+
+async fn judge(app: &App, wanted: &[Wanted]) -> Ran {
+    let mut ran = Ran {
+        addresses: wanted.len(),
+        ..Ran::default()
+    };
+    for one in wanted {
+        ran.won += one.winners.len();
+        ran.abandoned += usize::from(one.abandoned);
+        match one.winners.as_slice() {
+            [] => match until_decided(app, &one.email).await {
+                Decided::Freed => ran.freed += 1,
+                Decided::SomebodyGetsIn => {}
+                Decided::Stuck(why) => ran.stuck.push(format!("{}: {why}", one.email)),
+            },
+            [winner] => {
+                if let Err(why) = gets_in(app, winner).await {
+                    ran.lost.push(format!("{}: {why}", one.email));
+                }
+            }
+            many => ran.twice.push(format!("{}: {} hold it", one.email, many.len())),
+        }
+    }
+    ran
+}
+
+/// The address leads to its holder, and he gets in.
+async fn gets_in(app: &App, winner: &Person) -> Result<(), Failure> {
+    let mut last = None;
+    for _ in 0..TRIES_MAX {
+        let place = match app.locate(&winner.email).await {
+            Ok(place) => place,
+            Err(failure) => {
+                last = Some(failure);
+                Clock::system().sleep(AGAIN_AFTER).await;
+                continue;
+            }
+        };
+        match app.log_in(&place, winner).await {
+            Ok(tokens) if tokens.user == winner.user => return Ok(()),
+            Ok(_) => break,
+            Err(failure) => last = Some(failure),
+        }
+        Clock::system().sleep(AGAIN_AFTER).await;
+    }
+    Err(last.unwrap_or(Failure::Unreadable {
+        kind: cli_world::app::Kind::Login,
+        cause: "somebody else gets in".to_owned(),
+    }))
+}
+
+/// What became of an address that nobody was told to be his.
+enum Decided {
+    /// It was to be had again.
+    Freed,
+    /// An attempt without an answer had succeeded.
+    SomebodyGetsIn,
+    Stuck(String),
+}
+
+async fn until_decided(app: &App, email: &str) -> Decided {
+    let clock = Clock::system();
+    let begun = clock.monotonic();
+    loop {
+        let why = match register(app, email, COUNTRIES[0], false).await {
+            End::In(_) => return Decided::Freed,
+            End::Abandoned => "no answer".to_owned(),
+            End::Taken => match somebody_gets_in(app, email).await {
+                Ok(()) => return Decided::SomebodyGetsIn,
+                Err(failure) => failure.to_string(),
+            },
+        };
+        if clock.monotonic() - begun > FREE_WITHIN {
+            return Decided::Stuck(why);
+        }
+        clock.sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Everyone has the same password: who holds the address gets in by it.
+async fn somebody_gets_in(app: &App, email: &str) -> Result<(), Failure> {
+    let place: Place = app.locate(email).await?;
+    app.log_in_as(&place, email).await.map(|_| ())
+}
+
+fn document(options: &Options, ran: &Ran) -> Document {
+    let mut document = Document::new("chaos-claims");
+    let count = |number: usize| number as f64;
+    let zero = |name: &str, value: usize| Figure::at_most(name, count(value), "cases", 0.0);
+    document.figures = vec![
+        Figure::at_least("rounds", count(ran.rounds.len()), "rounds", 1.0),
+        Figure::at_least("addresses", count(ran.addresses), "addresses", 1.0),
+        Figure::at_least("won", count(ran.won), "addresses", 1.0),
+        Figure::info("abandoned", count(ran.abandoned), "attempts"),
+        Figure::info("freed", count(ran.freed), "addresses"),
+    ];
+    let wrong = ran.twice.len() + ran.lost.len() + ran.stuck.len();
+    if options.plant.is_some() {
+        document
+            .figures
+            .push(Figure::at_least("caught", count(wrong.min(1)), "of 1", 1.0));
+    } else {
+        document.figures.extend([
+            zero("held-by-two", ran.twice.len()),
+            zero("holder-locked-out", ran.lost.len()),
+            zero("stuck", ran.stuck.len()),
+        ]);
+    }
+    document
+        .tables
+        .insert("rounds".into(), Value::Array(ran.rounds.clone()));
+    document.notes.push(format!("seed {}", options.seed));
+    let wrong = ran.twice.iter().chain(&ran.lost).chain(&ran.stuck);
+    document.notes.extend(wrong.take(NOTES_MAX).cloned());
+    document
+}
