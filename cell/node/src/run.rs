@@ -2,25 +2,25 @@
 //!
 //! It starts from the copy of the table on disk when no controller answers. How it ends is in [`crate::running`].
 
+mod begin;
+
 use std::sync::Arc;
 
-use cell_backup::{BackupError, BackupStore};
+use cell_backup::BackupError;
 use cell_law::Law;
-use cell_layers::keys::KeyCache;
 use cell_sdk::{Domain, Lent};
 use cell_stream::{Streams, inbound};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
 use platform_runtime::serve::{self, Limits, ServeError};
-use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind, TlsError};
+use platform_runtime::tls::{Identity, RELOAD_EVERY, TlsError};
 use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
 use platform_wire::directory::{DecideClient, DirectoryClient};
 use platform_wire::events::EventsClient;
-use platform_wire::follow::{self, Follow, FollowError, Followed};
+use platform_wire::follow::{FollowError, Followed};
 use platform_wire::join::{self, JoinError};
-use platform_wire::keys::KeysClient;
 use platform_wire::renew;
 use platform_wire::report::ReportClient;
 use tokio::net::TcpListener;
@@ -50,10 +50,6 @@ use crate::wire::Wire;
 
 /// Name of the listener in the data directory's address file.
 pub const LISTENER: &str = "celld";
-/// The copy of the routing table in the data directory.
-const TABLE_FILE: &str = "table.copy";
-/// The last ends of the ledger that the node was told, beside it.
-const HEADS_FILE: &str = "ledger-heads";
 /// Folder of the entries that copies here had to give up, in the data directory.
 const CUT_OFF: &str = "cut-off";
 
@@ -114,7 +110,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let lock = data_dir::lock(&config.data_dir)?;
     join::ensure(&config.identity_dir, &config.join, &settings.world).await?;
     let identity = Identity::load(&config.identity_dir, &settings.world)?;
-    check_identity(&identity, &settings)?;
+    begin::check_identity(&identity, &settings)?;
     let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
     let lookup_key = LookupKey::load(&config.keys.lookup_key_file)?;
     let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());
@@ -122,14 +118,14 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let wired = tasks.on(wire.handle());
     let store = Engine::open(&settings, &clock, &shards).await?;
     let this = starting::begin(&*store.store()).await?;
-    let sink = sink(config)?;
+    let sink = begin::sink(config)?;
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
-    let followed = follow(config, &identity, &clock, &wired)?;
-    let reports = reports(config, &identity, &clock, &wire)?;
+    let followed = begin::follow(config, &identity, &clock, &wired)?;
+    let reports = begin::reports(config, &identity, &clock, &wire)?;
     identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
     renew::keep(&identity, config.controllers.clone(), &clock, &tasks)?;
     telemetry::metrics().keep_up(clock.clone(), &tasks);
-    let law = law(&settings, &followed);
+    let law = begin::law(&settings, &followed);
     let telling = Telling::default();
     let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &wired);
     let lent = Lending {
@@ -144,10 +140,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     };
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &wired);
-    let (entries_max, life) = (config.keys.cache_entries_max, config.keys.cache_life.0);
-    let opened = KeyCache::new(clock.clone(), entries_max, life);
-    let client = KeysClient::new(identity.clone());
-    let keys = HomeKeys::new(hosted.clone(), client, clock.clone(), keks, opened);
+    let keys = begin::keys(config, &identity, &clock, &hosted, keks);
     let domains = Arc::new(gateway::domains());
     let events = Events::new(events::Lent {
         world: settings.world.clone(),
@@ -181,66 +174,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         lock,
     };
     Ok(parts.open(&settings, listener, reports))
-}
-
-fn follow(
-    config: &Config,
-    identity: &Identity,
-    clock: &Clock,
-    wired: &TaskGroup,
-) -> Result<Followed, FollowError> {
-    let follow = Follow {
-        controllers: config.controllers.clone(),
-        cache: config.data_dir.join(TABLE_FILE),
-        heads: config.data_dir.join(HEADS_FILE),
-    };
-    follow::start(follow, identity.clone(), clock.clone(), wired)
-}
-
-/// The law that the table carries, as it is asked here.
-fn law(settings: &Settings, followed: &Followed) -> Law {
-    let asked = followed.clone();
-    Law::new(settings.region.clone(), &gateway::catalogue(), move || {
-        asked.age_ms()
-    })
-}
-
-/// On the wire's runtime: what drives its connections is begun with it.
-fn reports(
-    config: &Config,
-    identity: &Identity,
-    clock: &Clock,
-    wire: &Wire,
-) -> Result<ReportClient, InvalidAddress> {
-    let _on = wire.handle().enter();
-    ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())
-}
-
-/// The backup store of the settings, if they name one.
-fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
-    if !config.backup.is_set() {
-        return Ok(None);
-    }
-    Ok(Some(Sink {
-        name: config.backup.sink.clone(),
-        store: BackupStore::folder(&config.backup.folder)?,
-    }))
-}
-
-/// The certificate, not the file of settings, says who this is and where.
-fn check_identity(identity: &Identity, settings: &Settings) -> Result<(), StartError> {
-    let id = identity.spiffe_id();
-    let ours = id.kind == SpiffeKind::Node(settings.node.clone()) && id.region == settings.region;
-    let (wanted, region) = (settings.node.to_string(), settings.region.to_string());
-    if ours {
-        Ok(())
-    } else {
-        Err(StartError::OtherNode {
-            found: id.to_string(),
-            wanted,
-            region,
-        })
-    }
 }
 
 struct Parts {

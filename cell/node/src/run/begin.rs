@@ -1,0 +1,103 @@
+//! Single steps of a node's start: each makes one part out of the settings.
+
+use std::collections::BTreeMap;
+
+use cell_backup::{BackupError, BackupStore};
+use cell_law::Law;
+use cell_layers::keys::{Kek, KeyCache};
+use platform_model::Jurisdiction;
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use platform_runtime::tls::{Identity, SpiffeKind};
+use platform_wire::channel::InvalidAddress;
+use platform_wire::follow::{self, Follow, FollowError, Followed};
+use platform_wire::keys::KeysClient;
+use platform_wire::report::ReportClient;
+
+use super::StartError;
+use crate::config::{Config, Settings};
+use crate::custody::Sink;
+use crate::gateway;
+use crate::home_keys::HomeKeys;
+use crate::hosted::Hosted;
+use crate::wire::Wire;
+
+/// The copy of the routing table in the data directory.
+const TABLE_FILE: &str = "table.copy";
+/// The last ends of the ledger that the node was told, beside it.
+const HEADS_FILE: &str = "ledger-heads";
+
+/// Follows the routing table.
+pub(super) fn follow(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+    wired: &TaskGroup,
+) -> Result<Followed, FollowError> {
+    let follow = Follow {
+        controllers: config.controllers.clone(),
+        cache: config.data_dir.join(TABLE_FILE),
+        heads: config.data_dir.join(HEADS_FILE),
+    };
+    follow::start(follow, identity.clone(), clock.clone(), wired)
+}
+
+/// The law that the table carries, as it is asked here.
+pub(super) fn law(settings: &Settings, followed: &Followed) -> Law {
+    let asked = followed.clone();
+    Law::new(settings.region.clone(), &gateway::catalogue(), move || {
+        asked.age_ms()
+    })
+}
+
+/// On the wire's runtime: what drives its connections is begun with it.
+pub(super) fn reports(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+    wire: &Wire,
+) -> Result<ReportClient, InvalidAddress> {
+    let _on = wire.handle().enter();
+    ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())
+}
+
+/// The backup store of the settings, if they name one.
+pub(super) fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
+    if !config.backup.is_set() {
+        return Ok(None);
+    }
+    Ok(Some(Sink {
+        name: config.backup.sink.clone(),
+        store: BackupStore::folder(&config.backup.folder)?,
+    }))
+}
+
+/// The certificate, not the file of settings, says who this is and where.
+pub(super) fn check_identity(identity: &Identity, settings: &Settings) -> Result<(), StartError> {
+    let id = identity.spiffe_id();
+    let ours = id.kind == SpiffeKind::Node(settings.node.clone()) && id.region == settings.region;
+    let (wanted, region) = (settings.node.to_string(), settings.region.to_string());
+    if ours {
+        Ok(())
+    } else {
+        Err(StartError::OtherNode {
+            found: id.to_string(),
+            wanted,
+            region,
+        })
+    }
+}
+
+/// The keys of the homes whose shards are here, as they are opened.
+pub(super) fn keys(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+    hosted: &Hosted,
+    keks: BTreeMap<Jurisdiction, Kek>,
+) -> HomeKeys {
+    let (entries_max, life) = (config.keys.cache_entries_max, config.keys.cache_life.0);
+    let opened = KeyCache::new(clock.clone(), entries_max, life);
+    let client = KeysClient::new(identity.clone());
+    HomeKeys::new(hosted.clone(), client, clock.clone(), keks, opened)
+}
