@@ -9,6 +9,7 @@ use cell_law::Law;
 use cell_layers::keys::KeyCache;
 use cell_sdk::{Domain, Lent};
 use cell_stream::{Streams, inbound};
+use platform_model::{SharedStore, Start};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
 use platform_runtime::serve::{self, Limits, ServeError};
@@ -44,7 +45,7 @@ use crate::replicas::Replicas;
 use crate::reporter::Reporter;
 use crate::running::Running;
 use crate::services::NodeServices;
-use crate::starting::{self, StartingError};
+use crate::starting::{self, StartingError, Whose};
 use crate::telling::Telling;
 use crate::wire::Wire;
 
@@ -121,19 +122,18 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let wire = Wire::start().map_err(StartError::Threads)?;
     let wired = tasks.on(wire.handle());
     let store = Engine::open(&settings, &clock, &shards).await?;
-    let this = starting::begin(&*store.store()).await?;
+    let (this, shared) = begin(&store, &settings).await?;
     let sink = sink(config)?;
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
     let followed = follow(config, &identity, &clock, &wired)?;
     let reports = reports(config, &identity, &clock, &wire)?;
-    identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
-    renew::keep(&identity, config.controllers.clone(), &clock, &tasks)?;
-    telemetry::metrics().keep_up(clock.clone(), &tasks);
+    keep_up(config, &identity, &clock, &tasks)?;
     let law = law(&settings, &followed);
     let telling = Telling::default();
     let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &wired);
     let lent = Lending {
         store: store.store(),
+        shared,
         law: law.clone(),
         clock: clock.clone(),
         peers: Arc::new(Outgoing(streams)),
@@ -144,8 +144,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     };
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &wired);
-    let (entries_max, life) = (config.keys.cache_entries_max, config.keys.cache_life.0);
-    let opened = KeyCache::new(clock.clone(), entries_max, life);
+    let opened = key_cache(config, &clock);
     let client = KeysClient::new(identity.clone());
     let keys = HomeKeys::new(hosted.clone(), client, clock.clone(), keks, opened);
     let domains = Arc::new(gateway::domains());
@@ -181,6 +180,37 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         lock,
     };
     Ok(parts.open(&settings, listener, reports))
+}
+
+/// What is renewed and counted for as long as the node runs.
+fn keep_up(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+    tasks: &TaskGroup,
+) -> Result<(), InvalidAddress> {
+    identity.watch(RELOAD_EVERY, clock.clone(), tasks);
+    renew::keep(identity, config.controllers.clone(), clock, tasks)?;
+    telemetry::metrics().keep_up(clock.clone(), tasks);
+    Ok(())
+}
+
+/// People's opened keys.
+fn key_cache(config: &Config, clock: &Clock) -> KeyCache {
+    let (entries_max, life) = (config.keys.cache_entries_max, config.keys.cache_life.0);
+    KeyCache::new(clock.clone(), entries_max, life)
+}
+
+/// Which start this is, and the store if others share it.
+async fn begin(engine: &Engine, settings: &Settings) -> Result<(Start, Option<SharedStore>), StartingError> {
+    let store = engine.store();
+    let Some(engine) = engine.shared() else {
+        return Ok((starting::begin(&*store, &Whose::Alone).await?, None));
+    };
+    let name = starting::name_of(&*store).await?;
+    let start = starting::begin(&*store, &Whose::Among(&settings.node)).await?;
+    let engine = engine.to_owned();
+    Ok((start, Some(SharedStore { engine, name })))
 }
 
 fn follow(
