@@ -128,8 +128,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let followed = follow(config, &identity, &clock, &wired)?;
     let reports = reports(config, &identity, &clock, &wire)?;
     keep_up(config, &identity, &clock, &tasks)?;
-    let law = law(&settings, &followed);
-    let telling = Telling::default();
+    let (law, telling) = (law(&settings, &followed), Telling::default());
     let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &wired);
     let lent = Lending {
         store: store.store(),
@@ -144,8 +143,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     };
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &wired);
-    let opened = key_cache(config, &clock);
-    let client = KeysClient::new(identity.clone());
+    let (opened, client) = (key_cache(config, &clock), KeysClient::new(identity.clone()));
     let keys = HomeKeys::new(hosted.clone(), client, clock.clone(), keks, opened);
     let domains = Arc::new(gateway::domains());
     let events = Events::new(events::Lent {
