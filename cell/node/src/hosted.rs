@@ -18,7 +18,7 @@ use cell_shard::Shard;
 use cell_shard::{Control, Copy, CopyStatus, LogKept, Peers, Standing};
 use cell_store::Store;
 use parking_lot::RwLock;
-use platform_model::{Epoch, NodeId, RoutingTable, ShardId, ShardRoute, Start, WorldId};
+use platform_model::{Epoch, NodeId, RoutingTable, ShardId, ShardRoute, SharedStore, Start, WorldId};
 use platform_runtime::clock::Clock;
 use platform_runtime::{CancellationToken, TaskGroup};
 use platform_wire::report::HeldCopy;
@@ -36,6 +36,8 @@ pub struct Hosted {
 /// What copies are opened with.
 pub struct Lending {
     pub store: Arc<dyn Store>,
+    /// Which store that is, if other nodes of the cell share it: then each copy is taken by what was committed.
+    pub shared: Option<SharedStore>,
     pub law: Law,
     pub clock: Clock,
     /// To whom copies speak.
@@ -100,6 +102,11 @@ impl Hosted {
 
     pub fn node(&self) -> &NodeId {
         &self.shared.node
+    }
+
+    /// The store that this node shares with others, if it does.
+    pub fn shared_store(&self) -> Option<&SharedStore> {
+        self.shared.lent.shared.as_ref()
     }
 
     /// The copy of the shard, if one is open here, whatever its part.

@@ -66,7 +66,12 @@ impl Reporter {
         loop {
             match self
                 .reports
-                .register_node(&self.node, &self.address, self.hosted.start())
+                .register_node_on(
+                    &self.node,
+                    &self.address,
+                    self.hosted.start(),
+                    self.hosted.shared_store(),
+                )
                 .await
             {
                 Ok(generation) => {
