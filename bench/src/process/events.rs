@@ -159,9 +159,6 @@ async fn single(app: &App, follower: &Person, count: usize) -> Result<Vec<f64>> 
 fn document(burst: &Burst, singles: &[f64], fsync: Spread) -> Result<Document> {
     let events = burst.events as f64;
     let single = Spread::of(singles.iter().copied());
-    let mut sorted = singles.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let p99 = sorted.get(sorted.len() * 99 / 100).copied().unwrap_or(f64::NAN);
     let mut document = Document::new("events");
     document.versions = versions::versions(&[])?;
     document.figures = vec![

@@ -79,6 +79,17 @@ impl Engine {
         }
     }
 
+    /// The engine's name, if nodes share its store.
+    pub fn shared(&self) -> Option<&'static str> {
+        match self {
+            Self::Embedded(_) => None,
+            #[cfg(feature = "tikv")]
+            Self::Tikv(_) => Some("tikv"),
+            #[cfg(feature = "fdb")]
+            Self::Fdb(_) => Some("fdb"),
+        }
+    }
+
     /// Why the engine has failed for good, if it has. A cluster may always come back.
     pub fn stop_reason(&self) -> Option<String> {
         match self {

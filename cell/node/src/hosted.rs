@@ -18,7 +18,7 @@ use cell_shard::Shard;
 use cell_shard::{Control, Copy, CopyStatus, LogKept, Peers, Standing};
 use cell_store::Store;
 use parking_lot::RwLock;
-use platform_model::{Epoch, NodeId, RoutingTable, ShardId, ShardRoute, Start, WorldId};
+use platform_model::{Epoch, NodeId, RoutingTable, ShardId, ShardRoute, SharedStore, Start, WorldId};
 use platform_runtime::clock::Clock;
 use platform_runtime::{CancellationToken, TaskGroup};
 use platform_wire::report::HeldCopy;
@@ -36,6 +36,8 @@ pub struct Hosted {
 /// What copies are opened with.
 pub struct Lending {
     pub store: Arc<dyn Store>,
+    /// Which store that is, if other nodes of the cell share it: then each copy is taken by what was committed.
+    pub shared: Option<SharedStore>,
     pub law: Law,
     pub clock: Clock,
     /// To whom copies speak.
@@ -102,6 +104,11 @@ impl Hosted {
         &self.shared.node
     }
 
+    /// The store that this node shares with others, if it does.
+    pub fn shared_store(&self) -> Option<&SharedStore> {
+        self.shared.lent.shared.as_ref()
+    }
+
     /// The copy of the shard, if one is open here, whatever its part.
     pub fn copy(&self, shard: &ShardId) -> Option<Copy> {
         self.shared.open.read().get(shard).map(|open| open.copy.clone())
@@ -131,6 +138,13 @@ impl Hosted {
     /// Copies that are open here.
     pub fn count(&self) -> usize {
         self.shared.open.read().len()
+    }
+
+    /// Copies here that are the primaries of their shards, whether they serve yet or not.
+    pub fn led(&self) -> usize {
+        let open = self.shared.open.read();
+        let leads = |standing: Standing| !matches!(standing, Standing::Elsewhere { .. });
+        open.values().filter(|open| leads(open.copy.standing())).count()
     }
 
     /// How every copy here stands.

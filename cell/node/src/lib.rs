@@ -12,6 +12,7 @@
 //! | [`services`] | what the node lends its domains |
 //! | [`operator_read`] | a person's data for an operator, through a window of break-glass alone |
 //! | [`directory`] | claims, here or on the node that serves their shard |
+//! | [`check_store`] | whether the store can be used, without starting |
 //! | [`events`] | what people's roots tell each other: relays of the shards served here, and the receiver's side |
 //! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
@@ -27,6 +28,7 @@ compile_error!(
     "`failpoints` plants faults: it is never part of a release build. Build it with the dev profile."
 );
 
+mod check_store;
 pub mod config;
 mod convert;
 pub mod custody;
@@ -51,6 +53,7 @@ pub mod starting;
 pub mod telling;
 pub mod wire;
 
+pub use check_store::check_store;
 pub use config::Config;
 pub use run::start;
 pub use running::Running;

@@ -31,6 +31,9 @@ struct Arguments {
     /// Prints the settings that would be used, and ends.
     #[arg(long)]
     print_config: bool,
+    /// Opens the store as a start would, reads once, says how that went, and ends.
+    #[arg(long)]
+    check_store: bool,
     /// Prints every stored table with the data class of each field, and ends.
     #[arg(long)]
     print_tables: bool,
@@ -68,6 +71,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // Whatever is counted from here on is kept.
     let _ = telemetry::metrics();
     tls::install_ring();
+    if arguments.check_store {
+        let found = cell_node::check_store(config, Clock::system()).await;
+        let found = found.context("the store cannot be used")?;
+        return Ok(writeln!(std::io::stdout(), "{found}")?);
+    }
     #[cfg(feature = "failpoints")]
     let _faults = fail::FailScenario::setup();
     let running = start(config, Clock::system()).await.context("cannot start")?;

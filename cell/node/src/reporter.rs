@@ -50,7 +50,7 @@ impl Reporter {
                 node: self.node.clone(),
                 incarnation: self.hosted.start().incarnation,
                 table_generation: table.generation,
-                shards_open: u32::try_from(self.hosted.count()).unwrap_or(u32::MAX),
+                shards_open: u32::try_from(self.hosted.led()).unwrap_or(u32::MAX),
                 copies: self.hosted.copies(&table),
             };
             if let Err(error) = self.reports.heartbeat(&beat).await {
@@ -66,7 +66,12 @@ impl Reporter {
         loop {
             match self
                 .reports
-                .register_node(&self.node, &self.address, self.hosted.start())
+                .register_node_on(
+                    &self.node,
+                    &self.address,
+                    self.hosted.start(),
+                    self.hosted.shared_store(),
+                )
                 .await
             {
                 Ok(generation) => {

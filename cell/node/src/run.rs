@@ -13,7 +13,7 @@ use cell_stream::{Streams, inbound};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
 use platform_runtime::serve::{self, Limits, ServeError};
-use platform_runtime::tls::{Identity, RELOAD_EVERY, TlsError};
+use platform_runtime::tls::{Identity, TlsError};
 use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
 use platform_wire::channel::InvalidAddress;
@@ -21,7 +21,6 @@ use platform_wire::directory::{DecideClient, DirectoryClient};
 use platform_wire::events::EventsClient;
 use platform_wire::follow::{FollowError, Followed};
 use platform_wire::join::{self, JoinError};
-use platform_wire::renew;
 use platform_wire::report::ReportClient;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -44,7 +43,7 @@ use crate::replicas::Replicas;
 use crate::reporter::Reporter;
 use crate::running::Running;
 use crate::services::NodeServices;
-use crate::starting::{self, StartingError};
+use crate::starting::StartingError;
 use crate::telling::Telling;
 use crate::wire::Wire;
 
@@ -116,19 +115,17 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let wire = Wire::start().map_err(StartError::Threads)?;
     let wired = tasks.on(wire.handle());
     let store = Engine::open(&settings, &clock, &shards).await?;
-    let this = starting::begin(&*store.store()).await?;
+    let (this, shared) = begin::begin(&store, &settings).await?;
     let sink = begin::sink(config)?;
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
     let followed = begin::follow(config, &identity, &clock, &wired)?;
     let reports = begin::reports(config, &identity, &clock, &wire)?;
-    identity.watch(RELOAD_EVERY, clock.clone(), &tasks);
-    renew::keep(&identity, config.controllers.clone(), &clock, &tasks)?;
-    telemetry::metrics().keep_up(clock.clone(), &tasks);
-    let law = begin::law(&settings, &followed);
-    let telling = Telling::default();
+    begin::keep_up(config, &identity, &clock, &tasks)?;
+    let (law, telling) = (begin::law(&settings, &followed), Telling::default());
     let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &wired);
     let lent = Lending {
         store: store.store(),
+        shared,
         law: law.clone(),
         clock: clock.clone(),
         peers: Arc::new(Outgoing(streams)),

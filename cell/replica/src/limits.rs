@@ -23,6 +23,8 @@ pub const CHUNKS_MAX: usize = 65_536;
 
 /// A keep-alive goes out so often within a lease.
 pub const KEEP_ALIVES_PER_LEASE: u64 = 8;
+/// Whoever holds a shard of a shared store proves so often within a lease that the fence is still its own.
+pub const RENEWALS_PER_LEASE: u64 = 3;
 /// A member that has been silent for this part of the lease is suspected and the control plane asked to drop it.
 pub const SUSPECT_PER_LEASE: u64 = 2;
 /// A member that answers, and for so many leases acknowledges nothing of what it lacks, is asked to be dropped: its disk.

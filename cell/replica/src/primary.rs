@@ -89,7 +89,12 @@ impl Primary {
 
     /// Knows exactly the standbys of the configuration; what is known of those that stay is kept.
     pub(crate) fn meet(&mut self, config: &Configuration, now: Moment) {
-        self.peers.retain(|peer| config.standby(peer.replica()).is_some());
+        // One that stands on another node now is met anew: what the node before says counts no more.
+        let stays = |peer: &Peer| {
+            let standby = config.standby(peer.replica());
+            standby.is_some_and(|standby| standby.member == peer.member)
+        };
+        self.peers.retain(stays);
         for standby in &config.standbys {
             if self.peer(standby.member.replica).is_none() {
                 self.peers.push(Peer::new(standby.member, now));

@@ -4,16 +4,21 @@
 //! the one before fail. The holder may read until d(1-r) after it *sent* its last successful fenced commit (an idle
 //! one renews by an empty one); the taker waits d(1+r) after its fence commit *returned*: whatever the holder sent
 //! successfully it sent before that. No lease record, no clock in the store.
+//!
+//! A holder that gives the shard up on purpose says so in the fence, once it reads no more: then nobody has to be waited
+//! for. Whoever has not waited himself may not say it, for the one before him may still read.
 
 use platform_model::Epoch;
 
-use crate::limits::KEEP_ALIVES_PER_LEASE;
+use crate::limits::RENEWALS_PER_LEASE;
 use crate::moment::{Moment, counted, kept};
 
 /// How a commit of the store ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreAnswer {
     Done,
+    /// Of a fence: done, and nobody can be reading. It is the first, or whoever held before had given the shard up.
+    Free,
     /// The fence is not the own one: nothing was written.
     Fenced,
     /// It may have been written.
@@ -37,6 +42,8 @@ pub enum SharedEvent {
         sent: Moment,
         answer: StoreAnswer,
     },
+    /// The shard is another's, or the process ends: it is given up on purpose.
+    GiveUp,
     Tick,
 }
 
@@ -48,6 +55,10 @@ pub enum SharedAction {
     },
     /// Commit nothing, under the fence.
     Renew {
+        epoch: Epoch,
+    },
+    /// Say in the fence that nobody reads any more, if it is this node's still.
+    Release {
         epoch: Epoch,
     },
     Serving {
@@ -74,6 +85,8 @@ pub struct SharedPlants {
     pub no_wait: bool,
     /// The lease counts from the answer of a commit instead of from its start.
     pub counts_from_answer: bool,
+    /// Whoever waits already says that nobody reads.
+    pub releases_while_waiting: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,7 +123,21 @@ impl SharedHolder {
 
     /// Whether a read whose snapshot was opened before may be answered.
     pub fn may_read(&self, now: Moment) -> bool {
-        self.role == SharedRole::Holding && now < self.proved.plus(counted(self.lease_micros))
+        self.reads_until().is_some_and(|until| now < until)
+    }
+
+    /// Until when [`Self::may_read`] says yes if nothing else happens.
+    pub fn reads_until(&self) -> Option<Moment> {
+        let proved = self.role == SharedRole::Holding && self.proved > Moment::default();
+        proved.then(|| self.proved.plus(counted(self.lease_micros)))
+    }
+
+    /// How long whoever has set the fence waits until it holds; none if it waits for nothing.
+    pub fn waits_until(&self) -> Option<Moment> {
+        match self.role {
+            SharedRole::Waiting { until } => Some(until),
+            _ => None,
+        }
     }
 
     /// Whether transactions may be committed: the fence decides in the end.
@@ -131,8 +158,20 @@ impl SharedHolder {
             SharedEvent::CommitReturned { epoch, sent, answer } => {
                 self.commit_returned(now, epoch, sent, answer)
             }
+            SharedEvent::GiveUp => Ok(self.give_up()),
             SharedEvent::Tick => Ok(self.tick(now)),
         }
+    }
+
+    fn give_up(&mut self) -> Vec<SharedAction> {
+        let epoch = self.epoch;
+        let waits = matches!(self.role, SharedRole::Waiting { .. });
+        let says = self.role == SharedRole::Holding || (waits && self.plants.releases_while_waiting);
+        let mut actions = self.end();
+        if says {
+            actions.push(SharedAction::Release { epoch });
+        }
+        actions
     }
 
     fn assigned(&mut self, now: Moment, epoch: Epoch) -> Result<Vec<SharedAction>, SharedRefusal> {
@@ -160,8 +199,8 @@ impl SharedHolder {
             return Err(SharedRefusal::NotAwaited { epoch });
         }
         match answer {
-            StoreAnswer::Done => {
-                let wait = if self.plants.no_wait {
+            StoreAnswer::Done | StoreAnswer::Free => {
+                let wait = if answer == StoreAnswer::Free || self.plants.no_wait {
                     0
                 } else {
                     kept(self.lease_micros)
@@ -188,7 +227,7 @@ impl SharedHolder {
             return Err(SharedRefusal::NotAwaited { epoch });
         }
         match answer {
-            StoreAnswer::Done => {
+            StoreAnswer::Done | StoreAnswer::Free => {
                 let from = if self.plants.counts_from_answer { now } else { sent };
                 self.proved = self.proved.max(from);
                 Ok(Vec::new())
@@ -200,7 +239,7 @@ impl SharedHolder {
 
     fn tick(&mut self, now: Moment) -> Vec<SharedAction> {
         let epoch = self.epoch;
-        let pace = self.lease_micros / KEEP_ALIVES_PER_LEASE;
+        let pace = self.lease_micros / RENEWALS_PER_LEASE;
         match self.role {
             SharedRole::Fencing { asked } if now.since(asked) >= pace => {
                 self.role = SharedRole::Fencing { asked: now };
@@ -212,7 +251,8 @@ impl SharedHolder {
                 self.renewed = now;
                 vec![SharedAction::Serving { epoch }, SharedAction::Renew { epoch }]
             }
-            SharedRole::Holding if now.since(self.renewed) >= pace => {
+            // One that writes proves the fence with what it writes.
+            SharedRole::Holding if now.since(self.renewed.max(self.proved)) >= pace => {
                 self.renewed = now;
                 vec![SharedAction::Renew { epoch }]
             }
@@ -266,6 +306,54 @@ mod tests {
             !holder.may_read(until.plus(counted(LEASE))),
             "counted from when it was sent"
         );
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_waited_for_and_who_waits_gives_nothing_up() {
+        let assigned = SharedEvent::Assigned { epoch: Epoch(1) };
+        let returned = |answer| SharedEvent::FenceReturned {
+            epoch: Epoch(1),
+            answer,
+        };
+        let mut taker = SharedHolder::new(LEASE, SharedPlants::default());
+        taker.step(Moment(0), assigned).expect("given");
+        let begun = taker
+            .step(Moment(9), returned(StoreAnswer::Free))
+            .expect("awaited");
+        assert!(begun.contains(&SharedAction::Serving { epoch: Epoch(1) }));
+        let given_up = taker.step(Moment(10), SharedEvent::GiveUp).expect("at any time");
+        assert!(given_up.contains(&SharedAction::Release { epoch: Epoch(1) }));
+        assert_eq!(taker.reads_until(), None);
+
+        let mut waits = SharedHolder::new(LEASE, SharedPlants::default());
+        waits.step(Moment(0), assigned).expect("given");
+        waits
+            .step(Moment(9), returned(StoreAnswer::Done))
+            .expect("awaited");
+        assert_eq!(waits.waits_until(), Some(Moment(9).plus(kept(LEASE))));
+        assert_eq!(waits.step(Moment(10), SharedEvent::GiveUp), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn one_that_writes_does_not_renew_beside_it() {
+        let mut holder = SharedHolder::new(LEASE, SharedPlants::default());
+        let epoch = Epoch(1);
+        holder
+            .step(Moment(0), SharedEvent::Assigned { epoch })
+            .expect("given");
+        let answer = StoreAnswer::Free;
+        holder
+            .step(Moment(1), SharedEvent::FenceReturned { epoch, answer })
+            .expect("awaited");
+        let written = SharedEvent::CommitReturned {
+            epoch,
+            sent: Moment(LEASE / 4),
+            answer: StoreAnswer::Done,
+        };
+        holder.step(Moment(LEASE / 4), written).expect("held");
+        assert_eq!(holder.step(Moment(LEASE / 2), SharedEvent::Tick), Ok(Vec::new()));
+        let renews = holder.step(Moment(LEASE), SharedEvent::Tick);
+        assert_eq!(renews, Ok(vec![SharedAction::Renew { epoch }]));
     }
 
     #[test]

@@ -147,7 +147,9 @@ impl<C: Content> Replica<C> {
             return Err(Refusal::UnknownTerm { term });
         }
         let from = frame.from.replica;
-        let Some(index) = primary.peer_index(from) else {
+        let index = primary.peer_index(from);
+        let speaks = |index: &usize| primary.peers[*index].member == frame.from;
+        let Some(index) = index.filter(speaks) else {
             return Err(Refusal::ForeignReplica { from });
         };
         match frame.message {

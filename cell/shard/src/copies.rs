@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cell_store::{KeyRange, Snapshot, SnapshotError, Store, StoreError};
-use platform_model::{Epoch, ShardId};
+use platform_model::{Epoch, NodeId, ShardId};
 
 use crate::fence::FenceValue;
 use crate::keys::ShardKeys;
@@ -25,6 +25,28 @@ pub enum CopiesError {
 /// # Errors
 /// [`CopiesError`], from the store.
 pub async fn copies(store: &dyn Store) -> Result<Vec<(ShardId, Epoch)>, CopiesError> {
+    let found = find(store).await?;
+    let epoch = |fence: Option<FenceValue>| fence.map_or(Epoch(0), |fence| fence.epoch);
+    Ok(found
+        .into_iter()
+        .map(|(shard, fence)| (shard, epoch(fence)))
+        .collect())
+}
+
+/// Those of [`copies`] in a store that nodes share which `node` wrote last: the others are other nodes' to tell of.
+///
+/// # Errors
+/// As [`copies`].
+pub async fn copies_of(store: &dyn Store, node: &NodeId) -> Result<Vec<(ShardId, Epoch)>, CopiesError> {
+    let found = find(store).await?;
+    let own = |(shard, fence): (ShardId, Option<FenceValue>)| {
+        let fence = fence.filter(|fence| fence.node == *node)?;
+        Some((shard, fence.epoch))
+    };
+    Ok(found.into_iter().filter_map(own).collect())
+}
+
+async fn find(store: &dyn Store) -> Result<Vec<(ShardId, Option<FenceValue>)>, CopiesError> {
     let snapshot = store.snapshot().await?;
     let mut found = Vec::new();
     let mut from = Bytes::from_static(&[TEXT]);
@@ -42,7 +64,7 @@ pub async fn copies(store: &dyn Store) -> Result<Vec<(ShardId, Epoch)>, CopiesEr
             let fence = snapshot.get(&keys.fence).await?;
             let fence = fence.and_then(|bytes| FenceValue::decode(&bytes));
             if holds_anything(&*snapshot, &keys).await? {
-                found.push((shard, fence.map_or(Epoch(0), |fence| fence.epoch)));
+                found.push((shard, fence));
             }
         }
         // Behind every key that begins with this text: its end is a zero byte.
@@ -72,7 +94,7 @@ mod tests {
     use cell_store::key::Tuple;
     use cell_store::memory::Memory;
     use cell_store::{Fence, WriteBatch};
-    use platform_model::Position;
+    use platform_model::{Incarnation, Position};
 
     use super::*;
 
@@ -96,11 +118,7 @@ mod tests {
             ("directory/eu/000", 1),
         ] {
             let keys = ShardKeys::new(&name.parse().expect("a shard"));
-            let fence = FenceValue {
-                epoch: Epoch(epoch),
-                node: std::clone::Clone::clone(&node),
-                attempt: 1,
-            };
+            let fence = FenceValue::first(Epoch(epoch), std::clone::Clone::clone(&node), Incarnation(1));
             put(&*store, keys.fence.clone(), fence.encode()).await;
             put(&*store, keys.log_part(Position(1), 0), Bytes::from_static(b"x")).await;
         }
@@ -130,5 +148,9 @@ mod tests {
             ("us/us-east/keys", 0),
         ];
         assert_eq!(found, expected.map(|(name, epoch)| (name.to_owned(), epoch)));
+        let own = copies_of(&*store, &node).await.expect("reads");
+        assert_eq!(own.len(), 3, "one has no fence: {own:?}");
+        let other = "eu-central-1/1".parse().expect("a node");
+        assert_eq!(copies_of(&*store, &other).await.expect("reads"), []);
     }
 }

@@ -5,6 +5,7 @@
 //! - `core` steps the machine and does what it wants, behind one lock; `task` is the only writer (`writer`, `write`,
 //!   `staged`) and, while a term serves, the committer (`term`).
 //! - `codec` makes frames of messages; `stored` is what lies on the disk; `load` reads it at the start.
+//! - `taking` takes the fence as it opens; `holding` is what a store adds that the nodes of a cell share.
 //! - `job` does beside it what takes time: pages of copies (`pages`), what a rewind undoes (`undo`), digests (`verify`),
 //!   entries that a standby lacks (`outgoing`). `ticks` is the clock.
 //!
@@ -18,6 +19,7 @@ mod enqueue;
 mod export;
 mod faults;
 mod fingerprint;
+mod holding;
 mod index;
 mod inner;
 mod item;
@@ -36,6 +38,7 @@ mod route;
 mod settings;
 mod staged;
 mod stored;
+mod taking;
 mod task;
 mod term;
 mod ticks;
@@ -58,4 +61,5 @@ pub(crate) use notes::Base;
 pub(crate) use pages::page;
 pub use settings::{Control, CopySettings, FrameKind, Peers, Planted};
 pub(crate) use stored::{never_configured, without_configuration};
+pub use taking::Taking;
 pub use told::{CopyStatus, Standing, Told};

@@ -1,9 +1,11 @@
 //! The fence of a shard: who may write. Every batch is committed only while it stands as its writer set it.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use platform_model::{Epoch, Incarnation, NodeId};
+use platform_model::{Epoch, Generation, Incarnation, NodeId};
 
 const VERSION: u8 = 1;
+/// Of a store that nodes share: with the generation of the configuration, and whether the shard was given up.
+const VERSION_SHARED: u8 = 2;
 
 /// `(epoch, node, attempt)`. The attempt grows with every opening and after every unknown outcome, so that a batch
 /// sent before can no longer land. Its upper half is the incarnation, so that two openings never share one.
@@ -12,27 +14,48 @@ pub(crate) struct FenceValue {
     pub epoch: Epoch,
     pub node: NodeId,
     pub attempt: u64,
+    /// Of the configuration by which a node of a shared store took it; 0 where the store is one node's.
+    pub generation: Generation,
+    /// In a shared store: whoever set it has given the shard up, and reads no more.
+    pub released: bool,
 }
 
 impl FenceValue {
     pub(crate) fn encode(&self) -> Bytes {
         let node = self.node.to_string();
-        let mut bytes = BytesMut::with_capacity(17 + node.len());
-        bytes.put_u8(VERSION);
+        let shared = self.released || self.generation != Generation(0);
+        let mut bytes = BytesMut::with_capacity(26 + node.len());
+        bytes.put_u8(if shared { VERSION_SHARED } else { VERSION });
         bytes.put_u64(self.epoch.0);
         bytes.put_u64(self.attempt);
+        if shared {
+            bytes.put_u64(self.generation.0);
+            bytes.put_u8(u8::from(self.released));
+        }
         bytes.put_slice(node.as_bytes());
         bytes.freeze()
     }
 
     /// None when the bytes are no fence of a version that is known.
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        if bytes.len() < 17 || bytes.get_u8() != VERSION {
+        if bytes.len() < 17 {
             return None;
         }
+        let version = bytes.get_u8();
         let (epoch, attempt) = (Epoch(bytes.get_u64()), bytes.get_u64());
+        let (generation, released) = match version {
+            VERSION => (Generation(0), false),
+            VERSION_SHARED if bytes.len() >= 9 => (Generation(bytes.get_u64()), bytes.get_u8() == 1),
+            _ => return None,
+        };
         let node = std::str::from_utf8(bytes).ok()?.parse().ok()?;
-        Some(Self { epoch, node, attempt })
+        Some(Self {
+            epoch,
+            node,
+            attempt,
+            generation,
+            released,
+        })
     }
 
     /// The first attempt of an incarnation.
@@ -41,6 +64,8 @@ impl FenceValue {
             epoch,
             node,
             attempt: incarnation.0 << 32,
+            generation: Generation(0),
+            released: false,
         }
     }
 
@@ -69,6 +94,7 @@ impl FenceValue {
     pub(crate) fn next_opening(&self) -> Self {
         Self {
             attempt: ((self.attempt >> 32) + 1) << 32,
+            released: false,
             ..self.clone()
         }
     }
@@ -96,11 +122,23 @@ mod tests {
     fn a_fence_reads_back() {
         let node: NodeId = "eu-central-1/0".parse().expect("a node");
         let fence = FenceValue {
-            epoch: Epoch(3),
-            node,
             attempt: 9,
+            ..FenceValue::first(Epoch(3), node, Incarnation(0))
         };
-        assert_eq!(FenceValue::decode(&fence.encode()), Some(fence));
+        assert_eq!(FenceValue::decode(&fence.encode()), Some(fence.clone()));
+        assert_eq!(
+            fence.encode()[0],
+            VERSION,
+            "as it always was where one node has the store"
+        );
+        let shared = FenceValue {
+            generation: Generation(7),
+            released: true,
+            ..fence
+        };
+        assert_eq!(FenceValue::decode(&shared.encode()), Some(shared.clone()));
+        assert!(!shared.next_opening().released);
+        assert_eq!(FenceValue::decode(&shared.encode()[..20]), None);
         assert_eq!(FenceValue::decode(b"\x02junk that is long enough"), None);
     }
 }

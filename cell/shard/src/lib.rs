@@ -48,10 +48,10 @@ mod window;
 mod tests;
 
 pub use backup::{FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError};
-pub use copies::{CopiesError, copies};
+pub use copies::{CopiesError, copies, copies_of};
 pub use copy::{
     Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,
-    Proposal, Standing, Told, Unusable, cut_off_files, frame_of_record, read_cut_off, read_frame,
+    Proposal, Standing, Taking, Told, Unusable, cut_off_files, frame_of_record, read_cut_off, read_frame,
 };
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};

@@ -134,8 +134,15 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         lost_later: Vec::new(),
         sampler: &sampler,
     };
-    let due = begun + options.minutes;
-    let (rounds, broke_off) = rounds(options, &scene, &mut course, &mut schedule, due, progress).await?;
+    let played = rounds(
+        options,
+        &scene,
+        &mut course,
+        &mut schedule,
+        begun + options.minutes,
+        progress,
+    );
+    let (rounds, broke_off) = played.await?;
     let mut lost_later = course.lost_later;
     lost_later.extend(later::lost(&app, &course.kept).await);
     let mut world_check = check_world(&world)
@@ -143,10 +150,10 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         .unwrap_or_else(|why| vec![format!("{why:#}")]);
     world_check.extend(copies::unfinished(&world).await);
     progress.progress("copies are compared");
-    let differ = match &options.survival {
-        Some(_) => Some(copies::compare(&world).await),
-        None => None,
-    };
+    let mut differ = None;
+    if options.survival.is_some() {
+        differ = Some(copies::compare(&world).await);
+    }
     let took = clock.monotonic().saturating_sub(begun);
     world.down(STOP_WITHIN).await?;
     tasks.shutdown(STOP_WITHIN).await;

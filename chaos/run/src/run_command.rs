@@ -20,6 +20,7 @@ Examples:
   chaos run --seed 7 --faults kill-cell,cut-router-node --minutes 2
   chaos run --survival region --faults kill-cell,stop-cell,cut-nodes   automatic failover
   chaos run --moves --minutes 5   a shard moves while every fault strikes
+  chaos run --scenario shared-store --minutes 3   nodes of one cell on a TiKV server (MERIDIAN_TIKV_PD)
   chaos run --survival region --moves --minutes 90   the standing world: is anything lost, does anything grow?
   chaos run --scenario events --minutes 5   people show each other workouts over homes
   chaos run --scenario events --survival region --minutes 5   and the home of some fails over
@@ -38,7 +39,7 @@ pub struct RunArguments {
     /// Which faults, where and how long: the same seed gives the same schedule [default: a fresh one, printed]
     #[arg(long)]
     seed: Option<u64>,
-    /// A run about one promise, with people of its own
+    /// A run about one promise, with faults or people of its own
     #[arg(long, value_enum, conflicts_with_all = ["moves", "histories"])]
     scenario: Option<Scenario>,
     /// Only these faults

@@ -1,9 +1,12 @@
-//! Runs about one promise: `chaos run --scenario NAME`. Each has people of its own, who do what the promise is about,
-//! while the same faults strike the same world.
+//! Runs about one promise: `chaos run --scenario NAME`. Each has people of its own, who do what the promise is about, or
+//! faults of its own.
 
 mod claims;
 mod events;
 mod events_people;
+mod shared_store;
+mod shared_store_mixed;
+mod shared_store_server;
 mod strikes;
 
 use anyhow::Result;
@@ -20,6 +23,8 @@ pub enum Scenario {
     Events,
     /// An address that two want at once, in two cells, is one person's; one that nobody finished to claim is free again.
     Claims,
+    /// Nodes of one cell share a store, and take over from each other.
+    SharedStore,
 }
 
 impl Scenario {
@@ -29,6 +34,7 @@ impl Scenario {
         match self {
             Self::Events => events::run(options, progress).await,
             Self::Claims => claims::run(options, progress).await,
+            Self::SharedStore => shared_store::run(options, progress).await,
         }
     }
 }

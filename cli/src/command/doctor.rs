@@ -3,6 +3,7 @@
 
 mod checks;
 mod disk;
+mod engines;
 
 use anyhow::Result;
 use clap::Args;

@@ -19,7 +19,7 @@ const ABSENT: [(&str, &str); 10] = [
     ("localization", "domain"),
     (
         "FoundationDB and TiKV",
-        "the demo's cells store on the embedded engine; FoundationDB has never run, and no cell has two nodes on one cluster",
+        "the demo's cells store on the embedded engine, one node each; FoundationDB has never run, TiKV only as a stand-in",
     ),
     ("web client, GraphQL", "apps speak REST"),
 ];

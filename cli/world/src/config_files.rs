@@ -11,6 +11,7 @@ use super::layout::Layout;
 use super::own_context;
 use super::ports::Ports;
 use super::seats::{Seat, SeatKind, places, seats};
+use super::sharing::Sharing;
 
 /// Human readers: `cellctl dev logs` shows the log as it is.
 const LOG_FORMAT: &str = "human";
@@ -48,7 +49,17 @@ struct Celld {
     controllers: Vec<String>,
     keys: Keys,
     backup: Backup,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<Store>,
     log: Log,
+}
+
+/// Of a cell whose nodes share a cluster on this machine.
+#[derive(Serialize)]
+struct Store {
+    engine: &'static str,
+    pd: Vec<String>,
+    plaintext: bool,
 }
 
 #[derive(Serialize)]
@@ -142,6 +153,10 @@ fn controld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, id: u6
 }
 
 fn listen(ports: &Ports, seat: &Seat) -> String {
+    if seat.node().is_some_and(|node| node.ordinal > 0) {
+        // Kept over restarts, in the data directory.
+        return "127.0.0.1:0".to_owned();
+    }
     ports.behind(seat).unwrap_or_else(|| ports.address(seat))
 }
 
@@ -171,6 +186,13 @@ fn celld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, node: Str
         controllers: ports.controllers(),
         keys,
         backup,
+        store: Sharing::of(layout)
+            .filter(|_| Sharing::is_for(seat))
+            .map(|sharing| Store {
+                engine: "tikv",
+                pd: sharing.pd,
+                plaintext: true,
+            }),
         log: Log {
             format: LOG_FORMAT,
             filter: "info",

@@ -8,7 +8,8 @@ use nix::sys::signal::Signal;
 
 use super::layout::Layout;
 use super::process::{Process, State};
-use super::seats::{Seat, seats};
+use super::seats::Seat;
+use super::sharing::all_seats;
 use super::up::World;
 
 /// For a killed process to be gone.
@@ -38,7 +39,7 @@ impl World {
     /// When a process may not be signalled.
     pub async fn down(&self, within: Duration) -> Result<Vec<Seat>> {
         let mut killed = Vec::new();
-        let all = seats();
+        let all = all_seats(&self.layout);
         let (controllers, others): (Vec<_>, Vec<_>) = all.into_iter().partition(Seat::is_controller);
         let (nodes, routers): (Vec<_>, Vec<_>) = others.into_iter().partition(|seat| seat.node().is_some());
         for group in [routers, nodes, controllers] {
@@ -76,7 +77,7 @@ impl World {
 
 /// Kills whatever runs in a folder, without waiting for order; for the way out.
 pub fn kill_all(layout: &Layout) {
-    for seat in seats() {
+    for seat in all_seats(layout) {
         if let State::Running(process) = Process::state(layout, &seat) {
             let _ = process.signal(Signal::SIGKILL);
         }

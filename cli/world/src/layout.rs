@@ -107,6 +107,11 @@ impl Layout {
         self.seat(seat).join("pid")
     }
 
+    /// Says that the first cell's nodes share a store, and which.
+    pub fn sharing(&self) -> PathBuf {
+        self.root.join("sharing.json")
+    }
+
     /// Says that this folder is a whole world, and which.
     pub fn world(&self) -> PathBuf {
         self.root.join("world.json")

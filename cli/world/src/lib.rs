@@ -26,6 +26,7 @@ pub mod process;
 pub mod progress;
 pub mod ready;
 pub mod seats;
+pub mod sharing;
 pub mod stage;
 pub mod standbys;
 pub mod trust;

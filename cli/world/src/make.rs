@@ -89,16 +89,20 @@ fn make_secrets(layout: &Layout) -> Result<()> {
         disk::write_private(&layout.secrets().join(name), &random::bytes::<KEY_BYTES>())?;
     }
     for seat in seats().iter().filter(|seat| seat.node().is_some()) {
-        let own = jurisdictions_of(seat)
-            .iter()
-            .map(Layout::jurisdiction_key_file)
-            .collect::<Vec<_>>();
-        disk::create_folder(&layout.node_secrets(seat))?;
-        for name in own.into_iter().chain([Layout::LOOKUP_KEY_FILE.to_owned()]) {
-            let path = layout.secrets().join(&name);
-            let key = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            disk::write_private(&layout.node_secrets(seat).join(name), &key)?;
-        }
+        give_secrets(layout, seat)?;
+    }
+    Ok(())
+}
+
+/// A node's copies of the secrets that it may hold.
+pub(crate) fn give_secrets(layout: &Layout, seat: &Seat) -> Result<()> {
+    let own = jurisdictions_of(seat);
+    let own = own.iter().map(Layout::jurisdiction_key_file);
+    disk::create_folder(&layout.node_secrets(seat))?;
+    for name in own.chain([Layout::LOOKUP_KEY_FILE.to_owned()]) {
+        let path = layout.secrets().join(&name);
+        let key = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        disk::write_private(&layout.node_secrets(seat).join(name), &key)?;
     }
     Ok(())
 }

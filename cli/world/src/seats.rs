@@ -69,7 +69,8 @@ impl fmt::Display for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             SeatKind::Controller(id) => write!(f, "controld-{id}"),
-            SeatKind::Node(node) => write!(f, "celld-{}", node.cell),
+            SeatKind::Node(NodeId { cell, ordinal: 0 }) => write!(f, "celld-{cell}"),
+            SeatKind::Node(NodeId { cell, ordinal }) => write!(f, "celld-{cell}-{ordinal}"),
             SeatKind::Router(id) => write!(f, "routerd-{id}"),
         }
     }

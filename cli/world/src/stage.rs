@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use platform_runtime::random;
 
-use crate::{Layout, Process, Progress, State, down, seats};
+use crate::{Layout, Process, Progress, State, down, sharing};
 
 /// For a process to end by itself.
 pub const STOP_WITHIN: Duration = Duration::from_secs(25);
@@ -38,7 +38,7 @@ impl Stage {
             return;
         }
         down::kill_all(&self.layout);
-        for seat in seats::seats() {
+        for seat in sharing::all_seats(&self.layout) {
             if let State::Running(process) = Process::state(&self.layout, &seat) {
                 process.gone(GONE_WITHIN).await;
             }

@@ -26,7 +26,7 @@ use crate::progress::Progress;
 /// For a controller to answer after its start.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// For the whole world to serve.
-const SERVE_WITHIN: Duration = Duration::from_secs(90);
+pub(super) const SERVE_WITHIN: Duration = Duration::from_secs(90);
 /// Lines of a log that an error shows.
 const TAIL_LINES: usize = 15;
 
@@ -263,7 +263,7 @@ impl World {
     }
 
     /// Waits until `missing` finds nothing missing, while the processes of `alive` run.
-    async fn wait(
+    pub(super) async fn wait(
         &self,
         alive: &[Seat],
         within: Duration,

@@ -167,7 +167,15 @@ pub(crate) fn in_cell(
     if record.state == CellState::Cordoned && !planted(Planted::CordonIgnored) {
         return Err(Infeasible::Cordoned(cell.clone()));
     }
-    let holds = |node: &NodeId| config.copies().any(|copy| copy.node == *node);
+    // A store that nodes share has room for one copy of a shard, whatever is left of an older one.
+    let named: Vec<&NodeId> = config.copies().map(|copy| &copy.node).collect();
+    let erasing = config.erasing.values().map(|erasing| &erasing.node);
+    let gone: Vec<&NodeId> = config.left.values().chain(erasing).collect();
+    let shares = |node: &NodeId| {
+        let mut taken = named.iter().chain(&gone);
+        taken.any(|other| *other != node && state.share_a_store(other, node))
+    };
+    let holds = |node: &NodeId| named.contains(&node) || shares(node);
     let there = state.nodes.keys().filter(|node| node.cell == *cell);
     let heard = |node: &NodeId| !observed.silent.contains(node) || planted(Planted::SilentTaken);
     let free = there.filter(|node| heard(node) && !holds(node));

@@ -29,6 +29,10 @@ pub fn rule(rule: &Rule) -> Refusal {
             RefusalCode::OtherData,
             "bring the node's data directory back; a node cannot take another's place yet",
         ),
+        Rule::ForeignStore { .. } => (
+            RefusalCode::OtherData,
+            "name the cluster of the cell's other nodes in `store.pd` or `store.cluster_file`",
+        ),
         Rule::WrongRegion { .. } => (
             RefusalCode::NotAuthorised,
             "the certificate must name the cell's region",

@@ -99,6 +99,7 @@ pub fn register_node(wire: pb::RegisterNodeRequest) -> Result<Command, Refusal> 
         node,
         address: wire.address,
         start: platform_wire::convert::read_start(wire.start),
+        store: wire.store.map(Into::into),
     })
 }
 

@@ -13,7 +13,7 @@ use crate::operation;
 use crate::outcome::Outcome;
 use crate::refusal::{Refusal, Text};
 use crate::rules;
-use crate::state::State;
+use crate::state::{NodeRecord, State};
 use crate::trust;
 
 /// What a command brought about beside the new state.
@@ -148,8 +148,18 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
             cell,
             expected,
         } => rules::placement::place(state, shard, cell, *expected),
-        Command::RegisterNode { node, address, start } => {
-            rules::node::register(state, author, node, address, *start)
+        Command::RegisterNode {
+            node,
+            address,
+            start,
+            store,
+        } => {
+            let record = NodeRecord {
+                address: address.clone(),
+                start: *start,
+                store: store.clone(),
+            };
+            rules::node::register(state, author, node, record)
         }
         Command::PublishTokenKey { home, key } => rules::token_key::publish(state, author, home, key),
         Command::SetAutomation { paused, expected } => {

@@ -101,6 +101,7 @@ pub(crate) fn register(state: &mut State, node: &str, incarnation: u64, address:
         node: node.clone(),
         address: address.into(),
         start: start(incarnation),
+        store: None,
     };
     give(state, author(node), command).outcome
 }
@@ -198,6 +199,7 @@ fn a_node_speaks_for_itself_alone_and_a_person_for_no_node() {
         node,
         address: "a:1".into(),
         start: start(1),
+        store: None,
     };
     let other = author("us-east-1/0".parse().expect("a node"));
     for author in [other.clone(), operator()] {
@@ -216,6 +218,7 @@ fn a_node_stands_in_the_region_of_its_certificate() {
         node: node.clone(),
         address: "a:1".into(),
         start: start(1),
+        store: None,
     };
     let author = Author::Node {
         id: node,
@@ -330,4 +333,64 @@ fn the_stored_form_of_the_state_does_not_change() {
         serde_json::from_str::<State>(include_str!("stored_state.json")).expect("reads"),
         state
     );
+}
+
+/// Registers a node that shares a store of this name with others of its cell.
+fn register_on(state: &mut State, node: &str, name: u64) -> Outcome {
+    let node: NodeId = node.parse().expect("a node");
+    let command = Command::RegisterNode {
+        node: node.clone(),
+        address: "a:1".into(),
+        start: start(1),
+        store: Some(platform_model::SharedStore {
+            engine: "tikv".into(),
+            name,
+        }),
+    };
+    give(state, author(node), command).outcome
+}
+
+#[test]
+fn nodes_of_one_cell_are_on_one_store_or_share_none() {
+    let mut state = lawful();
+    let (one, two): (NodeId, NodeId) = (
+        "eu-central-1/0".parse().expect("a node"),
+        "eu-central-1/1".parse().expect("a node"),
+    );
+    register_on(&mut state, "eu-central-1/0", 7);
+    let foreign = refusal(register_on(&mut state, "eu-central-1/1", 8));
+    assert!(matches!(foreign, Refusal::ForeignStore { .. }), "{foreign:?}");
+    register_on(&mut state, "eu-central-1/1", 7);
+    assert!(state.share_a_store(&one, &two));
+    // Another cell on a store of the same name is another cell: each has keys of its own.
+    register_on(&mut state, "eu-central-2/0", 7);
+    assert!(!state.share_a_store(&one, &"eu-central-2/0".parse().expect("a node")));
+    register(&mut state, "us-east-1/0", 1, "a:1");
+    register(&mut state, "us-east-1/1", 1, "a:1");
+    let us = |text: &str| text.parse().expect("a node");
+    assert!(!state.share_a_store(&us("us-east-1/0"), &us("us-east-1/1")));
+}
+
+/// Shards that come later go to whoever has fewest; where nothing is shared the first node has them all.
+#[test]
+fn new_shards_are_spread_over_nodes_that_share_a_store() {
+    let mut state = made();
+    for node in ["eu-central-1/1", "eu-central-1/2"] {
+        register_on(&mut state, node, 7);
+    }
+    register(&mut state, "us-east-1/0", 1, "a:1");
+    register(&mut state, "us-east-1/1", 1, "a:1");
+    let law = law_tests::proposal(1, "2000-01-01", &law_tests::areas());
+    law_tests::enact(&mut state, law_tests::NOW_MS, &law);
+    let on = |node: &str| {
+        let node: NodeId = node.parse().expect("a node");
+        let primaries = state.shards.values().filter_map(|record| record.primary());
+        primaries.filter(|primary| **primary == node).count()
+    };
+    assert_eq!(
+        (on("eu-central-1/1"), on("eu-central-1/2")),
+        (2, 2),
+        "the first needs not be there"
+    );
+    assert_eq!((on("us-east-1/0"), on("us-east-1/1")), (3, 0));
 }

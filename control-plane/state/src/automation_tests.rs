@@ -33,6 +33,7 @@ fn register(state: &mut State) -> Outcome {
         node: node.clone(),
         address: "127.0.0.1:1".into(),
         start,
+        store: None,
     };
     give(state, author(node), "", command)
 }

@@ -7,8 +7,8 @@ use std::fmt;
 use control_plane_ledger::Digest;
 use platform_model::matrix::LawVersion;
 use platform_model::{
-    CellId, CellState, CountryCode, Generation, HomeId, Jurisdiction, NodeId, RegionId, Role, ShardId, Start,
-    Survival, TokenKey, WorldId,
+    CellId, CellState, CountryCode, Generation, HomeId, Jurisdiction, NodeId, RegionId, Role, ShardId,
+    SharedStore, Start, Survival, TokenKey, WorldId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,9 @@ pub enum Command {
         node: NodeId,
         address: String,
         start: Start,
+        /// The store that it shares with other nodes of its cell, if its data is not its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        store: Option<SharedStore>,
     },
     PublishTokenKey {
         home: HomeId,
@@ -332,6 +335,7 @@ mod tests {
                 copy: 7,
                 process: 8,
             },
+            store: None,
         };
         let author = Author::Node {
             id: node,

@@ -3,7 +3,8 @@
 use control_plane_ledger::Digest;
 use platform_model::matrix::{Denied, LawVersion};
 use platform_model::{
-    CellId, CountryCode, Generation, HomeId, Incarnation, Jurisdiction, NodeId, RegionId, ShardId, Survival,
+    CellId, CountryCode, Generation, HomeId, Incarnation, Jurisdiction, NodeId, RegionId, ShardId,
+    SharedStore, Survival,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,12 @@ pub enum Refusal {
     },
     #[error("node {node} has registered with other data: what it held is not on this disk")]
     OtherData { node: NodeId },
+    #[error("node {node} is on {given}; the other nodes of its cell are on {have}")]
+    ForeignStore {
+        node: NodeId,
+        have: SharedStore,
+        given: SharedStore,
+    },
     #[error("the certificate of {node} is for region {certified}; its cell is in region {wanted}")]
     WrongRegion {
         node: NodeId,
@@ -283,6 +290,7 @@ pub enum Text {
     Place,
     Name,
     Purpose,
+    Engine,
 }
 
 /// What is counted against a bound.
@@ -315,6 +323,7 @@ impl std::fmt::Display for Text {
             Self::Place => "the place",
             Self::Name => "the name",
             Self::Purpose => "the purpose",
+            Self::Engine => "the name of the engine",
         })
     }
 }

@@ -59,7 +59,7 @@ fn command() -> impl Strategy<Value = Command> {
             Command::PlaceShard { shard, cell, expected: Generation(expected) }
         }),
         4 => (node(), 0..4u64, one_of(&["a:1", "a:2"])).prop_map(|(node, incarnation, address)| {
-            Command::RegisterNode { node, address: address.into(), start: Start { incarnation: Incarnation(incarnation), copy: 7, process: incarnation } }
+            Command::RegisterNode { node, address: address.into(), start: Start { incarnation: Incarnation(incarnation), copy: 7, process: incarnation }, store: None }
         }),
         3 => trust_command().prop_map(Command::Trust),
         2 => (one_of(&HOMES), 0..6u8).prop_map(|(home, n)| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use platform_model::{
     Cell, CellId, CellState, CountryCode, Epoch, Generation, Home, HomeId, Jurisdiction, Node, NodeId,
-    RegionId, RoutingTable, ShardId, ShardRoute, Start, Survival, TokenKey, WorldId,
+    RegionId, RoutingTable, ShardId, ShardRoute, SharedStore, Start, Survival, TokenKey, WorldId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +123,9 @@ pub struct CellRecord {
 pub struct NodeRecord {
     pub address: String,
     pub start: Start,
+    /// The store that it shares with other nodes of its cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<SharedStore>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,6 +174,17 @@ impl State {
             operations: Operations::default(),
             erasures: Erasures::default(),
         }
+    }
+
+    /// Whether two nodes are of one cell and on one store: then a shard is there once, and goes from one to the other
+    /// without a copy.
+    pub fn share_a_store(&self, one: &NodeId, other: &NodeId) -> bool {
+        let store = |node: &NodeId| {
+            self.nodes
+                .get(node)
+                .and_then(|record: &NodeRecord| record.store.as_ref())
+        };
+        one.cell == other.cell && store(one).is_some() && store(one) == store(other)
     }
 
     /// The whole routing table. Costs time in its size: what changes is told by [`crate::Effects::delta`].

@@ -53,6 +53,10 @@ thresholds! {
     REPAIR_AFTER_MS = 30_000;
     /// What is to be repaired is looked for so often.
     REPAIR_EVERY_MS = 1_000;
+    /// The nodes of a cell that share a store are made even once all of them have reported for so long.
+    BALANCE_AFTER_MS = 10_000;
+    /// One shard of such a cell goes to another node so often.
+    BALANCE_EVERY_MS = 2_000;
     /// Copies that repair makes at once on one node.
     REPAIR_NODE_AT_ONCE_MAX = 2;
     /// In the whole world.

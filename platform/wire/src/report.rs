@@ -1,7 +1,8 @@
 //! What a node tells the controllers. Every call is idempotent and goes to whichever controller takes it.
 
 use platform_model::{
-    Epoch, Generation, HomeId, Incarnation, InvalidId, Jurisdiction, NodeId, ShardId, Start, TokenKey,
+    Epoch, Generation, HomeId, Incarnation, InvalidId, Jurisdiction, NodeId, ShardId, SharedStore, Start,
+    TokenKey,
 };
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::Identity;
@@ -68,12 +69,27 @@ impl ReportClient {
         address: &str,
         start: Start,
     ) -> Result<Generation, CallError> {
+        self.register_node_on(node, address, start, None).await
+    }
+
+    /// As [`Self::register_node`], of a node on a store that others share.
+    ///
+    /// # Errors
+    /// As there; `other-data` when the cell's other nodes are on another store.
+    pub async fn register_node_on(
+        &self,
+        node: &NodeId,
+        address: &str,
+        start: Start,
+        store: Option<&SharedStore>,
+    ) -> Result<Generation, CallError> {
         let request = pb::RegisterNodeRequest {
             version: FRAME_VERSION,
             world: self.controllers.world().to_string(),
             node: node.to_string(),
             address: address.to_owned(),
             start: Some((&start).into()),
+            store: store.map(Into::into),
         };
         let send = |channel| {
             let request = request.clone();

@@ -178,6 +178,7 @@ impl World {
                 node,
                 address: "127.0.0.1:1".into(),
                 start,
+                store: None,
             },
         );
     }

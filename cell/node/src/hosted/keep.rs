@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cell_law::{Part, Withheld};
-use cell_shard::{CopiesError, Copy, CopySettings, Standing};
+use cell_shard::{CopiesError, Copy, CopySettings, Standing, Taking};
 use platform_model::{CopyRoute, ReplicaId, RoutingTable, ShardId, ShardRoute};
 use platform_runtime::TaskGroup;
 use tokio::sync::watch;
@@ -149,6 +149,7 @@ impl Hosted {
         let (shared, lent) = (&self.shared, &self.shared.lent);
         let settings = CopySettings {
             export_folder: lent.cut_off.clone(),
+            taking: lent.shared.as_ref().map(|_| Taking::of(&route, &shared.node)),
             ..CopySettings::new(shard.clone(), lent.world.clone(), shared.node.clone()).keeping(lent.log_kept)
         };
         let opened = Copy::open(
@@ -202,7 +203,11 @@ impl Hosted {
     /// Looks once at what lies on the disk.
     async fn look(&self) -> Result<(), CopiesError> {
         if self.shared.held.read().is_none() {
-            let found = cell_shard::copies(&*self.shared.lent.store).await?;
+            let (shared, store) = (&self.shared, &*self.shared.lent.store);
+            let found = match shared.lent.shared {
+                Some(_) => cell_shard::copies_of(store, &shared.node).await?,
+                None => cell_shard::copies(store).await?,
+            };
             *self.shared.held.write() = Some(found.into_iter().collect());
         }
         Ok(())

@@ -5,27 +5,58 @@ use std::collections::BTreeMap;
 use cell_backup::{BackupError, BackupStore};
 use cell_law::Law;
 use cell_layers::keys::{Kek, KeyCache};
-use platform_model::Jurisdiction;
-use platform_runtime::TaskGroup;
+use platform_model::{Jurisdiction, SharedStore, Start};
 use platform_runtime::clock::Clock;
-use platform_runtime::tls::{Identity, SpiffeKind};
+use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind};
+use platform_runtime::{TaskGroup, telemetry};
 use platform_wire::channel::InvalidAddress;
 use platform_wire::follow::{self, Follow, FollowError, Followed};
 use platform_wire::keys::KeysClient;
+use platform_wire::renew;
 use platform_wire::report::ReportClient;
 
 use super::StartError;
 use crate::config::{Config, Settings};
 use crate::custody::Sink;
+use crate::engine::Engine;
 use crate::gateway;
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
+use crate::starting::{self, StartingError, Whose};
 use crate::wire::Wire;
 
 /// The copy of the routing table in the data directory.
 const TABLE_FILE: &str = "table.copy";
 /// The last ends of the ledger that the node was told, beside it.
 const HEADS_FILE: &str = "ledger-heads";
+
+/// Which start this is, and the store if others share it.
+pub(super) async fn begin(
+    engine: &Engine,
+    settings: &Settings,
+) -> Result<(Start, Option<SharedStore>), StartingError> {
+    let store = engine.store();
+    let Some(engine) = engine.shared() else {
+        return Ok((starting::begin(&*store, &Whose::Alone).await?, None));
+    };
+    let name = starting::name_of(&*store).await?;
+    let start = starting::begin(&*store, &Whose::Among(&settings.node)).await?;
+    let engine = engine.to_owned();
+    Ok((start, Some(SharedStore { engine, name })))
+}
+
+/// What is renewed and counted for as long as the node runs.
+pub(super) fn keep_up(
+    config: &Config,
+    identity: &Identity,
+    clock: &Clock,
+    tasks: &TaskGroup,
+) -> Result<(), InvalidAddress> {
+    identity.watch(RELOAD_EVERY, clock.clone(), tasks);
+    renew::keep(identity, config.controllers.clone(), clock, tasks)?;
+    telemetry::metrics().keep_up(clock.clone(), tasks);
+    Ok(())
+}
 
 /// Follows the routing table.
 pub(super) fn follow(

@@ -43,6 +43,7 @@ impl Peers for Nobody {
 pub fn lending(store: Arc<dyn Store>, telling: &Telling) -> Lending {
     Lending {
         store,
+        shared: None,
         law: super::hosted::lawful(),
         clock: Clock::system(),
         peers: Arc::new(Nobody),

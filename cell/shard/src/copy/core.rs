@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cell_replica::action::Action;
+use cell_replica::shared::SharedHolder;
 use cell_replica::{Event, Frame, Message, Moment, Refusal, Replica, Role, Stage};
 use cell_store::{Limits, Store};
 use parking_lot::RwLock;
@@ -84,6 +85,8 @@ pub(crate) struct Core {
     pub erasing: Option<(ReplicaId, u64)>,
     pub receipt: Option<Receipt>,
     pub nameless: bool,
+    /// In a shared store: until when this node may read by the fence.
+    pub holder: Option<SharedHolder>,
     pub failed: bool,
     /// Nothing more is taken in.
     pub closing: bool,
@@ -304,6 +307,7 @@ impl Core {
             let durable = self.machine.durable();
             let committed = self.machine.committed().unwrap_or_default();
             let leased = self.machine.answers_until(now).map_or(0, |until| until.0);
+            let leased = leased.min(self.held_until());
             let before = std::mem::replace(&mut self.leased_until, leased);
             if before != 0 && before <= now.0 {
                 metrics::counter!("shard_lease_lapses_total").increment(1);

@@ -24,6 +24,8 @@ pub(crate) enum Item {
         fork: Position,
         end: Position,
     },
+    /// Nothing, under the fence of a shared store: it shows that the fence stands.
+    Renew,
 }
 
 /// One part of an atomic batch.
@@ -76,7 +78,7 @@ impl Item {
         };
         match self {
             Self::Batch { parts, .. } => parts.iter().map(part).sum(),
-            Self::Export { .. } => 0,
+            Self::Export { .. } | Self::Renew => 0,
         }
     }
 
@@ -89,7 +91,7 @@ impl Item {
         };
         match self {
             Self::Batch { parts, .. } => parts.iter().map(part).sum(),
-            Self::Export { .. } => 0,
+            Self::Export { .. } | Self::Renew => 0,
         }
     }
 
@@ -105,6 +107,7 @@ impl Item {
         match self {
             Self::Batch { parts, .. } => parts.iter().any(alone),
             Self::Export { .. } => true,
+            Self::Renew => false,
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use cell_replica::shared::SharedHolder;
 use cell_replica::{Durable, Log, Meta, Upkeep};
-use cell_store::{CommitError, Fence, KeyRange, Snapshot, Store, WriteBatch};
-use platform_model::{Epoch, Incarnation, NodeId, Position, ShardId};
+use cell_store::{KeyRange, Snapshot, Store};
+use platform_model::{Incarnation, Position};
+use platform_runtime::Clock;
 
 use super::content::ShardContent;
 use super::index::{Index, Indexed};
@@ -15,18 +16,18 @@ use super::nodes::Nodes;
 use super::notes::{Base, ChunkStart, Receipt, Unreadable};
 use super::payload::for_machine;
 use super::records::replica;
+use super::settings::CopySettings;
 use super::stored::decode_meta;
+use super::taking::Taken;
 use crate::applied::Applied;
 use crate::error::{LogError, OpenError};
 use crate::fence::FenceValue;
 use crate::history::EpochHistory;
 use crate::keys::{ShardKeys, join};
-use crate::limits::{EPOCHS_KEPT, OPEN_ATTEMPTS_MAX};
+use crate::limits::EPOCHS_KEPT;
 use crate::log::LogScan;
 use crate::trim::TrimState;
 
-/// Pause between two tries to take the fence.
-const PAUSE: Duration = Duration::from_millis(20);
 /// Keys of trimmed entries that are looked at in one page.
 const PAGE_ROWS: usize = 4_096;
 
@@ -34,6 +35,8 @@ const PAGE_ROWS: usize = 4_096;
 pub(crate) struct Loaded {
     pub durable: Durable<ShardContent>,
     pub fence: FenceValue,
+    /// In a shared store.
+    pub holder: Option<SharedHolder>,
     pub number: u64,
     pub index: Index,
     pub applied: Applied,
@@ -52,13 +55,13 @@ pub(crate) struct Loaded {
 pub(crate) struct Loading<'a> {
     pub store: &'a dyn Store,
     pub keys: &'a ShardKeys,
-    pub shard: &'a ShardId,
-    pub node: &'a NodeId,
+    pub settings: &'a CopySettings,
+    pub clock: &'a Clock,
 }
 
 impl Loading<'_> {
     pub(crate) async fn load(&self, nodes: &mut Nodes) -> Result<Loaded, OpenError> {
-        let fence = self.take_fence().await?;
+        let Taken { fence, holder } = self.take_fence().await?;
         let snapshot = self.store.snapshot().await.map_err(unavailable)?;
         let get = async |key: &Bytes| snapshot.get(key).await.map_err(unavailable);
         let applied = match get(&self.keys.applied).await? {
@@ -71,13 +74,14 @@ impl Loading<'_> {
             .await
             .map_err(unavailable)?
             .ok_or_else(|| self.damaged("its epoch history is unreadable"))?;
-        let (meta, nameless) = match get(&self.keys.meta).await? {
+        let (mut meta, nameless) = match get(&self.keys.meta).await? {
             Some(bytes) => (
                 decode_meta(&bytes, nodes).map_err(|error| self.unreadable(error))?,
                 false,
             ),
             None => self.meta_of_old(&*snapshot, &applied).await?,
         };
+        self.remember_what_was_taken(&mut meta);
         let base = self.read_base(&*snapshot, &history).await?;
         let wiping = get(&self.keys.wiping).await?;
         let (log, index) = if wiping.is_some() {
@@ -103,6 +107,7 @@ impl Loading<'_> {
         Ok(Loaded {
             durable: Durable { meta, log },
             fence,
+            holder,
             number,
             index,
             applied,
@@ -115,43 +120,15 @@ impl Loading<'_> {
         })
     }
 
-    /// Sets the fence to a new opening. Only an `Ok` counts.
-    async fn take_fence(&self) -> Result<FenceValue, OpenError> {
-        let mut last = CommitError::Unavailable {
-            reason: "not tried".to_owned(),
-        };
-        for _ in 0..OPEN_ATTEMPTS_MAX {
-            let snapshot = self.store.snapshot().await.map_err(unavailable)?;
-            let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
-            let next = self.next_fence(found.as_deref())?;
-            let mut batch = WriteBatch::new();
-            batch.put(self.keys.fence.clone(), next.encode());
-            let fence = Fence {
-                key: self.keys.fence.clone(),
-                expected: found,
-            };
-            match self.store.commit(batch, vec![fence]).await {
-                Ok(()) => return Ok(next),
-                Err(error) => last = error,
-            }
-            tokio::time::sleep(PAUSE).await;
+    /// Whoever is to lead in a shared store was not asked as a candidate is: that it has the fence of its epoch, on the one
+    /// copy's own data, says the same.
+    fn remember_what_was_taken(&self, meta: &mut Meta) {
+        if let Some(taking) = &self.settings.taking
+            && taking.leads
+            && meta.replica == Some(taking.replica)
+        {
+            meta.candidate = meta.candidate.max(taking.epoch);
         }
-        Err(unavailable(last))
-    }
-
-    fn next_fence(&self, found: Option<&[u8]>) -> Result<FenceValue, OpenError> {
-        let Some(bytes) = found else {
-            return Ok(FenceValue::first(Epoch(0), self.node.clone(), Incarnation(1)));
-        };
-        let standing = FenceValue::decode(bytes).ok_or_else(|| self.damaged("its fence is unreadable"))?;
-        if standing.node != *self.node {
-            return Err(OpenError::Fenced {
-                shard: self.shard.clone(),
-                owner: format!("{} since {}", standing.node, standing.epoch),
-                asked: standing.epoch,
-            });
-        }
-        Ok(standing.next_opening())
     }
 
     /// The state of a shard that one owner wrote alone, or of an empty disk.
@@ -256,9 +233,9 @@ impl Loading<'_> {
         }
     }
 
-    fn damaged(&self, reason: &str) -> OpenError {
+    pub(crate) fn damaged(&self, reason: &str) -> OpenError {
         OpenError::Damaged {
-            shard: self.shard.clone(),
+            shard: self.settings.shard.clone(),
             position: Position(0),
             reason: reason.to_owned(),
         }
@@ -268,7 +245,7 @@ impl Loading<'_> {
         match error {
             Unreadable::Damaged => self.damaged("state of its own is unreadable"),
             Unreadable::TooNew(found) => OpenError::TooNew {
-                shard: self.shard.clone(),
+                shard: self.settings.shard.clone(),
                 what: "the state",
                 found,
                 known: 1,
@@ -277,7 +254,7 @@ impl Loading<'_> {
     }
 
     fn log_error(&self, error: LogError) -> OpenError {
-        let shard = self.shard.clone();
+        let shard = self.settings.shard.clone();
         match error {
             LogError::Damaged { position, reason } => OpenError::Damaged {
                 shard,
@@ -317,7 +294,7 @@ pub(crate) fn number(bytes: Option<&[u8]>) -> u64 {
     }
 }
 
-fn unavailable(reason: impl ToString) -> OpenError {
+pub(crate) fn unavailable(reason: impl ToString) -> OpenError {
     OpenError::Unavailable {
         reason: reason.to_string(),
     }

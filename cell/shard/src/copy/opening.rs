@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
+use cell_replica::shared::SharedEvent;
 use cell_replica::{Moment, NodeKey, Replica};
 use cell_store::Store;
 use parking_lot::{Mutex, RwLock};
@@ -47,20 +49,33 @@ impl Opening {
         let loading = Loading {
             store: &*self.store,
             keys: &keys,
-            shard: &self.settings.shard,
-            node: &self.settings.node,
+            settings: &self.settings,
+            clock: &self.clock,
         };
         let mut loaded = loading.load(&mut nodes).await?;
         let mut writer = self.writer(&keys, &mut loaded);
         if let Some(so_far) = loaded.wiping.take() {
             finish_wipe(&mut writer, &mut loaded, &nodes, &so_far).await?;
         }
+        self.wait_out(&mut loaded).await;
         let me = nodes
             .key(&self.settings.node)
             .ok_or_else(|| OpenError::Unavailable {
                 reason: "too many nodes are named in its state".to_owned(),
             })?;
         Ok(self.start(tasks, me, keys, nodes, loaded, writer))
+    }
+
+    /// Until whoever held the shard before in a shared store reads no more.
+    async fn wait_out(&self, loaded: &mut Loaded) {
+        let Some(holder) = &mut loaded.holder else { return };
+        while let Some(until) = holder.waits_until() {
+            let now = Moment(crate::gate::micros(&self.clock));
+            self.clock.sleep(Duration::from_micros(until.since(now))).await;
+            let now = Moment(crate::gate::micros(&self.clock));
+            // Nothing else is awaited: it holds as soon as it is time.
+            let _ = holder.step(now, SharedEvent::Tick);
+        }
     }
 
     fn start(
@@ -146,6 +161,7 @@ impl Opening {
             erasing: None,
             receipt: loaded.receipt,
             nameless: loaded.nameless,
+            holder: loaded.holder,
             failed: false,
             closing: false,
         };
@@ -170,6 +186,7 @@ impl Opening {
             applied: loaded.applied,
             meter: Meter::new(&self.settings.shard),
             skips_fence: self.settings.plants.skips_fence,
+            proved: None,
         }
     }
 }

@@ -9,10 +9,11 @@ const COMMITS_MAX: usize = 256;
 const WINDOW: Duration = Duration::from_secs(5);
 /// Foreground commits slower than this slow a copy down.
 const LATENCY_MAX: Duration = Duration::from_millis(40);
-/// Bytes per second of a copy, between which it is throttled.
+/// Bytes per second of a copy, between which it is throttled while people write: a copy that is in no hurry leaves them the
+/// processor and the disk, however fast these are.
 const RATE_MIN: u64 = 2 * 1024 * 1024;
-const RATE_MAX: u64 = 512 * 1024 * 1024;
-const RATE_FIRST: u64 = 32 * 1024 * 1024;
+const RATE_MAX: u64 = 32 * 1024 * 1024;
+const RATE_FIRST: u64 = 24 * 1024 * 1024;
 
 /// What is measured, by the clock that counts suspend.
 #[derive(Debug)]

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use cell_replica::Plants;
+use cell_replica::shared::SharedPlants;
 use platform_model::{NodeId, ShardId, WorldId};
 
 use super::faults;
+use super::taking::Taking;
 use super::told::Told;
 use crate::limits::{LogKept, ShardLimits};
 
@@ -19,6 +21,8 @@ pub struct CopySettings {
     pub limits: ShardLimits,
     /// Where entries are kept that a rewind cuts off; none: nowhere.
     pub export_folder: Option<PathBuf>,
+    /// How it is taken, in a store that the nodes of a cell share; none where the store is this node's alone.
+    pub taking: Option<Taking>,
     /// Bugs for tests of tests; none outside them.
     #[doc(hidden)]
     pub plants: Planted,
@@ -30,6 +34,7 @@ pub struct CopySettings {
 pub struct Planted {
     pub protocol: Plants,
     pub skips_fence: bool,
+    pub shared: SharedPlants,
 }
 
 impl CopySettings {
@@ -40,6 +45,7 @@ impl CopySettings {
             world,
             node,
             export_folder: None,
+            taking: None,
             plants: Planted {
                 protocol: faults::of_protocol(),
                 ..Planted::default()

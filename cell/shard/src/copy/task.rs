@@ -72,6 +72,9 @@ async fn serve(inner: &Arc<Inner>, writer: &mut Writer, leading: &mut Option<Lea
                 // Nothing more comes in.
                 inner.core.lock().closing = true;
                 while write_some(inner, writer, leading).await? {}
+                if inner.core.lock().give_up() {
+                    writer.release().await;
+                }
                 return Ok(());
             }
             Woken::Called => {}
@@ -133,6 +136,7 @@ async fn write_some(
         core.pace
             .write_ended(began, took, leading.as_ref().is_some_and(Leading::is_committing));
         core.written(bytes, written);
+        core.proved(writer.proved.take());
         core.trim(&writer.index);
         core.machine.durable()
     };

@@ -11,4 +11,5 @@ mod planted;
 mod rewind;
 mod storm;
 mod switchover;
+mod takeover;
 mod world;

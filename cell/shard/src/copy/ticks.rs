@@ -94,6 +94,7 @@ pub(crate) fn tick(inner: &Inner) {
     let mut core = inner.core.lock();
     // A machine that has stopped refuses.
     let _ = core.step(Event::Tick);
+    core.renew();
     core.note_silence();
     let lease = core
         .machine

@@ -34,6 +34,10 @@ impl Writer {
                     self.flush(&mut staged).await?;
                     export::export(self, fork, end).await;
                 }
+                Item::Renew => {
+                    self.flush(&mut staged).await?;
+                    self.renew().await?;
+                }
                 Item::Batch { ticket, parts } => {
                     for part in parts {
                         self.part(part, &mut staged, &mut written).await?;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cell_replica::Moment;
 use cell_store::{CommitError, Fence, Limits, Store, WriteBatch};
 use platform_model::ShardId;
 use platform_runtime::{CancellationToken, Clock};
@@ -18,6 +19,7 @@ use super::index::Index;
 use super::load::number;
 use crate::applied::Applied;
 use crate::fence::FenceValue;
+use crate::gate::micros;
 use crate::keys::ShardKeys;
 use crate::meter::Meter;
 
@@ -46,6 +48,8 @@ pub(crate) struct Writer {
     pub meter: Meter,
     /// Tests plant what is forbidden.
     pub skips_fence: bool,
+    /// When the last batch that got through the fence was sent; taken by whoever counts on it.
+    pub proved: Option<Moment>,
 }
 
 /// Why the copy can write no more.
@@ -82,8 +86,10 @@ impl Writer {
             if let Some(next) = &next {
                 sent.put(self.keys.fence.clone(), next.encode());
             }
+            let sent_at = Moment(micros(&self.clock));
             match self.store.commit(sent, self.fences()).await {
                 Ok(()) => {
+                    self.proved = Some(sent_at);
                     self.fence = next.unwrap_or_else(|| self.fence.clone());
                     self.number = number;
                     let seconds = (self.clock.monotonic() - began).as_secs_f64();
@@ -118,7 +124,7 @@ impl Writer {
         Err(Failed::Unavailable(last))
     }
 
-    fn fences(&self) -> Vec<Fence> {
+    pub(crate) fn fences(&self) -> Vec<Fence> {
         if self.skips_fence {
             return Vec::new();
         }
@@ -154,8 +160,10 @@ impl Writer {
             let mut batch = WriteBatch::new();
             batch.put(self.keys.fence.clone(), raised.encode());
             let fence = Fence::equals(self.keys.fence.clone(), standing.encode());
+            let sent_at = Moment(micros(&self.clock));
             match self.store.commit(batch, vec![fence]).await {
                 Ok(()) => {
+                    self.proved = Some(sent_at);
                     self.fence = raised;
                     return Ok(());
                 }

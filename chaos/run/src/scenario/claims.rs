@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::strikes;
 use crate::faults::{Scene, revive};
+use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
 
@@ -90,7 +91,10 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         world: &world,
         links: &proxies.links,
         small_disk: None,
-        copied: options.survival.is_some(),
+        ways: Ways {
+            survives: options.survival.is_some(),
+            moves: false,
+        },
     };
     let (stopped, wanted) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let strikes = async {

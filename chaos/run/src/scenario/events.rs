@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::events_people::{ARRIVES_WITHIN, Judgement, People};
 use super::strikes;
 use crate::faults::{Scene, revive};
+use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
 
@@ -61,7 +62,10 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         world: &world,
         links: &proxies.links,
         small_disk: None,
-        copied: options.survival.is_some(),
+        ways: Ways {
+            survives: options.survival.is_some(),
+            moves: false,
+        },
     };
     let strikes = async {
         let rounds = strikes::strike(options, &scene, progress).await;

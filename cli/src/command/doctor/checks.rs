@@ -10,9 +10,9 @@ use platform_wire::admin::AdminClient;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use super::{Looked, disk};
+use super::{Looked, disk, engines};
 use crate::contexts::{Contexts, Surroundings, Target, WorldArgs};
-use crate::world::{Layout, Process, State, seats};
+use crate::world::{Layout, Process, State, sharing};
 
 /// The processes of a world on this machine.
 const SERVERS: [&str; 3] = ["controld", "celld", "routerd"];
@@ -50,6 +50,7 @@ pub async fn all(world: &WorldArgs) -> Vec<Looked> {
         all.push(port(name, address).await);
     }
     all.extend(processes(&target));
+    all.extend(engines::all(&target).await);
     let folder = target
         .folder
         .as_ref()
@@ -194,7 +195,7 @@ fn processes(target: &Target) -> Vec<Looked> {
     let Some(layout) = &target.folder else {
         return Vec::new();
     };
-    let seats = seats::seats();
+    let seats = sharing::all_seats(layout);
     let running = |layout: &Layout, seat| matches!(Process::state(layout, seat), State::Running(_));
     let gone: Vec<String> = seats
         .iter()

@@ -59,6 +59,7 @@ pub(crate) fn add_node(state: &mut State, id: NodeId) {
             copy: 1,
             process: 1,
         },
+        store: None,
     };
     state.nodes.insert(id, record);
 }

@@ -10,13 +10,14 @@ use control_plane_state::shard_config::{
 use platform_model::thresholds::{
     HANDOVER_MS, LISTEN_MS, MISSING_MS, PREPARE_WAIT_MS, REPAIR_AFTER_MS, RETRY_MS,
 };
-use platform_model::{NodeId, ReplicaId, ShardId};
+use platform_model::{CellId, NodeId, ReplicaId, ShardId};
 use platform_wire::replicas::ReplicasReport;
 
 use super::act::Act;
 use super::operate::{Operations, failover_asked};
 use super::reports::NodesHeard;
 use super::silence::{self, Silence};
+use super::takeover::Evenness;
 use super::told::{self, Heard, Teller};
 use super::watched::Watched;
 
@@ -46,6 +47,8 @@ pub struct Leader {
     pub(super) shards: BTreeMap<ShardId, Watched>,
     pub(super) operations: Operations,
     pub(super) repaired_micros: u64,
+    /// Of cells whose nodes share a store.
+    pub(super) evenness: BTreeMap<CellId, Evenness>,
     /// Shards in which something is under way, as the state says.
     under_way: BTreeSet<ShardId>,
     /// Shards of which a standby that could lead has not heard its primary for a lease.
@@ -66,6 +69,7 @@ impl Leader {
             shards: BTreeMap::new(),
             operations: Operations::new(),
             repaired_micros: now_micros,
+            evenness: BTreeMap::new(),
             under_way: BTreeSet::new(),
             silent: BTreeSet::new(),
             holders: BTreeSet::new(),
@@ -143,8 +147,8 @@ impl Leader {
     /// What is due now.
     pub fn tick(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
         self.judge_silence(now_micros);
+        let mut acts = self.take_over(now_micros, state);
         let due: Vec<ShardId> = self.under_way.union(&self.silent).cloned().collect();
-        let mut acts = Vec::new();
         for shard in due {
             acts.extend(self.drive(now_micros, state, &shard, DriverEvent::Tick));
         }

@@ -16,6 +16,7 @@ mod run;
 mod silence;
 mod standing;
 mod suspects;
+mod takeover;
 mod tidy;
 mod told;
 mod view;

@@ -130,6 +130,7 @@ impl Shards {
             if since >= OPERATION_TICK_MS * 1_000 {
                 leading.operations_micros = now;
                 acts.extend(leading.leader.relieve_suspects(now, state));
+                acts.extend(leading.leader.balance(now, state));
                 acts.extend(leading.leader.tidy(now, state));
                 acts.extend(leading.leader.repair(now, state));
                 acts.extend(leading.leader.operate(now, self.shared.clock.unix_ms(), state));

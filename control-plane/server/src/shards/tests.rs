@@ -5,6 +5,7 @@ mod gray;
 mod operations;
 mod proposals;
 mod repair;
+mod takeover;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,9 @@ use control_plane_state::shard_config::ShardConfig;
 use control_plane_state::{Author, Command, Envelope, Outcome, Refusal, State, apply};
 use platform_model::matrix::LawVersion;
 use platform_model::thresholds::{REPORT_EVERY_MS, TICK_MS};
-use platform_model::{Generation, Incarnation, NodeId, ReplicaId, Role, ShardId, Start, WorldId};
+use platform_model::{
+    CellId, Generation, Incarnation, NodeId, ReplicaId, Role, ShardId, SharedStore, Start, WorldId,
+};
 
 use platform_wire::replicas::ReplicasReply;
 
@@ -58,6 +61,8 @@ pub(super) struct Sim {
     /// Everything that was committed, with its reason, oldest first.
     pub(super) committed: Vec<(Act, Outcome)>,
     reported_ms: BTreeMap<NodeId, u64>,
+    /// Stores that the nodes of a cell share.
+    stores: BTreeMap<CellId, SharedStore>,
     /// The leader loses everything each time that it has given so many commands.
     pub(super) amnesia_after: Option<usize>,
     given: usize,
@@ -66,6 +71,20 @@ pub(super) struct Sim {
 impl Sim {
     /// A world under a law, with all nodes registered, one shard of people, and its first primary formed.
     pub(super) fn new() -> Self {
+        Self::on(BTreeMap::new())
+    }
+
+    /// As [`Self::new`], where the nodes of these cells share a store.
+    pub(super) fn sharing(cells: &[&str]) -> Self {
+        let store = |cell: &&str| {
+            let name = cell.bytes().map(u64::from).sum();
+            let engine = "tikv".to_owned();
+            (cell.parse().expect("a cell"), SharedStore { engine, name })
+        };
+        Self::on(cells.iter().map(store).collect())
+    }
+
+    fn on(stores: BTreeMap<CellId, SharedStore>) -> Self {
         let world = WorldId::new(&"a".repeat(64)).expect("an id");
         let mut sim = Self {
             state: State::new(world),
@@ -74,6 +93,7 @@ impl Sim {
             now_ms: 0,
             committed: Vec::new(),
             reported_ms: BTreeMap::new(),
+            stores,
             amnesia_after: None,
             given: 0,
         };
@@ -131,6 +151,7 @@ impl Sim {
             self.leader.look_over(&self.state);
             let mut acts = self.leader.tick(now, &self.state);
             acts.extend(self.leader.relieve_suspects(now, &self.state));
+            acts.extend(self.leader.balance(now, &self.state));
             acts.extend(self.leader.tidy(now, &self.state));
             acts.extend(self.leader.repair(now, &self.state));
             let unix_ms = BEGIN_MS + self.now_ms;
@@ -253,6 +274,7 @@ impl Sim {
                 copy: 7,
                 process: 1,
             },
+            store: self.stores.get(&id.cell).cloned(),
         };
         self.accept(author(id), "", command);
     }

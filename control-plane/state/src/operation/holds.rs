@@ -38,6 +38,8 @@ pub(crate) fn permits(state: &State, shard: &ShardId, command: &ConfigCommand) -
             Some((id, record)) => hands_over(state, id, record, *target, certificate.is_some()),
             None => unasked(state),
         },
+        // It stays the copy that it was: no operation is about where it lies.
+        ConfigCommand::Take { .. } => unasked(state),
         ConfigCommand::BeginPromote | ConfigCommand::ReplaceCopy { .. } if active.is_none() => unasked(state),
         // What was begun is ended, and what the primary says of its standbys counts.
         ConfigCommand::BeginPromote

@@ -194,6 +194,7 @@ mod tests {
             node: id,
             address: "a:1".into(),
             start,
+            store: None,
         };
         apply(&mut state, &Envelope::new(author, NOW_MS, "", register));
         let enacted = enact(&mut state, NOW_MS, &law(1, &["eu-central"], &["eu-central"]));

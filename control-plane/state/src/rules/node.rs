@@ -2,7 +2,8 @@
 //! refused, so that of two processes under one name only one is believed; one on other data is refused, so that an
 //! empty disk under an old name serves nothing.
 
-use platform_model::{NodeId, Start};
+use platform_model::shared_store::ENGINE_BYTES_MAX;
+use platform_model::{NodeId, SharedStore};
 
 use crate::changes::Changes;
 use crate::command::Author;
@@ -15,10 +16,10 @@ pub(crate) fn register(
     state: &mut State,
     author: &Author,
     node: &NodeId,
-    address: &str,
-    start: Start,
+    record: NodeRecord,
 ) -> Result<Changes, Refusal> {
-    text(Text::Address, address, 1, ADDRESS_BYTES_MAX)?;
+    text(Text::Address, &record.address, 1, ADDRESS_BYTES_MAX)?;
+    let start = record.start;
     attested(state, author, node)?;
     if node.ordinal >= NODES_PER_CELL_MAX {
         return Err(Refusal::Limit {
@@ -27,7 +28,7 @@ pub(crate) fn register(
         });
     }
     if let Some(known) = state.nodes.get(node) {
-        if known.start == start && known.address == address {
+        if *known == record {
             return Ok(Changes::default());
         }
         if known.start.copy != start.copy {
@@ -41,22 +42,36 @@ pub(crate) fn register(
             });
         }
     }
+    on_the_cells_store(state, node, record.store.as_ref())?;
     if !state.nodes.contains_key(node) {
         count(Counted::Nodes, state.nodes.len() + 1, NODES_MAX)?;
     }
-    state.nodes.insert(
-        node.clone(),
-        NodeRecord {
-            address: address.to_owned(),
-            start,
-        },
-    );
+    state.nodes.insert(node.clone(), record);
     let mut changes = Changes {
         nodes: [node.clone()].into(),
         ..Changes::default()
     };
     changes.add(placement::fill_unasked(state, &node.cell));
     Ok(changes)
+}
+
+/// A cell has one store, if its nodes share one: on another lies other data, and what was there would seem lost.
+fn on_the_cells_store(state: &State, node: &NodeId, store: Option<&SharedStore>) -> Result<(), Refusal> {
+    let Some(given) = store else { return Ok(()) };
+    text(Text::Engine, &given.engine, 1, ENGINE_BYTES_MAX)?;
+    let others = state
+        .nodes
+        .iter()
+        .filter(|(id, _)| id.cell == node.cell && *id != node);
+    let mut stores = others.filter_map(|(_, record)| record.store.as_ref());
+    match stores.find(|have| *have != given) {
+        Some(have) => Err(Refusal::ForeignStore {
+            node: node.clone(),
+            have: have.clone(),
+            given: given.clone(),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// The cell is known, and the certificate says that the process stands in the cell's region.

@@ -1,8 +1,8 @@
 //! Where a shard lies. The law first: in a region where it may not be, whatever else is so. Then structure: its cell is
 //! known and open, and in the region of its home (of a home of its jurisdiction, for a directory shard).
 //!
-//! A shard gets its first primary when the first node of its cell (ordinal 0) has registered, the cell is open, and
-//! the law in force permits it there.
+//! A shard gets its first primary when a node of its cell has registered that takes shards (all that share a store, else
+//! ordinal 0), the cell is open, and the law in force permits it there.
 
 use control_plane_ledger::Digest;
 use platform_model::replica_set::LEASE_MICROS;
@@ -11,11 +11,12 @@ use platform_model::{CellId, CellState, Generation, NodeId, ReplicaId, ShardId, 
 use crate::changes::Changes;
 use crate::limits::SHARDS_MAX;
 use crate::refusal::{Counted, Refusal};
+use crate::rules::shard::copies_on;
 use crate::rules::{count, law};
 use crate::shard_config::ShardConfig;
 use crate::state::{CellRecord, ShardRecord, State};
 
-/// The node of a cell that takes its shards.
+/// The node of a cell that takes its shards where nodes share nothing.
 const FIRST_NODE: u16 = 0;
 
 /// Gives a shard that nobody serves yet to another cell.
@@ -129,12 +130,24 @@ pub(crate) fn fill_unasked(state: &mut State, cell: &CellId) -> Changes {
     }
 }
 
-/// Gives every shard that waits for `cell` its first primary, if the cell is open and its first node is known.
-pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
+/// Nodes that take a cell's shards, with the copies that they have: all that share its store, or else the first.
+fn takers(state: &State, cell: &CellId) -> Vec<(usize, NodeId)> {
     let first = NodeId {
         cell: cell.clone(),
         ordinal: FIRST_NODE,
     };
+    let there = state.nodes.iter().filter(|(node, _)| node.cell == *cell);
+    let sharing = there.filter(|(_, record)| record.store.is_some());
+    let mut takers: Vec<NodeId> = sharing.map(|(node, _)| node.clone()).collect();
+    if takers.is_empty() && state.nodes.contains_key(&first) {
+        takers.push(first);
+    }
+    let load = |node: NodeId| (copies_on(state, &node), node);
+    takers.into_iter().map(load).collect()
+}
+
+/// Gives every shard that waits for `cell` its first primary, if the cell is open and a node is known that takes it.
+pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
     let open = |record: &&CellRecord| record.state == CellState::Open;
     let mut changes = Changes::default();
     let Some(region) = state
@@ -145,16 +158,18 @@ pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
     else {
         return changes;
     };
-    if !state.nodes.contains_key(&first) {
-        return changes;
-    }
+    let mut takers = takers(state, cell);
     let since_ms = state.time_ms;
     for (shard, record) in &mut state.shards {
         let waits = record.cell == *cell && record.config.is_none();
         if waits && law::may_keep(&state.law, shard, &region).is_ok() {
             let generation = record.generation.next();
             let replica = first_replica(&state.world, shard, generation);
-            let mut config = ShardConfig::new(first.clone(), replica, LEASE_MICROS);
+            let Some((load, node)) = takers.iter_mut().min() else {
+                break;
+            };
+            *load += 1;
+            let mut config = ShardConfig::new(node.clone(), replica, LEASE_MICROS);
             config.generation = generation;
             record.follow(config, since_ms);
             changes.shards.insert(shard.clone());

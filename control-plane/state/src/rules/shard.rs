@@ -168,6 +168,10 @@ impl Law for OfNodes<'_> {
         self.region(node).is_some_and(lawful) || planted(Planted::LawNotAsked)
     }
 
+    fn shares(&self, one: &NodeId, other: &NodeId) -> bool {
+        self.state.share_a_store(one, other)
+    }
+
     fn may_lead(&self, node: &NodeId) -> bool {
         let lawful = |region| law::may_keep(&self.state.law, self.shard, region).is_ok();
         self.region(node).is_some_and(lawful)

@@ -8,6 +8,7 @@ use super::primary::{
 };
 use super::record::{ConfigPhase, CopyState, Erasing, ShardConfig, ShardCopy};
 use super::refusal::ConfigRefusal;
+use super::take::{store_is_free, take};
 use crate::plant::{Planted, planted};
 
 /// Standbys of one shard.
@@ -22,6 +23,11 @@ pub trait Law {
     /// Where a primary may be. A law that tells the two apart says so here.
     fn may_lead(&self, node: &NodeId) -> bool {
         self.may_hold(node)
+    }
+
+    /// Whether both nodes are on one store. Not a matter of law, but known to whoever knows where nodes are.
+    fn shares(&self, _: &NodeId, _: &NodeId) -> bool {
+        false
     }
 }
 
@@ -65,6 +71,7 @@ pub fn apply(
         ConfigCommand::Retire { replica } => retire(config, *replica)?,
         ConfigCommand::RemoveCopy { replica } => remove_copy(config, *replica)?,
         ConfigCommand::ReplaceCopy { replica, by } => replace_copy(config, rules, *replica, *by)?,
+        ConfigCommand::Take { replica, node } => take(config, rules, *replica, node)?,
         ConfigCommand::BeginPromote => begin_promote(config, index, None)?,
         ConfigCommand::BeginForce {
             target,
@@ -204,6 +211,7 @@ fn add_copy(
     if config.copies().any(|copy| copy.node == *node) {
         return Err(ConfigRefusal::NodeTaken(node.clone()));
     }
+    store_is_free(config, rules, node)?;
     if config.standbys.len() >= STANDBYS_MAX {
         return Err(ConfigRefusal::TooManyStandbys { max: STANDBYS_MAX });
     }

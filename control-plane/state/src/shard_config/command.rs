@@ -30,6 +30,12 @@ pub enum ConfigCommand {
         replica: ReplicaId,
         by: ReplicaId,
     },
+    /// A copy goes to another node that shares its store, and no byte is copied: a primary's under a new epoch at once;
+    /// a standby's is not counted on until its primary has met it there.
+    Take {
+        replica: ReplicaId,
+        node: NodeId,
+    },
     /// A primary of a new epoch is to be chosen among the candidates.
     BeginPromote,
     /// So is one that is not in-sync.
@@ -98,6 +104,7 @@ impl ConfigCommand {
             Self::Retire { .. } => "retire-copy",
             Self::RemoveCopy { .. } => "remove-copy",
             Self::ReplaceCopy { .. } => "replace-copy",
+            Self::Take { .. } => "take-copy",
             Self::BeginPromote => "begin-promote",
             Self::BeginForce { .. } => "begin-force",
             Self::FinishPromote { .. } => "finish-promote",

@@ -87,6 +87,10 @@ pub struct Driver {
     phase_since: (Generation, u64),
     ordered_micros: u64,
     committed_micros: u64,
+    /// On which node which copy leads, and until when it is left alone: one that went to another node in a store that
+    /// nodes share waits for whoever had it before it serves and reports.
+    leads: Option<(NodeId, ReplicaId)>,
+    spared_until: u64,
     /// The latest time that was given.
     latest_micros: u64,
 }
@@ -101,6 +105,8 @@ impl Driver {
             phase_since: (Generation(0), now_micros),
             ordered_micros: 0,
             committed_micros: 0,
+            leads: None,
+            spared_until: 0,
             latest_micros: now_micros,
         }
     }
@@ -114,6 +120,7 @@ impl Driver {
             self.ordered_micros = 0;
             self.committed_micros = 0;
             self.seen.retain(|replica, _| config.names(*replica));
+            self.note_who_leads(now_micros, config);
         }
         match event {
             DriverEvent::Reported {
@@ -147,6 +154,17 @@ impl Driver {
             }
             DriverEvent::Tick => self.tick(now_micros, config),
         }
+    }
+
+    fn note_who_leads(&mut self, now_micros: u64, config: &ShardConfig) {
+        let (node, replica) = (config.primary.node.clone(), config.primary.replica);
+        if let Some((before, same)) = &self.leads
+            && *same == replica
+            && *before != node
+        {
+            self.spared_until = now_micros + 2 * config.lease_micros + self.settings.missing_micros;
+        }
+        self.leads = Some((node, replica));
     }
 
     /// A copy that is of no use is made anew; a primary that is none any more is replaced by a promotion.
@@ -192,7 +210,8 @@ impl Driver {
     /// Two witnesses: its reports are missing, and an in-sync standby has not heard it serve for a lease.
     fn primary_is_dead(&self, now_micros: u64, config: &ShardConfig) -> bool {
         let settings = &self.settings;
-        if now_micros - self.since_micros < settings.listen_micros || config.unborn {
+        let spared = now_micros < self.spared_until;
+        if spared || now_micros - self.since_micros < settings.listen_micros || config.unborn {
             return false;
         }
         let reported = self.seen.get(&config.primary.replica);

@@ -15,6 +15,7 @@ mod driver;
 mod primary;
 mod record;
 mod refusal;
+mod take;
 #[cfg(test)]
 mod tests;
 

@@ -21,6 +21,10 @@ pub enum ConfigRefusal {
     NameTaken(ReplicaId),
     #[error("{0} holds a copy of this shard already")]
     NodeTaken(NodeId),
+    #[error("{node} shares the store in which {replica} lies: there is room for one copy of a shard")]
+    StoreTaken { node: NodeId, replica: ReplicaId },
+    #[error("{node} does not share the store in which {replica} lies")]
+    OtherStore { node: NodeId, replica: ReplicaId },
     #[error("{0} could be promoted: its primary must drop it first")]
     InSync(ReplicaId),
     #[error("{0} is not in-sync: only a forced promotion could take it")]

@@ -18,6 +18,7 @@ fn reports_are_read_and_written_the_same() {
         node: "eu-central-1/0".into(),
         address: "127.0.0.1:7".into(),
         start: Some((&start).into()),
+        store: None,
     };
     request(
         &register,

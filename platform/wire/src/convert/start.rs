@@ -1,6 +1,6 @@
 //! One start of a node's process.
 
-use platform_model::{Incarnation, Start};
+use platform_model::{Incarnation, SharedStore, Start};
 
 use crate::pb;
 
@@ -21,5 +21,24 @@ pub fn read_start(start: Option<pb::Start>) -> Start {
         incarnation: Incarnation(start.incarnation),
         copy: start.copy,
         process: start.process,
+    }
+}
+
+impl From<&SharedStore> for pb::SharedStore {
+    fn from(store: &SharedStore) -> Self {
+        Self {
+            engine: store.engine.clone(),
+            name: store.name,
+        }
+    }
+}
+
+/// Its bounds are the state's to judge.
+impl From<pb::SharedStore> for SharedStore {
+    fn from(wire: pb::SharedStore) -> Self {
+        Self {
+            engine: wire.engine,
+            name: wire.name,
+        }
     }
 }

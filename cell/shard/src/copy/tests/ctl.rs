@@ -15,11 +15,18 @@ use uuid::Uuid;
 use super::net::Net;
 use crate::copy::{Change, Copy, Told};
 
-struct Anywhere;
+/// Every node may have a copy; whether all nodes are on one store.
+struct Anywhere {
+    shared: bool,
+}
 
 impl Law for Anywhere {
     fn may_hold(&self, _: &NodeId) -> bool {
         true
+    }
+
+    fn shares(&self, _: &NodeId, _: &NodeId) -> bool {
+        self.shared
     }
 }
 
@@ -28,6 +35,8 @@ pub(super) struct Ctl {
     pub told: Mutex<VecDeque<Told>>,
     pub heard: Mutex<Vec<Told>>,
     pub state: Mutex<(ShardConfig, Driver, u64)>,
+    /// All nodes are on one store.
+    pub shared: AtomicBool,
     /// Cut off from everybody.
     pub silent: AtomicBool,
     /// Nodes that it does not hear and that do not hear it.
@@ -42,16 +51,19 @@ impl Ctl {
     pub(super) fn command(&self, command: ConfigCommand) -> bool {
         let state = &mut *self.state.lock();
         let expected = state.0.generation;
-        Self::apply(state, expected, &command)
+        self.apply(state, expected, &command)
     }
 
     fn apply(
+        &self,
         state: &mut (ShardConfig, Driver, u64),
         expected: platform_model::Generation,
         command: &ConfigCommand,
     ) -> bool {
         let rules = ConfigRules {
-            law: &Anywhere,
+            law: &Anywhere {
+                shared: self.shared.load(Ordering::Relaxed),
+            },
             plants: ConfigPlants::default(),
         };
         state.2 += 1;
@@ -88,7 +100,7 @@ impl Ctl {
                 let actions = state.1.step(now, &state.0.clone(), event);
                 for action in actions {
                     if let DriverAction::Commit { expected, command } = action {
-                        Self::apply(state, expected, &command);
+                        self.apply(state, expected, &command);
                     }
                 }
             }
@@ -115,7 +127,7 @@ impl Ctl {
                     epoch: proposal.epoch,
                     change,
                 };
-                Self::apply(&mut self.state.lock(), proposal.generation, &command);
+                self.apply(&mut self.state.lock(), proposal.generation, &command);
                 None
             }
             Told::Prepared {

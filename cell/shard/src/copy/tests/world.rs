@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,11 +18,11 @@ use super::ctl::{Ctl, fresh};
 use super::net::Net;
 pub(super) use super::net::Weather;
 use crate::Shard;
-use crate::copy::{Control, Copy, CopySettings, FrameKind, Peers, Planted, Standing, Told};
+use crate::copy::{Control, Copy, CopySettings, FrameKind, Peers, Planted, Standing, Taking, Told};
 
 /// Long enough for a machine that builds beside the test.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-const LEASE_MICROS: u64 = 800_000;
+pub(super) const LEASE_MICROS: u64 = 800_000;
 
 struct Port {
     net: Arc<Net>,
@@ -85,6 +85,20 @@ impl World {
         limits: crate::ShardLimits,
         store: Arc<dyn Store>,
     ) -> Arc<Self> {
+        Self::make(plants, limits, store, false).await
+    }
+
+    /// As [`Self::begin`], in a store that other nodes share.
+    pub(super) async fn begin_shared(plants: Planted, store: Arc<dyn Store>) -> Arc<Self> {
+        Self::make(plants, crate::ShardLimits::default(), store, true).await
+    }
+
+    async fn make(
+        plants: Planted,
+        limits: crate::ShardLimits,
+        store: Arc<dyn Store>,
+        shared: bool,
+    ) -> Arc<Self> {
         let (tasks, clock) = (TaskGroup::new(), Clock::system());
         let settings = DriverSettings {
             listen_micros: 0,
@@ -101,6 +115,7 @@ impl World {
             told: Mutex::default(),
             heard: Mutex::default(),
             state: Mutex::new((config, Driver::new(settings, now), 1)),
+            shared: AtomicBool::new(shared),
             silent: AtomicBool::new(false),
             isolated: Mutex::default(),
         });
@@ -168,30 +183,50 @@ impl World {
         self.until_some("a standby is in-sync", in_sync).await
     }
 
+    /// What a copy of that node is opened with.
+    pub(super) fn port(&self, number: u16) -> (Arc<dyn Peers>, Arc<dyn Control>) {
+        let port = Arc::new(Port {
+            net: Arc::clone(&self.net),
+            node: node(number),
+            ctl: Arc::clone(&self.ctl),
+        });
+        (port.clone(), port)
+    }
+
     pub(super) async fn start(&self, number: u16) -> Copy {
         let node = node(number);
         let store = Arc::clone(&self.nodes.lock().get(&node).expect("a node").store);
         let tasks = self.tasks.child();
-        let port = Arc::new(Port {
-            net: Arc::clone(&self.net),
-            node: node.clone(),
-            ctl: Arc::clone(&self.ctl),
-        });
+        let (peers, control) = self.port(number);
         let world = "a".repeat(64).parse::<WorldId>().expect("a world");
         let settings = CopySettings {
             plants: self.plants,
             limits: self.limits,
             export_folder: Some(self.folder.path().join(number.to_string())),
+            taking: self
+                .ctl
+                .shared
+                .load(Ordering::Relaxed)
+                .then(|| Taking::of(&self.ctl.config().route(), &node)),
             ..CopySettings::new(shard_id(), world, node.clone())
         };
-        let (peers, control): (Arc<dyn Peers>, Arc<dyn Control>) = (port.clone(), port);
         let opened = Copy::open(store, settings, self.clock.clone(), &tasks, peers, control).await;
-        let copy = opened.expect("opens");
+        let copy = match opened {
+            Ok(copy) => copy,
+            Err(error) => panic!("{error}"),
+        };
         self.net.copies.lock().insert(node.clone(), copy.clone());
         if let Some(entry) = self.nodes.lock().get_mut(&node) {
             entry.tasks = Some(tasks);
         }
         copy
+    }
+
+    /// The process stands still or is cut off from all but its store: nobody hears it, and it hears of nothing. To whoever
+    /// takes over it is as one that was killed, and it gives nothing up.
+    pub(super) fn abandon(&self, number: u16) {
+        self.ctl.isolated.lock().insert(node(number));
+        self.net.copies.lock().remove(&node(number));
     }
 
     /// Process gone, in the middle of whatever it did.

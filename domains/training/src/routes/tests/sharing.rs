@@ -85,14 +85,14 @@ async fn told(bench: &Bench) -> Vec<String> {
 #[tokio::test]
 async fn an_upload_and_a_removal_are_told_to_followers_and_to_nobody_else() {
     let bench = Bench::new().await;
-    let (status, _) = bench.upload(&fixtures::get("hrv-activity.fit")).await;
+    let (status, _) = bench.upload(fixtures::get("hrv-activity.fit")).await;
     assert_eq!(status, StatusCode::CREATED);
     assert!(told(&bench).await.is_empty(), "nobody follows");
     take(&bench, &follower(true)).await.expect("taken");
-    let (status, activity) = bench.upload(&fixtures::get(RUN)).await;
+    let (status, activity) = bench.upload(fixtures::get(RUN)).await;
     assert_eq!(status, StatusCode::CREATED);
     assert_eq!(told(&bench).await, ["workout_shared"]);
-    let (status, _) = bench.upload(&fixtures::get(RUN)).await;
+    let (status, _) = bench.upload(fixtures::get(RUN)).await;
     assert_eq!(status, StatusCode::OK, "it is there already");
     assert_eq!(told(&bench).await.len(), 1, "and shown already");
     let id = activity["id"].as_str().expect("an id");
@@ -102,7 +102,7 @@ async fn an_upload_and_a_removal_are_told_to_followers_and_to_nobody_else() {
     take(&bench, &follower(false)).await.expect("taken");
     let all = told(&bench).await;
     assert_eq!(all[2..], ["workouts_hidden"], "behind all that he was shown");
-    bench.upload(&fixtures::get(RUN)).await;
+    bench.upload(fixtures::get(RUN)).await;
     assert_eq!(told(&bench).await.len(), 3, "he follows no more");
 }
 

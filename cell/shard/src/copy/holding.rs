@@ -1,0 +1,89 @@
+//! Holding a shard in a store that the nodes of a cell share: what is read is answered only for so long after the last
+//! batch that the fence let through was sent. One that writes nothing sends an empty batch in time; one that gives the
+//! shard up says so in the fence, once it reads no more.
+
+use cell_replica::Moment;
+use cell_replica::shared::{SharedAction, SharedEvent, StoreAnswer};
+use cell_store::WriteBatch;
+
+use super::core::Core;
+use super::item::Item;
+use super::writer::Writer;
+use crate::fence::FenceValue;
+use crate::gate::ALWAYS;
+
+impl Core {
+    /// Until when reads may be answered as far as the fence goes.
+    pub(crate) fn held_until(&self) -> u64 {
+        match &self.holder {
+            None => ALWAYS,
+            Some(holder) => holder.reads_until().map_or(0, |until| until.0),
+        }
+    }
+
+    /// A batch that was sent at `sent` got through the fence.
+    pub(crate) fn proved(&mut self, sent: Option<Moment>) {
+        let (now, Some(sent)) = (self.now(), sent) else {
+            return;
+        };
+        let Some(holder) = &mut self.holder else { return };
+        let proof = SharedEvent::CommitReturned {
+            epoch: holder.epoch(),
+            sent,
+            answer: StoreAnswer::Done,
+        };
+        // One that has given the shard up takes no proof any more.
+        let _ = holder.step(now, proof);
+        self.publish();
+    }
+
+    /// Sends an empty batch if it is time, and nothing else is about to be sent.
+    pub(crate) fn renew(&mut self) {
+        let now = self.now();
+        if self.closing || self.machine.term().is_none() || !self.items.is_empty() {
+            return;
+        }
+        let Some(holder) = &mut self.holder else { return };
+        let actions = holder.step(now, SharedEvent::Tick).unwrap_or_default();
+        let renews = |action: &SharedAction| matches!(action, SharedAction::Renew { .. });
+        if actions.iter().any(renews) {
+            self.items.push_back(Item::Renew);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Nothing is read here any more. Whether that may be said in the fence.
+    pub(crate) fn give_up(&mut self) -> bool {
+        let now = self.now();
+        let Some(holder) = &mut self.holder else {
+            return false;
+        };
+        let actions = holder.step(now, SharedEvent::GiveUp).unwrap_or_default();
+        self.publish();
+        let says = |action: &SharedAction| matches!(action, SharedAction::Release { .. });
+        actions.iter().any(says)
+    }
+}
+
+impl Writer {
+    /// Proves the fence, unless what was written just now has.
+    pub(crate) async fn renew(&mut self) -> Result<(), super::writer::Failed> {
+        if self.proved.is_some() {
+            return Ok(());
+        }
+        self.commit(WriteBatch::new(), None).await
+    }
+
+    /// Says in the fence that the shard was given up. Tried once: without it the next one waits.
+    pub(crate) async fn release(&mut self) {
+        let next = FenceValue {
+            released: true,
+            ..self.fence.next_attempt()
+        };
+        let mut batch = WriteBatch::new();
+        batch.put(self.keys.fence.clone(), next.encode());
+        if let Err(error) = self.store.commit(batch, self.fences()).await {
+            tracing::info!(shard = %self.shard, %error, "the fence does not say that the shard was given up");
+        }
+    }
+}

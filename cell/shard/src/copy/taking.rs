@@ -1,0 +1,190 @@
+//! How the fence of a copy is taken as it opens.
+//!
+//! Where the store is one node's, whoever opens there takes it again. In a store that the nodes of a cell share, the
+//! configuration says whose it is: whoever leads sets the fence to exactly the epoch that was committed, and waits until
+//! whoever held it before reads no more; one who comes with an older configuration than the fence names is refused.
+
+use std::time::Duration;
+
+use cell_replica::Moment;
+use cell_replica::shared::{SharedEvent, SharedHolder, SharedPlants, StoreAnswer};
+use cell_store::{CommitError, Fence, WriteBatch};
+use platform_model::{Epoch, Generation, Incarnation, NodeId, ReplicaId, ShardRoute};
+
+use super::load::{Loading, unavailable};
+use crate::error::OpenError;
+use crate::fence::FenceValue;
+use crate::gate::micros;
+use crate::limits::OPEN_ATTEMPTS_MAX;
+
+/// Pause between two tries to take the fence.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Whoever holds the shard has so long to give it up before it is taken from him.
+const LET_GO_WITHIN: Duration = Duration::from_millis(50);
+/// It is looked so often whether he has.
+const LET_GO_LOOK: Duration = Duration::from_millis(5);
+
+/// By what a node takes a copy in a store that others share: what was committed, and nothing of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taking {
+    pub epoch: Epoch,
+    pub generation: Generation,
+    pub replica: ReplicaId,
+    pub lease_micros: u64,
+    /// The node is to serve it; else it holds a standby, or something to erase.
+    pub leads: bool,
+}
+
+impl Taking {
+    /// As the route says it to `node`.
+    pub fn of(route: &ShardRoute, node: &NodeId) -> Self {
+        let set = &route.set;
+        let leads = route.node == *node;
+        let standby = set.standbys.iter().find(|copy| copy.node == *node);
+        Self {
+            epoch: route.epoch,
+            generation: set.generation,
+            replica: standby.map_or(set.primary, |copy| copy.replica),
+            lease_micros: set.lease_micros,
+            leads,
+        }
+    }
+}
+
+/// The fence, taken; and in a shared store since when, and until when that has to be waited for.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub fence: FenceValue,
+    pub holder: Option<SharedHolder>,
+}
+
+impl Loading<'_> {
+    /// Sets the fence to a new opening. Only an `Ok` counts.
+    pub(crate) async fn take_fence(&self) -> Result<Taken, OpenError> {
+        self.let_go().await?;
+        let mut last = CommitError::Unavailable {
+            reason: "not tried".to_owned(),
+        };
+        for _ in 0..OPEN_ATTEMPTS_MAX {
+            let snapshot = self.store.snapshot().await.map_err(unavailable)?;
+            let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
+            let (next, answer) = self.next_fence(found.as_deref())?;
+            let mut batch = WriteBatch::new();
+            batch.put(self.keys.fence.clone(), next.encode());
+            let fence = Fence {
+                key: self.keys.fence.clone(),
+                expected: found,
+            };
+            match self.store.commit(batch, vec![fence]).await {
+                Ok(()) => {
+                    let holder = self.settings.taking.map(|taking| self.holder(taking, answer));
+                    return Ok(Taken { fence: next, holder });
+                }
+                Err(error) => last = error,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(unavailable(last))
+    }
+
+    /// Whoever held the shard before in a shared store may be about to give it up: it hears of the change as this node
+    /// does. What it writes until then is not cut off, and nobody waits for its lease.
+    async fn let_go(&self) -> Result<(), OpenError> {
+        let leads = self.settings.taking.is_some_and(|taking| taking.leads);
+        let until = self.clock.monotonic() + LET_GO_WITHIN;
+        while leads && self.clock.monotonic() < until {
+            let snapshot = self.store.snapshot().await.map_err(unavailable)?;
+            let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
+            let held = found.and_then(|bytes| FenceValue::decode(&bytes));
+            if held.is_none_or(|held| held.released || held.node == self.settings.node) {
+                break;
+            }
+            self.clock.sleep(LET_GO_LOOK).await;
+        }
+        Ok(())
+    }
+
+    fn next_fence(&self, found: Option<&[u8]>) -> Result<(FenceValue, StoreAnswer), OpenError> {
+        let node = &self.settings.node;
+        let standing = match found {
+            Some(bytes) => {
+                Some(FenceValue::decode(bytes).ok_or_else(|| self.damaged("its fence is unreadable"))?)
+            }
+            None => None,
+        };
+        match (&self.settings.taking, standing) {
+            (Some(taking), standing) => self.taken(taking, standing),
+            (None, None) => Ok((
+                FenceValue::first(Epoch(0), node.clone(), Incarnation(1)),
+                StoreAnswer::Free,
+            )),
+            (None, Some(standing)) if standing.node != *node => Err(self.fenced(&standing, standing.epoch)),
+            (None, Some(standing)) => Ok((standing.next_opening(), StoreAnswer::Free)),
+        }
+    }
+
+    /// The next fence in a shared store.
+    fn taken(
+        &self,
+        taking: &Taking,
+        standing: Option<FenceValue>,
+    ) -> Result<(FenceValue, StoreAnswer), OpenError> {
+        let node = self.settings.node.clone();
+        let Some(standing) = standing else {
+            let first = FenceValue {
+                generation: taking.generation,
+                ..FenceValue::first(taking.epoch, node, Incarnation(1))
+            };
+            return Ok((first, StoreAnswer::Free));
+        };
+        let own = standing.node == node;
+        let known =
+            standing.generation >= taking.generation || (taking.leads && standing.epoch >= taking.epoch);
+        if known && !own {
+            return Err(self.fenced(&standing, taking.epoch));
+        }
+        let answer = if standing.released || !taking.leads {
+            // Who follows answers no reads, and counts as having promised anew.
+            StoreAnswer::Free
+        } else {
+            StoreAnswer::Done
+        };
+        let epoch = if taking.leads && !known {
+            taking.epoch
+        } else {
+            standing.epoch
+        };
+        let next = FenceValue {
+            epoch,
+            node,
+            generation: standing.generation.max(taking.generation),
+            ..standing.next_opening()
+        };
+        Ok((next, answer))
+    }
+
+    fn fenced(&self, standing: &FenceValue, asked: Epoch) -> OpenError {
+        OpenError::Fenced {
+            shard: self.settings.shard.clone(),
+            owner: format!("{} since {}", standing.node, standing.epoch),
+            asked,
+        }
+    }
+
+    fn holder(&self, taking: Taking, answer: StoreAnswer) -> SharedHolder {
+        let plants: SharedPlants = self.settings.plants.shared;
+        let mut holder = SharedHolder::new(taking.lease_micros, plants);
+        let (now, epoch) = (Moment(micros(self.clock)), taking.epoch.max(Epoch(1)));
+        let taken = [
+            SharedEvent::Assigned { epoch },
+            SharedEvent::FenceReturned { epoch, answer },
+        ];
+        for event in taken {
+            holder
+                .step(now, event)
+                .expect("a new holder takes both, in this order");
+        }
+        holder
+    }
+}

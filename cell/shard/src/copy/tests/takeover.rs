@@ -1,0 +1,195 @@
+//! A shard in a store that nodes share goes from one to another without a copy.
+//!
+//! What binds: whoever leads has the fence of exactly the committed epoch; nobody reads while another may; nothing that was
+//! acknowledged is lost; a standby elsewhere goes on with whoever took it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cell_store::Store;
+use cell_store::memory::Memory;
+use control_plane_state::shard_config::{ConfigCommand, CopyState};
+use platform_model::{Epoch, ReplicaId};
+
+use super::world::{LEASE_MICROS, World, node, read, shard_id, try_read, try_write, write};
+use crate::copy::{Copy, CopySettings, Planted, Standing, Taking};
+use crate::error::OpenError;
+use crate::fence::FenceValue;
+use crate::keys::ShardKeys;
+use crate::{Mode, WriteError};
+
+const SHORT: Duration = Duration::from_millis(400);
+const LEASE: Duration = Duration::from_micros(LEASE_MICROS);
+
+/// Node 0 has the shard, node 1 is on the same store.
+async fn two_on_one_store() -> (Arc<World>, Arc<dyn Store>) {
+    let store: Arc<dyn Store> = Memory::new();
+    let world = World::begin_shared(Planted::default(), Arc::clone(&store)).await;
+    write(&world, "a", "1", Mode::Sync).await;
+    (world, store)
+}
+
+fn primary(world: &World) -> ReplicaId {
+    world.ctl.config().primary.replica
+}
+
+fn give(world: &World, number: u16) -> Epoch {
+    let command = ConfigCommand::Take {
+        replica: primary(world),
+        node: node(number),
+    };
+    assert!(world.ctl.command(command));
+    world.ctl.config().epoch
+}
+
+async fn fence(store: &dyn Store) -> FenceValue {
+    let keys = ShardKeys::new(&shard_id());
+    let snapshot = store.snapshot().await.expect("a snapshot");
+    let bytes = snapshot.get(&keys.fence).await.expect("readable").expect("set");
+    FenceValue::decode(&bytes).expect("a fence")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_nodes_shard_is_taken_over_with_everything_that_was_acknowledged() {
+    let (world, store) = two_on_one_store().await;
+    world.abandon(0);
+    let (begun, epoch) = (world.clock.monotonic(), give(&world, 1));
+    world.put_node(1, Arc::clone(&store)).await;
+    assert_eq!(read(&world, "a").await, Some("1".into()));
+    let waited = world.clock.monotonic() - begun;
+    assert!(
+        waited >= LEASE,
+        "whoever held it might have read until then: {waited:?}"
+    );
+    write(&world, "a", "2", Mode::Sync).await;
+    let set = fence(&*store).await;
+    assert_eq!(
+        (set.epoch, &set.node),
+        (epoch, &node(1)),
+        "exactly what was committed"
+    );
+    let report = world.copy(1).report().expect("a copy");
+    assert_eq!(report.term.epoch, epoch);
+    assert_eq!(
+        report.replica,
+        primary(&world),
+        "the same copy under the same name"
+    );
+}
+
+/// It does not know that the shard is another's: a cut, or a stop.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_taken_from_neither_writes_nor_reads_although_nobody_told_it() {
+    let (world, store) = two_on_one_store().await;
+    let old = world.serving().await;
+    world.ctl.isolated.lock().insert(node(0));
+    give(&world, 1);
+    world.put_node(1, store).await;
+    world
+        .until("the new one serves", || {
+            world.copy(1).standing() == Standing::Serving
+        })
+        .await;
+    let seen = try_read(&old, "a", SHORT).await;
+    assert!(
+        matches!(
+            seen,
+            Err(WriteError::Fenced | WriteError::Timeout | WriteError::Unavailable { .. })
+        ),
+        "{seen:?}"
+    );
+    let told = try_write(&old, "a", "3", Mode::Sync, SHORT).await.map(|_| ());
+    assert!(told.is_err(), "{told:?}");
+    world
+        .until("it has failed", || world.copy(0).standing() == Standing::Failed)
+        .await;
+    let taker = world.copy(1).shard().expect("it serves");
+    assert_eq!(try_read(&taker, "a", SHORT * 10).await, Ok(Some("1".into())));
+}
+
+/// The taker asks with an older configuration than the fence names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_with_an_older_configuration_does_not_get_the_fence_back() {
+    let (world, store) = two_on_one_store().await;
+    let stale = Taking::of(&world.ctl.config().route(), &node(0));
+    world.kill(0).await;
+    give(&world, 1);
+    world.put_node(1, Arc::clone(&store)).await;
+    let settings = CopySettings {
+        taking: Some(stale),
+        ..CopySettings::new(shard_id(), "a".repeat(64).parse().expect("a world"), node(0))
+    };
+    let (peers, control) = world.port(0);
+    let tasks = platform_runtime::TaskGroup::new();
+    let opened = Copy::open(store, settings, world.clock.clone(), &tasks, peers, control).await;
+    assert!(matches!(opened.err(), Some(OpenError::Fenced { .. })));
+    write(&world, "a", "2", Mode::Sync).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_that_is_closed_is_given_up_in_its_fence_and_taken() {
+    let (world, store) = two_on_one_store().await;
+    world.copy(0).close().await;
+    assert!(fence(&*store).await.released);
+    world.kill(0).await;
+    give(&world, 1);
+    world.put_node(1, Arc::clone(&store)).await;
+    assert_eq!(read(&world, "a").await, Some("1".into()));
+    assert!(!fence(&*store).await.released);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_holder_goes_on_reading_for_it_proves_the_fence() {
+    let (world, _) = two_on_one_store().await;
+    let shard = world.serving().await;
+    let begun = world.clock.monotonic();
+    while world.clock.monotonic() - begun < LEASE * 3 {
+        assert_eq!(try_read(&shard, "a", LEASE * 20).await, Ok(Some("1".into())));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_elsewhere_follows_whoever_took_the_primary() {
+    let (world, store) = two_on_one_store().await;
+    world
+        .ctl
+        .shared
+        .store(false, std::sync::atomic::Ordering::Relaxed);
+    world.add_standby(2).await;
+    world.ctl.shared.store(true, std::sync::atomic::Ordering::Relaxed);
+    write(&world, "b", "1", Mode::Sync).await;
+    world.abandon(0);
+    give(&world, 1);
+    world.put_node(1, store).await;
+    write(&world, "b", "2", Mode::Sync).await;
+    world.in_sync(2).await;
+    world.level(1, 2).await;
+    assert_eq!(world.digest(1).await, world.digest(2).await);
+}
+
+/// A standby that lies in a shared store goes to another node: it is not in-sync until its primary has met it there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_in_a_shared_store_is_taken_over_too() {
+    let world = World::begin().await;
+    write(&world, "a", "1", Mode::Sync).await;
+    let store: Arc<dyn Store> = Memory::new();
+    let replica = world.add_standby_on(1, Arc::clone(&store)).await;
+    world.kill(1).await;
+    world.ctl.shared.store(true, std::sync::atomic::Ordering::Relaxed);
+    let command = ConfigCommand::Take {
+        replica,
+        node: node(2),
+    };
+    world
+        .until("it is taken", || world.ctl.command(command.clone()))
+        .await;
+    let copy = world.ctl.config().standbys.first().cloned().expect("a standby");
+    assert_eq!((copy.node, copy.replica), (node(2), replica));
+    assert!(copy.state < CopyState::InSync);
+    world.put_node(2, store).await;
+    world.in_sync(2).await;
+    write(&world, "a", "2", Mode::Sync).await;
+    world.level(0, 2).await;
+    assert_eq!(world.digest(0).await, world.digest(2).await);
+}

@@ -1,0 +1,150 @@
+//! Cells whose nodes share a store: the copies of a node that does not report go to the others, and a node that has more
+//! than its share gives of it. Nothing is copied.
+//!
+//! One witness is enough here: the store's fence shuts out whoever had the shard, and whoever takes it waits until that one
+//! reads no more. A node that only lost the controllers loses its shards too; that costs a pause and nothing else.
+
+use std::collections::BTreeMap;
+
+use control_plane_state::State;
+use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, ShardConfig};
+use platform_model::thresholds::{BALANCE_AFTER_MS, BALANCE_EVERY_MS};
+use platform_model::{CellId, NodeId, ReplicaId, ShardId};
+
+use super::act::Act;
+use super::leader::Leader;
+use super::repair::copies_held;
+
+/// What this leader remembers of a cell whose nodes share a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evenness {
+    nodes: Vec<NodeId>,
+    /// Since when exactly these report.
+    since_micros: u64,
+    moved_micros: u64,
+}
+
+impl Leader {
+    /// Gives the copies of nodes that do not report to others on the same store.
+    pub fn take_over(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
+        let mut acts = Vec::new();
+        if !self.may_begin(state) || !self.has_listened(now_micros) {
+            return acts;
+        }
+        let sharing = state.nodes.iter().filter(|(_, record)| record.store.is_some());
+        let (heard, silent): (Vec<&NodeId>, Vec<&NodeId>) = sharing
+            .map(|(node, _)| node)
+            .partition(|node| self.is_heard(now_micros, node));
+        if silent.is_empty() || heard.is_empty() {
+            return acts;
+        }
+        let mut loads = copies_held(state);
+        for (shard, config) in configs(state) {
+            let lost = config.copies().find(|copy| silent.contains(&&copy.node));
+            let Some(copy) = lost.filter(|copy| may_be_taken(config, copy.replica)) else {
+                continue;
+            };
+            let able = heard.iter().filter(|node| state.share_a_store(&copy.node, node));
+            let Some(node) = able.min_by_key(|node| (load(&loads, node), (**node).clone())) else {
+                continue;
+            };
+            let reason = format!("{} does not report, and {node} is on the same store", copy.node);
+            let act = take(shard, config, copy.replica, node, reason);
+            if let Some(act) = self.give(now_micros, act) {
+                *loads.entry((*node).clone()).or_default() += 1;
+                acts.push(act);
+            }
+        }
+        acts
+    }
+
+    /// Moves one shard in each cell whose nodes share a store and all report, from whoever has most to whoever has least.
+    pub fn balance(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
+        let mut acts = Vec::new();
+        if !self.may_begin(state) || !self.has_listened(now_micros) {
+            return acts;
+        }
+        let loads = copies_held(state);
+        for (cell, nodes) in self.whole_cells(now_micros, state) {
+            let even = self.evenness.entry(cell).or_insert_with(|| Evenness {
+                nodes: Vec::new(),
+                since_micros: now_micros,
+                moved_micros: 0,
+            });
+            if even.nodes != nodes {
+                (even.nodes, even.since_micros) = (nodes, now_micros);
+            }
+            let settled = now_micros.saturating_sub(even.since_micros) >= BALANCE_AFTER_MS * 1_000;
+            let again = now_micros.saturating_sub(even.moved_micros) >= BALANCE_EVERY_MS * 1_000;
+            if !settled || !again {
+                continue;
+            }
+            let Some((shard, config, replica, node)) = uneven(state, &loads, &even.nodes) else {
+                continue;
+            };
+            even.moved_micros = now_micros;
+            let reason = "the nodes of its cell are to have as many shards each".to_owned();
+            let act = take(shard, config, replica, node, reason);
+            acts.extend(self.give(now_micros, act));
+        }
+        acts
+    }
+
+    /// Cells whose nodes share a store, with these nodes, where all of them report.
+    fn whole_cells(&mut self, now_micros: u64, state: &State) -> BTreeMap<CellId, Vec<NodeId>> {
+        let mut cells: BTreeMap<CellId, Vec<NodeId>> = BTreeMap::new();
+        for (node, _) in state.nodes.iter().filter(|(_, record)| record.store.is_some()) {
+            cells.entry(node.cell.clone()).or_default().push(node.clone());
+        }
+        cells.retain(|_, nodes| nodes.iter().all(|node| self.is_heard(now_micros, node)));
+        self.evenness.retain(|cell, _| cells.contains_key(cell));
+        cells
+    }
+}
+
+/// A shard of whoever has most, for whoever has least, if that makes them more even.
+fn uneven<'a>(
+    state: &'a State,
+    loads: &BTreeMap<NodeId, usize>,
+    nodes: &'a [NodeId],
+) -> Option<(&'a ShardId, &'a ShardConfig, ReplicaId, &'a NodeId)> {
+    let least = nodes.iter().min_by_key(|node| load(loads, node))?;
+    let most = nodes.iter().max_by_key(|node| load(loads, node))?;
+    if load(loads, most) < load(loads, least) + 2 {
+        return None;
+    }
+    configs(state).find_map(|(shard, config)| {
+        let copy = config.copies().find(|copy| copy.node == *most)?;
+        let quiet = config.phase == ConfigPhase::Steady && state.operations.active_on(shard).is_none();
+        let moves = quiet && !config.unborn && config.primary.replica == copy.replica;
+        moves.then_some((shard, config, copy.replica, least))
+    })
+}
+
+fn configs(state: &State) -> impl Iterator<Item = (&ShardId, &ShardConfig)> {
+    let records = state.shards.iter();
+    records.filter_map(|(shard, record)| Some((shard, record.config.as_ref()?)))
+}
+
+/// A primary at any time but while another is chosen; a standby only when nothing is under way.
+fn may_be_taken(config: &ShardConfig, replica: ReplicaId) -> bool {
+    match config.phase {
+        ConfigPhase::Steady => true,
+        ConfigPhase::Handover { .. } => config.primary.replica == replica,
+        ConfigPhase::Promoting { .. } => false,
+    }
+}
+
+fn load(loads: &BTreeMap<NodeId, usize>, node: &NodeId) -> usize {
+    loads.get(node).copied().unwrap_or(0)
+}
+
+fn take(shard: &ShardId, config: &ShardConfig, replica: ReplicaId, node: &NodeId, reason: String) -> Act {
+    let node = node.clone();
+    Act::configure(
+        shard,
+        config.generation,
+        ConfigCommand::Take { replica, node },
+        reason,
+    )
+}

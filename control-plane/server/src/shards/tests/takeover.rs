@@ -1,0 +1,140 @@
+//! Cells whose nodes share a store.
+
+use control_plane_state::shard_config::CopyState;
+use platform_model::thresholds::{BALANCE_AFTER_MS, BALANCE_EVERY_MS, MISSING_MS, REPORT_EVERY_MS, TICK_MS};
+
+use super::*;
+
+const HERE: &str = "eu-central-1/0";
+const BESIDE: &str = "eu-central-1/1";
+const STANDBY: &str = "eu-central-2/0";
+
+fn on(sim: &Sim, id: &str) -> usize {
+    let configs = sim
+        .state
+        .shards
+        .values()
+        .filter_map(|record| record.config.as_ref());
+    configs.filter(|config| config.primary.node == node(id)).count()
+}
+
+#[test]
+fn a_dead_nodes_shards_go_to_the_others_on_its_store_soon_and_under_a_new_epoch() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let holder = sim.primary();
+    let other = if holder == HERE { BESIDE } else { HERE };
+    let (epoch, replica) = (sim.config().epoch, sim.config().primary.replica);
+    sim.nodes.kill(&node(&holder), sim.now_ms);
+    let took = sim.run_until(5_000, |sim| on(sim, &holder) == 0);
+    assert!(took <= MISSING_MS + REPORT_EVERY_MS + 2 * TICK_MS, "{took}");
+    assert_eq!(sim.primary(), other);
+    assert_eq!(sim.config().primary.replica, replica, "the same copy");
+    assert!(sim.config().epoch > epoch);
+    assert!(sim.reason("take-copy").contains(&holder));
+    assert_eq!(sim.refusals(), []);
+}
+
+#[test]
+fn nodes_that_share_nothing_take_nothing_over() {
+    let mut sim = Sim::new();
+    sim.nodes.kill(&node(HERE), sim.now_ms);
+    sim.run(10_000);
+    assert_eq!(sim.primary(), HERE);
+    assert_eq!(sim.effects(), Vec::<&str>::new());
+}
+
+#[test]
+fn paused_automation_takes_nothing_over() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let holder = sim.primary();
+    sim.pause_automation();
+    sim.nodes.kill(&node(&holder), sim.now_ms);
+    sim.run(10_000);
+    assert_eq!(sim.primary(), holder);
+}
+
+/// Every shard of a cell was on one node: the other gets half, one after another, once both have reported for a while.
+#[test]
+fn a_node_that_comes_back_gets_its_share_again_without_a_copy() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    sim.nodes.kill(&node(HERE), sim.now_ms);
+    sim.run(3_000);
+    let all = on(&sim, BESIDE);
+    assert!(all >= 3 && on(&sim, HERE) == 0, "{all}");
+    sim.nodes.revive(&node(HERE));
+    sim.run(BALANCE_AFTER_MS - 1_000);
+    assert_eq!(on(&sim, HERE), 0, "not at once");
+    sim.run(2_000 + BALANCE_EVERY_MS * all as u64);
+    assert!(
+        on(&sim, HERE).abs_diff(on(&sim, BESIDE)) <= 1,
+        "{} {}",
+        on(&sim, HERE),
+        on(&sim, BESIDE)
+    );
+    let moves = sim.effects().iter().filter(|name| **name == "take-copy").count();
+    sim.run(30_000);
+    let after = sim.effects().iter().filter(|name| **name == "take-copy").count();
+    assert_eq!(moves, after, "and then it stays");
+}
+
+/// It has a standby elsewhere too: whoever shares the store comes first, and is given the time that it must wait.
+#[test]
+fn a_node_on_the_same_store_comes_before_a_standby_elsewhere() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let kind = OperationKind::Repair {
+        add: Some(node(STANDBY)),
+        remove: None,
+    };
+    sim.start(kind).expect("a repair");
+    sim.run(10_000);
+    sim.committed.clear();
+    let holder = sim.primary();
+    sim.nodes.kill(&node(&holder), sim.now_ms);
+    sim.run(5_000);
+    assert_eq!(sim.config().primary.node.cell, node(&holder).cell);
+    assert!(!sim.effects().contains(&"begin-promote"), "{:?}", sim.effects());
+    // All of the cell is gone: its standby leads.
+    let last = node(&sim.primary());
+    sim.nodes.kill(&last, sim.now_ms);
+    sim.run(5_000);
+    assert_eq!(sim.primary(), STANDBY);
+}
+
+/// A standby in a shared store: not counted on until its primary has met it where it lies now.
+#[test]
+fn a_dead_nodes_standbys_are_taken_over_and_joined_again() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let kind = OperationKind::Repair {
+        add: Some(node(STANDBY)),
+        remove: None,
+    };
+    sim.start(kind).expect("a repair");
+    sim.run(10_000);
+    assert_eq!(sim.config().candidates().count(), 2);
+    // The standby leads; the old primary, in the shared store, is the standby now. Its node dies.
+    let command = OperationKind::Failover {
+        to: None,
+        force: None,
+    };
+    sim.start(command).expect("a failover");
+    sim.run(5_000);
+    assert_eq!(sim.primary(), STANDBY);
+    let lost = sim.config().standbys[0].clone();
+    sim.nodes.kill(&lost.node, sim.now_ms);
+    sim.run(5_000);
+    let copy = sim.config().standbys[0].clone();
+    assert_eq!(copy.replica, lost.replica);
+    assert_ne!(copy.node, lost.node);
+    assert_eq!(copy.state, CopyState::InSync);
+}
+
+#[test]
+fn a_leader_that_dies_at_any_command_leaves_takeovers_that_the_next_one_ends() {
+    for after in 1..4 {
+        let mut sim = Sim::sharing(&["eu-central-1"]);
+        sim.amnesia_after = Some(after);
+        sim.nodes.kill(&node(HERE), sim.now_ms);
+        sim.run(12_000);
+        assert_eq!(on(&sim, HERE), 0, "after {after}");
+    }
+}
