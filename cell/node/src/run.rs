@@ -108,8 +108,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let config = &settings.config;
     let lock = data_dir::lock(&config.data_dir)?;
     join::ensure(&config.identity_dir, &config.join, &settings.world).await?;
-    let identity = Identity::load(&config.identity_dir, &settings.world)?;
-    begin::check_identity(&identity, &settings)?;
+    let identity = begin::identity(&settings)?;
     let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
     let lookup_key = LookupKey::load(&config.keys.lookup_key_file)?;
     let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());

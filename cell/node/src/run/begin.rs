@@ -103,8 +103,15 @@ pub(super) fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
     }))
 }
 
+/// The certificate, which must be this node's.
+pub(super) fn identity(settings: &Settings) -> Result<Identity, StartError> {
+    let identity = Identity::load(&settings.config.identity_dir, &settings.world)?;
+    check_identity(&identity, settings)?;
+    Ok(identity)
+}
+
 /// The certificate, not the file of settings, says who this is and where.
-pub(super) fn check_identity(identity: &Identity, settings: &Settings) -> Result<(), StartError> {
+fn check_identity(identity: &Identity, settings: &Settings) -> Result<(), StartError> {
     let id = identity.spiffe_id();
     let ours = id.kind == SpiffeKind::Node(settings.node.clone()) && id.region == settings.region;
     let (wanted, region) = (settings.node.to_string(), settings.region.to_string());
