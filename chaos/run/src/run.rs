@@ -92,6 +92,16 @@ pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document>
     outcome.map(|told| document::document(&told))
 }
 
+impl Options {
+    /// What people may notice of a fault.
+    fn ways(&self) -> Ways {
+        Ways {
+            survives: self.survival.is_some(),
+            moves: self.moves,
+        }
+    }
+}
+
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Told> {
     let clock = Clock::system();
     make::make_behind_proxies(&stage.layout)?;
@@ -105,18 +115,11 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let proxies = Proxies::start(&world, &tasks).await?;
     bring_up(options, &world, progress).await?;
     let app = App::new(door::client(&world.layout)?, &world.url());
-    let stay = if options.moves {
-        settle(&world, &app).await?
-    } else {
-        Vec::new()
-    };
+    let stay = who_stays(options, &world, &app).await?;
     if let Some(goal) = &options.survival {
         copies::raise(&world, goal, progress).await?;
     }
-    let ways = Ways {
-        survives: options.survival.is_some(),
-        moves: options.moves,
-    };
+    let ways = options.ways();
     let scene = Scene {
         world: &world,
         links: &proxies.links,
@@ -145,15 +148,12 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let (rounds, broke_off) = played.await?;
     let mut lost_later = course.lost_later;
     lost_later.extend(later::lost(&app, &course.kept).await);
-    let mut world_check = check_world(&world)
-        .await
-        .unwrap_or_else(|why| vec![format!("{why:#}")]);
-    world_check.extend(copies::unfinished(&world).await);
+    let world_check = world_at_the_end(&world).await;
     progress.progress("copies are compared");
-    let mut differ = None;
-    if options.survival.is_some() {
-        differ = Some(copies::compare(&world).await);
-    }
+    let differ = match options.survival {
+        Some(_) => Some(copies::compare(&world).await),
+        None => None,
+    };
     let took = clock.monotonic().saturating_sub(begun);
     world.down(STOP_WITHIN).await?;
     tasks.shutdown(STOP_WITHIN).await;
@@ -169,6 +169,24 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         world: world_check,
         took,
     })
+}
+
+/// Who takes part in every round: those whose shards move.
+async fn who_stays(options: &Options, world: &World, app: &App) -> Result<Vec<Person>> {
+    if options.moves {
+        settle(world, app).await
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+/// What `world check` finds once all is over, and the operations that never ended.
+async fn world_at_the_end(world: &World) -> Vec<String> {
+    let mut found = check_world(world)
+        .await
+        .unwrap_or_else(|why| vec![format!("{why:#}")]);
+    found.extend(copies::unfinished(world).await);
+    found
 }
 
 /// What goes on from round to round.

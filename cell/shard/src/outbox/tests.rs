@@ -5,6 +5,7 @@ use cell_store::memory::Memory;
 use platform_model::{RootRef, UserId};
 use uuid::Uuid;
 
+use super::aside::SetAside;
 use super::queue::Taken;
 use super::*;
 use crate::entry::Event;
@@ -130,13 +131,9 @@ async fn what_is_set_aside_is_told_again_behind_all_else_or_dropped_once() {
         .await
         .expect("told");
     let rows = shard.outbox().all().await;
-    assert!(
-        shard
-            .set_aside(&rows[0].key, "nobody has it")
-            .await
-            .expect("moved")
-    );
-    assert!(!shard.set_aside(&rows[0].key, "again").await.expect("not there"));
+    let set_aside = |reason| shard.set_aside(&rows[0].key, reason);
+    assert_eq!(set_aside("nobody has it").await.expect("moved"), SetAside::Done);
+    assert_eq!(set_aside("again").await.expect("looked for"), SetAside::NotThere);
     let aside = shard.aside(None, 10).await.expect("read");
     assert_eq!(
         (payloads(&[aside[0].row.clone()]), aside[0].reason.as_str()),

@@ -20,7 +20,6 @@ use serde_json::Value;
 use super::strikes;
 use crate::faults::{Scene, revive};
 use crate::load::Ways;
-use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
 

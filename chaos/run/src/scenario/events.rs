@@ -15,7 +15,6 @@ use super::events_people::{ARRIVES_WITHIN, Judgement, People};
 use super::strikes;
 use crate::faults::{Scene, revive};
 use crate::load::Ways;
-use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
 

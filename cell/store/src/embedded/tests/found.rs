@@ -18,7 +18,7 @@ fn table(dir: &std::path::Path, packed: CompressionType) {
         || KeyspaceCreateOptions::default().data_block_compression_policy(CompressionPolicy::all(packed));
     let rows = database.keyspace("data", options).expect("made");
     for number in 0..40_u32 {
-        let key = [b"person-0815-of-ou".as_slice(), &[b'a'], &number.to_be_bytes()].concat();
+        let key = [b"person-0815-of-ou".as_slice(), b"a", &number.to_be_bytes()].concat();
         rows.insert(key, [7; 20]).expect("put");
     }
     rows.insert([PERSON, b"/row"].concat(), VALUE.repeat(20))
