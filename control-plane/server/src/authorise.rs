@@ -304,6 +304,7 @@ mod tests {
 watch              viewer sre compliance node router controller
 register-node      node
 publish-token-key  node
+admit-foreign      node
 heartbeat          node
 replicas           node
 status             viewer sre compliance node router controller
