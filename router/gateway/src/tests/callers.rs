@@ -1,7 +1,7 @@
 //! Who may pass the door, and where those go who have no token yet.
 
 use http::Request;
-use platform_model::UserId;
+use platform_model::{IdempotencyKey, UserId};
 use platform_token::{RefreshToken, SigningKey};
 
 use super::stand_in::{StandIn, full, other_shard};
@@ -86,7 +86,7 @@ async fn a_login_follows_to_the_shard_of_its_person_and_nothing_else_does() {
         // Somebody new whose shard is none of those that are spoken of below.
         let home = "eu/eu-central".parse().expect("a home");
         let key = loop {
-            let key = uuid::Uuid::now_v7();
+            let key = IdempotencyKey::new(uuid::Uuid::now_v7()).expect("of version 7");
             let shard = world.table.shard_of_user(&home, UserId::from_registration(key));
             if shard.is_some_and(|shard| shard.to_string() == "eu/eu-central/001") {
                 break key;
