@@ -17,10 +17,6 @@ pub const LONG_FILES: &[(&str, &str)] = &[
         "control-plane/server/src/controller_tests.rs",
         "controllers of one world, one after the other",
     ),
-    (
-        "cell/node/src/run.rs",
-        "the process: every part of a node is put together here, once",
-    ),
 ];
 
 /// A text file of the repository.
