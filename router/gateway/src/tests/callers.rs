@@ -1,7 +1,7 @@
 //! Who may pass the door, and where those go who have no token yet.
 
 use http::Request;
-use platform_model::UserId;
+use platform_model::{IdempotencyKey, UserId};
 use platform_token::{RefreshToken, SigningKey};
 
 use super::stand_in::{StandIn, full, other_shard};
@@ -83,8 +83,17 @@ async fn who_has_no_token_yet_is_sent_by_the_path() {
 #[tokio::test]
 async fn a_login_follows_to_the_shard_of_its_person_and_nothing_else_does() {
     let post = async |world: &World, path: &str| {
+        // Somebody new whose shard is none of those that are spoken of below.
+        let home = "eu/eu-central".parse().expect("a home");
+        let key = loop {
+            let key = IdempotencyKey::new(uuid::Uuid::now_v7()).expect("of version 7");
+            let shard = world.table.shard_of_user(&home, UserId::from_registration(key));
+            if shard.is_some_and(|shard| shard.to_string() == "eu/eu-central/001") {
+                break key;
+            }
+        };
         let request = Request::builder().method("POST").uri(path).header("host", COMMON);
-        let request = request.header("idempotency-key", uuid::Uuid::now_v7().to_string());
+        let request = request.header("idempotency-key", key.to_string());
         Answer::read(world.send(request.body(full("{}")).expect("a request")).await).await
     };
     let world = World::with(|config| config.hold.within = SHORT).await;
