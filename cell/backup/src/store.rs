@@ -47,8 +47,9 @@ impl BackupStore {
         };
         std::fs::create_dir_all(folder).map_err(unusable)?;
         let objects = LocalFileSystem::new_with_prefix(folder).map_err(BackupError::Store)?;
+        // What is told to be a backup is on the disk.
         Ok(Self {
-            objects: Arc::new(objects),
+            objects: Arc::new(objects.with_fsync(true)),
         })
     }
 

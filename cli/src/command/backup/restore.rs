@@ -6,6 +6,7 @@ use platform_model::{NodeId, ShardId};
 use platform_wire::admin::AdminClient;
 use platform_wire::backup::{Restorable, RestoredCopy};
 use platform_wire::custody::JobStatus;
+use platform_wire::refusal::RefusalCode;
 use serde::Serialize;
 
 use super::AtNode;
@@ -131,8 +132,11 @@ impl Restore {
             Ok(taken) => return Ok(taken),
             Err(error) => error,
         };
-        // Only where the controllers surely did not take it.
-        if error.refusal().is_some() {
+        // Only where the controllers surely did not take it: of what may still be committed nothing is thrown away.
+        let refused = error
+            .refusal()
+            .is_some_and(|refusal| refusal.code != RefusalCode::OutcomeUnknown);
+        if refused {
             at.client().discard(shard, replica).await.map_err(explain)?;
         }
         Err(operator::explain(error))

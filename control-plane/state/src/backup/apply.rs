@@ -106,7 +106,8 @@ fn list_was_applied(state: &State, spec: &RestoreSpec) -> Result<(), Refusal> {
 /// One copy, in an epoch of its own. All others are noted where they lie, so that they are erased if they come back.
 fn anew(mut config: ShardConfig, spec: &RestoreSpec) -> Result<ShardConfig, Refusal> {
     let shard = || spec.shard.clone();
-    if spec.epoch <= config.epoch_max {
+    // The next, and no other: a number far ahead would use up those that are left.
+    if spec.epoch.0.checked_sub(1) != Some(config.epoch_max.0) {
         let (have, given) = (config.epoch_max, spec.epoch);
         let shard = shard();
         return Err(BackupRefusal::EpochGivenOut { shard, have, given }.into());

@@ -11,7 +11,7 @@ use crate::operation::OperationId;
 pub enum BackupRefusal {
     #[error("home {home} has {max} erased people on record already")]
     TooMany { home: HomeId, max: usize },
-    #[error("{given} was given out for {shard} before, up to {have}")]
+    #[error("{given} is not the next epoch of {shard} after {have}")]
     EpochGivenOut {
         shard: ShardId,
         have: Epoch,

@@ -153,16 +153,18 @@ fn a_restore_takes_a_word_and_a_reason_an_sre_and_a_place_that_the_law_permits()
 }
 
 #[test]
-fn no_epoch_is_given_out_twice_and_no_name() {
+fn no_epoch_but_the_next_is_taken_and_no_name_twice() {
     let mut state = served();
     let config = state.shards[&shard()].config.clone().expect("placed");
-    let mut given = spec(&state);
-    given.epoch = config.epoch_max;
-    let late = refusal(restore(&mut state, given));
-    assert!(
-        matches!(late, Refusal::Backup(BackupRefusal::EpochGivenOut { .. })),
-        "{late:?}"
-    );
+    for epoch in [config.epoch_max.0, config.epoch_max.0 + 2, u64::MAX] {
+        let mut given = spec(&state);
+        given.epoch = Epoch(epoch);
+        let other = refusal(restore(&mut state, given));
+        assert!(
+            matches!(other, Refusal::Backup(BackupRefusal::EpochGivenOut { .. })),
+            "{other:?}"
+        );
+    }
     let mut given = spec(&state);
     given.replica = config.primary.replica;
     let named = refusal(restore(&mut state, given));
