@@ -364,6 +364,8 @@ async fn a_node_on_an_empty_or_an_older_disk_is_not_believed_and_comes_back_on_i
     let old = disk.data.with_extension("old");
     copy_folder(&disk.data, &old)?;
     scene.start_again(&seat)?;
+    // It opens copies once it has registered: from then on the image is of before a start that is known.
+    scene.says(&seat, "copy opened").await?;
     world.wait_for_standbys(&home, WITHIN).await?;
     scene.kill(&seat).await?;
     fs::rename(&disk.data, &disk.aside)?;

@@ -11,7 +11,7 @@ use platform_model::NodeId;
 use platform_runtime::TaskGroup;
 use tokio::sync::mpsc;
 
-use crate::copy::Copy;
+use crate::copy::{Copy, FrameKind};
 
 /// What the network does to frames, per thousand.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,11 +19,16 @@ pub(super) struct Weather {
     pub lost: u64,
     pub doubled: u64,
     pub late: u64,
+    /// All rows of a copy that is being made come late, behind entries that were sent after them.
+    pub pages_late: bool,
     /// One bit of them arrives turned.
     pub garbled: u64,
 }
 
-type Sent = (NodeId, NodeId, Bytes);
+/// How late such pages come.
+const PAGES_LATE: Duration = Duration::from_millis(50);
+
+type Sent = (NodeId, NodeId, FrameKind, Bytes);
 
 pub(super) struct Net {
     pub copies: Mutex<BTreeMap<NodeId, Copy>>,
@@ -65,7 +70,7 @@ impl Net {
         let weather = *self.weather.lock();
         self.frames.fetch_add(1, Ordering::Relaxed);
         if self.throw(1_000) < weather.garbled {
-            sent.2 = self.garble(&sent.2);
+            sent.3 = self.garble(&sent.3);
         }
         if self.throw(1_000) < weather.lost {
             return;
@@ -73,8 +78,15 @@ impl Net {
         if self.throw(1_000) < weather.doubled {
             self.deliver(&sent);
         }
-        if self.throw(1_000) < weather.late {
-            let (net, delay) = (Arc::clone(self), Duration::from_millis(self.throw(80)));
+        let late = if weather.pages_late && sent.2 == FrameKind::Pages {
+            Some(PAGES_LATE)
+        } else if self.throw(1_000) < weather.late {
+            Some(Duration::from_millis(self.throw(80)))
+        } else {
+            None
+        };
+        if let Some(delay) = late {
+            let net = Arc::clone(self);
             tasks.spawn("late frame", async move {
                 tokio::time::sleep(delay).await;
                 net.deliver(&sent);
@@ -92,7 +104,7 @@ impl Net {
         bytes.into()
     }
 
-    fn deliver(&self, (from, to, frame): &Sent) {
+    fn deliver(&self, (from, to, _, frame): &Sent) {
         if self.cut.lock().contains(&(from.clone(), to.clone())) {
             return;
         }

@@ -31,9 +31,12 @@ struct Port {
 }
 
 impl Peers for Port {
-    fn send(&self, to: &NodeId, _: &ShardId, _: FrameKind, frame: Bytes) {
+    fn send(&self, to: &NodeId, _: &ShardId, kind: FrameKind, frame: Bytes) {
         // A full queue drops.
-        let _ = self.net.queue.try_send((self.node.clone(), to.clone(), frame));
+        let _ = self
+            .net
+            .queue
+            .try_send((self.node.clone(), to.clone(), kind, frame));
     }
 }
 
