@@ -11,6 +11,7 @@
 //! | [`timeline`] | a list in order of a personal value that never stands in a key |
 //! | [`event`] | events between roots: told, opened field by field, marked, parked |
 //! | [`idempotency`] | one effect for one command |
+//! | [`place`] | whether the person lives here, and his rows as a whole while he moves |
 //! | [`keys`] | users' keys, wrapped by the jurisdiction's, in the home's key shard |
 //!
 //! Keys in the root's range, relative to it: `(domain, table, ...)`; names of layers begin with `#`, names of tables
@@ -26,6 +27,7 @@ pub mod error;
 pub mod event;
 pub mod idempotency;
 pub mod keys;
+pub mod place;
 pub mod record;
 pub mod root_tx;
 pub mod samples;

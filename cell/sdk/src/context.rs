@@ -45,7 +45,10 @@ impl RootCtx {
         let answer = self
             .open
             .shard
-            .write(&request, |tx| f(self.root_tx(tx, domain)))
+            .write(&request, |tx| {
+                let f = &f;
+                async move { f(self.root_tx(tx, domain).enter().await?).await }
+            })
             .await;
         self.noted(answer.map_err(write_problem)?)
     }
@@ -64,7 +67,10 @@ impl RootCtx {
         let answer = self
             .open
             .shard
-            .read(&request, |tx| f(self.root_tx(tx, domain)))
+            .read(&request, |tx| {
+                let f = &f;
+                async move { f(self.root_tx(tx, domain).enter().await?).await }
+            })
             .await;
         self.noted(answer.map_err(write_problem)?)
     }
