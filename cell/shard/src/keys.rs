@@ -74,7 +74,7 @@ impl ShardKeys {
     /// The prefix of all keys of a scope.
     pub(crate) fn scope(&self, scope: &Scope) -> Result<Bytes, TxError> {
         let tail = match scope {
-            Scope::Root(root) => Tuple::new().str("d").u64(root.kind as u64).uuid(root.id.0).pack(),
+            Scope::Root(root) => root_prefix(*root),
             Scope::Shared(name) if RESERVED.contains(name) => {
                 return Err(TxError::Invalid {
                     reason: "the name of the shared table is reserved",
@@ -167,6 +167,11 @@ pub fn root_of(key: &[u8]) -> Option<RootRef> {
     let id = tail.strip_prefix(&[UUID])?.first_chunk::<16>()?;
     let id = RootId(uuid::Uuid::from_bytes(*id));
     Some(RootRef { kind, id })
+}
+
+/// What keys of the log begin with that are of a root.
+pub fn root_prefix(root: RootRef) -> Bytes {
+    Tuple::new().str("d").u64(root.kind as u64).uuid(root.id.0).pack()
 }
 
 /// The non-negative integer in front of a packed tuple: its code is 20 plus the number of its bytes.

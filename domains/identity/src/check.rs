@@ -2,13 +2,13 @@
 //! all, before an event is taken for him; what has become of a claim that the directory holds.
 
 use cell_layers::{LayerError, RootTx};
-use cell_sdk::{Arrival, Mode, OpenUser, RootCtx, Seen};
+use cell_sdk::{Arrival, ClaimDigest, DomainError, Mode, OpenUser, RootCtx, Seen};
 use platform_model::{Actor, Code, HomeId, Problem, RequestId, UserId};
 use platform_runtime::random;
 use platform_token::Claims;
 use uuid::Uuid;
 
-use crate::storage::{ACCOUNTS, DOMAIN, SESSIONS, registration};
+use crate::storage::{ACCOUNTS, DOMAIN, SESSIONS, erasure, registration};
 use crate::stored::{ClaimState, id_of};
 
 /// Reads the session of a verified token in its person's root, in a transaction of its own: what was ended before the
@@ -51,6 +51,15 @@ pub async fn check_session(open: &OpenUser, claims: &Claims) -> Result<(), Probl
 pub async fn is_registered(tx: &RootTx, user: UserId) -> Result<bool, LayerError> {
     let tx = tx.of_domain(DOMAIN);
     Ok(ACCOUNTS.get(&tx, id_of(user)).await?.is_some())
+}
+
+/// The claims that a person holds, by digest and id: what is taken along to another home.
+///
+/// # Errors
+/// The transaction's; a claim that no version wrote.
+pub async fn held_claims(tx: &RootTx) -> Result<Vec<(ClaimDigest, Uuid)>, DomainError> {
+    let held = erasure::held_claims(&tx.of_domain(DOMAIN)).await?;
+    Ok(held.into_iter().map(|claim| (claim.digest, claim.id)).collect())
 }
 
 /// Has the person's own record of a claim decided, for good: pending becomes dropped. None if there is none. `mode` is sync:

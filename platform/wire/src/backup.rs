@@ -60,12 +60,37 @@ impl ReportClient {
     /// # Errors
     /// A refusal when the caller does not serve the person's shard.
     pub async fn record_erasure(&self, home: &HomeId, user: UserId, rows: u64) -> Result<u64, CallError> {
+        self.record(home, user, rows, None).await
+    }
+
+    /// The same of one who has moved: what he had in the home before is gone.
+    ///
+    /// # Errors
+    /// As [`Self::record_erasure`].
+    pub async fn record_departure(
+        &self,
+        home: &HomeId,
+        user: UserId,
+        rows: u64,
+        to: &HomeId,
+    ) -> Result<u64, CallError> {
+        self.record(home, user, rows, Some(to)).await
+    }
+
+    async fn record(
+        &self,
+        home: &HomeId,
+        user: UserId,
+        rows: u64,
+        moved_to: Option<&HomeId>,
+    ) -> Result<u64, CallError> {
         let request = pb::RecordErasureRequest {
             version: FRAME_VERSION,
             world: self.controllers.world().to_string(),
             home: home.to_string(),
             user: user.as_bytes().to_vec(),
             rows,
+            moved_to: moved_to.map_or_else(String::new, HomeId::to_string),
         };
         let send = |channel| {
             let request = request.clone();

@@ -32,14 +32,22 @@ pub(super) enum RowError {
 
 pub(super) type Failed = WriteError<RowError>;
 
-/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy.
+/// Inserts the claim if the value is free; true if it stands under this claim id. Whoever holds it may take it along to
+/// another home. Durable on every in-sync copy.
 pub(super) async fn claim(shard: &Shard, digest: ClaimDigest, entry: &ClaimEntry) -> Result<bool, Failed> {
-    let (row, claim_id) = (encode(entry), entry.claim_id);
+    let (row, claim_id, user) = (encode(entry), entry.claim_id, entry.user);
     let insert = |tx: Tx| {
-        let row = row.clone();
+        let (row, home) = (row.clone(), entry.home.clone());
         async move {
             match tx.get(&digest.0).await? {
-                Some(held) => Ok(decode(&held)?.claim_id == claim_id),
+                Some(held) => {
+                    let held = decode(&held)?;
+                    let own = held.claim_id == claim_id && held.user == user;
+                    if own && held.home != home {
+                        tx.put(digest.0, row)?;
+                    }
+                    Ok(own)
+                }
                 None => Ok(tx.put(digest.0, row).map(|()| true)?),
             }
         }

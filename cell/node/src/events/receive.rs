@@ -180,6 +180,7 @@ impl Parts {
             other => other,
         };
         match taken {
+            Err(WriteError::Rejected(DomainError::Layer(LayerError::Gone { to, .. }))) => Receipt::HomeMoved(to),
             Ok(Taken::Done) => Receipt::Delivered,
             Ok(Taken::NoRoot) => Receipt::NoRoot,
             Ok(Taken::Parked(why)) => {
@@ -230,7 +231,7 @@ impl Parts {
     /// One transaction of the receiver's root: what the domains make of it, and the mark.
     async fn apply(&self, shard: &Shard, arrival: &Arrival<'_>) -> Result<Taken, WriteError<DomainError>> {
         let apply = |tx: Tx| async move {
-            let tx = arrival.root_tx(tx);
+            let tx = arrival.root_tx(tx).await?;
             if !domains_identity::is_registered(&tx, arrival.to).await? {
                 return Ok(Taken::NoRoot);
             }
@@ -257,8 +258,10 @@ impl Parts {
 }
 
 impl Arrival<'_> {
-    fn root_tx(&self, tx: Tx) -> RootTx {
+    async fn root_tx(&self, tx: Tx) -> Result<RootTx, LayerError> {
         RootTx::new(tx, RootRef::user(self.to), event::DOMAIN, self.key)
+            .enter()
+            .await
     }
 
     /// Whether it took effect before.
@@ -303,7 +306,7 @@ async fn park(
     };
     let (parked, reason) = (&parked, &reason);
     let park = |tx: Tx| async move {
-        let tx = arrival.root_tx(tx);
+        let tx = arrival.root_tx(tx).await?;
         if !domains_identity::is_registered(&tx, arrival.to).await? {
             return Ok(Taken::NoRoot);
         }

@@ -49,8 +49,8 @@ impl Backups for Service {
         // Perhaps an older one than the leader's: then the restore that was made by it is refused.
         let state = Arc::clone(&self.0.raft.state().borrow());
         let erased = Erased {
-            users: state.erasures.of(&shard).collect(),
-            digest: *state.erasures.digest(&shard).as_bytes(),
+            users: state.left_out(&shard).collect(),
+            digest: *state.left_out_digest(&shard).as_bytes(),
         };
         Ok(Response::new((&erased).into()))
     }
@@ -101,7 +101,7 @@ impl Asked {
         Ok(RestoreSpec {
             expected: config.generation,
             epoch: Epoch(config.epoch_max.0 + 1),
-            erased: state.erasures.digest(&self.shard),
+            erased: state.left_out_digest(&self.shard),
             // Nobody has this name.
             replica: ReplicaId(u128::MAX),
             copies_are_lost: true,
@@ -157,6 +157,11 @@ fn erasure(wire: &pb::RecordErasureRequest) -> Result<Command, Refusal> {
         home: wire.home.parse().map_err(Refusal::invalid)?,
         user: UserId::from_uuid(user),
         rows: wire.rows,
+        moved_to: Some(wire.moved_to.as_str())
+            .filter(|home| !home.is_empty())
+            .map(str::parse)
+            .transpose()
+            .map_err(Refusal::invalid)?,
     }))
 }
 

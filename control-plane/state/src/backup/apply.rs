@@ -20,15 +20,26 @@ pub(crate) fn apply(
     command: &BackupCommand,
 ) -> Result<Changes, Refusal> {
     match command {
-        BackupCommand::RecordErasure { home, user, .. } => record(state, &envelope.author, home, *user),
+        BackupCommand::RecordErasure {
+            home, user, moved_to, ..
+        } => record(state, &envelope.author, (home, moved_to.as_ref()), *user),
         BackupCommand::RestoreShard(spec) => restore(state, envelope, spec),
     }
 }
 
 /// Idempotent: a certificate that is repeated changes nothing.
-fn record(state: &mut State, author: &Author, home: &HomeId, user: UserId) -> Result<Changes, Refusal> {
-    let known = state.homes.get(home);
-    let known = known.ok_or_else(|| Refusal::UnknownHome(home.clone()))?;
+fn record(
+    state: &mut State,
+    author: &Author,
+    (home, moved_to): (&HomeId, Option<&HomeId>),
+    user: UserId,
+) -> Result<Changes, Refusal> {
+    let known = |home: &HomeId| {
+        let known = state.homes.get(home);
+        known.ok_or_else(|| Refusal::UnknownHome(home.clone()))
+    };
+    moved_to.map(known).transpose()?;
+    let known = known(home)?;
     let shard = ShardId::of_user(home, known.shard_count, user);
     let config = served(state, &shard)?;
     if !matches!(author, Author::Node { id, .. } if *id == config.primary.node) {
@@ -37,11 +48,15 @@ fn record(state: &mut State, author: &Author, home: &HomeId, user: UserId) -> Re
             subject: format!("shard {shard}"),
         });
     }
-    if state.erasures.erased_ms(home, user).is_none() && state.erasures.count(home) >= ERASED_PER_HOME_MAX {
+    let list = match moved_to {
+        None => &mut state.erasures,
+        Some(_) => &mut state.departures,
+    };
+    if list.erased_ms(home, user).is_none() && list.count(home) >= ERASED_PER_HOME_MAX {
         let (home, max) = (home.clone(), ERASED_PER_HOME_MAX);
         return Err(BackupRefusal::TooMany { home, max }.into());
     }
-    let hidden = state.erasures.add(home, user, state.time_ms);
+    let hidden = list.add(home, user, state.time_ms);
     Ok(Changes {
         hidden,
         ..Changes::default()
@@ -95,7 +110,7 @@ fn may_be_given_up(
 
 /// A backup knows nothing of who was erased since: the list as it is now was applied, or nothing is restored.
 fn list_was_applied(state: &State, spec: &RestoreSpec) -> Result<(), Refusal> {
-    let have = state.erasures.digest(&spec.shard);
+    let have = state.left_out_digest(&spec.shard);
     if have == spec.erased {
         return Ok(());
     }

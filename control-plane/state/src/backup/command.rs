@@ -12,7 +12,14 @@ use crate::state::State;
 pub enum BackupCommand {
     /// The certificate of an erasure: a person's key is destroyed, and so many rows are gone. Of the node that serves
     /// the person's shard.
-    RecordErasure { home: HomeId, user: UserId, rows: u64 },
+    RecordErasure {
+        home: HomeId,
+        user: UserId,
+        rows: u64,
+        /// He was not erased: he has moved there, and what he had in that home was erased when he lived elsewhere.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        moved_to: Option<HomeId>,
+    },
     /// A shard whose copies are lost goes on with one that was restored from a backup.
     RestoreShard(RestoreSpec),
 }
@@ -36,6 +43,7 @@ pub struct RestoreSpec {
 impl BackupCommand {
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::RecordErasure { moved_to: Some(_), .. } => "record-departure",
             Self::RecordErasure { .. } => "record-erasure",
             Self::RestoreShard(_) => "restore-shard",
         }
@@ -63,7 +71,10 @@ impl BackupCommand {
             let known = state.shards.get(id);
             (format!("shard/{id}"), known.map(|record| record.generation.0))
         };
-        let erased = |home: &HomeId| (format!("erased/{home}"), Some(state.erasures.count(home) as u64));
+        let erased = |home: &HomeId| {
+            let count = state.erasures.count(home) + state.departures.count(home);
+            (format!("erased/{home}"), Some(count as u64))
+        };
         match self {
             Self::RecordErasure { home, .. } => vec![erased(home)],
             Self::RestoreShard(spec) => {

@@ -82,6 +82,7 @@ fn restore(state: &mut State, spec: RestoreSpec) -> Outcome {
 
 fn erase(state: &mut State, node: &str, user: UserId) -> Outcome {
     let command = BackupCommand::RecordErasure {
+        moved_to: None,
         home: home(),
         user,
         rows: 7,

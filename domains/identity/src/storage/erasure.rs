@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::CLAIMS;
 use crate::stored::{Claim, ClaimState};
 
-/// A claim that the person has no more.
+/// A claim of the person: held, or had no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GivenUp {
     pub id: Uuid,
@@ -40,6 +40,24 @@ pub async fn drop_claims(tx: &RootTx) -> Result<Vec<GivenUp>, DomainError> {
         }
     }
     Ok(given_up)
+}
+
+/// Every claim that the person holds.
+///
+/// # Errors
+/// As [`drop_claims`].
+pub async fn held_claims(tx: &RootTx) -> Result<Vec<GivenUp>, DomainError> {
+    let rows = CLAIMS.scan(tx, Query::first(ROWS_MAX)).await?.rows;
+    let held = rows
+        .iter()
+        .filter(|row| row.claim_state() == Some(ClaimState::Active));
+    held.map(|row| {
+        Ok(GivenUp {
+            id: Uuid::from_slice(&row.id).map_err(|_| damaged())?,
+            digest: ClaimDigest(row.digest.as_slice().try_into().map_err(|_| damaged())?),
+        })
+    })
+    .collect()
 }
 
 fn damaged() -> DomainError {
