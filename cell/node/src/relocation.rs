@@ -48,7 +48,7 @@ use crate::hosted::Hosted;
 pub use arrivals_rpc::routes as arrivals_routes;
 pub use entry_rpc::routes as entry_routes;
 pub use operator::routes as operator_routes;
-pub(crate) use standing::gone;
+pub(crate) use standing::{came_from, gone, is_moving};
 
 /// What the controllers are told of people who move.
 #[async_trait]
@@ -91,9 +91,12 @@ pub struct Parts {
     pub driven: Driven,
 }
 
-/// People who are driven, each by one task of this process.
+/// People who are driven, each by one task of this process; and those whom somebody should drive.
 #[derive(Default)]
-pub struct Driven(Mutex<BTreeSet<(ShardId, UserId)>>);
+pub struct Driven {
+    now: Mutex<BTreeSet<(ShardId, UserId)>>,
+    wanted: Mutex<BTreeSet<(ShardId, UserId)>>,
+}
 
 /// He is driven by whoever holds it.
 struct Reins<'a> {
@@ -105,14 +108,25 @@ impl Driven {
     /// None: somebody drives him already.
     fn take(&self, shard: &ShardId, user: UserId) -> Option<Reins<'_>> {
         let whose = (shard.clone(), user);
-        let taken = self.0.lock().insert(whose.clone());
+        let taken = self.now.lock().insert(whose.clone());
         taken.then(|| Reins { all: self, whose })
+    }
+}
+
+impl Driven {
+    /// Somebody is to be driven, by whoever looks next.
+    fn want(&self, shard: &ShardId, user: UserId) {
+        self.wanted.lock().insert((shard.clone(), user));
+    }
+
+    fn take_wanted(&self) -> BTreeSet<(ShardId, UserId)> {
+        std::mem::take(&mut *self.wanted.lock())
     }
 }
 
 impl Drop for Reins<'_> {
     fn drop(&mut self) {
-        self.all.0.lock().remove(&self.whose);
+        self.all.now.lock().remove(&self.whose);
     }
 }
 
@@ -129,9 +143,8 @@ impl Records for ReportClient {
     async fn admit(&self, home: &HomeId, foreign: &Jurisdiction) -> Result<(), NotAdmitted> {
         let admitted = self.admit_foreign(home, foreign).await;
         admitted.map(|_| ()).map_err(|error| {
-            let forbids = |refusal: &platform_wire::Refusal| {
-                refusal.code == platform_wire::RefusalCode::LawForbids
-            };
+            let forbids =
+                |refusal: &platform_wire::Refusal| refusal.code == platform_wire::RefusalCode::LawForbids;
             if error.refusal().is_some_and(forbids) {
                 NotAdmitted::KeptOut(error.to_string())
             } else {

@@ -12,7 +12,8 @@ use platform_wire::follow::Followed;
 use crate::directory::Claims;
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
-use crate::problems::not_here;
+use crate::problems::{home_moved, not_here};
+use crate::relocation::{came_from, gone};
 
 /// One for the process.
 pub struct NodeServices {
@@ -55,8 +56,28 @@ impl Services for NodeServices {
             .hosted
             .get(&id)
             .ok_or_else(|| not_here(&table, &self.hosted, &id))?;
-        let key = self.keys.open(&self.followed, home, user).await?;
-        Ok(OpenUser { shard, key })
+        match self.keys.open(&self.followed, home, user).await {
+            Ok(key) => Ok(OpenUser { shard, key }),
+            // The key of one who has moved is destroyed: he is told of his home, as long as this shard knows it.
+            Err(problem) if problem.code == Code::NotFound => Err(match gone(&shard, user).await {
+                Some((home, user_epoch)) => home_moved(&home, user_epoch),
+                None => problem,
+            }),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    async fn open_arrived(&self, home: &HomeId, from: &HomeId, user: UserId) -> Result<OpenUser, Problem> {
+        let open = match self.open_user(home, user).await {
+            // Nobody of that id is here: it has come to the wrong shard.
+            Err(problem) if problem.code == Code::NotFound => return self.open_user(from, user).await,
+            other => other?,
+        };
+        if came_from(&open.shard, user).await?.as_ref() == Some(from) {
+            Ok(open)
+        } else {
+            Err(Code::InvalidToken.into())
+        }
     }
 
     async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem> {

@@ -125,21 +125,44 @@ where
         let services = Lent::from_ref(state);
         let arrival = Arrival::from_request_parts(parts, state).await?;
         let claims = services.verify_token(bearer(parts)?)?;
-        let open = services
-            .open_user(&claims.home, claims.user)
-            .await
-            .map_err(token_without_person)?;
-        services.check_session(&open, &claims).await?;
-        let actor = Actor::User(claims.user);
-        let root = RootCtx {
-            user: claims.user,
-            home: claims.home.clone(),
-            actor,
-            open,
+        let root = entered(
+            &services,
             arrival,
-        };
+            Actor::User(claims.user),
+            &claims.home,
+            claims.user,
+        )
+        .await
+        .map_err(token_without_person)?;
+        services.check_session(&root.open, &claims).await?;
         Ok(Self { claims, root })
     }
+}
+
+/// The root of a person whose token is of `home`, where the request has come: to that home, or to the one where he lives since.
+async fn entered(
+    services: &Lent,
+    mut arrival: Arrival,
+    actor: Actor,
+    home: &HomeId,
+    user: UserId,
+) -> Result<RootCtx, Problem> {
+    let here = arrival.shard.home().filter(|here| *here != home).cloned();
+    let (open, home) = match here {
+        None => (services.open_user(home, user).await?, home.clone()),
+        Some(here) => {
+            // What he saw last may have been where he lived before: it means nothing here.
+            arrival.not_older_than = None;
+            (services.open_arrived(&here, home, user).await?, here)
+        }
+    };
+    Ok(RootCtx {
+        user,
+        home,
+        actor,
+        open,
+        arrival,
+    })
 }
 
 /// A token whose person is not there (any more) is no good; everything else is passed on.
@@ -191,6 +214,16 @@ impl AnonymousCtx {
             open,
             arrival,
         })
+    }
+}
+
+impl AnonymousCtx {
+    /// As [`AnonymousCtx::open`], for a token of a home where he may have lived before.
+    ///
+    /// # Errors
+    /// As [`AnonymousCtx::open`]; `invalid-token` when he did not come from there.
+    pub async fn open_by_token(&self, home: &HomeId, user: UserId) -> Result<RootCtx, Problem> {
+        entered(&self.services, self.arrival.clone(), Actor::Anonymous, home, user).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cell_layers::keys::UserKey;
 use cell_shard::Shard;
-use platform_model::{HomeId, Problem, RegionId, RoutingTable, UserId, WorldId};
+use platform_model::{Code, HomeId, Problem, RegionId, RoutingTable, UserId, WorldId};
 use platform_runtime::clock::Clock;
 use platform_token::Claims;
 
@@ -36,6 +36,15 @@ pub trait Services: Send + Sync + 'static {
     /// # Errors
     /// `moved` when the shard is served elsewhere, `not-found` when the person has no key.
     async fn open_user(&self, home: &HomeId, user: UserId) -> Result<OpenUser, Problem>;
+
+    /// As [`Services::open_user`], of one whose token is of the home where he lived before he came to `home`.
+    ///
+    /// # Errors
+    /// `invalid-token` when he did not come from there; as [`Services::open_user`].
+    async fn open_arrived(&self, home: &HomeId, from: &HomeId, user: UserId) -> Result<OpenUser, Problem> {
+        let _ = (home, from, user);
+        Err(Code::InvalidToken.into())
+    }
 
     /// Makes the person's key in the home's key shard, durably; one that exists stays as it is.
     async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem>;

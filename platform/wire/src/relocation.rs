@@ -61,11 +61,16 @@ pub struct MovedRow {
 /// One step of taking a person in.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Step {
-    Begin { digest_key: Zeroizing<Vec<u8>> },
+    Begin {
+        digest_key: Zeroizing<Vec<u8>>,
+    },
     Part(Vec<MovedRow>),
     /// Digest and claim id of each address.
     Claims(Vec<([u8; 32], Uuid)>),
-    Complete { rows: u64, sum: [u8; 32] },
+    Complete {
+        rows: u64,
+        sum: [u8; 32],
+    },
     Activate,
     Abandon,
 }
@@ -86,7 +91,9 @@ pub struct Take {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {
     /// Since which user epoch he lives there, if that is known.
-    Done { user_epoch: u64 },
+    Done {
+        user_epoch: u64,
+    },
     /// Not now; why, for a person to read.
     Later(String),
     /// Not for this operation.

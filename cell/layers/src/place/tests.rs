@@ -33,7 +33,10 @@ fn every_standing_reads_back_and_damage_is_named() {
         .erase("eu/eu-west".parse().expect("a home"), 2)
         .expect("over");
     for place in [home.place.clone(), fenced, incoming, gone] {
-        let mut standing = Standing { place, ..home.clone() };
+        let mut standing = Standing {
+            place,
+            ..home.clone()
+        };
         standing.tally.add(&[3; 32]);
         standing.clearing = true;
         standing.came_from = Some("us/us-east".parse().expect("a home"));
@@ -65,7 +68,10 @@ fn only_one_at_home_is_served() {
         to: "eu/eu-west".parse().expect("a home"),
         user_epoch: 2,
     });
-    assert!(matches!(gone.absence(), Some(LayerError::Gone { user_epoch: 2, .. })));
+    assert!(matches!(
+        gone.absence(),
+        Some(LayerError::Gone { user_epoch: 2, .. })
+    ));
 }
 
 #[test]
@@ -104,7 +110,12 @@ async fn all(bench: &Bench, key: &UserKey) -> Vec<Row> {
         let after: Option<Bytes> = rows.last().map(|row: &Row| row.key.clone());
         let after = after.as_ref();
         let read = |tx: Tx| async move { Whole::new(tx, user, key).page(after, 2).await };
-        let page = bench.shard.read(&bench.request(), read).await.expect("read").value;
+        let page = bench
+            .shard
+            .read(&bench.request(), read)
+            .await
+            .expect("read")
+            .value;
         rows.extend(page.0);
         if !page.1 {
             return rows;
@@ -131,9 +142,16 @@ async fn what_leaves_comes_in_under_another_key_with_its_digests_and_counts_the_
         Whole::new(tx, user, key).take_in(rows, &mut tally).await?;
         Ok::<_, LayerError>(tally)
     };
-    let taken = there.shard.write(&there.request(), take_in).await.expect("taken").value;
+    let taken = there
+        .shard
+        .write(&there.request(), take_in)
+        .await
+        .expect("taken")
+        .value;
     let mut left = Tally::default();
-    rows.iter().filter_map(digest).for_each(|digest| left.add(&digest));
+    rows.iter()
+        .filter_map(digest)
+        .for_each(|digest| left.add(&digest));
     assert_eq!(taken, left);
     // The same rows again change nothing; a row less is counted.
     let again = |tx: Tx| async move {
@@ -157,7 +175,12 @@ async fn what_leaves_comes_in_under_another_key_with_its_digests_and_counts_the_
     let old = |tx: Tx| async move { Whole::new(tx, user, &here.key).page(None, 1).await.map(|_| ()) };
     let old = there.shard.read(&there.request(), old).await;
     assert!(old.is_err(), "the key of the home before opens nothing here");
-    let counted = there.shard.write(&there.request(), again).await.expect("taken").value;
+    let counted = there
+        .shard
+        .write(&there.request(), again)
+        .await
+        .expect("taken")
+        .value;
     assert_eq!(counted, (left, left.rows - 1));
 }
 
@@ -177,10 +200,26 @@ async fn nobody_is_served_where_he_is_not_at_home() {
     let leave = |tx: Tx| async move { put_standing(&tx, user, gone) };
     bench.shard.write(&bench.request(), leave).await.expect("written");
     let refused = bench.write(enter).await.expect_err("gone");
-    assert!(matches!(refused, LayerError::Gone { user_epoch: 2, .. }), "{refused}");
+    assert!(
+        matches!(refused, LayerError::Gone { user_epoch: 2, .. }),
+        "{refused}"
+    );
     let look = |tx: Tx| async move { standings(&tx, None, 10).await };
-    let all = bench.shard.read(&bench.request(), look).await.expect("read").value;
+    let all = bench
+        .shard
+        .read(&bench.request(), look)
+        .await
+        .expect("read")
+        .value;
     assert_eq!(all, [(user, gone.clone())]);
     let look = |tx: Tx| async move { standings(&tx, Some(user), 10).await };
-    assert!(bench.shard.read(&bench.request(), look).await.expect("read").value.is_empty());
+    assert!(
+        bench
+            .shard
+            .read(&bench.request(), look)
+            .await
+            .expect("read")
+            .value
+            .is_empty()
+    );
 }

@@ -20,6 +20,7 @@ use platform_wire::{Refusal, RefusalCode};
 
 use super::Custody;
 use super::backing::served;
+use crate::relocation::is_moving;
 
 /// Rows that one transaction removes: each may have a large value, of which only the key counts.
 const ROWS_AT_ONCE: usize = 500;
@@ -42,6 +43,14 @@ impl Custody {
         let id = table.shard_of_user(home, user);
         let id = id.ok_or_else(|| Refusal::new(RefusalCode::Unknown, format!("there is no home {home}")))?;
         let shard = served(&shared.hosted, &id)?;
+        if is_moving(&shard, user)
+            .await
+            .map_err(|problem| refused(&problem))?
+        {
+            let message = format!("{user} moves to another home at this moment");
+            return Err(Refusal::new(RefusalCode::Placement, message)
+                .hint("cellctl user relocation cancel, or wait and erase the person there"));
+        }
         let claims = match shared.lent.open_user(home, user).await {
             Ok(open) => self.give_back(asked, id, open).await?,
             Err(problem) if problem.code == Code::NotFound => {

@@ -167,4 +167,3 @@ impl Copier {
         Ok(parts)
     }
 }
-

@@ -141,7 +141,9 @@ fn start(
         return Err(format!("he lives in {home} since user epoch {epoch}"));
     }
     if entry.operation != Some(operation) {
-        entry.start(operation, to.clone()).map_err(|why| why.to_string())?;
+        entry
+            .start(operation, to.clone())
+            .map_err(|why| why.to_string())?;
     }
     Ok(entry)
 }
@@ -267,7 +269,9 @@ mod tests {
 
     /// Takes the steps one after the other; answers the entry and the last refusal.
     fn after(steps: &[EntryStep]) -> (Option<Entry<HomeId>>, Option<String>) {
-        steps.iter().fold((None, None), |(entry, _), step| apply(entry, step))
+        steps
+            .iter()
+            .fold((None, None), |(entry, _), step| apply(entry, step))
     }
 
     const WEST: &str = "eu/eu-west";
@@ -283,7 +287,10 @@ mod tests {
             },
         );
         let once = after(&[start.clone(), commit.clone()]);
-        assert_eq!(after(&[start.clone(), start.clone(), commit.clone(), commit]), once);
+        assert_eq!(
+            after(&[start.clone(), start.clone(), commit.clone(), commit]),
+            once
+        );
         let entry = once.0.expect("an entry");
         assert_eq!((entry.home, entry.user_epoch), (home(CENTRAL), 2));
     }
@@ -298,7 +305,10 @@ mod tests {
         let (entry, refused) = after(&[start.clone(), cancel.clone(), commit]);
         assert!(refused.is_some());
         assert_eq!(entry.expect("an entry").home, home(WEST));
-        assert!(after(&[start.clone(), cancel, start]).1.is_some(), "it comes twice");
+        assert!(
+            after(&[start.clone(), cancel, start]).1.is_some(),
+            "it comes twice"
+        );
     }
 
     #[test]

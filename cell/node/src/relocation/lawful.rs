@@ -36,9 +36,7 @@ impl Parts {
         for region in &regions {
             for class in DataClass::ALL {
                 let there = Destination::Region(region);
-                let crossing = self
-                    .law
-                    .egress(&table, subject, class, Purpose::Service, there);
+                let crossing = self.law.egress(&table, subject, class, Purpose::Service, there);
                 if crossing.map_err(unlawful)? != Crossing::Free {
                     with_consent.insert(class);
                 }

@@ -144,9 +144,8 @@ impl Leaving<'_> {
         let fence = |before: Option<Standing>| {
             let before = before.ok_or("he does not stand here")?;
             let errand = before.errand.as_ref();
-            let wanted = errand.is_some_and(|errand| {
-                errand.operation == operation && errand.under_way && !errand.unwanted
-            });
+            let wanted = errand
+                .is_some_and(|errand| errand.operation == operation && errand.under_way && !errand.unwanted);
             if !wanted {
                 return Err("somebody cancelled it".to_owned());
             }
@@ -210,9 +209,9 @@ impl Leaving<'_> {
             if n > 0 {
                 self.parts.clock.sleep(PAUSE).await;
             }
-            let asked = self
-                .parts
-                .ask_there(self.shard, self.user, self.errand, self.user_epoch, step.clone());
+            let asked =
+                self.parts
+                    .ask_there(self.shard, self.user, self.errand, self.user_epoch, step.clone());
             match asked.await {
                 Ok(Taken::Done { .. }) => return Ok(()),
                 Ok(Taken::Later(why)) | Err(why) => last = why,

@@ -107,12 +107,13 @@ impl Parts {
         let lawful = self.may_leave(&asked.home.jurisdiction, asked.user, &asked.to);
         let classes = lawful.map_err(|why| match why {
             Unlawful::Later(why) => Refusal::new(RefusalCode::Unavailable, why),
-            Unlawful::Never(why) => {
-                Refusal::new(RefusalCode::LawForbids, why).hint("cellctl policy why-not")
-            }
+            Unlawful::Never(why) => Refusal::new(RefusalCode::LawForbids, why).hint("cellctl policy why-not"),
         })?;
         if let Some(class) = classes.first().filter(|_| !consent) {
-            let message = format!("{class} data may go to {} only with the person's consent", asked.to);
+            let message = format!(
+                "{class} data may go to {} only with the person's consent",
+                asked.to
+            );
             return Err(Refusal::new(RefusalCode::LawForbids, message)
                 .hint("the person asks for it in the app: nobody else can consent"));
         }

@@ -35,6 +35,11 @@ impl Relocations {
                             known.insert(id, term);
                         }
                     }
+                    for (shard, user) in parts.driven.take_wanted() {
+                        if let Some(shard) = parts.hosted.get(&shard) {
+                            parts.set_off(&shard, user);
+                        }
+                    }
                     parts.clock.sleep(LOOK).await;
                 }
             };

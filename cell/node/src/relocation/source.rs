@@ -240,11 +240,21 @@ impl Parts {
     }
 
     /// Addresses that another jurisdiction has now, the rows, and the key: in that order, each of which may be repeated.
-    async fn erase_here(&self, shard: &Shard, here: &HomeId, user: UserId, to: &HomeId) -> Result<(), String> {
+    async fn erase_here(
+        &self,
+        shard: &Shard,
+        here: &HomeId,
+        user: UserId,
+        to: &HomeId,
+    ) -> Result<(), String> {
         match self.keys.open(&self.followed, here, user).await {
             Ok(key) if here.jurisdiction != to.jurisdiction => {
                 for (digest, id) in held_claims(shard, user, &key).await? {
-                    let released = self.lent.directory().release(&here.jurisdiction, digest, id).await;
+                    let released = self
+                        .lent
+                        .directory()
+                        .release(&here.jurisdiction, digest, id)
+                        .await;
                     released.map_err(|problem| problem.code.as_str().to_owned())?;
                 }
             }
@@ -289,7 +299,11 @@ impl Parts {
                 claim_id,
                 home: here.clone(),
             };
-            let claimed = self.lent.directory().claim(&here.jurisdiction, digest, entry).await;
+            let claimed = self
+                .lent
+                .directory()
+                .claim(&here.jurisdiction, digest, entry)
+                .await;
             if let Err(problem) = claimed {
                 tracing::warn!(%user, code = %problem.code, "an address still names the other home");
             }

@@ -6,8 +6,10 @@ use cell_layers::LayerError;
 use cell_layers::place::{self, Standing};
 use cell_relay::Place;
 use cell_shard::{Mode, Request, Scope, Shard, Tx, WriteError};
-use platform_model::{Actor, HomeId, Position, RequestId, RootRef, UserId};
+use platform_model::{Actor, HomeId, Position, Problem, RequestId, RootRef, UserId};
 use platform_runtime::random;
+
+use crate::problems::unavailable;
 
 /// Stands in log entries as who did it.
 pub(super) const DOMAIN: &str = "relocation";
@@ -74,6 +76,29 @@ pub(crate) async fn gone(shard: &Shard, user: UserId) -> Option<(HomeId, u64)> {
         Place::Gone { to, user_epoch } => Some((to, user_epoch)),
         _ => None,
     }
+}
+
+/// Where he lived before he came here, if he lives here.
+///
+/// # Errors
+/// `unavailable` while the shard cannot say.
+pub(crate) async fn came_from(shard: &Shard, user: UserId) -> Result<Option<HomeId>, Problem> {
+    let standing = read(shard, user).await;
+    let standing = standing.map_err(|error| unavailable(&error.to_string()))?;
+    Ok(standing.and_then(|standing| standing.came_from))
+}
+
+/// Whether he is about to move, or moves.
+///
+/// # Errors
+/// As [`came_from`].
+pub(crate) async fn is_moving(shard: &Shard, user: UserId) -> Result<bool, Problem> {
+    let standing = read(shard, user).await;
+    let standing = standing.map_err(|error| unavailable(&error.to_string()))?;
+    Ok(standing.is_some_and(|standing| {
+        let errand = standing.errand.as_ref().is_some_and(|errand| errand.under_way);
+        errand || matches!(standing.place, Place::Fenced { .. } | Place::Incoming { .. })
+    }))
 }
 
 /// Whether nothing can be done any more in this term.

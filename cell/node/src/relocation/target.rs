@@ -2,9 +2,9 @@
 //! It is served once the directory's entry names this home, and goes once the entry says that the relocation is over.
 
 use bytes::Bytes;
+use cell_layers::RootTx;
 use cell_layers::keys::{DigestKey, UserKey};
 use cell_layers::place::{self, Errand, Row, Standing, Tally, Whole};
-use cell_layers::RootTx;
 use cell_relay::Place;
 use cell_relay::home::{Entry, OperationId};
 use cell_relay::relocate::RelocatePlants;
@@ -84,6 +84,7 @@ impl Parts {
         self.key_for(home, take.user, digests).await?;
         let begin = |before| receive(before, take, false);
         change(shard, take.user, begin).await.map_err(not_now)?;
+        self.driven.want(shard.id(), take.user);
         remove_rows(shard, take.user).await.map_err(not_now)?;
         let ready = |before: Option<Standing>| {
             let before = incoming(before, take)?;
@@ -101,10 +102,7 @@ impl Parts {
         let exact = <[u8; 32]>::try_from(digests);
         let digests = exact.map_err(|_| Not::Refused("no key of digests".to_owned()))?;
         let digests = DigestKey::from_bytes(digests);
-        let made = self
-            .keys
-            .create_for(&self.followed, home, user, &digests)
-            .await;
+        let made = self.keys.create_for(&self.followed, home, user, &digests).await;
         match made {
             Ok(()) => {}
             Err(problem) if problem.code == Code::NotFound => {
@@ -150,12 +148,7 @@ impl Parts {
     }
 
     /// His addresses are his in this home from now on, though he does not live here yet: nobody else can have them.
-    async fn claim_all(
-        &self,
-        home: &HomeId,
-        user: UserId,
-        claims: &[([u8; 32], Uuid)],
-    ) -> Result<u64, Not> {
+    async fn claim_all(&self, home: &HomeId, user: UserId, claims: &[([u8; 32], Uuid)]) -> Result<u64, Not> {
         for (digest, claim_id) in claims {
             let entry = ClaimEntry {
                 user,
@@ -215,11 +208,19 @@ impl Parts {
     /// The copy goes, if the entry says that its relocation is over and he lives elsewhere.
     pub(super) async fn abandon(&self, shard: &Shard, home: &HomeId, user: UserId) -> Result<(), Not> {
         let before = standing::read(shard, user).await.map_err(not_now)?;
-        match before.as_ref().map(|standing| (&standing.place, standing.clearing)) {
+        match before
+            .as_ref()
+            .map(|standing| (&standing.place, standing.clearing))
+        {
             None | Some((Place::Gone { .. } | Place::Home { .. }, false)) => return Ok(()),
             Some((Place::Gone { .. }, true)) => {}
             _ => {
                 let entry = &self.entry_of_incoming(before.as_ref(), user).await?;
+                let place = before.as_ref().map(|standing| standing.place.clone());
+                let over = place.map(|place| place.abandon(home.clone(), entry));
+                if let Some(Err(why)) = over {
+                    return Err(Not::Refused(why.to_string()));
+                }
                 self.let_claims_go(shard, home, user, before.as_ref()).await?;
                 let abandon = |before: Option<Standing>| {
                     let before = before.ok_or("nothing came in")?;
@@ -259,7 +260,11 @@ impl Parts {
             return Ok(());
         }
         for (digest, id) in self.claims_of(shard, home, user).await? {
-            let released = self.lent.directory().release(&home.jurisdiction, digest, id).await;
+            let released = self
+                .lent
+                .directory()
+                .release(&home.jurisdiction, digest, id)
+                .await;
             released.map_err(|problem| Not::Later(problem.code.as_str().to_owned()))?;
         }
         Ok(())
@@ -276,11 +281,7 @@ impl Parts {
     }
 
     /// The entry, read after the copy was found here.
-    async fn entry_of_incoming(
-        &self,
-        before: Option<&Standing>,
-        user: UserId,
-    ) -> Result<Entry<HomeId>, Not> {
+    async fn entry_of_incoming(&self, before: Option<&Standing>, user: UserId) -> Result<Entry<HomeId>, Not> {
         let from = before.and_then(|standing| standing.came_from.as_ref());
         let from = from.ok_or_else(|| Not::Refused("nothing came in".to_owned()))?;
         let told = self.entry(&from.jurisdiction, user, &EntryStep::Read).await;
@@ -360,7 +361,10 @@ async fn complete(shard: &Shard, take: &Take, wanted: Tally) -> Result<u64, Not>
             ..before
         })
     };
-    change(shard, take.user, complete).await.map(|_| 0).map_err(not_now)
+    change(shard, take.user, complete)
+        .await
+        .map(|_| 0)
+        .map_err(not_now)
 }
 
 /// Removes every row of his root, some at a time; answers how many.

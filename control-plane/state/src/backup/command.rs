@@ -43,7 +43,9 @@ pub struct RestoreSpec {
 impl BackupCommand {
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::RecordErasure { moved_to: Some(_), .. } => "record-departure",
+            Self::RecordErasure {
+                moved_to: Some(_), ..
+            } => "record-departure",
             Self::RecordErasure { .. } => "record-erasure",
             Self::RestoreShard(_) => "restore-shard",
         }

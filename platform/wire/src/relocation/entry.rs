@@ -24,8 +24,13 @@ pub enum EntryStep {
         user_epoch: u64,
         to: HomeId,
     },
-    Commit { operation: u64, to: HomeId },
-    Cancel { operation: u64 },
+    Commit {
+        operation: u64,
+        to: HomeId,
+    },
+    Cancel {
+        operation: u64,
+    },
 }
 
 /// An entry as it stands after a step.

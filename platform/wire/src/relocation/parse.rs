@@ -5,7 +5,9 @@ use tonic::Status;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{ArrivalsTarget, CLAIMS_MAX, MovedRow, PART_BYTES_MAX, ROWS_MAX, Step, TEXT_BYTES_MAX, Take, Taken};
+use super::{
+    ArrivalsTarget, CLAIMS_MAX, MovedRow, PART_BYTES_MAX, ROWS_MAX, Step, TEXT_BYTES_MAX, Take, Taken,
+};
 use crate::frame::{self, FRAME_VERSION};
 use crate::pb::{self, TakeKind, TakeOutcome};
 use crate::refusal::Refusal;

@@ -130,7 +130,10 @@ fn an_entrys_answer_reads_back_and_a_long_reason_is_refused() {
         refused: None,
     };
     let wire = entry_reply(told);
-    assert_eq!((wire.known, wire.home.as_str(), wire.newest), (true, "eu/eu-west", 5));
+    assert_eq!(
+        (wire.known, wire.home.as_str(), wire.newest),
+        (true, "eu/eu-west", 5)
+    );
     let wire = pb::BeginRelocation {
         version: crate::FRAME_VERSION,
         world: world().to_string(),
