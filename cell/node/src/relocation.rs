@@ -9,6 +9,7 @@
 //! | `target`, `arrivals_rpc` | the shard where he will live: an incoming copy that nobody sees, until the entry names it |
 //! | `running` | takes up what was under way when a term began; waits for the end of copies that came in |
 //! | `operator` | begin, show, cancel, for people at work |
+//! | `personal` | the same for the person, who consents by asking |
 //! | `standing` | transactions on where a person stands |
 //!
 //! Each step is a transaction of a shard: whoever leads next reads where the person stands and goes on from there. A source
@@ -23,13 +24,14 @@ mod entry_rpc;
 mod lawful;
 mod leaving;
 mod operator;
+mod personal;
 mod running;
 mod source;
 mod standing;
 mod target;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use cell_law::Law;
@@ -72,6 +74,17 @@ pub enum NotAdmitted {
 #[derive(Clone)]
 pub struct Relocations {
     parts: Arc<Parts>,
+}
+
+/// The same for whoever is a part of it: it keeps nothing alive.
+#[derive(Clone)]
+pub struct LentRelocations(Weak<Parts>);
+
+impl LentRelocations {
+    /// None: the node ends.
+    pub fn get(&self) -> Option<Relocations> {
+        self.0.upgrade().map(|parts| Relocations { parts })
+    }
 }
 
 /// What [`Relocations::new`] is given.
@@ -135,6 +148,10 @@ impl Relocations {
         Self {
             parts: Arc::new(parts),
         }
+    }
+
+    pub fn lent(&self) -> LentRelocations {
+        LentRelocations(Arc::downgrade(&self.parts))
     }
 }
 

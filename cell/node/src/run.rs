@@ -4,7 +4,7 @@
 
 mod begin;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cell_backup::BackupError;
 use cell_law::Law;
@@ -203,8 +203,10 @@ impl Parts {
         let config = &settings.config;
         let address = advertised(config, &listener);
         let serving = self.tasks.child();
-        let lent = self.lent(settings);
+        let services = self.lent(settings);
+        let lent: Lent = Arc::clone(&services) as Lent;
         let relocations = self.relocations(settings, &lent, reports.clone());
+        let _ = services.relocations.set(relocations.lent());
         let limits = Limits {
             connections: config.limits.connections,
             ..Limits::default()
@@ -265,7 +267,7 @@ impl Parts {
     }
 
     /// What the node lends its domains.
-    fn lent(&self, settings: &Settings) -> Lent {
+    fn lent(&self, settings: &Settings) -> Arc<NodeServices> {
         let claims = Claims {
             hosted: self.hosted.clone(),
             followed: self.followed.clone(),
@@ -283,6 +285,7 @@ impl Parts {
             keys: self.keys.clone(),
             claims,
             verifier: Verifier::new(settings.config.limits.tokens),
+            relocations: OnceLock::new(),
         })
     }
 

@@ -1,9 +1,9 @@
 //! What the node lends its domains: its clock, its copy of the table, people's shards and keys, tokens, the directory.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use cell_sdk::{Directory, OpenUser, Services};
+use cell_sdk::{Directory, OpenUser, RelocationState, Services};
 use platform_model::{Code, HomeId, Problem, RegionId, RoutingTable, UserId, WorldId};
 use platform_runtime::clock::Clock;
 use platform_token::{Claims as TokenClaims, TokenError, Verifier};
@@ -12,8 +12,8 @@ use platform_wire::follow::Followed;
 use crate::directory::Claims;
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
-use crate::problems::{home_moved, not_here};
-use crate::relocation::{came_from, gone};
+use crate::problems::{home_moved, not_here, unavailable};
+use crate::relocation::{LentRelocations, Relocations, came_from, gone};
 
 /// One for the process.
 pub struct NodeServices {
@@ -25,6 +25,17 @@ pub struct NodeServices {
     pub keys: HomeKeys,
     pub claims: Claims,
     pub verifier: Verifier,
+    /// Set once the node's parts are put together.
+    pub relocations: OnceLock<LentRelocations>,
+}
+
+impl NodeServices {
+    fn relocations(&self) -> Result<Relocations, Problem> {
+        self.relocations
+            .get()
+            .and_then(LentRelocations::get)
+            .ok_or_else(|| unavailable("the node is starting"))
+    }
 }
 
 #[async_trait]
@@ -78,6 +89,18 @@ impl Services for NodeServices {
         } else {
             Err(Code::InvalidToken.into())
         }
+    }
+
+    async fn relocate(&self, home: &HomeId, user: UserId, to: &HomeId) -> Result<RelocationState, Problem> {
+        self.relocations()?.ask(home, user, to).await
+    }
+
+    async fn relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
+        self.relocations()?.state(home, user).await
+    }
+
+    async fn withdraw_relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
+        self.relocations()?.withdraw(home, user).await
     }
 
     async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem> {

@@ -21,6 +21,18 @@ pub struct OpenUser {
     pub key: UserKey,
 }
 
+/// How a person's relocation stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RelocationState {
+    /// `at-home`, `copying`, `fenced`, `erasing`, `gone`.
+    pub phase: String,
+    /// Where to, or where he came from.
+    pub other: Option<String>,
+    pub since_ms: u64,
+    /// How the last one ended; empty while one is under way.
+    pub outcome: String,
+}
+
 /// Implemented by the node. Errors are problems that an app may see as they are.
 #[async_trait]
 pub trait Services: Send + Sync + 'static {
@@ -44,6 +56,30 @@ pub trait Services: Send + Sync + 'static {
     async fn open_arrived(&self, home: &HomeId, from: &HomeId, user: UserId) -> Result<OpenUser, Problem> {
         let _ = (home, from, user);
         Err(Code::InvalidToken.into())
+    }
+
+    /// A person asks to live in another home, and consents to it. Asked again for the same home it changes nothing.
+    ///
+    /// # Errors
+    /// `law-forbids` with the rule, `unknown-home`, `conflict` when he moves elsewhere already.
+    async fn relocate(&self, home: &HomeId, user: UserId, to: &HomeId) -> Result<RelocationState, Problem> {
+        let _ = (home, user, to);
+        Err(Code::Unavailable.into())
+    }
+
+    /// How his relocation stands, or how the last one ended.
+    async fn relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
+        let _ = (home, user);
+        Err(Code::Unavailable.into())
+    }
+
+    /// He wants it no more: possible up to the commit in the directory.
+    ///
+    /// # Errors
+    /// `conflict` when none is under way, or it is past that.
+    async fn withdraw_relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
+        let _ = (home, user);
+        Err(Code::Unavailable.into())
     }
 
     /// Makes the person's key in the home's key shard, durably; one that exists stays as it is.

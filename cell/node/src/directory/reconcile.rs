@@ -176,6 +176,7 @@ mod tests {
             keys: bench.keys(),
             claims,
             verifier: Verifier::new(8),
+            relocations: std::sync::OnceLock::new(),
         };
         Reconciler {
             hosted: bench.hosted.clone(),

@@ -60,7 +60,7 @@ fn admit(extensions: &Extensions, roles: &[Role], verb: &'static str) -> Result<
 
 impl Parts {
     /// The shard where he is, if it is served here.
-    fn shard_of(&self, home: &HomeId, user: UserId) -> Result<Shard, Refusal> {
+    pub(super) fn shard_of(&self, home: &HomeId, user: UserId) -> Result<Shard, Refusal> {
         let table = self.followed.current();
         let id = table.shard_of_user(home, user);
         let id = id.ok_or_else(|| Refusal::new(RefusalCode::Unknown, format!("there is no home {home}")))?;
@@ -127,7 +127,7 @@ impl Parts {
         }
     }
 
-    async fn cancel_of(&self, home: &HomeId, user: UserId, by: &str) -> Result<Told, Refusal> {
+    pub(super) async fn cancel_of(&self, home: &HomeId, user: UserId, by: &str) -> Result<Told, Refusal> {
         let shard = self.shard_of(home, user)?;
         let cancel = |before: Option<Standing>| {
             let before = before.ok_or("no relocation is under way")?;
@@ -185,7 +185,7 @@ fn begun(
     })
 }
 
-fn told(standing: Option<&Standing>, needs_consent: Vec<String>) -> Told {
+pub(super) fn told(standing: Option<&Standing>, needs_consent: Vec<String>) -> Told {
     let Some(standing) = standing else {
         return Told {
             needs_consent,
@@ -230,7 +230,7 @@ fn refused(error: Failed) -> Refusal {
     }
 }
 
-fn unavailable(error: Failed) -> Refusal {
+pub(super) fn unavailable(error: Failed) -> Refusal {
     let code = if standing::is_over(&error) {
         RefusalCode::Moved
     } else {
@@ -260,9 +260,7 @@ impl Api for Service {
     ) -> Result<Response<pb::RelocationReply>, Status> {
         admit(request.extensions(), LOOKERS, "show-relocation")?;
         let (home, user, _) = named_of(request.into_inner(), &self.0.world)?;
-        let shard = self.0.shard_of(&home, user)?;
-        let standing = standing::read(&shard, user).await.map_err(unavailable)?;
-        Ok(Response::new(told_reply(told(standing.as_ref(), Vec::new()))))
+        Ok(Response::new(told_reply(self.0.state_of(&home, user).await?)))
     }
 
     async fn cancel(

@@ -89,6 +89,7 @@ impl Bench {
             keys: two.keys(),
             claims,
             verifier: Verifier::new(8),
+            relocations: std::sync::OnceLock::new(),
         });
         let recorder = Arc::new(Recorder::default());
         let relocations = Relocations::new(Parts {
