@@ -126,6 +126,9 @@ impl Door {
     /// A node has said that the caller lives in another home than his token says.
     fn rehome(&self, parts: &Parts, home: &HomeId, user_epoch: u64) {
         let snapshot = self.known.snapshot.load_full();
+        if !snapshot.plain.homes.contains_key(home) {
+            return;
+        }
         if let Ok(Some(named)) = self.named(&snapshot.plain, parts) {
             let user = named.caller().user;
             let mut homes = self.known.homes.write();

@@ -127,7 +127,7 @@ async fn all(bench: &Bench, key: &UserKey) -> Vec<Row> {
 async fn what_leaves_comes_in_under_another_key_with_its_digests_and_counts_the_same() {
     let (here, mut there) = (Bench::open().await, Bench::open_shard("eu/eu-west/000").await);
     there.key = UserKey::generate_for(&here.key.digests());
-    let once = platform_runtime::random::uuid_v7();
+    let once = IdempotencyKey::new(platform_runtime::random::uuid_v7()).expect("of version 7");
     let conclude = |tx: RootTx| async move {
         crate::blob::put(&tx, "a", crate::sha256(b"bytes"), b"bytes").await?;
         idempotency::conclude(&tx, once, [1; 32], b"the outcome").await
@@ -172,7 +172,8 @@ async fn what_leaves_comes_in_under_another_key_with_its_digests_and_counts_the_
     let replayed = |tx: RootTx| async move { idempotency::begin(&tx, once, [1; 32]).await };
     let replayed = there.write(replayed).await.expect("read");
     assert_eq!(replayed, idempotency::Begin::Replay(b"the outcome".to_vec()));
-    let old = |tx: Tx| async move { Whole::new(tx, user, &here.key).page(None, 1).await.map(|_| ()) };
+    let old_key = &here.key;
+    let old = |tx: Tx| async move { Whole::new(tx, user, old_key).page(None, 1).await.map(|_| ()) };
     let old = there.shard.read(&there.request(), old).await;
     assert!(old.is_err(), "the key of the home before opens nothing here");
     let counted = there

@@ -9,7 +9,7 @@ use cell_relay::Place;
 use cell_shard::{Shard, Tx};
 use platform_model::{ShardId, Term, UserId};
 
-use super::standing::{self, request};
+use super::standing::{self, StepError, request};
 use super::{Parts, Relocations};
 
 /// How often the shards that are served here are looked through.
@@ -53,7 +53,9 @@ impl Parts {
         let nobody = UserId::from_uuid(uuid::Uuid::nil());
         let mut after = None;
         loop {
-            let page = |tx: Tx| async move { Ok(place::standings(&tx, after, PEOPLE_AT_ONCE).await?) };
+            let page = |tx: Tx| async move {
+                Ok::<_, StepError>(place::standings(&tx, after, PEOPLE_AT_ONCE).await?)
+            };
             let page = shard.read(&request(nobody), page).await?.value;
             for (user, _) in page.iter().filter(|(_, standing)| is_under_way(standing)) {
                 self.set_off(shard, *user);

@@ -48,7 +48,7 @@ pub(super) fn request(user: UserId) -> Request {
 
 /// Where he stands; none: he never moved.
 pub(super) async fn read(shard: &Shard, user: UserId) -> Result<Option<Standing>, Failed> {
-    let look = |tx: Tx| async move { Ok(place::standing(&tx, user).await?) };
+    let look = |tx: Tx| async move { Ok::<_, StepError>(place::standing(&tx, user).await?) };
     Ok(shard.read(&request(user), look).await?.value)
 }
 
@@ -64,7 +64,7 @@ where
         if before.as_ref() != Some(&after) {
             place::put_standing(&tx, user, &after)?;
         }
-        Ok(after)
+        Ok::<_, StepError>(after)
     };
     let answer = shard.write(&request(user), change).await?;
     Ok((answer.value, answer.position.position))

@@ -378,7 +378,7 @@ pub(super) async fn remove_rows(shard: &Shard, user: UserId) -> Result<u64, Fail
             for (key, _) in page.rows {
                 tx.clear(key)?;
             }
-            Ok((rows, page.more))
+            Ok::<_, StepError>((rows, page.more))
         };
         let (rows, more) = shard.write(&request(user), remove).await?.value;
         removed += rows;

@@ -23,6 +23,7 @@ mod hold_bounds;
 #[cfg(not(feature = "failpoints"))]
 mod hold_failover;
 #[cfg(not(feature = "failpoints"))]
+mod homes;
 mod life;
 #[cfg(not(feature = "failpoints"))]
 mod pieces;
