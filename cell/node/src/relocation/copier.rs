@@ -126,7 +126,7 @@ impl Copier {
                 Mutation::ClearRange { range } => {
                     let cleared = |key: &&Bytes| {
                         let absolute = [&self.prefix[..], &key[..]].concat();
-                        range.contains(&absolute.into())
+                        range.contains(&absolute)
                     };
                     keys.extend(self.left.keys().filter(cleared).cloned());
                 }

@@ -2,9 +2,9 @@
 //! It is served once the directory's entry names this home, and goes once the entry says that the relocation is over.
 
 use bytes::Bytes;
-use cell_layers::RootTx;
 use cell_layers::keys::{DigestKey, UserKey};
 use cell_layers::place::{self, Errand, Row, Standing, Tally, Whole};
+use cell_layers::{RootTx, event};
 use cell_relay::Place;
 use cell_relay::home::{Entry, OperationId};
 use cell_relay::relocate::RelocatePlants;
@@ -181,6 +181,12 @@ impl Parts {
             return Ok(user_epoch);
         }
         let entry = &self.entry_of_incoming(before.as_ref(), user).await?;
+        let place = before.as_ref().map(|standing| standing.place.clone());
+        let named = place.map(|place| place.activate(home.clone(), entry, NONE));
+        if let Some(Err(why)) = named {
+            return Err(Not::Refused(why.to_string()));
+        }
+        self.note_parked(shard, home, user).await?;
         let activate = |before: Option<Standing>| {
             let before = before.ok_or("nothing came in")?;
             let place = before.place.clone().activate(home.clone(), entry, NONE);
@@ -203,6 +209,17 @@ impl Parts {
             }
             _ => Err(Not::Later("he does not live here yet".to_owned())),
         }
+    }
+
+    /// What is parked in his root is listed here from now on.
+    async fn note_parked(&self, shard: &Shard, home: &HomeId, user: UserId) -> Result<(), Not> {
+        let key = &self.key(home, user).await?;
+        let note = |tx: Tx| async move {
+            let tx = RootTx::new(tx, RootRef::user(user), DOMAIN, key);
+            Ok::<_, StepError>(event::note_parked(&tx).await?)
+        };
+        let noted = shard.write(&request(user), note).await;
+        noted.map(|_| ()).map_err(not_now)
     }
 
     /// The copy goes, if the entry says that its relocation is over and he lives elsewhere.
@@ -375,6 +392,7 @@ pub(super) async fn remove_rows(shard: &Shard, user: UserId) -> Result<u64, Fail
         let remove = |tx: Tx| async move {
             let page = tx.scan(everything(), ROWS_AT_ONCE, false).await?;
             let rows = page.rows.len() as u64;
+            event::forget_parked(&tx, RootRef::user(user)).await?;
             for (key, _) in page.rows {
                 tx.clear(key)?;
             }
