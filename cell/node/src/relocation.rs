@@ -21,6 +21,7 @@ mod arrivals_rpc;
 mod copier;
 mod entries;
 mod entry_rpc;
+mod faults;
 mod lawful;
 mod leaving;
 mod operator;

@@ -52,7 +52,7 @@ pub struct Relocate {
     #[arg(long, value_name = "TIME", requires = "wait")]
     timeout: Option<HumanDuration>,
     #[command(flatten)]
-    pub(super) world: DeskArgs,
+    world: DeskArgs,
 }
 
 impl Relocate {

@@ -59,13 +59,6 @@ impl Relocation {
             Self::Cancel(command) => command.run(printer).await,
         }
     }
-
-    pub(super) fn world(&self) -> &DeskArgs {
-        match self {
-            Self::Show(command) => &command.world,
-            Self::Cancel(command) => &command.world,
-        }
-    }
 }
 
 impl Show {

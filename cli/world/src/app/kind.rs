@@ -20,6 +20,8 @@ pub enum Kind {
     AdmitFollower,
     Following,
     Shared,
+    Relocate,
+    Relocation,
 }
 
 impl Kind {
@@ -40,6 +42,8 @@ impl Kind {
             Self::AdmitFollower => "admit a follower",
             Self::Following => "read whom one follows",
             Self::Shared => "read what others show",
+            Self::Relocate => "change home",
+            Self::Relocation => "read how a change of home stands",
         }
     }
 
@@ -54,6 +58,7 @@ impl Kind {
                 | Self::Original
                 | Self::Following
                 | Self::Shared
+                | Self::Relocation
         )
     }
 }

@@ -9,7 +9,7 @@ use cell_law::Law;
 use cell_layers::place::{Errand, Standing};
 use cell_layers::{LayerError, RootTx, Table};
 use cell_relay::Place;
-use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory as _, DomainError, Services as _};
+use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome, DomainError, Services as _};
 use cell_shard::{Tx, WriteError};
 use domains_identity::stored::{Claim, ClaimState, Follower};
 use parking_lot::Mutex;
