@@ -8,6 +8,7 @@
 //! its public half: a token signed earlier would be refused everywhere.
 
 mod destroying;
+mod moving;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cell_layers::keys::rows;
-use cell_layers::keys::{DigestKey, Kek, KekError, KeyCache, KeyError, KeyRows, TokenKeyRow, UserKey};
+use cell_layers::keys::{Kek, KekError, KeyCache, KeyError, KeyRows, TokenKeyRow, UserKey};
 use cell_shard::WriteError;
 use parking_lot::RwLock;
 use platform_model::{Code, HomeId, Jurisdiction, Problem, RoutingTable, ShardId, TokenKey, UserId};
@@ -140,21 +141,6 @@ impl HomeKeys {
         self.create_of(followed, home, user, &UserKey::generate()).await
     }
 
-    /// Makes the key of one who comes from another home, with what makes his digests; one that exists stays.
-    ///
-    /// # Errors
-    /// As [`HomeKeys::open`]: one that was destroyed is never made again.
-    pub async fn create_for(
-        &self,
-        followed: &Followed,
-        home: &HomeId,
-        user: UserId,
-        digests: &DigestKey,
-    ) -> Result<(), Problem> {
-        self.create_of(followed, home, user, &UserKey::generate_for(digests))
-            .await
-    }
-
     async fn create_of(
         &self,
         followed: &Followed,
@@ -171,17 +157,6 @@ impl HomeKeys {
             opened.put(user, key, miss);
         }
         Ok(())
-    }
-
-    fn opened_of(&self, home: &HomeId) -> Arc<KeyCache> {
-        if let Some(known) = self.shared.opened.read().get(home) {
-            return Arc::clone(known);
-        }
-        let mut all = self.shared.opened.write();
-        Arc::clone(
-            all.entry(home.clone())
-                .or_insert_with(|| Arc::new(self.shared.model.sibling())),
-        )
     }
 
     /// The key of a jurisdiction, if this cell has it.

@@ -6,7 +6,7 @@
 //! | `entries`, `entry_rpc` | the directory's entry, here or at another node; its row; the door for other nodes |
 //! | `lawful` | what the law says to a person's data going there |
 //! | `source`, `leaving`, `copier` | the shard where he lives: copies, fences, sends the rest, commits, erases |
-//! | `target`, `arrivals_rpc` | the shard where he will live: an incoming copy that nobody sees, until the entry names it |
+//! | `target`, `ending`, `arrivals_rpc` | the shard where he will live: an incoming copy that nobody sees, until the entry names it |
 //! | `running` | takes up what was under way when a term began; waits for the end of copies that came in |
 //! | `operator` | begin, show, cancel, for people at work |
 //! | `personal` | the same for the person, who consents by asking |
@@ -19,6 +19,7 @@
 
 mod arrivals_rpc;
 mod copier;
+mod ending;
 mod entries;
 mod entry_rpc;
 mod faults;

@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 
 use super::Parts;
 use super::copier::{Copier, CopyError};
+use super::ending::held_claims;
 use super::lawful::Unlawful;
 use super::standing::{self, change};
-use super::target::held_claims;
 
 /// From the fence to the commit; past it he is served here again.
 const FENCED_MAX: Duration = Duration::from_secs(3);

@@ -14,10 +14,10 @@ use platform_model::{Code, HomeId, RootRef, UserId};
 use platform_wire::relocation::{EntryStep, Step, Take, Taken};
 
 use super::Parts;
+use super::ending::{held_claims, remove_rows};
 use super::entries::entry_of;
 use super::leaving::Leaving;
 use super::standing::{self, change};
-use super::target::{held_claims, remove_rows};
 
 /// Pause before what could not be done is tried again.
 const LATER: Duration = Duration::from_millis(500);

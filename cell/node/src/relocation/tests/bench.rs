@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cell_law::Law;
-use cell_layers::place::{Errand, Standing};
+use cell_layers::place::Standing;
 use cell_layers::{LayerError, RootTx, Table};
 use cell_relay::Place;
 use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome, DomainError, Services as _};
@@ -17,15 +17,12 @@ use platform_model::{HomeId, Jurisdiction, RootRef, UserId};
 use platform_runtime::clock::Clock;
 use platform_token::Verifier;
 use platform_wire::directory::DirectoryClient;
-use platform_wire::relocation::{ArrivalsClient, EntriesClient, EntryStep, MovedRow, Step, Taken};
+use platform_wire::relocation::{ArrivalsClient, EntriesClient};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use crate::directory::{Claims, LookupKey};
 use crate::events::tests::bench::{self as two, AUTHORS as WEST, FOLLOWERS as CENTRAL, WITHIN};
-use crate::relocation::copier::Copier;
-use crate::relocation::source::next_operation;
-use crate::relocation::standing::{self, change, request};
+use crate::relocation::standing::{self, request};
 use crate::relocation::{self, NotAdmitted, Parts, Records, Relocations};
 use crate::services::NodeServices;
 use crate::tests::sample;
@@ -296,104 +293,6 @@ impl Bench {
             }
         };
         tokio::time::timeout(WITHIN, wait).await.expect("it goes");
-    }
-
-    /// A relocation that nobody drives has begun, at the directory too.
-    async fn begun(&self, person: UserId, to: &str) -> Errand {
-        let errand = Errand {
-            operation: next_operation(1, None),
-            other: home(to),
-            under_way: true,
-            unwanted: false,
-            by: "ann".to_owned(),
-            consent: false,
-            since_ms: 1,
-            outcome: String::new(),
-        };
-        let begin = |_| {
-            Ok(Standing {
-                errand: Some(errand.clone()),
-                ..Standing::native()
-            })
-        };
-        change(&self.two.shard(WEST), person, begin).await.expect("noted");
-        let step = EntryStep::Start {
-            operation: errand.operation.0,
-            home: home(WEST),
-            user_epoch: 1,
-            to: home(to),
-        };
-        let told = self.parts().entry(&home(WEST).jurisdiction, person, &step).await;
-        assert_eq!(told.expect("answered").refused, None);
-        errand
-    }
-
-    async fn fence(&self, person: UserId, errand: &Errand) {
-        let fence = |before: Option<Standing>| {
-            let before = before.ok_or("he stands here")?;
-            let place = before.place.clone().fence(errand.operation);
-            Ok(Standing {
-                place: place.map_err(|why| why.to_string())?,
-                ..before
-            })
-        };
-        change(&self.two.shard(WEST), person, fence)
-            .await
-            .expect("fenced");
-    }
-
-    pub(super) async fn fenced(&self, person: UserId, to: &str) -> Errand {
-        let errand = self.begun(person, to).await;
-        self.fence(person, &errand).await;
-        errand
-    }
-
-    async fn ask(&self, person: UserId, errand: &Errand, step: Step) {
-        let west = self.two.shard(WEST);
-        let taken = self.parts().ask_there(&west, person, errand, 1, step).await;
-        let taken = taken.expect("answered");
-        assert!(matches!(taken, Taken::Done { .. }), "{taken:?}");
-    }
-
-    /// Every row came in; nobody has said that it is all.
-    pub(super) async fn copy_all(&self, person: UserId, to: &str) -> Errand {
-        let errand = self.begun(person, to).await;
-        self.copied(person, &errand).await;
-        errand
-    }
-
-    async fn copied(&self, person: UserId, errand: &Errand) -> Copier {
-        let key = self.two.key(WEST, person).await;
-        let digest_key = Zeroizing::new(key.digests().bytes().to_vec());
-        self.ask(person, errand, Step::Begin { digest_key }).await;
-        let mut copier = Copier::begin(self.two.shard(WEST), person, key);
-        while let Some(parts) = copier.page().await.expect("read") {
-            for part in parts {
-                let row = |row: cell_layers::place::Row| MovedRow {
-                    key: row.key,
-                    value: row.value,
-                };
-                let part = Step::Part(part.into_iter().map(row).collect());
-                self.ask(person, errand, part).await;
-            }
-        }
-        copier
-    }
-
-    /// As a source leaves it that ends just before its commit.
-    pub(super) async fn whole_copy_and_fence(&self, person: UserId, to: &str) -> Errand {
-        let errand = self.begun(person, to).await;
-        let copier = self.copied(person, &errand).await;
-        self.fence(person, &errand).await;
-        let (rows, sum) = (copier.tally.rows, copier.tally.sum);
-        self.ask(person, &errand, Step::Complete { rows, sum }).await;
-        errand
-    }
-
-    /// Whoever serves the shard takes up what was under way, until nothing is.
-    pub(super) async fn drive(&self, person: UserId) {
-        let drive = Arc::clone(self.parts()).drive(self.two.shard(WEST), person);
-        tokio::time::timeout(WITHIN, drive).await.expect("it ends");
     }
 
     pub(super) async fn end(self) {
