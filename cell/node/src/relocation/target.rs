@@ -1,21 +1,20 @@
 //! The shard where a person will live: a copy that comes in part by part, seen by nobody, sealed with a key that was made here.
-//! It is served once the directory's entry names this home, and goes once the entry says that the relocation is over.
+//! How it ends is in [`super::ending`].
 
 use cell_layers::keys::{DigestKey, UserKey};
 use cell_layers::place::{self, Errand, Row, Standing, Tally, Whole};
-use cell_layers::{RootTx, event};
 use cell_relay::Place;
-use cell_relay::home::{Entry, OperationId};
+use cell_relay::home::OperationId;
 use cell_relay::relocate::RelocatePlants;
 use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome};
-use cell_shard::{KeyRange, Shard, Tx, WriteError};
-use platform_model::{Code, HomeId, RootRef, UserId};
-use platform_wire::relocation::{EntryStep, MovedRow, Step, Take, Taken};
+use cell_shard::{Shard, Tx, WriteError};
+use platform_model::{Code, HomeId, UserId};
+use platform_wire::relocation::{MovedRow, Step, Take, Taken};
 use uuid::Uuid;
 
-use super::entries::entry_of;
+use super::ending::remove_rows;
 use super::lawful::Unlawful;
-use super::standing::{self, DOMAIN, Failed, StepError, change, request};
+use super::standing::{self, Failed, StepError, change, request};
 use super::{NotAdmitted, Parts};
 
 pub(super) const NONE: RelocatePlants = RelocatePlants {
