@@ -165,10 +165,10 @@ async fn what_leaves_comes_in_under_another_key_with_its_digests_and_counts_the_
         whole.take_in(&[gone], &mut tally).await?;
         Ok::<_, LayerError>((whole_tally, tally.rows))
     };
-    let read = there.shard.read(&there.request(), |tx| async move {
-        Ok::<_, LayerError>(Whole::new(tx, user, key).page(None, 100).await?.0.len())
-    });
-    assert_eq!(read.await.expect("read").value, rows.len());
+    let count =
+        |tx: Tx| async move { Ok::<_, LayerError>(Whole::new(tx, user, key).page(None, 100).await?.0.len()) };
+    let count = there.shard.read(&there.request(), count).await;
+    assert_eq!(count.expect("read").value, rows.len());
     let replayed = |tx: RootTx| async move { idempotency::begin(&tx, once, [1; 32]).await };
     let replayed = there.write(replayed).await.expect("read");
     assert_eq!(replayed, idempotency::Begin::Replay(b"the outcome".to_vec()));
