@@ -155,7 +155,13 @@ impl Bench {
 
     /// One more, as a request writes it. False: he is not served there.
     pub(super) async fn add(&self, home: &str, person: UserId, number: u64) -> bool {
-        let key = &self.two.key(home, person).await;
+        let opened = self
+            .parts()
+            .keys
+            .open(&self.parts().followed, &self::home(home), person);
+        let Ok(key) = &opened.await else {
+            return false;
+        };
         let add = |tx: Tx| async move {
             let tx = RootTx::new(tx, RootRef::user(person), "identity", key)
                 .enter()
