@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
-use cell_layers::RootTx;
-use cell_shard::{Answer, Mode, Request, Scope};
+use cell_layers::{LayerError, RootTx};
+use cell_shard::{Answer, Mode, Request, Scope, WriteError};
 use http::request::Parts;
 use platform_model::{Actor, Code, HomeId, Problem, RootRef, UserId};
 use platform_token::Claims;
@@ -17,6 +17,11 @@ use crate::services::{Lent, OpenUser};
 
 /// The longest that one transaction may take, queueing and retries included.
 pub const TRANSACTION_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a request of a person who is on the way to another home waits here, and how often it looks: a fence is shorter, as
+/// a rule, and then the answer says where he lives.
+const MOVES_WITHIN: Duration = Duration::from_millis(600);
+const LOOK_AGAIN: Duration = Duration::from_millis(4);
 
 /// One person's root in its shard, on behalf of one actor.
 #[derive(Clone)]
@@ -41,16 +46,19 @@ impl RootCtx {
         F: Fn(RootTx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, DomainError>> + Send,
     {
-        let request = self.request(domain, mode);
-        let answer = self
-            .open
-            .shard
-            .write(&request, |tx| {
-                let f = &f;
-                async move { f(self.root_tx(tx, domain).enter().await?).await }
-            })
-            .await;
-        self.noted(answer.map_err(write_problem)?)
+        let (request, shard) = (self.request(domain, mode), &self.open.shard);
+        let mut waited = Duration::ZERO;
+        loop {
+            let f = &f;
+            let run = |tx| async move { f(self.root_tx(tx, domain).enter().await?).await };
+            match shard.write(&request, run).await {
+                Err(error) if is_on_the_way(&error) && waited < MOVES_WITHIN => {
+                    shard.pause(LOOK_AGAIN).await;
+                    waited += LOOK_AGAIN;
+                }
+                answer => return self.noted(answer.map_err(write_problem)?),
+            }
+        }
     }
 
     /// Runs `f` as one read-only transaction: one consistent version, no older than the caller has seen.
@@ -63,16 +71,19 @@ impl RootCtx {
         F: Fn(RootTx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, DomainError>> + Send,
     {
-        let request = self.request(domain, Mode::Async);
-        let answer = self
-            .open
-            .shard
-            .read(&request, |tx| {
-                let f = &f;
-                async move { f(self.root_tx(tx, domain).enter().await?).await }
-            })
-            .await;
-        self.noted(answer.map_err(write_problem)?)
+        let (request, shard) = (self.request(domain, Mode::Async), &self.open.shard);
+        let mut waited = Duration::ZERO;
+        loop {
+            let f = &f;
+            let run = |tx| async move { f(self.root_tx(tx, domain).enter().await?).await };
+            match shard.read(&request, run).await {
+                Err(error) if is_on_the_way(&error) && waited < MOVES_WITHIN => {
+                    shard.pause(LOOK_AGAIN).await;
+                    waited += LOOK_AGAIN;
+                }
+                answer => return self.noted(answer.map_err(write_problem)?),
+            }
+        }
     }
 
     /// Positions of another shard than the one that was asked would mean nothing to who asked it.
@@ -163,6 +174,14 @@ async fn entered(
         open,
         arrival,
     })
+}
+
+/// Nothing was done: he is fenced, or about to be served here.
+fn is_on_the_way(error: &WriteError<DomainError>) -> bool {
+    matches!(
+        error,
+        WriteError::Rejected(DomainError::Layer(LayerError::OnTheWay))
+    )
 }
 
 /// A token whose person is not there (any more) is no good; everything else is passed on.
