@@ -77,6 +77,8 @@ impl Leaving<'_> {
         let outcome = tokio::time::timeout(FENCED_MAX, behind).await;
         let took = self.parts.clock.monotonic().saturating_sub(began);
         metrics::histogram!("celld_relocation_fenced_seconds").record(took.as_secs_f64());
+        let (shard, user, ms) = (self.shard.id(), self.user, took.as_millis());
+        tracing::info!(target: "audit", %shard, %user, ms, "the time from a fence to its commit, or to where it turned back");
         match outcome {
             Ok(outcome) => outcome.map_err(|why| match why {
                 Stopped::Later(why) | Stopped::Never(why) | Stopped::Fenced(why) => Stopped::Fenced(why),
