@@ -53,7 +53,7 @@ impl RootCtx {
             let run = |tx| async move { f(self.root_tx(tx, domain).enter().await?).await };
             match shard.write(&request, run).await {
                 Err(error) if is_on_the_way(&error) && waited < MOVES_WITHIN => {
-                    shard.pause(LOOK_AGAIN).await;
+                    shard.rest(LOOK_AGAIN).await;
                     waited += LOOK_AGAIN;
                 }
                 answer => return self.noted(answer.map_err(write_problem)?),
@@ -78,7 +78,7 @@ impl RootCtx {
             let run = |tx| async move { f(self.root_tx(tx, domain).enter().await?).await };
             match shard.read(&request, run).await {
                 Err(error) if is_on_the_way(&error) && waited < MOVES_WITHIN => {
-                    shard.pause(LOOK_AGAIN).await;
+                    shard.rest(LOOK_AGAIN).await;
                     waited += LOOK_AGAIN;
                 }
                 answer => return self.noted(answer.map_err(write_problem)?),

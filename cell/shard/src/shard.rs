@@ -97,7 +97,7 @@ impl Shard {
     }
 
     /// Waits by the shard's own clock.
-    pub async fn pause(&self, duration: std::time::Duration) {
+    pub async fn rest(&self, duration: std::time::Duration) {
         self.shared.clock.sleep(duration).await;
     }
 

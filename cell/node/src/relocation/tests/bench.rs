@@ -155,11 +155,9 @@ impl Bench {
 
     /// One more, as a request writes it. False: he is not served there.
     pub(super) async fn add(&self, home: &str, person: UserId, number: u64) -> bool {
-        let opened = self
-            .parts()
-            .keys
-            .open(&self.parts().followed, &self::home(home), person);
-        let Ok(key) = &opened.await else {
+        let (parts, id) = (self.parts(), self::home(home));
+        let opened = parts.keys.open(&parts.followed, &id, person).await;
+        let Ok(key) = &opened else {
             return false;
         };
         let add = |tx: Tx| async move {
