@@ -38,12 +38,8 @@ pub fn routes(identity: Identity) -> Router<Lent> {
         .route("/v1/followers", get(following::followers).post(following::admit))
         .route("/v1/followers/{user}", delete(following::dismiss))
         .route("/v1/following", get(following::followed))
-        .route(
-            "/v1/relocation",
-            get(relocation::show)
-                .put(relocation::ask)
-                .delete(relocation::withdraw),
-        )
+        .route("/v1/relocation", get(relocation::show).put(relocation::ask))
+        .route("/v1/relocation", delete(relocation::withdraw))
         .layer(Extension(identity))
 }
 
