@@ -76,7 +76,7 @@ pub(crate) async fn resolve_older(shared: &Shared, age: Duration) -> Result<usiz
 }
 
 /// On the cluster's clock.
-async fn now(shared: &Shared) -> Result<Timestamp, String> {
+pub(crate) async fn now(shared: &Shared) -> Result<Timestamp, String> {
     let now = retried(&shared.clock, || shared.client.current_timestamp()).await;
     now.map_err(|failure| failure.reason)
 }

@@ -5,13 +5,15 @@
 //! - A commit is one optimistic transaction that locks its fences (`commit`), so that another writer conflicts.
 //! - `failure` says which errors of the client can follow a commit that was sent: those are `Unknown`.
 //! - A snapshot is a timestamp of the cluster; it ends before the cluster may collect what it shows (`snapshot`).
+//! - `decide` ends what a dead node has under way in a shard that another takes, at once.
 //! - `janitor` resolves the locks of those who died, and lets the cluster collect old versions.
 //!
-//! It never retries a commit whose outcome it does not know, never rolls one back, and never connects in plain text
+//! It never retries a commit whose outcome it does not know, never rolls one of its own back, and never connects in plain text
 //! unless that was asked for by name. See `cell_store` for what any engine promises.
 
 mod attempt;
 mod commit;
+mod decide;
 mod error;
 mod failure;
 mod janitor;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cell_store::{CommitError, Fence, Limits, Mutation, Snapshot, Store, StoreError, WriteBatch};
+use cell_store::{CommitError, Fence, KeyRange, Limits, Mutation, Snapshot, Store, StoreError, WriteBatch};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use tikv_client::TransactionClient;
@@ -14,7 +14,7 @@ use crate::attempt::retried;
 use crate::keys::KeySpace;
 use crate::meters::{self, Call};
 use crate::snapshot::TikvSnapshot;
-use crate::{OpenError, Settings, commit, janitor, open};
+use crate::{OpenError, Settings, commit, decide, janitor, open};
 
 /// Commits under way at once; one more waits, and is refused unwritten when its time is over.
 const COMMITS_MAX: usize = 256;
@@ -152,6 +152,24 @@ impl Store for Tikv {
         let took = self.shared.clock.monotonic().saturating_sub(began);
         meters::note(Call::Commit, outcome(&committed), took);
         committed
+    }
+
+    async fn decide(&self, range: &KeyRange) -> Result<(), StoreError> {
+        let began = self.shared.clock.monotonic();
+        let decided = decide::decide(&self.shared, range).await;
+        let took = self.shared.clock.monotonic().saturating_sub(began);
+        let outcome = if decided.is_ok() { "ok" } else { "unavailable" };
+        meters::note(Call::Decide, outcome, took);
+        let locks = decided.map_err(|reason| StoreError::Unavailable { reason })?;
+        if locks > 0 {
+            meters::note_orphans(locks);
+            tracing::info!(
+                locks,
+                took_ms = took.as_millis(),
+                "commits of others were decided"
+            );
+        }
+        Ok(())
     }
 
     fn limits(&self) -> Limits {
