@@ -16,7 +16,7 @@ use crate::tikv::Shared;
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(60);
 /// A lock that is older is of a dead transaction: a live one ends, one way or the other, in a fifth of that.
-const ORPHANED_AFTER: Duration = Duration::from_secs(120);
+pub(crate) const ORPHANED_AFTER: Duration = Duration::from_secs(120);
 /// For one round.
 const ROUND_WITHIN: Duration = Duration::from_secs(50);
 
@@ -82,7 +82,7 @@ pub(crate) async fn now(shared: &Shared) -> Result<Timestamp, String> {
 }
 
 /// So long before `now`, on the cluster's clock.
-fn before(now: &Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn before(now: &Timestamp, by: Duration) -> Timestamp {
     let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     Timestamp {
         physical: now.physical.saturating_sub(by_ms).max(0),

@@ -6,6 +6,7 @@
 //! - `failure` says which errors of the client can follow a commit that was sent: those are `Unknown`.
 //! - A snapshot is a timestamp of the cluster; it ends before the cluster may collect what it shows (`snapshot`).
 //! - `decide` ends what a dead node has under way in a shard that another takes, at once.
+//! - [`Tikv::health`] says how the cluster is: clock, locks, stores (`health`, `pd_api`).
 //! - `janitor` resolves the locks of those who died, and lets the cluster collect old versions.
 //!
 //! It never retries a commit whose outcome it does not know, never rolls one of its own back, and never connects in plain text
@@ -16,11 +17,13 @@ mod commit;
 mod decide;
 mod error;
 mod failure;
+mod health;
 mod janitor;
 mod keys;
 mod marker;
 mod meters;
 mod open;
+mod pd_api;
 mod scan;
 mod settings;
 mod snapshot;
@@ -30,5 +33,7 @@ mod tikv;
 mod tests;
 
 pub use error::{InvalidSettings, OpenError};
+pub use health::Health;
+pub use pd_api::{Room, StoreHealth};
 pub use settings::{Settings, Tls};
 pub use tikv::Tikv;
