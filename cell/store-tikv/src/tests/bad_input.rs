@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cell_store::{CommitError, SnapshotError, Store, WriteBatch};
 use platform_model::WorldId;
+use platform_runtime::tls::authority::Authority;
 use tokio::net::TcpListener;
 
 use super::cluster::{Cluster, new_cell, world};
@@ -214,6 +215,63 @@ async fn a_read_that_outlives_its_snapshot_has_expired() {
         Err(SnapshotError::Expired)
     );
     assert_eq!(snapshot.scan(&all, 1, false).await, Err(SnapshotError::Expired));
+    assert!(SnapshotError::Expired.hint().contains("another snapshot"));
+}
+
+/// Good files of TLS, of another authority than the cluster's, and a cluster that speaks none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_that_the_cluster_does_not_speak_is_told_and_never_left_out() {
+    let Some(cluster) = Cluster::from_environment("TLS that the cluster does not speak") else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("a folder");
+    let authority = Authority::create(&dir.path().join("authority")).expect("made");
+    let into = dir.path().join("celld");
+    authority
+        .issue_public(&["localhost".to_owned()], 1, &into)
+        .expect("issued");
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, authority.root_pem()).expect("written");
+    let (cert, key) = (into.join("cert.pem"), into.join("key.pem"));
+    let settings = Settings {
+        tls: Tls::from_paths(&ca, &cert, &key, false).expect("whole"),
+        ready_within: Duration::from_millis(1),
+        ..cluster.settings(&new_cell())
+    };
+    assert_eq!(settings.check(), Ok(()));
+    let error = cluster.open(settings).await.expect_err("it speaks no TLS");
+    assert!(
+        matches!(error, OpenError::NotAnswering { .. }) && error.hint().contains("TLS"),
+        "{error}"
+    );
+}
+
+/// Whoever only looks leaves an empty cluster empty; nothing else can be shown on a cluster that is in use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_tells_how_the_cluster_is() {
+    let Some(cluster) = Cluster::from_environment("health") else {
+        return;
+    };
+    let settings = cluster.settings(&new_cell());
+    drop(cluster.open(settings.clone()).await.expect("claimed"));
+    let looks = Settings {
+        claims: false,
+        ..settings
+    };
+    let store = cluster.open(looks).await.expect("looks");
+    let health = store.health().await.expect("told");
+    println!("{health:?}");
+    assert!(health.is_claimed);
+    assert!(
+        health.clock_ahead_ms.abs() - health.clock_within_ms < 60_000,
+        "{health:?}"
+    );
+    assert_eq!(health.old_locks, 0);
+    let stores = health.stores.expect("the placement driver tells");
+    assert!(
+        !stores.is_empty() && stores.iter().all(|store| store.is_up),
+        "{stores:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
