@@ -107,7 +107,17 @@ mod tikv {
             Err(why) => {
                 found.extend(["stores", "version", "space"].map(|what| Finding::not_told(what, why.clone())));
             }
-            Ok(stores) => found.extend([up(stores), version(stores), space(stores)]),
+            Ok(stores) => {
+                // Of one that has told its placement driver nothing, not even its state is known.
+                let told: Vec<&StoreHealth> = stores.iter().filter(|store| store.room.is_some()).collect();
+                match told.is_empty() && !stores.is_empty() {
+                    true => {
+                        let why = "no store has told its placement driver anything";
+                        found.extend(["stores", "version", "space"].map(|what| Finding::not_told(what, why)));
+                    }
+                    false => found.extend([up(&told), version(&told), space(&told)]),
+                }
+            }
         }
         found
     }
@@ -141,7 +151,7 @@ mod tikv {
         Finding::bad("locks", found, hint)
     }
 
-    fn up(stores: &[StoreHealth]) -> Finding {
+    fn up(stores: &[&StoreHealth]) -> Finding {
         let down: Vec<&str> = stores
             .iter()
             .filter(|store| !store.is_up)
@@ -154,7 +164,7 @@ mod tikv {
         Finding::bad("stores", found, "see `pd-ctl store`")
     }
 
-    fn version(stores: &[StoreHealth]) -> Finding {
+    fn version(stores: &[&StoreHealth]) -> Finding {
         let known = stores.iter().filter_map(|store| {
             let version = parse(&store.version)?;
             Some((version, store))
@@ -174,8 +184,8 @@ mod tikv {
         Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
     }
 
-    fn space(stores: &[StoreHealth]) -> Finding {
-        let share = |store: &StoreHealth| {
+    fn space(stores: &[&StoreHealth]) -> Finding {
+        let share = |store: &&StoreHealth| {
             let room = store.room?;
             Some(room.available_bytes.saturating_mul(100) / room.capacity_bytes.max(1))
         };

@@ -105,6 +105,9 @@ impl Loading<'_> {
     /// store may be about to give it up: he hears of the change as this node does. What he writes until then is not cut
     /// off, and nobody waits for his lease. From one who is dead nothing comes, perhaps not even the fence: it may be
     /// locked by his last commit.
+    ///
+    /// # Errors
+    /// [`OpenError::Fenced`] for who comes too late: nothing of the one who has it is touched.
     async fn let_go(&self) -> Result<bool, OpenError> {
         let Some(taking) = &self.settings.taking else {
             return Ok(true);
@@ -115,7 +118,9 @@ impl Loading<'_> {
             let Ok(held) = tokio::time::timeout(left.max(LET_GO_LOOK), self.held()).await else {
                 return Ok(false);
             };
-            match held? {
+            let held = held?;
+            self.taken(taking, held.clone())?;
+            match held {
                 None => return Ok(true),
                 Some(held) if held.released => return Ok(true),
                 // An earlier process of this node is no more.
@@ -126,11 +131,15 @@ impl Loading<'_> {
         }
     }
 
-    /// What the fence says; none if it was never set, or is not to be read.
+    /// What the fence says; none if it was never set.
     async fn held(&self) -> Result<Option<FenceValue>, OpenError> {
         let snapshot = self.store.snapshot().await.map_err(unavailable)?;
         let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
-        Ok(found.and_then(|bytes| FenceValue::decode(&bytes)))
+        found.map(|bytes| self.readable(&bytes)).transpose()
+    }
+
+    fn readable(&self, fence: &[u8]) -> Result<FenceValue, OpenError> {
+        FenceValue::decode(fence).ok_or_else(|| self.damaged("its fence is unreadable"))
     }
 
     /// Ends what whoever held the shard before has under way in it. It is his no more: his commits fail as soon as the
@@ -148,12 +157,7 @@ impl Loading<'_> {
 
     fn next_fence(&self, found: Option<&[u8]>) -> Result<(FenceValue, StoreAnswer), OpenError> {
         let node = &self.settings.node;
-        let standing = match found {
-            Some(bytes) => {
-                Some(FenceValue::decode(bytes).ok_or_else(|| self.damaged("its fence is unreadable"))?)
-            }
-            None => None,
-        };
+        let standing = found.map(|bytes| self.readable(bytes)).transpose()?;
         match (&self.settings.taking, standing) {
             (Some(taking), standing) => self.taken(taking, standing),
             (None, None) => Ok((

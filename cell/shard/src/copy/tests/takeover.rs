@@ -141,6 +141,28 @@ async fn what_a_dead_node_left_locked_is_decided_and_not_waited_for() {
     assert!(locked.decided.load(Ordering::Relaxed) > 0);
 }
 
+/// Who comes with an older configuration touches nothing of the one who has the shard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_too_late_decides_nothing() {
+    let (world, store) = two_on_one_store().await;
+    let stale = Taking::of(&world.ctl.config().route(), &node(0));
+    world.kill(0).await;
+    give(&world, 1);
+    world.put_node(1, Arc::clone(&store)).await;
+    let watched = Locked::new(&store);
+    watched.free.add_permits(1);
+    let settings = CopySettings {
+        taking: Some(stale),
+        ..CopySettings::new(shard_id(), "a".repeat(64).parse().expect("a world"), node(0))
+    };
+    let (peers, control) = world.port(0);
+    let tasks = platform_runtime::TaskGroup::new();
+    let late: Arc<dyn Store> = Arc::<Locked>::clone(&watched);
+    let opened = Copy::open(late, settings, world.clock.clone(), &tasks, peers, control).await;
+    assert!(matches!(opened.err(), Some(OpenError::Fenced { .. })));
+    assert_eq!(watched.decided.load(Ordering::Relaxed), 0);
+}
+
 /// What is under way of one who gave the shard up in order is nobody's to cut off.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_decided_of_a_shard_that_was_given_up() {
