@@ -10,7 +10,7 @@ use cell_replica::shared::SharedHolder;
 use cell_replica::{Event, Frame, Message, Moment, Refusal, Replica, Role, Stage};
 use cell_store::{Limits, Store};
 use parking_lot::RwLock;
-use platform_model::{Position, ReplicaId};
+use platform_model::{Position, ReplicaId, Term};
 use platform_runtime::Clock;
 use tokio::sync::{Notify, mpsc, watch};
 
