@@ -3,6 +3,8 @@
 //! Alone in its binary: it takes every lock for one of the dead, and the test server that is at hand looks at the locks
 //! of all cells.
 
+#![allow(clippy::print_stdout, reason = "a test says why it was skipped")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -11,6 +11,9 @@ use tokio::net::TcpListener;
 use super::cluster::{Cluster, new_cell, world};
 use crate::{InvalidSettings, OpenError, Settings, Tls};
 
+/// Rows that one commit locks in a second or two on a slow machine.
+const MANY: usize = 5_000;
+
 fn settings(pd: &[&str]) -> Settings {
     let pd = pd.iter().map(|address| (*address).to_owned()).collect();
     let mut settings = Settings::new(pd, Tls::Plaintext, world(), new_cell());
@@ -302,7 +305,8 @@ async fn cells_of_one_cluster_see_their_own_rows_only() {
     assert_eq!(snapshot.get(b"a").await, Ok(Some("one".into())));
 }
 
-/// As many and as large as the limits allow, in one commit.
+/// As many small rows as the client can lock in time, and as many large ones as the limits allow, in one commit each; what
+/// is within the limits and too much for the client is refused whole.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_largest_batches_are_committed() {
     let Some(cluster) = Cluster::from_environment("the largest batches") else {
@@ -318,7 +322,7 @@ async fn the_largest_batches_are_committed() {
         }
         batch
     };
-    let many = of(limits.batch_mutations_max, 64, 1);
+    let many = of(MANY, 64, 1);
     let large = of(
         limits.batch_bytes_max / (limits.value_bytes_max + 8),
         8,
@@ -336,16 +340,19 @@ async fn the_largest_batches_are_committed() {
         limits.key_bytes_max,
         1,
     );
-    let refused = store.commit(long_keys, Vec::new()).await;
-    assert!(
-        matches!(refused, Err(CommitError::TooLarge { .. })),
-        "{refused:?}"
-    );
-    let first = format!("{:08}{}", 0, "k".repeat(limits.key_bytes_max - 8));
-    let snapshot = store.snapshot().await.expect("opens");
-    assert_eq!(
-        snapshot.get(first.as_bytes()).await,
-        Ok(None),
-        "nothing of it was written"
-    );
+    let most = of(limits.batch_mutations_max, 80, 1);
+    for (key_bytes, batch) in [(limits.key_bytes_max, long_keys), (80, most)] {
+        let refused = store.commit(batch, Vec::new()).await;
+        assert!(
+            matches!(&refused, Err(error @ CommitError::TooLarge { .. }) if error.hint().contains("smaller")),
+            "{refused:?}"
+        );
+        let first = format!("{:08}{}", 0, "k".repeat(key_bytes - 8));
+        let snapshot = store.snapshot().await.expect("opens");
+        assert_eq!(
+            snapshot.get(first.as_bytes()).await,
+            Ok(None),
+            "nothing of it was written"
+        );
+    }
 }
