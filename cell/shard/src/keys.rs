@@ -114,6 +114,11 @@ impl ShardKeys {
         Self::replicated().into_iter().filter_map(part).collect()
     }
 
+    /// Everything of the shard.
+    pub(crate) fn whole(&self) -> KeyRange {
+        KeyRange::prefix(self.prefix.clone())
+    }
+
     /// All entries.
     pub(crate) fn whole_log(&self) -> KeyRange {
         KeyRange::prefix(self.log.clone())
