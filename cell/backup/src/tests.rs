@@ -3,19 +3,26 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cell_layers::keys::{Kek, KeyShard};
-use cell_shard::{Mode, Ownership, Request, RestoreError, Scope, Shard, ShardLimits, Tx, TxError, copies};
+use cell_shard::{
+    Frozen, Mode, Ownership, Request, RestoreError, Scope, Shard, ShardLimits, Tx, TxError, copies,
+};
 use cell_store::Store;
 use cell_store::memory::Memory;
 use platform_canary::{Canary, Searcher, forms};
 use platform_model::{Actor, Epoch, ReplicaId, RequestId, RootRef, ShardId, UserId, WorldId};
 use platform_runtime::{Clock, TaskGroup, random};
 
+use crate::permit::Asks;
 use crate::restore::{Restored, Wanted};
-use crate::{BackupError, BackupName, BackupStore, ErasedPeople, Manifest, Progress, read, restore, write};
+use crate::{
+    BackupError, BackupName, BackupStore, ErasedPeople, Manifest, Pace, Permit, Progress, Writer, read,
+    restore,
+};
 
 const PEOPLE: u128 = 12;
 const PART_BYTES: usize = 2_000;
@@ -102,10 +109,20 @@ impl Bench {
 
     async fn back_up(&self) -> Manifest {
         let frozen = self.shard.freeze().await.expect("served");
-        let progress = Progress::default();
-        write::write_in_parts(&frozen, &world(), &self.kek, &self.store, &progress, PART_BYTES)
+        self.write(frozen, &|| Permit::Granted).await.expect("written")
+    }
+
+    async fn write(&self, frozen: Frozen, permit: &Asks) -> Result<Manifest, BackupError> {
+        let writer = Writer {
+            world: &world(),
+            kek: &self.kek,
+            store: &self.store,
+            pace: Pace::new(Clock::system(), 0),
+            permit,
+        };
+        writer
+            .write_in_parts(frozen, &Progress::default(), PART_BYTES)
             .await
-            .expect("written")
     }
 
     async fn verify(&self, name: &BackupName) -> Result<Manifest, BackupError> {
@@ -317,6 +334,62 @@ async fn what_has_no_manifest_is_no_backup() {
         .await;
     let listing = bench.store.list().await.expect("listed");
     assert_eq!((listing.whole, listing.unfinished), (vec![], vec![name]));
+}
+
+#[tokio::test]
+async fn a_law_that_changes_while_a_backup_is_written_ends_it_and_nothing_of_it_stays() {
+    let bench = Bench::new().await;
+    let whole = bench.back_up().await;
+    let asked = AtomicU64::new(0);
+    // Granted for some parts, then no more: of the parts, and of the manifest alone.
+    for granted in [0, 2, whole.parts, whole.parts + 1] {
+        asked.store(0, Ordering::Relaxed);
+        let permit = || match asked.fetch_add(1, Ordering::Relaxed) {
+            so_far if so_far < granted => Permit::Granted,
+            _ => Permit::Denied("a court said so".into()),
+        };
+        let frozen = bench.shard.freeze().await.expect("served");
+        let refused = bench.write(frozen, &permit).await;
+        assert!(
+            matches!(&refused, Err(BackupError::Withheld(why)) if why == "a court said so"),
+            "{granted}: {refused:?}"
+        );
+        assert_eq!(asked.load(Ordering::Relaxed), granted + 1, "asked no more");
+        let listing = bench.store.list().await.expect("listed");
+        assert_eq!(listing.unfinished, [], "{granted}: parts stay");
+        assert_eq!(listing.whole, [whole.name.clone()], "{granted}");
+    }
+    // Before each part, at the end of the parts and before the manifest.
+    asked.store(0, Ordering::Relaxed);
+    let count = || {
+        asked.fetch_add(1, Ordering::Relaxed);
+        Permit::Granted
+    };
+    let frozen = bench.shard.freeze().await.expect("served");
+    let manifest = bench.write(frozen, &count).await.expect("written");
+    assert_eq!(asked.load(Ordering::Relaxed), manifest.parts + 2);
+}
+
+#[tokio::test]
+async fn what_a_manifest_says_of_the_state_is_what_the_shard_holds() {
+    let bench = Bench::new().await;
+    let manifest = bench.back_up().await;
+    let again = bench.back_up().await;
+    assert_eq!(manifest.state, again.state, "nothing was written meanwhile");
+    let disk: Arc<dyn Store> = Memory::new();
+    let nobody = ErasedPeople::default();
+    bench
+        .restore(&manifest.name, &disk, &nobody)
+        .await
+        .expect("restored");
+    let state = cell_shard::state_of(&disk, bench.shard.id()).await.expect("read");
+    assert_eq!((state.value(), state.rows()), (manifest.state, manifest.rows));
+    put(&bench.shard, 3).await;
+    assert_ne!(
+        bench.back_up().await.state,
+        manifest.state,
+        "a row was written anew"
+    );
 }
 
 /// [restore after erasure]

@@ -18,7 +18,7 @@ use cell_layers::keys::Kek;
 use cell_sdk::{Domain, Lent};
 use cell_store::Store;
 use platform_model::{NodeId, ShardId, WorldId};
-use platform_runtime::TaskGroup;
+use platform_runtime::{Clock, TaskGroup};
 use platform_wire::follow::Followed;
 use platform_wire::report::ReportClient;
 use platform_wire::{Refusal, RefusalCode};
@@ -49,6 +49,7 @@ pub struct Parts {
     pub reports: ReportClient,
     /// Where backups go, and what the law calls it; none where the settings name no store.
     pub sink: Option<Sink>,
+    pub clock: Clock,
     pub tasks: TaskGroup,
 }
 
@@ -57,6 +58,8 @@ pub struct Parts {
 pub struct Sink {
     pub name: String,
     pub store: BackupStore,
+    /// At most so many go there in a second of one shard; 0: as many as go.
+    pub bytes_per_second: u64,
 }
 
 /// The custody and its jobs.

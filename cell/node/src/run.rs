@@ -320,6 +320,7 @@ impl Parts {
             domains: Arc::clone(&self.domains),
             reports,
             sink: self.sink.clone(),
+            clock: self.clock.clone(),
             tasks: self.tasks.clone(),
         });
         gateway::routes(&self.domains, Arc::clone(lent), door)

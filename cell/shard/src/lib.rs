@@ -47,7 +47,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use backup::{FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError};
+pub use backup::{FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError, StateDigest, state_of};
 pub use copies::{CopiesError, copies, copies_of};
 pub use copy::{
     Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,

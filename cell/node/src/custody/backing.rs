@@ -1,9 +1,10 @@
 //! Backups written, verified and restored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cell_backup::restore::{self, Wanted};
-use cell_backup::{BackupError, BackupName, ErasedPeople, Progress, read, write};
+use cell_backup::{BackupError, BackupName, ErasedPeople, Pace, Permit, Progress, Writer, read};
 use cell_law::{Part, Withheld};
 use cell_layers::keys::Kek;
 use cell_shard::{Restore, Shard};
@@ -17,6 +18,9 @@ use super::{Custody, Sink};
 use crate::directory;
 use crate::hosted::Hosted;
 
+/// A shard whose newest entry is not committed by then has no majority, and is backed up later.
+const COMMITTED_WITHIN: Duration = Duration::from_secs(60);
+
 impl Custody {
     /// Begins to back up a shard that is served here.
     pub(super) fn back_up(&self, jobs: &Jobs, shard: &ShardId) -> Result<Job, Refusal> {
@@ -27,16 +31,46 @@ impl Custody {
         let permitted = self.shared.law.may_back_up(&table, shard, &sink.name);
         permitted.map_err(|why| withheld(&why))?;
         let job = jobs.begin(Some(shard.clone()), String::new())?;
-        let (progress, world) = (Arc::clone(&job.progress), self.shared.world.clone());
+        let (custody, progress) = (self.clone(), Arc::clone(&job.progress));
         self.run(jobs, job.id, async move {
-            let frozen = served.freeze().await.map_err(BackupError::from)?;
-            let manifest = write::write(&frozen, &world, &kek, &sink.store, &progress).await?;
-            Ok(Done {
-                manifest,
-                restored: None,
-            })
+            custody.written(served, &sink, &kek, &progress).await
         });
         Ok(job)
+    }
+
+    async fn written(
+        &self,
+        served: Shard,
+        sink: &Sink,
+        kek: &Kek,
+        progress: &Progress,
+    ) -> Result<Done, BackupError> {
+        let clock = self.shared.clock.clone();
+        let frozen = tokio::select! {
+            frozen = served.freeze() => frozen?,
+            () = clock.sleep(COMMITTED_WITHIN) => return Err(BackupError::Uncommitted),
+        };
+        let writer = Writer {
+            world: &self.shared.world,
+            kek,
+            store: &sink.store,
+            pace: Pace::new(clock, sink.bytes_per_second),
+            permit: &|| self.permit(served.id(), &sink.name),
+        };
+        Ok(Done {
+            manifest: writer.write(frozen, progress).await?,
+            restored: None,
+        })
+    }
+
+    /// What the newest law that is known here says of bytes of that shard that are about to leave.
+    fn permit(&self, shard: &ShardId, sink: &str) -> Permit {
+        let table = self.shared.followed.current();
+        match self.shared.law.may_back_up(&table, shard, sink) {
+            Ok(()) => Permit::Granted,
+            Err(why) if why.waits() => Permit::Held(why.to_string()),
+            Err(why) => Permit::Denied(why.to_string()),
+        }
     }
 
     /// Begins to read a backup whole.
