@@ -15,6 +15,9 @@ use crate::progress::Progress;
 use crate::read::Reading;
 use crate::store::BackupStore;
 
+/// Rows that are put at once for people whose keys were destroyed.
+const TOMBSTONES_AT_ONCE: usize = 1_000;
+
 /// What is to be restored, and as what.
 pub struct Wanted<'a> {
     pub name: &'a BackupName,
@@ -61,6 +64,9 @@ pub async fn restore(
     // Perhaps another was put in its place between the two.
     if manifest != good {
         return Err(BackupError::Digest(manifest.name.to_string()));
+    }
+    for tombstones in wanted.erased.tombstones(wanted.shard, TOMBSTONES_AT_ONCE) {
+        copy.put(tombstones).await?;
     }
     copy.finish(wanted.replica, wanted.epoch, manifest.origin).await?;
     Ok(Restored { manifest, left_out })

@@ -1,15 +1,18 @@
 //! What operators have done to data at this node: backups of the shards that it serves, copies restored on its disk,
 //! people erased. Long work runs beside the requests, a few at a time ([`jobs`]).
 //!
-//! Each begin asks the law; a backup goes to the one sink that the settings name, if the law names it. Nothing here
+//! Each begin is put on record by the controllers, and asks the law; a backup goes to the one sink that the settings name, if the law names it. Nothing here
 //! decides which copy leads: what was restored serves nobody until the controllers take it.
 
 mod backing;
 mod erasing;
 mod jobs;
+mod register;
+mod resuming;
 mod rpc;
 mod views;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cell_backup::BackupStore;
@@ -17,22 +20,25 @@ use cell_law::Law;
 use cell_layers::keys::Kek;
 use cell_sdk::{Domain, Lent};
 use cell_store::Store;
-use platform_model::{NodeId, ShardId, WorldId};
+use parking_lot::Mutex;
+use platform_model::{NodeId, ShardId, UserId, WorldId};
 use platform_runtime::{Clock, TaskGroup};
 use platform_wire::follow::Followed;
-use platform_wire::report::ReportClient;
 use platform_wire::{Refusal, RefusalCode};
 
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 use jobs::Jobs;
 
+pub use register::Register;
 pub use rpc::routes;
 
 /// Clones share the parts.
 #[derive(Clone)]
 pub struct Custody {
     pub shared: Arc<Parts>,
+    /// Who is being erased by a command that is under way.
+    erasing: Arc<Mutex<BTreeSet<UserId>>>,
 }
 
 /// What it works with.
@@ -46,7 +52,7 @@ pub struct Parts {
     pub disk: Arc<dyn Store>,
     pub lent: Lent,
     pub domains: Arc<Vec<Box<dyn Domain>>>,
-    pub reports: ReportClient,
+    pub register: Arc<dyn Register>,
     /// Where backups go, and what the law calls it; none where the settings name no store.
     pub sink: Option<Sink>,
     pub clock: Clock,
@@ -73,6 +79,7 @@ impl Custody {
     pub fn new(parts: Parts) -> Self {
         Self {
             shared: Arc::new(parts),
+            erasing: Arc::default(),
         }
     }
 

@@ -318,11 +318,12 @@ impl Parts {
             disk: self.store.store(),
             lent: Arc::clone(lent),
             domains: Arc::clone(&self.domains),
-            reports,
+            register: Arc::new(reports),
             sink: self.sink.clone(),
             clock: self.clock.clone(),
             tasks: self.tasks.clone(),
         });
+        custody.start();
         gateway::routes(&self.domains, Arc::clone(lent), door)
             .merge(custody::routes(custody).reset_fallback())
             .merge(operator_read::routes(Arc::clone(lent)))

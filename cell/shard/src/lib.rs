@@ -55,7 +55,7 @@ pub use copy::{
 };
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
-pub use keys::root_of;
+pub use keys::{keys_of, root_of};
 pub use limits::{LogKept, ShardLimits};
 pub use outbox::{
     ASIDE_PER_ROOT_MAX, Aside, Found, OutboxError, OutboxKey, OutboxRow, OutboxWalk, SetAside, Taken,

@@ -134,7 +134,7 @@ impl Custody {
 
     /// The list as a controller has it now. Whether it is the newest, the controllers judge when they take the copy.
     async fn erased(&self, shard: &ShardId) -> Result<Erased, Refusal> {
-        let read = self.shared.reports.read_erased(shard).await;
+        let read = self.shared.register.read_erased(shard).await;
         read.map_err(|error| {
             let message = format!("no controller tells who of {shard} was erased: {error}");
             Refusal::new(RefusalCode::Unavailable, message)
