@@ -10,6 +10,8 @@ mod jobs;
 mod register;
 mod resuming;
 mod rpc;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use std::collections::BTreeSet;
