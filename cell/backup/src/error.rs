@@ -47,6 +47,8 @@ pub enum BackupError {
     /// Restored, the rows are not what the shard held.
     #[error("what backup {0} restores is not what the shard held: its state digest differs")]
     State(String),
+    #[error("no store can be made beside the node's: {0}")]
+    Scratch(String),
     #[error("the process ends")]
     Stopped,
 }
@@ -81,6 +83,7 @@ impl BackupError {
             Self::Withheld(_) => "law-forbids",
             Self::Uncommitted => "uncommitted",
             Self::State(_) => "state",
+            Self::Scratch(_) => "scratch",
             Self::Stopped => "stopped",
         }
     }

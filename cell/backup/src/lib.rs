@@ -18,6 +18,7 @@
 //! | [`store`] | the object store |
 //! | [`write`], [`read`] | a shard to parts, parts to rows |
 //! | [`pace`], [`permit`] | what holds a backup back: the requests beside it, the law |
+//! | [`rehearse`] | a backup restored into a store of its own, and compared |
 //! | [`restore`], [`erased`] | rows to a copy, without who was erased |
 //!
 //! Never here: where a backup may lie (the law is asked by the node), who may ask, which copy leads; a log of entries
@@ -32,6 +33,7 @@ pub mod pace;
 pub mod permit;
 pub mod progress;
 pub mod read;
+pub mod rehearse;
 pub mod restore;
 mod rows;
 pub mod seal;

@@ -25,7 +25,7 @@ use crate::permit::Asks;
 use crate::restore::{Restored, Wanted};
 use crate::{
     BackupError, BackupName, BackupStore, ErasedPeople, Manifest, Pace, Permit, Progress, Writer, read,
-    restore,
+    rehearse, restore,
 };
 
 const PEOPLE: u128 = 12;
@@ -133,6 +133,15 @@ impl Bench {
         read::verify(&self.store, name, &self.kek, &self.progress).await
     }
 
+    /// Verified, and restored into a store of its own.
+    async fn rehearse(&self, name: &BackupName) -> Result<Manifest, BackupError> {
+        let scratch: Arc<dyn Store> = Memory::new();
+        let node = "eu-west-1/0".parse().expect("a node");
+        let pace = Pace::new(Clock::system(), 0);
+        let (store, kek, progress) = (&self.store, &self.kek, Progress::default());
+        rehearse::rehearse(store, name, kek, (scratch, &node), pace, &progress).await
+    }
+
     async fn restore(
         &self,
         name: &BackupName,
@@ -160,6 +169,8 @@ impl Bench {
     /// It verifies no more, is not restored, and the disk is as empty as before.
     async fn is_refused(&self, name: &BackupName, expected: impl Fn(&BackupError) -> bool) {
         let error = self.verify(name).await.expect_err("broken");
+        assert!(expected(&error), "{error:?}");
+        let error = self.rehearse(name).await.expect_err("broken");
         assert!(expected(&error), "{error:?}");
         let disk: Arc<dyn Store> = Memory::new();
         let restored = self.restore(name, &disk, &ErasedPeople::default()).await;

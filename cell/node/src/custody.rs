@@ -8,13 +8,16 @@ mod backing;
 mod erasing;
 mod jobs;
 mod register;
+mod rehearsing;
 mod resuming;
 mod rpc;
+mod sweeping;
 #[cfg(test)]
 mod tests;
 mod views;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cell_backup::BackupStore;
@@ -52,6 +55,8 @@ pub struct Parts {
     pub law: Law,
     pub keys: HomeKeys,
     pub disk: Arc<dyn Store>,
+    /// Where backups are restored aside, to be compared.
+    pub scratch: PathBuf,
     pub lent: Lent,
     pub domains: Arc<Vec<Box<dyn Domain>>>,
     pub register: Arc<dyn Register>,

@@ -316,6 +316,7 @@ impl Parts {
             law: self.law.clone(),
             keys: self.keys.clone(),
             disk: self.store.store(),
+            scratch: settings.config.data_dir.join("scratch"),
             lent: Arc::clone(lent),
             domains: Arc::clone(&self.domains),
             register: Arc::new(reports),

@@ -1,6 +1,10 @@
 //! Broken in every way that a store can break them.
 
+use sha2::{Digest, Sha256};
+
 use super::*;
+use crate::rows;
+use crate::seal::BackupKey;
 
 #[tokio::test]
 async fn a_flipped_byte_anywhere_is_found_and_nothing_is_restored() {
@@ -100,4 +104,56 @@ async fn what_has_no_manifest_is_no_backup() {
         .await;
     let listing = bench.store.list().await.expect("listed");
     assert_eq!((listing.whole, listing.unfinished), (vec![], vec![name]));
+}
+
+/// The planted omission: a row that was left out as the shard was read. Parts, digests and counts all agree with it.
+#[tokio::test]
+async fn a_row_that_no_part_has_is_found_by_restoring_it_and_by_nothing_else() {
+    let bench = Bench::new().await;
+    let name = bench.back_up().await.name;
+    assert_eq!(bench.rehearse(&name).await.expect("whole").name, name);
+    let (manifest, key) = sealed(&bench, &name);
+    let mut digest = Sha256::new();
+    for part in 0..manifest.parts {
+        let file = bench.file(&name, &format!("part-{part:08}"));
+        let mut plain = key
+            .open(name.as_str(), part, &fs::read(&file).expect("there"))
+            .expect("opens");
+        if part == 1 {
+            let mut rows = rows_of_part(&plain);
+            rows.remove(0);
+            plain = part_of(&rows);
+            fs::write(&file, key.seal(name.as_str(), part, &plain)).expect("written");
+        }
+        digest.update(&plain);
+    }
+    let omitted = Manifest {
+        rows: manifest.rows - 1,
+        digest: digest.finalize().into(),
+        ..manifest.clone()
+    };
+    fs::write(bench.file(&name, "manifest"), omitted.seal(&key, &bench.kek)).expect("written");
+    assert_eq!(
+        bench.verify(&name).await.expect("each part is as it was written"),
+        omitted
+    );
+    let caught = bench.rehearse(&name).await;
+    assert!(matches!(caught, Err(BackupError::State(_))), "{caught:?}");
+}
+
+fn sealed(bench: &Bench, name: &BackupName) -> (Manifest, BackupKey) {
+    let bytes = fs::read(bench.file(name, "manifest")).expect("there");
+    Manifest::open(name, Bytes::from(bytes), &bench.kek).expect("opens")
+}
+
+fn rows_of_part(plain: &[u8]) -> Vec<(Bytes, Bytes)> {
+    rows::read(Bytes::copy_from_slice(plain)).expect("rows")
+}
+
+fn part_of(all: &[(Bytes, Bytes)]) -> Vec<u8> {
+    let mut part = Vec::new();
+    for (key, value) in all {
+        assert!(rows::push(&mut part, key, value));
+    }
+    part
 }

@@ -1,10 +1,10 @@
-//! Backups written, verified and restored.
+//! Backups written and restored.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use cell_backup::restore::{self, Wanted};
-use cell_backup::{BackupError, BackupName, ErasedPeople, Pace, Permit, Progress, Writer, read};
+use cell_backup::{BackupError, BackupName, ErasedPeople, Pace, Permit, Progress, Writer};
 use cell_law::{Part, Withheld};
 use cell_layers::keys::Kek;
 use cell_shard::{Restore, Shard};
@@ -73,22 +73,6 @@ impl Custody {
         }
     }
 
-    /// Begins to read a backup whole.
-    pub(super) fn verify(&self, jobs: &Jobs, name: &BackupName) -> Result<Job, Refusal> {
-        let sink = self.sink()?.clone();
-        let kek = self.kek(&name.shard().map_err(Refusal::invalid)?)?;
-        let job = jobs.begin(None, name.to_string())?;
-        let (progress, name) = (Arc::clone(&job.progress), name.clone());
-        self.run(jobs, job.id, async move {
-            let manifest = read::verify(&sink.store, &name, &kek, &progress).await?;
-            Ok(Done {
-                manifest,
-                restored: None,
-            })
-        });
-        Ok(job)
-    }
-
     /// Begins to restore a backup on this node's disk, without who was erased.
     pub(super) async fn restore(
         &self,
@@ -142,7 +126,7 @@ impl Custody {
     }
 
     /// Runs work beside the requests, when there is room.
-    fn run(
+    pub(super) fn run(
         &self,
         jobs: &Jobs,
         id: u64,
@@ -199,6 +183,10 @@ impl Asked {
             erased: &people,
             claimant: directory::claimant,
         };
+        // Of an earlier try that nobody took up; the controllers have said that no copy of the shard lives.
+        if let Some(left) = custody.left_here(&self.shard).await {
+            custody.remove_left(&self.shard, left).await;
+        }
         let disk = Arc::clone(&custody.shared.disk);
         let restored = restore::restore(&wanted, &self.kek, &self.sink.store, disk, progress).await?;
         Ok(Done {

@@ -18,15 +18,17 @@ impl Custody {
     /// Takes up what was left, until the node ends.
     pub fn start(&self) {
         let (custody, token) = (self.clone(), self.shared.tasks.token());
-        self.shared.tasks.spawn("erasures", async move {
-            let look = async {
-                loop {
-                    custody.shared.clock.sleep(EVERY).await;
-                    custody.resume().await;
-                }
-            };
-            token.run_until_cancelled(look).await;
+        self.shared.tasks.spawn("custody", async move {
+            let all = async { tokio::join!(custody.resume_on(), custody.sweep_on()) };
+            token.run_until_cancelled(all).await;
         });
+    }
+
+    async fn resume_on(&self) {
+        loop {
+            self.shared.clock.sleep(EVERY).await;
+            self.resume().await;
+        }
     }
 
     /// By a person's command. One that is under way already is not taken up beside it.

@@ -125,6 +125,7 @@ fn custody(bench: &Bench, controllers: &Arc<Controllers>) -> Custody {
         law: lawful(),
         keys: bench.keys(),
         disk: Memory::new(),
+        scratch: bench.dir.path().join("scratch"),
         lent: lent(bench),
         domains: Arc::new(gateway::domains()),
         register: Arc::<Controllers>::clone(controllers),
