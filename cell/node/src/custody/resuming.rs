@@ -19,7 +19,10 @@ impl Custody {
     pub fn start(&self) {
         let (custody, token) = (self.clone(), self.shared.tasks.token());
         self.shared.tasks.spawn("custody", async move {
-            let all = async { tokio::join!(custody.resume_on(), custody.sweep_on()) };
+            let all = async {
+                custody.sweep_scratch().await;
+                tokio::join!(custody.resume_on(), custody.sweep_on())
+            };
             token.run_until_cancelled(all).await;
         });
     }

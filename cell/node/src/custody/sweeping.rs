@@ -44,7 +44,8 @@ impl Custody {
                 left.insert(shard, (replica, since));
             }
         }
-        metrics::gauge!("celld_unclaimed_copies").set(left.len() as f64);
+        let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("celld_unclaimed_copies").set(f64::from(count));
         *seen = left;
     }
 
