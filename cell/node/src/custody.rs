@@ -6,6 +6,7 @@
 
 mod backing;
 mod erasing;
+mod faults;
 mod jobs;
 mod register;
 mod rehearsing;
