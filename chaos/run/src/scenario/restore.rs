@@ -63,7 +63,7 @@ pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document>
 }
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
-    make::make(&stage.layout)?;
+    make::make(&stage.layout, None)?;
     let world = World::open(&stage.layout)?;
     bring_up(options, &world, progress).await?;
     let app = App::new(door::client(&world.layout)?, &world.url());
