@@ -16,7 +16,7 @@ pub enum Permit {
 }
 
 /// Asks it, by the newest that is known.
-pub type Asks = dyn Fn() -> Permit + Send + Sync;
+pub type Asks<'a> = dyn Fn() -> Permit + Send + Sync + 'a;
 
 /// A backup waits no longer for a law that can be told.
 const HELD_MAX: Duration = Duration::from_secs(600);
@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`BackupError::Withheld`].
-pub(crate) async fn granted(asks: &Asks, clock: &Clock) -> Result<(), BackupError> {
+pub(crate) async fn granted(asks: &Asks<'_>, clock: &Clock) -> Result<(), BackupError> {
     let began = clock.monotonic();
     loop {
         match asks() {

@@ -116,7 +116,7 @@ impl Bench {
         self.write(frozen, &|| Permit::Granted).await.expect("written")
     }
 
-    async fn write(&self, frozen: Frozen, permit: &Asks) -> Result<Manifest, BackupError> {
+    async fn write(&self, frozen: Frozen, permit: &Asks<'_>) -> Result<Manifest, BackupError> {
         let writer = Writer {
             world: &world(),
             kek: &self.kek,

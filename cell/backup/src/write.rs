@@ -35,7 +35,7 @@ pub struct Writer<'a> {
     pub store: &'a BackupStore,
     pub pace: Pace,
     /// Asked before each part and before the manifest.
-    pub permit: &'a Asks,
+    pub permit: &'a Asks<'a>,
 }
 
 impl Writer<'_> {
