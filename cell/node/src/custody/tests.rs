@@ -1,5 +1,6 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -78,10 +79,12 @@ impl Register for Controllers {
 
     async fn read_open_erasures(&self, _: &ShardId) -> Result<Vec<UserId>, CallError> {
         let told = self.told.lock();
-        let of = |user: &UserId| told.iter().filter(|record| record.user == *user);
-        let begun = told.iter().map(|record| record.user);
-        let open = begun.filter(|user| !of(user).any(|record| record.stage != ErasureStage::Begins));
-        Ok(open.collect())
+        let done = |user: UserId| {
+            let mut of = told.iter().filter(|record| record.user == user);
+            of.any(|record| record.stage != ErasureStage::Begins)
+        };
+        let begun: BTreeSet<UserId> = told.iter().map(|record| record.user).collect();
+        Ok(begun.into_iter().filter(|user| !done(*user)).collect())
     }
 
     async fn note_work(&self, _: &ShardId, _: &'static str, _: (&str, &str)) -> Result<u64, CallError> {
