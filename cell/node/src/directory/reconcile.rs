@@ -13,15 +13,16 @@ use std::time::Duration;
 
 use cell_sdk::{ClaimEntry, Services};
 use cell_shard::Shard;
-use platform_model::{Epoch, Problem, ShardId};
+use platform_model::{Epoch, Problem, ShardId, UserId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
-use platform_wire::directory::{DecideClient, Decision};
+use platform_wire::directory::{DecideClient, Decision, HeldPage};
 use platform_wire::follow::Followed;
 use uuid::Uuid;
 
 use super::claims::target;
-use super::decide::decide_here;
+use super::decide::{decide_here, held_here, home_of};
+use super::restored;
 use super::rows::{self, Looked};
 use crate::hosted::Hosted;
 
@@ -57,12 +58,71 @@ impl Reconciler {
             let mut seen = Seen::new();
             let looks = async {
                 loop {
+                    self.complete().await;
                     seen = self.look(&seen).await;
                     self.clock.sleep(LOOK).await;
                 }
             };
             token.run_until_cancelled(looks).await;
         });
+    }
+
+    /// Claims once more, at each directory shard here that was restored, what everybody holds by his own record. What breaks off is
+    /// begun again with the next look.
+    async fn complete(&self) {
+        let served = self.hosted.served().into_iter();
+        for shard in served.filter(|shard| matches!(shard.id(), ShardId::Directory { .. })) {
+            match restored::is_to_be_completed(&shard).await {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(error) => {
+                    tracing::debug!(shard = %shard.id(), %error, "whether it is complete cannot be told now");
+                    continue;
+                }
+            }
+            match self.complete_one(&shard).await {
+                Ok(()) => {
+                    tracing::info!(target: "audit", shard = %shard.id(), "the restored directory has what everybody holds")
+                }
+                Err(problem) => {
+                    tracing::warn!(shard = %shard.id(), why = ?problem.detail, "the restored directory lacks what some hold; it takes no new claims");
+                }
+            }
+        }
+    }
+
+    async fn complete_one(&self, shard: &Shard) -> Result<(), Problem> {
+        let table = self.followed.current();
+        let failed = |error: rows::Failed| super::unavailable(&error.to_string());
+        for people in restored::shards_of_people(&table, shard.id().jurisdiction()) {
+            let home = home_of(&people).ok_or(platform_model::Code::Internal)?;
+            let mut after = None;
+            loop {
+                let page = self.held(shard.id(), &people, after).await?;
+                restored::claim_again(shard, home, &page).await.map_err(failed)?;
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        restored::completed(shard).await.map_err(failed)
+    }
+
+    async fn held(
+        &self,
+        directory: &ShardId,
+        people: &ShardId,
+        after: Option<UserId>,
+    ) -> Result<HeldPage, Problem> {
+        let table = self.followed.current();
+        if let (Some(here), Some(home)) = (self.hosted.get(people), home_of(people)) {
+            let parts = (&*self.services, &*table);
+            return held_here(parts, (&here, home), directory, after).await;
+        }
+        let target = target(&table, self.hosted.node(), people.clone())?;
+        let held = self.client.held(&target, directory, after).await;
+        held.map_err(|error| super::unavailable(&error.to_string()))
     }
 
     /// One look through all rows. What is settled or not there any more is forgotten.
@@ -239,7 +299,7 @@ mod tests {
         let look = async || rows::page(&directory, None, 10).await.expect("read");
         // Nobody: without a key there is no record.
         assert!(
-            rows::claim(&directory, DIGEST, &entry(user(99)))
+            rows::claim(&directory, DIGEST, &entry(user(99)), false)
                 .await
                 .expect("claimed")
         );
@@ -254,7 +314,7 @@ mod tests {
         ] {
             record(&bench, person, state_before).await;
             assert!(
-                rows::claim(&directory, DIGEST, &entry(person))
+                rows::claim(&directory, DIGEST, &entry(person), false)
                     .await
                     .expect("claimed")
             );
@@ -280,7 +340,7 @@ mod tests {
             .get(&DIRECTORY.parse().expect("a shard"))
             .expect("it serves");
         assert!(
-            rows::claim(&directory, DIGEST, &entry(user(99)))
+            rows::claim(&directory, DIGEST, &entry(user(99)), false)
                 .await
                 .expect("claimed")
         );
@@ -310,7 +370,7 @@ mod tests {
             .get(&DIRECTORY.parse().expect("a shard"))
             .expect("it serves");
         let person = bench.person(FOLLOWERS, 2).await;
-        let known = rows::claim(&directory, DIGEST, &entry(person)).await;
+        let known = rows::claim(&directory, DIGEST, &entry(person), false).await;
         assert!(known.expect("claimed"));
         let own = bench.shard(FOLLOWERS).epoch();
         let look = async |epoch| {
