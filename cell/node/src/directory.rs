@@ -4,6 +4,7 @@
 //! [`reconcile`] asks the persons' own shards ([`decide`]) for claims that nobody has finished, and lets their rows go.
 
 mod claims;
+mod completing;
 mod decide;
 mod lookup_key;
 mod reconcile;

@@ -52,3 +52,48 @@ fn unread(error: SnapshotError) -> TxError {
         reason: error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cell_store::memory::Memory;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::tests::harness::{open, request_of};
+    use crate::{Scope, Tx};
+
+    #[tokio::test]
+    async fn everybody_with_rows_is_named_once_in_order_and_nobody_else() {
+        let shard = open(Memory::new(), 1).await.expect("opens");
+        assert_eq!(shard.people(None, 10).await.expect("read"), []);
+        let people: Vec<UserId> = [1, 7, 8, u128::MAX]
+            .map(|number| UserId::from_uuid(Uuid::from_u128(number)))
+            .into();
+        for user in people.iter().rev() {
+            let request = request_of(Uuid::new_v4(), user.as_uuid().as_u128());
+            let write = |tx: Tx| async move {
+                for row in 0..20 {
+                    tx.put(format!("row {row}"), "x")?;
+                }
+                Ok::<_, TxError>(())
+            };
+            shard.write(&request, write).await.expect("written");
+        }
+        let mut other = request_of(Uuid::new_v4(), 1);
+        for scope in [
+            Scope::Shared("a table"),
+            Scope::Root(RootRef {
+                kind: RootKind::Group,
+                ..RootRef::user(people[1])
+            }),
+        ] {
+            other.scope = scope;
+            let write = |tx: Tx| async move { tx.put("row", "x") };
+            shard.write(&other, write).await.expect("written");
+        }
+        assert_eq!(shard.people(None, 10).await.expect("read"), people);
+        assert_eq!(shard.people(None, 2).await.expect("read"), people[..2]);
+        assert_eq!(shard.people(Some(people[1]), 2).await.expect("read"), people[2..]);
+        assert_eq!(shard.people(Some(people[3]), 2).await.expect("read"), []);
+    }
+}

@@ -38,6 +38,13 @@ pub(super) async fn is_to_be_completed(shard: &Shard) -> Result<bool, Failed> {
     Ok(shard.read(&rows::request(), look).await?.value)
 }
 
+/// As a restore leaves it.
+#[cfg(test)]
+pub(super) async fn note_by_hand(shard: &Shard) {
+    let put = |tx: Tx| async move { Ok::<_, RowError>(tx.shared(TABLE)?.put(KEY, vec![0; 8])?) };
+    shard.write(&rows::request(), put).await.expect("written");
+}
+
 /// Everybody has said what is his.
 pub(super) async fn completed(shard: &Shard) -> Result<(), Failed> {
     let clear = |tx: Tx| async move { Ok::<_, RowError>(tx.shared(TABLE)?.clear(KEY)?) };
