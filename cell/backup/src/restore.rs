@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cell_layers::keys::Kek;
 use cell_shard::Restore;
 use cell_store::Store;
@@ -29,6 +30,8 @@ pub struct Wanted<'a> {
     pub epoch: Epoch,
     pub erased: &'a ErasedPeople,
     pub claimant: Claimant,
+    /// Rows that the copy has besides.
+    pub notes: Vec<(Bytes, Bytes)>,
 }
 
 /// What was restored.
@@ -68,6 +71,7 @@ pub async fn restore(
     for tombstones in wanted.erased.tombstones(wanted.shard, TOMBSTONES_AT_ONCE) {
         copy.put(tombstones).await?;
     }
+    copy.put(wanted.notes.clone()).await?;
     copy.finish(wanted.replica, wanted.epoch, manifest.origin).await?;
     Ok(Restored { manifest, left_out })
 }

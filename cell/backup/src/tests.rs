@@ -157,6 +157,7 @@ impl Bench {
             epoch: Epoch(9),
             erased,
             claimant: nobodys,
+            notes: Vec::new(),
         };
         let disk = Arc::clone(disk);
         restore::restore(&wanted, &self.kek, &self.store, disk, &Progress::default()).await

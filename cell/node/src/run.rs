@@ -328,7 +328,11 @@ impl Parts {
         gateway::routes(&self.domains, Arc::clone(lent), door)
             .merge(custody::routes(custody).reset_fallback())
             .merge(operator_read::routes(Arc::clone(lent)))
-            .merge(directory::decisions(world(), followed.clone(), Arc::clone(lent)))
+            .merge(directory::decisions(
+                world(),
+                (hosted.clone(), followed.clone()),
+                Arc::clone(lent),
+            ))
             .merge(events::operator_routes(&self.events))
             .merge(events::routes(&self.events).reset_fallback())
             .merge(keys_rpc::routes(world(), hosted.clone(), followed.clone()).reset_fallback())

@@ -80,7 +80,7 @@ impl ShardKeys {
                     reason: "the name of the shared table is reserved",
                 });
             }
-            Scope::Shared(name) => Tuple::new().str("s").str(name).pack(),
+            Scope::Shared(name) => shared_key(name, &[]),
         };
         Ok(join(&self.prefix, &tail))
     }
@@ -149,6 +149,11 @@ impl ShardKeys {
         let mut tail = key.get(self.epochs.len()..)?;
         take_integer(&mut tail).map(Epoch)
     }
+}
+
+/// A key of a shared table, as it stands in the log.
+pub fn shared_key(table: &str, key: &[u8]) -> Bytes {
+    join(&Tuple::new().str("s").str(table).pack(), key)
 }
 
 /// The beginning of all keys of a root, as they stand in the log.

@@ -32,6 +32,7 @@ mod log;
 mod meter;
 mod open;
 mod outbox;
+mod people;
 mod plant;
 mod request;
 mod run;
@@ -55,7 +56,7 @@ pub use copy::{
 };
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
-pub use keys::{keys_of, root_of};
+pub use keys::{keys_of, root_of, shared_key};
 pub use limits::{LogKept, ShardLimits};
 pub use outbox::{
     ASIDE_PER_ROOT_MAX, Aside, Found, OutboxError, OutboxKey, OutboxRow, OutboxWalk, SetAside, Taken,

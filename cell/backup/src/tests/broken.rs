@@ -67,6 +67,7 @@ async fn a_foreign_key_another_world_and_another_shard_are_refused_by_name() {
             epoch: Epoch(9),
             erased: &nobody,
             claimant: nobodys,
+            notes: Vec::new(),
         };
         let (disk, progress) = (Arc::clone(&disk), Progress::default());
         restore::restore(&wanted, &bench.kek, &bench.store, disk, &progress).await

@@ -184,6 +184,7 @@ impl Asked {
             epoch: self.epoch,
             erased: &people,
             claimant: directory::claimant,
+            notes: directory::notes(&self.shard, self.epoch),
         };
         // Of an earlier try that nobody took up; the controllers have said that no copy of the shard lives.
         if let Some(left) = custody.left_here(&self.shard).await {

@@ -57,6 +57,7 @@ impl Reconciler {
             let mut seen = Seen::new();
             let looks = async {
                 loop {
+                    self.complete().await;
                     seen = self.look(&seen).await;
                     self.clock.sleep(LOOK).await;
                 }
@@ -156,13 +157,14 @@ mod tests {
     use cell_law::Law;
     use cell_layers::{RootTx, Table};
     use cell_sdk::ClaimDigest;
+    use cell_shard::WriteError;
     use domains_identity::stored::{Claim, ClaimState};
     use platform_model::UserId;
     use platform_token::Verifier;
     use platform_wire::directory::DirectoryClient;
 
     use super::*;
-    use crate::directory::{Claims, LookupKey};
+    use crate::directory::{Claims, LookupKey, restored};
     use crate::events::tests::bench::{Bench, DIRECTORY, FOLLOWERS, user};
     use crate::services::NodeServices;
     use crate::tests::hosted::lawful;
@@ -239,7 +241,7 @@ mod tests {
         let look = async || rows::page(&directory, None, 10).await.expect("read");
         // Nobody: without a key there is no record.
         assert!(
-            rows::claim(&directory, DIGEST, &entry(user(99)))
+            rows::claim(&directory, DIGEST, &entry(user(99)), false)
                 .await
                 .expect("claimed")
         );
@@ -254,7 +256,7 @@ mod tests {
         ] {
             record(&bench, person, state_before).await;
             assert!(
-                rows::claim(&directory, DIGEST, &entry(person))
+                rows::claim(&directory, DIGEST, &entry(person), false)
                     .await
                     .expect("claimed")
             );
@@ -271,6 +273,54 @@ mod tests {
         bench.end().await;
     }
 
+    /// The planted omission: a directory that was restored from before a registration gives the address to another.
+    #[tokio::test]
+    async fn a_restored_directory_takes_no_new_claim_before_it_has_what_everybody_holds() {
+        let bench = Bench::new().await;
+        let reconciler = reconciler(&bench);
+        let directory = bench
+            .hosted
+            .get(&DIRECTORY.parse().expect("a shard"))
+            .expect("it serves");
+        // As a backup from before the registration leaves it.
+        restored::note_by_hand(&directory).await;
+        let person = bench.person(FOLLOWERS, 2).await;
+        let row = Claim {
+            id: entry(person).claim_id.as_bytes().to_vec(),
+            digest: DIGEST.0.to_vec(),
+            state: ClaimState::Active as u32,
+            ..Claim::default()
+        };
+        let row = &row;
+        let write = |tx: RootTx| async move { Ok(CLAIMS.put(&tx, row).await?) };
+        bench.write(FOLLOWERS, person, "identity", write).await;
+        let mallory = ClaimEntry {
+            claim_id: Uuid::from_u128(666),
+            ..entry(user(99))
+        };
+        let (taken, free) = (DIGEST, ClaimDigest([8; 32]));
+        for digest in [taken, free] {
+            let refused = rows::claim(&directory, digest, &mallory, false).await;
+            let incomplete = WriteError::Rejected(rows::RowError::Incomplete);
+            let refused = refused.expect_err("it lacks what others hold");
+            assert_eq!(refused.to_string(), incomplete.to_string());
+        }
+        reconciler.complete().await;
+        let held = rows::lookup(&directory, taken).await.expect("read");
+        assert_eq!(held, Some(entry(person)), "it is whose it was");
+        assert!(
+            !rows::claim(&directory, taken, &mallory, false)
+                .await
+                .expect("answered")
+        );
+        assert!(
+            rows::claim(&directory, free, &mallory, false)
+                .await
+                .expect("answered")
+        );
+        bench.end().await;
+    }
+
     #[tokio::test]
     async fn a_row_is_seen_first_and_asked_for_when_it_is_old() {
         let bench = Bench::new().await;
@@ -280,7 +330,7 @@ mod tests {
             .get(&DIRECTORY.parse().expect("a shard"))
             .expect("it serves");
         assert!(
-            rows::claim(&directory, DIGEST, &entry(user(99)))
+            rows::claim(&directory, DIGEST, &entry(user(99)), false)
                 .await
                 .expect("claimed")
         );
@@ -310,7 +360,7 @@ mod tests {
             .get(&DIRECTORY.parse().expect("a shard"))
             .expect("it serves");
         let person = bench.person(FOLLOWERS, 2).await;
-        let known = rows::claim(&directory, DIGEST, &entry(person)).await;
+        let known = rows::claim(&directory, DIGEST, &entry(person), false).await;
         assert!(known.expect("claimed"));
         let own = bench.shard(FOLLOWERS).epoch();
         let look = async |epoch| {

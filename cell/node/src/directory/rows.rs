@@ -10,6 +10,8 @@ use platform_model::{Actor, Epoch, RequestId, UserId};
 use platform_runtime::random;
 use uuid::Uuid;
 
+use super::restored;
+
 /// Shared table of a directory shard; part of its keys.
 const TABLE: &str = "claims";
 /// Beside it: digest -> the claim id that is known to be active, and the epoch of the person's shard that said so.
@@ -28,18 +30,28 @@ pub(super) enum RowError {
     Tx(#[from] TxError),
     #[error("a row of the directory is damaged")]
     Damaged,
+    /// Restored from a backup, and not everybody has said again what is his.
+    #[error("the directory was restored and is not complete yet")]
+    Incomplete,
 }
 
 pub(super) type Failed = WriteError<RowError>;
 
-/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy.
-pub(super) async fn claim(shard: &Shard, digest: ClaimDigest, entry: &ClaimEntry) -> Result<bool, Failed> {
+/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy. `known`: by the
+/// person's own record. A new one is not taken while the directory lacks what others hold.
+pub(super) async fn claim(
+    shard: &Shard,
+    digest: ClaimDigest,
+    entry: &ClaimEntry,
+    known: bool,
+) -> Result<bool, Failed> {
     let (row, claim_id) = (encode(entry), entry.claim_id);
     let insert = |tx: Tx| {
         let row = row.clone();
         async move {
             match tx.get(&digest.0).await? {
                 Some(held) => Ok(decode(&held)?.claim_id == claim_id),
+                None if !known && restored::is_incomplete(&tx).await? => Err(RowError::Incomplete),
                 None => Ok(tx.put(digest.0, row).map(|()| true)?),
             }
         }
@@ -139,7 +151,7 @@ pub(crate) fn claimant(row: &[u8]) -> Option<UserId> {
     decode(row).ok().map(|entry| entry.user)
 }
 
-fn request() -> Request {
+pub(super) fn request() -> Request {
     Request {
         actor: Actor::Service(DOMAIN.to_owned()),
         domain: DOMAIN,
@@ -217,12 +229,15 @@ mod tests {
         let digest = ClaimDigest([7; 32]);
         assert_eq!(lookup(&shard, digest).await.expect("read"), None);
         let (one, two) = (entry(1), entry(2));
-        let both = tokio::join!(claim(&shard, digest, &one), claim(&shard, digest, &two));
+        let both = tokio::join!(
+            claim(&shard, digest, &one, false),
+            claim(&shard, digest, &two, false)
+        );
         let (first, second) = (both.0.expect("answered"), both.1.expect("answered"));
         assert!(first != second, "exactly one holds it");
         let (winner, loser) = if first { (one, two) } else { (two, one) };
         assert!(
-            claim(&shard, digest, &winner).await.expect("again"),
+            claim(&shard, digest, &winner, false).await.expect("again"),
             "a retry is no rival"
         );
         release(&shard, digest, loser.claim_id)
@@ -238,7 +253,13 @@ mod tests {
         let tasks = TaskGroup::new();
         let shard = shard(&tasks).await;
         for digest in [[0; 32], [7; 32], [0xff; 32]] {
-            let taken = claim(&shard, ClaimDigest(digest), &entry(u128::from(digest[0]) + 1)).await;
+            let taken = claim(
+                &shard,
+                ClaimDigest(digest),
+                &entry(u128::from(digest[0]) + 1),
+                false,
+            )
+            .await;
             assert!(taken.expect("answered"));
         }
         settle(&shard, ClaimDigest([7; 32]), entry(8).claim_id, Epoch(4))
@@ -255,7 +276,7 @@ mod tests {
         release(&shard, ClaimDigest([7; 32]), entry(8).claim_id)
             .await
             .expect("released");
-        let anew = claim(&shard, ClaimDigest([7; 32]), &entry(3)).await;
+        let anew = claim(&shard, ClaimDigest([7; 32]), &entry(3), false).await;
         assert!(anew.expect("free"));
         let first = page(&shard, None, 2).await.expect("read");
         assert!(first[1].settled.is_none(), "another claim on the same value");
