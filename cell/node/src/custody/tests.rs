@@ -213,6 +213,7 @@ async fn an_erasure_that_broke_off_is_taken_to_its_end_by_whoever_serves_the_per
     let bench = Bench::new().await;
     let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
     let other = bench.person(FOLLOWERS, 8).await;
+    let of_other = rows(&bench, other).await;
     let custody = custody(&bench, &controllers);
     controllers.ends.store(false, Ordering::Relaxed);
     custody
@@ -236,7 +237,7 @@ async fn an_erasure_that_broke_off_is_taken_to_its_end_by_whoever_serves_the_per
         (OFFICER, "request 4711")
     );
     assert!(has_key(&bench, &custody, other).await, "another's");
-    assert!(rows(&bench, other).await > ENDED);
+    assert_eq!(rows(&bench, other).await, of_other);
     bench.end().await;
 }
 
