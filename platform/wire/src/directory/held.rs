@@ -190,9 +190,9 @@ mod tests {
         let wire = pb::HeldReply::from(&page);
         assert_eq!(HeldPage::try_from(wire.clone()).expect("our own"), page);
         let broken: [fn(&mut pb::HeldReply); 4] = [
-            |r| drop(r.claims[0].digest.pop()),
+            |r| r.claims[0].digest.truncate(31),
             |r| r.claims[0].user.clear(),
-            |r| drop(r.next.pop()),
+            |r| r.next.truncate(15),
             |r| r.claims = vec![r.claims[0].clone(); HELD_MAX + 1],
         ];
         for breaks in broken {
