@@ -1,29 +1,67 @@
 #!/usr/bin/env bash
-# The engine FoundationDB as far as it can be tried without a cluster: checked by the compiler, linked against the real
-# libfdb_c where there is one and a stub where there is none, refused by name in a celld without it. With a stub it is
-# never run against anything, and this says so. Usage: tests/fdb.sh [TARGET_DIR]
+# The engine FoundationDB as far as it can be tried without a cluster: checked by the compiler; a celld with it linked
+# against the real libfdb_c where there is one, and against a stub where there is none, which it then refuses by name. With
+# a stub nothing of the engine is run, and this says so. Usage: tests/fdb.sh [TARGET_DIR], where the workspace was built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-if ! ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* 2>/dev/null | grep -qv libclang-cpp; then
-  (apt-get update -qq && apt-get install -y -qq libclang1-14) >/dev/null 2>&1 ||
-    { echo "skipped: the engine FoundationDB: libclang is missing and cannot be installed"; exit 0; }
+target=$(realpath "${1:-target}")
+skip() { echo "skipped: the engine FoundationDB: $1"; exit 0; }
+clang() { ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* 2>/dev/null | grep -v libclang-cpp | grep -q .; }
+if ! clang; then
+  command -v apt-get >/dev/null || skip "libclang is missing, and there is no apt-get to install it"
+  (apt-get update -qq && apt-get install -y -qq libclang1-14) >/dev/null 2>&1 || true
+  clang || skip "libclang is missing and cannot be installed"
 fi
-cargo check --quiet --locked --workspace --features cell-node/fdb,cell-store-fdb/client
-echo "checked by the compiler"
+# With the features of the whole workspace, so that nothing else of it is built again.
+with=(--locked --workspace --features cell-node/fdb,cell-store-fdb/client)
+cargo check --quiet "${with[@]}"
+echo "cargo check --features fdb: passed"
 
+scratch=$(mktemp -d)
+end() {
+  rm -rf "$scratch"
+  # The binary that others use is again the one without.
+  [ -z "${linked:-}" ] || cargo build --quiet --locked --workspace --bins
+}
+trap end EXIT
 if ldconfig -p 2>/dev/null | grep -q libfdb_c; then
   echo "libfdb_c is here: linking against it"
+  stub=
 else
-  echo "libfdb_c is not here: linking against a stub; skipped: running it"
-  stub=$(mktemp -d)
-  trap 'rm -rf "$stub"' EXIT
+  echo "libfdb_c is not here: linking against a stub"
+  stub=$scratch
   header=$(cargo metadata --format-version 1 --locked | grep -o '"[^"]*foundationdb-sys-[^"]*/Cargo.toml"' | awk 'NR == 1' | tr -d '"')
   # Every function of the library answers "operation failed"; it knows no API version that is asked for.
   grep -oh 'fdb_[a-z_0-9]*(' "$(dirname "$header")"/include/730/fdb_c.h | tr -d '(' | sort -u |
     awk '{print "int " $1 "() { return " ($1 == "fdb_select_api_version_impl" ? 2203 : 1000) "; }"}' >"$stub/stub.c"
   cc -shared -fPIC -w -o "$stub/libfdb_c.so" "$stub/stub.c"
-  export FDB_CLIENT_LIB_PATH=$stub LD_LIBRARY_PATH=$stub MERIDIAN_FDB_STUB=too-old
+  export FDB_CLIENT_LIB_PATH=$stub LD_LIBRARY_PATH=$stub${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
   # Its build script does not look at that variable again by itself.
   cargo clean --quiet -p foundationdb-sys
 fi
-cargo test --quiet --locked -p cell-store-fdb --features client -- --nocapture
+linked=1
+cargo build --quiet "${with[@]}" --bin celld
+echo "celld with the engine FoundationDB: linked"
+
+if [ -n "$stub" ]; then
+  printf 'meridian:Ab12@127.0.0.1:4500\n' >"$scratch/fdb.cluster"
+  cat >"$scratch/celld.toml" <<TOML
+world = "$(printf 'a%.0s' $(seq 64))"
+node = "eu-central-1/0"
+region = "eu-central"
+data_dir = "$scratch/data"
+identity_dir = "$scratch/identity"
+controllers = ["127.0.0.1:1"]
+keys = { lookup_key_file = "$scratch/lookup.key", jurisdiction_key_dir = "$scratch" }
+store = { engine = "fdb", cluster_file = "$scratch/fdb.cluster" }
+TOML
+  said=$("$target"/debug/celld --config "$scratch/celld.toml" --check-store 2>&1) && {
+echo "celld took a stub for FoundationDB: $said" >&2; exit 1; }
+  case $said in
+  *"does not know API version 730"*"hint: install the client library"*) echo "a library that is too old: refused with a hint" ;;
+  *) echo "celld did not refuse the stub for its version: $said" >&2; exit 1 ;;
+  esac
+  echo "skipped: the conformance suite on FoundationDB: libfdb_c is not here"
+else
+  cargo test --quiet "${with[@]}" --test fdb_cluster -- --nocapture
+fi

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The engine TiKV against a server that speaks its protocol: conformance, differential, foreign cluster, orphaned locks,
-# kill -9 of the server, a short bench, and a cell of three nodes on it under `chaos run`. Usage: tests/tikv.sh [TARGET_DIR], the tests and `bench` built in it.
+# kill -9 of the server, a short bench, a cell of three nodes on it under `chaos run`, and a cell that is made by command.
+# Usage: tests/tikv.sh [TARGET_DIR], the tests and the binaries built in it.
 #
 # MERIDIAN_TIKV_SERVER is a folder with `run.sh start|stop|kill-store|start-store` that serves on MERIDIAN_TIKV_PD
 # (127.0.0.1:12379 if that is not set) and, where it is built from source, `pd/build.sh` and `store/build.sh`, which
@@ -47,6 +48,16 @@ for binary in cell_store_tikv janitor server_kill; do
 done
 cd ../..
 "$target"/debug/bench engines --quick || [ $? -eq 3 ]
+# A cluster is one world's: the next one gets an empty one.
+afresh() {
+  "$scratch/run.sh" stop >/dev/null 2>&1 || true
+  rm -rf "$scratch/run"
+  timeout 60 "$scratch/run.sh" start
+}
 # Three nodes of one cell on the server, killed and stopped, and the server too: nothing acknowledged may be lost.
+afresh
 timeout 900 "$target"/debug/chaos run --scenario shared-store --minutes 2 --no-build
+# A cell on the server that is made by command, and a shard that goes from engine to engine and back.
+afresh
+timeout 600 tests/provision.sh "$target"/debug/cellctl
 echo "the engine TiKV against a server: passed"

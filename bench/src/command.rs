@@ -22,6 +22,7 @@ Examples:
   bench backup                     a shard of 256 MiB to a folder, writes beside it, about 2 minutes
   bench switchover                 30 switchovers of a shard under load, real processes, about 90 s
   bench failover                   30 times kill -9 of a primary's cell, about 5 minutes
+  bench takeover                   30 times kill -9 of a node whose cell shares a TiKV cluster, about 4 minutes
   bench replicate                  what an in-sync standby costs, about 90 s
   bench copy                       writes while a shard of 2 GiB is copied, about 6 minutes
   bench lease --minutes 30         full load for so long: leases that lapsed, failovers
@@ -72,6 +73,9 @@ enum Suite {
     Switchover,
     /// Real processes: from kill -9 of a primary's cell to the next acknowledged write
     Failover,
+    /// Real processes: from kill -9 of a node to the next write at another node of its cell, on the TiKV cluster that
+    /// `MERIDIAN_TIKV_PD` names
+    Takeover,
     /// Real processes: processor time and latency of one in-sync standby
     Replicate,
     /// Real processes: writes while a large shard is copied to another region
@@ -113,6 +117,7 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Backup(disk) => vec![run_backup(cli, disk)?],
         Suite::Switchover => vec![run_processes(cli, "switchover", process::switchover)?],
         Suite::Failover => vec![run_processes(cli, "failover", process::failover)?],
+        Suite::Takeover => vec![run_processes(cli, "takeover", process::takeover)?],
         Suite::Replicate => vec![run_processes(cli, "replicate", process::replicate)?],
         Suite::Copy => vec![run_processes(cli, "copy", process::copy)?],
         Suite::Lease { minutes, beside } => vec![run_lease(cli, *minutes, beside.clone())?],

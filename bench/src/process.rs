@@ -10,6 +10,7 @@ mod lease;
 mod replicate;
 mod stand;
 mod switchover;
+mod takeover;
 mod writers;
 
 pub use copy::run as copy;
@@ -18,11 +19,12 @@ pub use failover::run as failover;
 pub use lease::{Beside, run as lease};
 pub use replicate::run as replicate;
 pub use switchover::run as switchover;
+pub use takeover::run as takeover;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Switchovers, or failovers.
+    /// Switchovers, failovers, or takeovers.
     pub rounds: usize,
     /// Seconds of load for each half of a comparison.
     pub load_s: u64,

@@ -8,6 +8,7 @@ mod demo;
 mod evidence;
 mod law;
 mod printer;
+mod store_check;
 mod world;
 
 use clap::{CommandFactory, FromArgMatches};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cell_store::{CommitError, Fence, Limits, Snapshot, Store, StoreError, WriteBatch};
+use cell_store::{CommitError, Fence, KeyRange, Limits, Snapshot, Store, StoreError, WriteBatch};
 use parking_lot::Mutex;
 
 /// A store that remembers what was committed.
@@ -40,6 +40,10 @@ impl Store for Recorder {
         self.inner.commit(batch, fences).await?;
         self.batches.lock().entry(group).or_default().push(kept);
         Ok(())
+    }
+
+    async fn decide(&self, range: &KeyRange) -> Result<(), StoreError> {
+        self.inner.decide(range).await
     }
 
     fn limits(&self) -> Limits {

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use cli_world::app::{App, Newcomer, Person};
+use cli_world::sharing::Sharing;
 use cli_world::stage::STOP_WITHIN;
-use cli_world::{Binaries, Process, Progress, Seat, Stage, State, World, door, operator, seats};
-use platform_model::{HomeId, ShardId, ShardRoute};
+use cli_world::{Binaries, Process, Progress, Seat, Stage, State, World, door, make, operator, seats};
+use platform_model::{HomeId, NodeId, RoutingTable, ShardId, ShardRoute};
 use platform_runtime::clock::Clock;
 
 use crate::commit::probe::Probe;
@@ -20,6 +21,8 @@ const COUNTRY: &str = "DE";
 const PEOPLE_MAX: usize = 120;
 /// For all copies of the home to be in sync.
 const WHOLE_WITHIN: Duration = Duration::from_secs(180);
+/// For the shards of a cell to be spread over its nodes.
+const SPREAD_WITHIN: Duration = Duration::from_secs(90);
 /// Bare fsyncs that are timed beside a measurement.
 const FSYNCS: usize = 200;
 
@@ -50,6 +53,29 @@ impl Stand {
         let stage = Stage::new("bench");
         let world = World::open_or_make(&stage.layout, None, &Stderr)?;
         world.up(Binaries::Normal, &Stderr).await?;
+        let app = App::new(door::client(&world.layout)?, &world.url());
+        let (shard, people) = register(&world, &app, people).await?;
+        Ok(Self {
+            stage,
+            world,
+            app,
+            people,
+            shard,
+        })
+    }
+
+    /// A world whose first cell has nodes on one cluster, its shards spread over them, and `people` in one of them.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn up_sharing(people: usize, sharing: &Sharing) -> Result<Self> {
+        let stage = Stage::new("bench");
+        make::make(&stage.layout, None)?;
+        sharing.note(&stage.layout)?;
+        let world = World::open(&stage.layout)?;
+        world.up(Binaries::Normal, &Stderr).await?;
+        world.start_sharing(sharing).await?;
+        spread(&world, sharing).await?;
         let app = App::new(door::client(&world.layout)?, &world.url());
         let (shard, people) = register(&world, &app, people).await?;
         Ok(Self {
@@ -136,6 +162,27 @@ impl Stand {
         self.world.down(STOP_WITHIN).await?;
         self.stage.leave(false, &Stderr).await;
         Ok(())
+    }
+}
+
+/// Waits until every node of the cell serves some shard.
+async fn spread(world: &World, sharing: &Sharing) -> Result<()> {
+    let (clock, seats) = (Clock::system(), sharing.seats());
+    let serves = |table: &RoutingTable, node: Option<&NodeId>| {
+        let mut routes = table.shards.values();
+        routes.any(|route| Some(&route.node) == node)
+    };
+    let until = clock.monotonic() + SPREAD_WITHIN;
+    loop {
+        let table = world.wait_for_leader().await?.table;
+        if seats.iter().all(|seat| serves(&table, seat.node())) {
+            return Ok(());
+        }
+        ensure!(
+            clock.monotonic() < until,
+            "the shards are not spread over the nodes"
+        );
+        clock.sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -38,6 +38,9 @@ pub enum LayerError {
     /// He moves at this moment: nothing of him is read or written here until it is over.
     #[error("the person is on the way to another home")]
     OnTheWay,
+    /// The person was erased, or is about to be.
+    #[error("the root has ended")]
+    RootEnded,
     #[error("the cursor was not made by this list")]
     InvalidCursor,
     /// Such a row would stay for ever.

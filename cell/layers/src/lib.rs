@@ -12,6 +12,7 @@
 //! | [`event`] | events between roots: told, opened field by field, marked, parked |
 //! | [`idempotency`] | one effect for one command |
 //! | [`place`] | whether the person lives here, and his rows as a whole while he moves |
+//! | [`ended`] | the end of a root, which every write asks for |
 //! | [`keys`] | users' keys, wrapped by the jurisdiction's, in the home's key shard |
 //!
 //! Keys in the root's range, relative to it: `(domain, table, ...)`; names of layers begin with `#`, names of tables
@@ -22,6 +23,7 @@
 
 pub mod blob;
 mod digest;
+pub mod ended;
 mod envelope;
 pub mod error;
 pub mod event;

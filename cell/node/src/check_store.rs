@@ -1,11 +1,15 @@
-//! `celld --check-store`: opens the engine as a start would, reads once, and says how that went. It takes no shard and
-//! raises no start. An empty cluster is claimed for this world, as by a start.
+//! `celld --check-store`: opens the engine as a start would, reads once, and says how it is: whether it serves, and of a
+//! cluster its data, clock, locks and stores. It takes no shard, raises no start, and claims no empty TiKV cluster.
+
+mod findings;
 
 use std::time::Duration;
 
 use cell_store::key::Tuple;
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
+
+pub use findings::{Finding, Verdict};
 
 use crate::config::Config;
 use crate::engine::Engine;
@@ -14,27 +18,29 @@ use crate::run::StartError;
 /// For the engine's tasks to end.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
-/// What was found: the engine, and how long a read took.
+/// What was found: first that it serves, then whatever else the engine tells.
 ///
 /// # Errors
 /// Why a node with these settings would not start.
-pub async fn check_store(config: Config, clock: Clock) -> Result<String, StartError> {
+pub async fn check_store(config: Config, clock: Clock) -> Result<Vec<Finding>, StartError> {
     let settings = config.check()?;
     let tasks = TaskGroup::new();
-    let engine = Engine::open(&settings, &clock, &tasks).await?;
+    let engine = Engine::look(&settings, &clock, &tasks).await?;
     let begun = clock.monotonic();
     let key = Tuple::new().str("node").str("store").pack();
     let named = read(&engine, &key).await;
     let took = clock.monotonic().saturating_sub(begun);
+    let kind = engine.shared().unwrap_or("embedded");
+    let mut found = vec![Finding::ok(
+        "serves",
+        format!("{kind}: a read took {:.1} ms", took.as_secs_f64() * 1_000.0),
+    )];
+    found.extend(findings::of(&engine).await);
     engine.close().await;
     // Whatever does not end in time ends with the process.
     tasks.shutdown(STOP_WITHIN).await;
     named.map_err(crate::starting::StartingError::from)?;
-    let kind = engine.shared().unwrap_or("embedded");
-    Ok(format!(
-        "{kind}: a read took {:.1} ms",
-        took.as_secs_f64() * 1_000.0
-    ))
+    Ok(found)
 }
 
 async fn read(engine: &Engine, key: &[u8]) -> Result<(), cell_store::SnapshotError> {
@@ -74,7 +80,8 @@ mod tests {
     async fn the_embedded_engine_is_opened_and_read() {
         let (_dir, config) = config(Store::default());
         let found = check_store(config, Clock::system()).await.expect("well");
-        assert!(found.starts_with("embedded"), "{found}");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].found.starts_with("embedded"), "{found:?}");
     }
 
     #[tokio::test]

@@ -62,9 +62,26 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`].
     pub async fn open(settings: &Settings, clock: &Clock, tasks: &TaskGroup) -> Result<Self, EngineError> {
+        Self::open_as(settings, clock, tasks, true).await
+    }
+
+    /// As [`Self::open`], to look at it: a TiKV cluster that is empty stays so.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn look(settings: &Settings, clock: &Clock, tasks: &TaskGroup) -> Result<Self, EngineError> {
+        Self::open_as(settings, clock, tasks, false).await
+    }
+
+    async fn open_as(
+        settings: &Settings,
+        clock: &Clock,
+        tasks: &TaskGroup,
+        claims: bool,
+    ) -> Result<Self, EngineError> {
         match settings.config.store.engine {
             EngineName::Embedded => Ok(Self::Embedded(embedded(settings).await?)),
-            EngineName::Tikv => tikv(settings, clock, tasks).await,
+            EngineName::Tikv => tikv(settings, clock, tasks, claims).await,
             EngineName::Fdb => fdb(settings, clock, tasks).await,
         }
     }
@@ -132,7 +149,12 @@ async fn embedded(settings: &Settings) -> Result<Arc<Embedded>, OpenError> {
 }
 
 #[cfg(feature = "tikv")]
-async fn tikv(settings: &Settings, clock: &Clock, tasks: &TaskGroup) -> Result<Engine, EngineError> {
+async fn tikv(
+    settings: &Settings,
+    clock: &Clock,
+    tasks: &TaskGroup,
+    claims: bool,
+) -> Result<Engine, EngineError> {
     use cell_store_tikv::{OpenError, Settings as TikvSettings, Tls};
     let store = &settings.config.store;
     let tls = Tls::from_paths(&store.ca, &store.cert, &store.key, store.plaintext);
@@ -145,12 +167,13 @@ async fn tikv(settings: &Settings, clock: &Clock, tasks: &TaskGroup) -> Result<E
     tikv.ready_within = store.ready_within.0;
     tikv.snapshot_life = store.snapshot_life.0;
     tikv.collect_garbage = store.collect_garbage;
+    tikv.claims = claims;
     Ok(Engine::Tikv(Tikv::open(tikv, clock.clone(), tasks).await?))
 }
 
 #[cfg(not(feature = "tikv"))]
 #[expect(clippy::unused_async, reason = "as the engine that is left out")]
-async fn tikv(_: &Settings, _: &Clock, _: &TaskGroup) -> Result<Engine, EngineError> {
+async fn tikv(_: &Settings, _: &Clock, _: &TaskGroup, _: bool) -> Result<Engine, EngineError> {
     Err(EngineError::NotBuilt { engine: "tikv" })
 }
 

@@ -55,7 +55,7 @@ pub mod starting;
 pub mod telling;
 pub mod wire;
 
-pub use check_store::check_store;
+pub use check_store::{Finding, Verdict, check_store};
 pub use config::Config;
 pub use run::start;
 pub use running::Running;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use cell_node::run::StartError;
-use cell_node::{Config, start};
+use cell_node::{Config, Verdict, start};
 use clap::Parser;
 use platform_runtime::clock::Clock;
 use platform_runtime::{config, shutdown, telemetry, tls};
@@ -31,7 +31,8 @@ struct Arguments {
     /// Prints the settings that would be used, and ends.
     #[arg(long)]
     print_config: bool,
-    /// Opens the store as a start would, reads once, says how that went, and ends.
+    /// Opens the store as a start would, reads once, says how it is, one line for each thing, and ends; with 1 if a
+    /// start would fail, or something is bad.
     #[arg(long)]
     check_store: bool,
     /// Prints every stored table with the data class of each field, and ends.
@@ -74,7 +75,14 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.check_store {
         let found = cell_node::check_store(config, Clock::system()).await;
         let found = found.context("the store cannot be used")?;
-        return Ok(writeln!(std::io::stdout(), "{found}")?);
+        for finding in &found {
+            writeln!(std::io::stdout(), "{finding}")?;
+        }
+        let bad = found.iter().filter(|finding| finding.verdict == Verdict::Bad);
+        return match bad.count() {
+            0 => Ok(()),
+            count => bail!("the store serves, and {count} things of it are bad"),
+        };
     }
     #[cfg(feature = "failpoints")]
     let _faults = fail::FailScenario::setup();

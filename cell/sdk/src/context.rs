@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
-use cell_layers::{LayerError, RootTx};
-use cell_shard::{Answer, Mode, Request, Scope, WriteError};
+use cell_layers::{LayerError, RootTx, ended};
+use cell_shard::{Answer, Mode, Request, Scope, Tx, WriteError};
 use http::request::Parts;
 use platform_model::{Actor, Code, HomeId, Problem, RootRef, UserId};
 use platform_token::Claims;
@@ -39,7 +39,8 @@ impl RootCtx {
     /// `f` may run several times (conflicts), so it has no effect but through its transaction. Strictly serializable.
     ///
     /// # Errors
-    /// The closure's own problem (nothing is written then), or what the shard answered.
+    /// The closure's own problem (nothing is written then), `not-found` once the person is being erased, or what the shard
+    /// answered.
     pub async fn write<T, F, Fut>(&self, domain: &'static str, mode: Mode, f: F) -> Result<Answer<T>, Problem>
     where
         T: Send,
@@ -50,7 +51,10 @@ impl RootCtx {
         let mut waited = Duration::ZERO;
         loop {
             let f = &f;
-            let run = |tx| async move { f(self.root_tx(tx, domain).enter().await?).await };
+            let run = |tx: Tx| async move {
+                ended::goes_on(&tx).await?;
+                f(self.root_tx(tx, domain).enter().await?).await
+            };
             match shard.write(&request, run).await {
                 Err(error) if is_on_the_way(&error) && waited < MOVES_WITHIN => {
                     shard.rest(LOOK_AGAIN).await;
@@ -59,6 +63,30 @@ impl RootCtx {
                 answer => return self.noted(answer.map_err(write_problem)?),
             }
         }
+    }
+
+    /// As [`RootCtx::write`], on a root that has ended: for what an erasure still has to do there, and for nothing else.
+    ///
+    /// # Errors
+    /// As [`RootCtx::write`].
+    pub async fn write_ended<T, F, Fut>(
+        &self,
+        domain: &'static str,
+        mode: Mode,
+        f: F,
+    ) -> Result<Answer<T>, Problem>
+    where
+        T: Send,
+        F: Fn(RootTx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, DomainError>> + Send,
+    {
+        let request = self.request(domain, mode);
+        let answer = self
+            .open
+            .shard
+            .write(&request, |tx| f(self.root_tx(tx, domain)))
+            .await;
+        self.noted(answer.map_err(write_problem)?)
     }
 
     /// Runs `f` as one read-only transaction: one consistent version, no older than the caller has seen.

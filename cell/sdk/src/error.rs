@@ -52,6 +52,7 @@ fn layer_problem(error: &LayerError) -> Problem {
             .with("user_epoch", *user_epoch),
         // Nothing was read or written: it may be sent again in a moment, wherever he is then.
         LayerError::OnTheWay => Problem::new(Code::Moving).retry_after_s(1),
+        LayerError::RootEnded => Code::NotFound.into(),
         LayerError::InvalidCursor => Code::InvalidCursor.into(),
         LayerError::UploadIncomplete => {
             Problem::new(Code::Conflict).detail("parts of the upload are gone: send it again")

@@ -74,13 +74,13 @@ impl ShardKeys {
     /// The prefix of all keys of a scope.
     pub(crate) fn scope(&self, scope: &Scope) -> Result<Bytes, TxError> {
         let tail = match scope {
-            Scope::Root(root) => root_prefix(*root),
+            Scope::Root(root) => keys_of(*root),
             Scope::Shared(name) if RESERVED.contains(name) => {
                 return Err(TxError::Invalid {
                     reason: "the name of the shared table is reserved",
                 });
             }
-            Scope::Shared(name) => Tuple::new().str("s").str(name).pack(),
+            Scope::Shared(name) => shared_key(name, &[]),
         };
         Ok(join(&self.prefix, &tail))
     }
@@ -112,6 +112,11 @@ impl ShardKeys {
             (from < to).then(|| KeyRange::new(self.absolute(from), self.absolute(to)))
         };
         Self::replicated().into_iter().filter_map(part).collect()
+    }
+
+    /// Everything of the shard.
+    pub(crate) fn whole(&self) -> KeyRange {
+        KeyRange::prefix(self.prefix.clone())
     }
 
     /// All entries.
@@ -151,6 +156,16 @@ impl ShardKeys {
     }
 }
 
+/// A key of a shared table, as it stands in the log.
+pub fn shared_key(table: &str, key: &[u8]) -> Bytes {
+    join(&Tuple::new().str("s").str(table).pack(), key)
+}
+
+/// The beginning of all keys of a root, as they stand in the log.
+pub fn keys_of(root: RootRef) -> Bytes {
+    Tuple::new().str("d").u64(root.kind as u64).uuid(root.id.0).pack()
+}
+
 /// The root whose data lies under a key of the log; none for what is no root's.
 pub fn root_of(key: &[u8]) -> Option<RootRef> {
     /// The code of a UUID in a packed tuple.
@@ -167,11 +182,6 @@ pub fn root_of(key: &[u8]) -> Option<RootRef> {
     let id = tail.strip_prefix(&[UUID])?.first_chunk::<16>()?;
     let id = RootId(uuid::Uuid::from_bytes(*id));
     Some(RootRef { kind, id })
-}
-
-/// What keys of the log begin with that are of a root.
-pub fn root_prefix(root: RootRef) -> Bytes {
-    Tuple::new().str("d").u64(root.kind as u64).uuid(root.id.0).pack()
 }
 
 /// The non-negative integer in front of a packed tuple: its code is 20 plus the number of its bytes.
@@ -233,6 +243,7 @@ mod tests {
             let scope = keys.scope(&Scope::Root(root)).expect("a scope");
             let row = join(&scope, b"whatever");
             assert_eq!(root_of(&keys.relative(&row)), Some(root));
+            assert_eq!(keys.relative(&scope), keys_of(root));
             assert_eq!(root_of(&keys.relative(&scope)[..5]), None, "half a key");
         }
         let shared = keys.scope(&Scope::Shared("claims")).expect("a scope");

@@ -24,9 +24,6 @@ mod settings;
 #[cfg(feature = "client")]
 mod snapshot;
 
-#[cfg(all(test, feature = "client"))]
-mod tests;
-
 pub use error::OpenError;
 #[cfg(feature = "client")]
 pub use fdb::Fdb;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform_runtime::tasks::CancellationToken;
+use tikv_client::Timestamp;
 use tikv_client::transaction::ResolveLocksOptions;
-use tikv_client::{Timestamp, TimestampExt};
 
 use crate::attempt::retried;
 use crate::meters::{self, Call};
@@ -16,7 +16,7 @@ use crate::tikv::Shared;
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(60);
 /// A lock that is older is of a dead transaction: a live one ends, one way or the other, in a fifth of that.
-const ORPHANED_AFTER: Duration = Duration::from_secs(120);
+pub(crate) const ORPHANED_AFTER: Duration = Duration::from_secs(120);
 /// For one round.
 const ROUND_WITHIN: Duration = Duration::from_secs(50);
 
@@ -76,22 +76,24 @@ pub(crate) async fn resolve_older(shared: &Shared, age: Duration) -> Result<usiz
 }
 
 /// On the cluster's clock.
-async fn now(shared: &Shared) -> Result<Timestamp, String> {
+pub(crate) async fn now(shared: &Shared) -> Result<Timestamp, String> {
     let now = retried(&shared.clock, || shared.client.current_timestamp()).await;
     now.map_err(|failure| failure.reason)
 }
 
 /// So long before `now`, on the cluster's clock.
-fn before(now: &Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn before(now: &Timestamp, by: Duration) -> Timestamp {
     let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     Timestamp {
         physical: now.physical.saturating_sub(by_ms).max(0),
-        ..Timestamp::from_version(0)
+        ..now.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tikv_client::TimestampExt;
+
     use super::*;
 
     #[test]
@@ -102,7 +104,9 @@ mod tests {
             ..Timestamp::from_version(0)
         };
         let safe = before(&now, Duration::from_secs(600));
-        assert_eq!((safe.physical, safe.logical), (400_000, 0));
+        assert_eq!((safe.physical, safe.logical), (400_000, 7));
+        // The cluster gives many timestamps with one physical part.
+        assert_eq!(before(&now, Duration::ZERO), now);
         assert_eq!(before(&now, Duration::MAX).physical, 0);
     }
 }

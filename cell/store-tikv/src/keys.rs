@@ -48,7 +48,12 @@ impl KeySpace {
 
     /// All rows of the cell.
     pub fn all(&self) -> BoundRange {
-        (self.prefix.clone(), self.key(&[SYSTEM])).into()
+        self.all_bounds().into()
+    }
+
+    /// The same, as its two ends.
+    pub fn all_bounds(&self) -> (Vec<u8>, Vec<u8>) {
+        (self.prefix.clone(), self.key(&[SYSTEM]))
     }
 }
 

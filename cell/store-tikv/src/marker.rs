@@ -12,23 +12,28 @@ const FORMAT: u8 = 1;
 /// Programs' rows lie from here on; a server may show rows of its own below.
 const ANY_ROW: &[u8] = b"\x02";
 
-/// Makes sure that the cluster holds this world's data, or nothing: then it is claimed.
+/// Makes sure that the cluster holds this world's data, or nothing: then it is claimed, if `claims`. Answers whether it
+/// is this world's now.
 ///
 /// # Errors
 /// Another's data, or the cluster does not serve.
-pub(crate) async fn claim(client: &TransactionClient, world: &WorldId) -> Result<(), OpenError> {
+pub(crate) async fn claim(
+    client: &TransactionClient,
+    world: &WorldId,
+    claims: bool,
+) -> Result<bool, OpenError> {
     let options = TransactionOptions::new_optimistic().drop_check(CheckLevel::Warn);
     let mut tx = once(CALL_WITHIN, client.begin_with_options(options))
         .await
         .map_err(not_ready)?;
     let claimed = claim_in(&mut tx, world).await;
-    if claimed != Ok(Claim::Fresh) {
-        // Nothing is buffered, so nothing is sent.
+    if claimed != Ok(Claim::Fresh) || !claims {
+        // Nothing was sent.
         let _ = tx.rollback().await;
-        return claimed.map(drop);
+        return claimed.map(|claim| claim == Claim::Held);
     }
     // Of two that claim an empty cluster one conflicts: it opens anew and reads what the other wrote.
-    tx.commit().await.map(drop).map_err(|error| {
+    tx.commit().await.map(|_| true).map_err(|error| {
         let (CommitFailure::Conflict(reason)
         | CommitFailure::NotSent(reason)
         | CommitFailure::Unknown(reason)) = failure::of_commit(&error);

@@ -10,6 +10,7 @@ pub(crate) enum Call {
     GetMany,
     Scan,
     Commit,
+    Decide,
     Janitor,
 }
 
@@ -21,6 +22,7 @@ impl Call {
             Self::GetMany => "get-many",
             Self::Scan => "scan",
             Self::Commit => "commit",
+            Self::Decide => "decide",
             Self::Janitor => "janitor",
         }
     }

@@ -14,15 +14,19 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// For a placement driver to take a connection, and to say who leads.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
-/// A client of a cluster that serves this world's data.
+/// A client of a cluster that serves this world's data, and whether it holds any: one that is empty is claimed if the
+/// settings say so.
 ///
 /// # Errors
 /// What is wrong for good at once; what may pass when the time of the settings is over.
-pub(crate) async fn when_ready(settings: &Settings, clock: &Clock) -> Result<TransactionClient, OpenError> {
+pub(crate) async fn when_ready(
+    settings: &Settings,
+    clock: &Clock,
+) -> Result<(TransactionClient, bool), OpenError> {
     let began = clock.monotonic();
     loop {
         let error = match connect(settings).await {
-            Ok(client) => return Ok(client),
+            Ok(opened) => return Ok(opened),
             Err(error) => error,
         };
         let over = clock.monotonic().saturating_sub(began) + PAUSE >= settings.ready_within;
@@ -34,7 +38,7 @@ pub(crate) async fn when_ready(settings: &Settings, clock: &Clock) -> Result<Tra
     }
 }
 
-async fn connect(settings: &Settings) -> Result<TransactionClient, OpenError> {
+async fn connect(settings: &Settings) -> Result<(TransactionClient, bool), OpenError> {
     reachable(&settings.pd).await?;
     let connecting = TransactionClient::new_with_config(settings.pd.clone(), config(settings));
     let not_answering = |reason: String| OpenError::NotAnswering {
@@ -46,8 +50,8 @@ async fn connect(settings: &Settings) -> Result<TransactionClient, OpenError> {
         Ok(Err(error)) => return Err(not_answering(failure::reason(&error))),
         Err(_) => return Err(not_answering("no answer in time".into())),
     };
-    marker::claim(&client, &settings.world).await?;
-    Ok(client)
+    let is_claimed = marker::claim(&client, &settings.world, settings.claims).await?;
+    Ok((client, is_claimed))
 }
 
 /// The client does not say why it reached nobody, so the connection itself is tried first.

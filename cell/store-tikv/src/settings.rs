@@ -75,6 +75,8 @@ pub struct Settings {
     /// Whether this node lets the cluster collect versions that no snapshot can show. Without anybody who does, the
     /// cluster grows for ever; with TiDB on the same cluster, TiDB does.
     pub collect_garbage: bool,
+    /// Whether an empty cluster becomes this world's. Without it an open changes nothing.
+    pub claims: bool,
 }
 
 impl Settings {
@@ -89,6 +91,7 @@ impl Settings {
             request_within: Duration::from_secs(2),
             snapshot_life: Duration::from_secs(300),
             collect_garbage: true,
+            claims: true,
         }
     }
 

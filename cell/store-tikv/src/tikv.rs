@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cell_store::{CommitError, Fence, Limits, Mutation, Snapshot, Store, StoreError, WriteBatch};
+use cell_store::{CommitError, Fence, KeyRange, Limits, Mutation, Snapshot, Store, StoreError, WriteBatch};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use tikv_client::TransactionClient;
@@ -14,7 +14,7 @@ use crate::attempt::retried;
 use crate::keys::KeySpace;
 use crate::meters::{self, Call};
 use crate::snapshot::TikvSnapshot;
-use crate::{OpenError, Settings, commit, janitor, open};
+use crate::{Health, OpenError, Settings, commit, decide, health, janitor, open};
 
 /// Commits under way at once; one more waits, and is refused unwritten when its time is over.
 const COMMITS_MAX: usize = 256;
@@ -45,6 +45,8 @@ impl Shared {
 /// A cell's rows on a TiKV cluster. Several processes of the cell may have it open at once: fences order them.
 pub struct Tikv {
     shared: Arc<Shared>,
+    /// The cluster holds this world's data, and not nothing.
+    is_claimed: bool,
     tasks: TaskGroup,
     commits: Arc<Semaphore>,
 }
@@ -59,13 +61,13 @@ impl std::fmt::Debug for Tikv {
 
 impl Tikv {
     /// Opens the cell's rows: checks the settings, waits until the cluster answers, makes sure that it holds this
-    /// world's data. An empty cluster becomes this world's. Its janitor and its commits run in `tasks`.
+    /// world's data. An empty cluster becomes this world's, if the settings say so. Its janitor and its commits run in `tasks`.
     ///
     /// # Errors
     /// See [`OpenError`]: what is wrong for good is told at once, the rest after [`Settings::ready_within`].
     pub async fn open(settings: Settings, clock: Clock, tasks: &TaskGroup) -> Result<Arc<Self>, OpenError> {
         settings.check()?;
-        let client = open::when_ready(&settings, &clock).await?;
+        let (client, is_claimed) = open::when_ready(&settings, &clock).await?;
         let shared = Arc::new(Shared {
             client,
             keys: KeySpace::of(&settings.cell),
@@ -75,6 +77,7 @@ impl Tikv {
         tasks.spawn("tikv janitor", janitor::run(Arc::clone(&shared), tasks.token()));
         Ok(Arc::new(Self {
             shared,
+            is_claimed,
             tasks: tasks.clone(),
             commits: Arc::new(Semaphore::new(COMMITS_MAX)),
         }))
@@ -88,6 +91,15 @@ impl Tikv {
     pub async fn resolve_locks(&self, age: Duration) -> Result<usize, StoreError> {
         let resolved = janitor::resolve_older(&self.shared, age).await;
         resolved.map_err(|reason| StoreError::Unavailable { reason })
+    }
+
+    /// How the cluster is: its clock, locks that nobody ends, its stores.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn health(&self) -> Result<Health, StoreError> {
+        let found = health::health(&self.shared, self.is_claimed).await;
+        found.map_err(|reason| StoreError::Unavailable { reason })
     }
 
     #[cfg(test)]
@@ -152,6 +164,24 @@ impl Store for Tikv {
         let took = self.shared.clock.monotonic().saturating_sub(began);
         meters::note(Call::Commit, outcome(&committed), took);
         committed
+    }
+
+    async fn decide(&self, range: &KeyRange) -> Result<(), StoreError> {
+        let began = self.shared.clock.monotonic();
+        let decided = decide::decide(&self.shared, range).await;
+        let took = self.shared.clock.monotonic().saturating_sub(began);
+        let outcome = if decided.is_ok() { "ok" } else { "unavailable" };
+        meters::note(Call::Decide, outcome, took);
+        let locks = decided.map_err(|reason| StoreError::Unavailable { reason })?;
+        if locks > 0 {
+            meters::note_orphans(locks);
+            tracing::info!(
+                locks,
+                took_ms = took.as_millis(),
+                "commits of others were decided"
+            );
+        }
+        Ok(())
     }
 
     fn limits(&self) -> Limits {

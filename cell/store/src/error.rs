@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use thiserror::Error;
 
+const UNAVAILABLE_HINT: &str = "see whether the engine serves: `celld --config FILE --check-store`";
+
 /// Opening a snapshot failed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
@@ -18,6 +20,11 @@ impl StoreError {
     /// Whether the same call may succeed later.
     pub fn retryable(&self) -> bool {
         true
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> &'static str {
+        UNAVAILABLE_HINT
     }
 }
 
@@ -45,6 +52,17 @@ impl SnapshotError {
     /// Whether the same read on a new snapshot may succeed.
     pub fn retryable(&self) -> bool {
         !matches!(self, Self::Invalid { .. })
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Expired => {
+                "open another snapshot; what reads for long reads in pages, each of its own snapshot"
+            }
+            Self::Unavailable { .. } => UNAVAILABLE_HINT,
+            Self::Invalid { .. } => "ask for fewer keys, or for a range that begins before it ends",
+        }
     }
 }
 
@@ -94,5 +112,18 @@ impl CommitError {
     /// first, and the state read.
     pub fn retryable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Fenced { .. } => "another writer has the fence: read it, and go on only if it is one's own",
+            Self::TooLarge { .. } => {
+                "make it smaller: several batches, a value in parts or in the blob layer; the limits are the same on every engine"
+            }
+            Self::Invalid { .. } => "a key has at least one byte, a range begins before it ends",
+            Self::Unavailable { .. } => UNAVAILABLE_HINT,
+            Self::Unknown { .. } => "commit another attempt under the fence, then read what there is",
+        }
     }
 }

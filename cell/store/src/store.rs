@@ -32,6 +32,17 @@ pub trait Store: Send + Sync + 'static {
     /// still be written later. The caller then commits a batch that changes only its fence before it reads.
     async fn commit(&self, batch: WriteBatch, fences: Vec<Fence>) -> Result<(), CommitError>;
 
+    /// Decides what others have under way in `range`: a commit of theirs that is not final by now is final when this
+    /// returns, done or never done. Nothing rests on it but time: whoever takes a shard from a node that died need not
+    /// wait until what that one left locked runs out. Whoever it cuts off hears [`CommitError::Unknown`] at most, as
+    /// he may from any commit. An engine whose commits leave nothing behind has nothing to decide.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: some may still be under way; asking again is safe.
+    async fn decide(&self, _range: &KeyRange) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// The bounds that this engine enforces.
     fn limits(&self) -> Limits;
 }

@@ -6,6 +6,8 @@ mod events;
 mod events_people;
 mod relocate;
 mod relocate_people;
+mod restore;
+mod restore_people;
 mod shared_store;
 mod shared_store_mixed;
 mod shared_store_server;
@@ -27,6 +29,8 @@ pub enum Scenario {
     Claims,
     /// Who changes home while he uses it has one home, and all that was acknowledged.
     Relocate,
+    /// A cell is lost for good under load and goes on from its backups; who was erased stays erased.
+    Restore,
     /// Nodes of one cell share a store, and take over from each other.
     SharedStore,
 }
@@ -39,6 +43,7 @@ impl Scenario {
             Self::Events => events::run(options, progress).await,
             Self::Claims => claims::run(options, progress).await,
             Self::Relocate => relocate::run(options, progress).await,
+            Self::Restore => restore::run(options, progress).await,
             Self::SharedStore => shared_store::run(options, progress).await,
         }
     }

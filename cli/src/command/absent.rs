@@ -28,11 +28,6 @@ const ABSENT: &[(&[&str], &str, &str)] = &[
         "cellctl cell cordon CELL --reason TEXT",
     ),
     (
-        &["cell", "provision"],
-        "cells are not made by the controllers",
-        "cellctl dev up   makes a world on this machine",
-    ),
-    (
         &["region", "evacuate"],
         "a region is emptied shard by shard",
         "cellctl simulate --lose region/REGION   shows what would become of them",

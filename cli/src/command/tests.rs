@@ -82,6 +82,17 @@ fn what_cannot_be_is_a_usage_error() {
         "cellctl operation cancel 7",
         "cellctl home survival eu/eu-west planet --reason x",
         "cellctl simulate --lose everything",
+        "cellctl cell provision eu-west-2 --reason x",
+        "cellctl cell provision eu-west-2 --engine embedded --reason x",
+        "cellctl cell provision eu-west-2 --engine tikv --reason x",
+        "cellctl cell provision eu-west-2 --engine tikv --pd h:1 --ca ca.pem --reason x",
+        "cellctl cell provision eu-west-2 --engine tikv --pd h:1 --ca c --cert c --reason x",
+        "cellctl cell provision eu-west-2 --engine tikv --pd h:1 --ca c --cert c --key k --plaintext --reason x",
+        "cellctl cell provision eu-west-2 --engine tikv --pd h:1 --plaintext --nodes 0 --reason x",
+        "cellctl cell provision eu-west-2 --engine tikv --pd h:1 --plaintext",
+        "cellctl cell provision eu-west-2 --engine fdb --reason x",
+        "cellctl cell provision eu-west-2 --engine fdb --cluster-file f --pd h:1 --reason x",
+        "cellctl cell provision eu-west-2 --engine fdb --cluster-file f --plaintext --reason x",
     ] {
         let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}");

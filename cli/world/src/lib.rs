@@ -24,6 +24,7 @@ pub mod people;
 pub mod ports;
 pub mod process;
 pub mod progress;
+pub mod provisioned;
 pub mod ready;
 pub mod seats;
 pub mod sharing;

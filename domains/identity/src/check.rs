@@ -58,8 +58,23 @@ pub async fn is_registered(tx: &RootTx, user: UserId) -> Result<bool, LayerError
 /// # Errors
 /// The transaction's; a claim that no version wrote.
 pub async fn held_claims(tx: &RootTx) -> Result<Vec<(ClaimDigest, Uuid)>, DomainError> {
-    let held = erasure::held_claims(&tx.of_domain(DOMAIN)).await?;
+    let held = erasure::active_claims(&tx.of_domain(DOMAIN)).await?;
     Ok(held.into_iter().map(|claim| (claim.digest, claim.id)).collect())
+}
+
+/// What the person holds by his own record: claim ids and digests.
+///
+/// # Errors
+/// As [`RootCtx::read`].
+pub async fn active_claims(
+    open: &OpenUser,
+    home: &HomeId,
+    user: UserId,
+) -> Result<Vec<(Uuid, ClaimDigest)>, Problem> {
+    let root = of_the_platform(open, home, user);
+    let look = |tx: RootTx| async move { erasure::active_claims(&tx).await };
+    let claims = root.read(DOMAIN, look).await?.value;
+    Ok(claims.into_iter().map(|claim| (claim.id, claim.digest)).collect())
 }
 
 /// Has the person's own record of a claim decided, for good: pending becomes dropped. None if there is none. `mode` is sync:
@@ -73,7 +88,13 @@ pub async fn decide_claim(
     user: UserId,
     claim: Uuid,
 ) -> Result<Option<ClaimState>, Problem> {
-    let root = RootCtx {
+    let root = of_the_platform(open, home, user);
+    let decide = |tx: RootTx| async move { registration::decide(&tx, claim).await };
+    Ok(root.write(DOMAIN, Mode::Sync, decide).await?.value)
+}
+
+fn of_the_platform(open: &OpenUser, home: &HomeId, user: UserId) -> RootCtx {
+    RootCtx {
         user,
         home: home.clone(),
         actor: Actor::Service("reconciler".to_owned()),
@@ -84,7 +105,5 @@ pub async fn decide_claim(
             not_older_than: None,
             seen: Seen::default(),
         },
-    };
-    let decide = |tx: RootTx| async move { registration::decide(&tx, claim).await };
-    Ok(root.write(DOMAIN, Mode::Sync, decide).await?.value)
+    }
 }

@@ -12,6 +12,10 @@ use crate::version::{Epoch, Generation, ReplicaId};
 /// How long a standby promises that it will not become primary, unless the shard's configuration says otherwise.
 pub const LEASE_MICROS: u64 = 700_000;
 
+/// How long whoever holds a shard in a store that nodes share may read after it proved that it holds it, at most: the
+/// shard's lease, if that is shorter. Whoever takes it waits so long.
+pub const SHARED_LEASE_MICROS: u64 = 500_000;
+
 /// How far a standby is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

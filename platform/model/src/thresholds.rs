@@ -1,7 +1,8 @@
 //! Every threshold of detection, failover and operations, once. What each is for, and what follows from changing it, is
 //! in `docs/operations.md`; a test of `control-plane/server` holds the two together.
 //!
-//! The length of a lease is beside what it is for: [`LEASE_MICROS`](crate::replica_set::LEASE_MICROS).
+//! The lengths of leases are beside what they are for: [`LEASE_MICROS`](crate::replica_set::LEASE_MICROS),
+//! [`SHARED_LEASE_MICROS`](crate::replica_set::SHARED_LEASE_MICROS).
 
 macro_rules! thresholds {
     ($($(#[$doc:meta])* $name:ident = $value:expr;)*) => {
@@ -15,6 +16,8 @@ macro_rules! thresholds {
 thresholds! {
     /// For how long a standby promises not to lead, of a shard whose configuration says nothing else.
     LEASE_MS = crate::replica_set::LEASE_MICROS / 1_000;
+    /// For how long at most a holder in a shared store reads without a new proof that it is the holder.
+    SHARED_LEASE_MS = crate::replica_set::SHARED_LEASE_MICROS / 1_000;
     /// Nodes tell how their copies stand so often.
     REPORT_EVERY_MS = 250;
     /// A node that has not reported for so long is missing: the first witness.

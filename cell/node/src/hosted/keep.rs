@@ -17,6 +17,9 @@ use super::{Hosted, Open};
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// Copies that are opened at once: each reads its log.
 const OPENING_MAX: usize = 8;
+/// The same in a store that nodes share: whoever takes a shard over waits for most of that time, and a node that died
+/// left many of them.
+const OPENING_SHARED_MAX: usize = 64;
 
 impl Hosted {
     /// Keeps the open copies as the table says, until the group ends.
@@ -197,7 +200,11 @@ impl Hosted {
     }
 
     fn may_begin(&self) -> bool {
-        self.shared.busy.read().len() < OPENING_MAX && !self.shared.closing.is_cancelled()
+        let most = match self.shared_store() {
+            Some(_) => OPENING_SHARED_MAX,
+            None => OPENING_MAX,
+        };
+        self.shared.busy.read().len() < most && !self.shared.closing.is_cancelled()
     }
 
     /// Looks once at what lies on the disk.

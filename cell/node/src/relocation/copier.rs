@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use cell_layers::keys::UserKey;
 use cell_layers::place::{Row, Tally, Whole, digest};
-use cell_shard::{LogEntry, LogError, Mutation, Shard, Tx, root_prefix};
+use cell_shard::{LogEntry, LogError, Mutation, Shard, Tx, keys_of};
 use platform_model::{Position, RootRef, UserId};
 
 use super::faults;
@@ -58,7 +58,7 @@ impl Copier {
             shard,
             user,
             key,
-            prefix: root_prefix(RootRef::user(user)),
+            prefix: keys_of(RootRef::user(user)),
             left: BTreeMap::new(),
             tally: Tally::default(),
             position,

@@ -10,7 +10,7 @@ use cell_replica::shared::SharedHolder;
 use cell_replica::{Event, Frame, Message, Moment, Refusal, Replica, Role, Stage};
 use cell_store::{Limits, Store};
 use parking_lot::RwLock;
-use platform_model::{Position, ReplicaId};
+use platform_model::{Position, ReplicaId, Term};
 use platform_runtime::Clock;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -87,6 +87,8 @@ pub(crate) struct Core {
     pub nameless: bool,
     /// In a shared store: until when this node may read by the fence.
     pub holder: Option<SharedHolder>,
+    /// A term that serves, to which nobody is let in yet: whoever held the shard before may still read.
+    pub opens_later: Option<Term>,
     pub failed: bool,
     /// Nothing more is taken in.
     pub closing: bool,
@@ -201,7 +203,7 @@ impl Core {
             Action::Seal(body) => self.seal_own(body),
             // Published at the end of the step.
             Action::Committed(_) | Action::Durable(_) => {}
-            Action::Serving(term) => self.open_term(term),
+            Action::Serving(term) => self.open_in_turn(term),
             Action::TermEnded(_) => self.close_term(),
             Action::ReadPage { to, chunk } => self.read_page(to, chunk),
             Action::ReadKeys { to, fork, keys } => self.job(Job::ReadKeys { to, fork, keys }),

@@ -3,8 +3,9 @@
 //! shard up says so in the fence, once it reads no more.
 
 use cell_replica::Moment;
-use cell_replica::shared::{SharedAction, SharedEvent, StoreAnswer};
+use cell_replica::shared::{SharedAction, SharedEvent, SharedHolder, StoreAnswer};
 use cell_store::WriteBatch;
+use platform_model::Term;
 
 use super::core::Core;
 use super::item::Item;
@@ -37,10 +38,26 @@ impl Core {
         self.publish();
     }
 
-    /// Sends an empty batch if it is time, and nothing else is about to be sent.
+    /// Until when whoever held the shard before may still read; none if nobody may.
+    pub(crate) fn waits_until(&self) -> Option<Moment> {
+        self.holder.as_ref().and_then(SharedHolder::waits_until)
+    }
+
+    /// The machine serves: who comes to the door is let in, as soon as nobody else may still read. Until then the fence
+    /// alone is this node's: its term begins in the log meanwhile, and that is all that is written.
+    pub(crate) fn open_in_turn(&mut self, term: Term) {
+        match self.waits_until() {
+            Some(_) => self.opens_later = Some(term),
+            None => self.open_term(term),
+        }
+    }
+
+    /// Sends an empty batch if it is time, and nothing else is about to be sent. Whoever has waited holds from now on.
     pub(crate) fn renew(&mut self) {
         let now = self.now();
-        if self.closing || self.machine.term().is_none() || !self.items.is_empty() {
+        let waits = self.waits_until().is_some();
+        let is_proved_otherwise = self.machine.term().is_none() || !self.items.is_empty();
+        if self.closing || (is_proved_otherwise && !waits) {
             return;
         }
         let Some(holder) = &mut self.holder else { return };
@@ -49,6 +66,12 @@ impl Core {
         if actions.iter().any(renews) {
             self.items.push_back(Item::Renew);
             self.wake.notify_one();
+        }
+        if self.waits_until().is_none()
+            && let Some(term) = self.opens_later.take()
+        {
+            self.open_term(term);
+            self.publish();
         }
     }
 

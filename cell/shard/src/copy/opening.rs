@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use cell_replica::shared::SharedEvent;
 use cell_replica::{Moment, NodeKey, Replica};
 use cell_store::Store;
 use parking_lot::{Mutex, RwLock};
@@ -57,25 +56,12 @@ impl Opening {
         if let Some(so_far) = loaded.wiping.take() {
             finish_wipe(&mut writer, &mut loaded, &nodes, &so_far).await?;
         }
-        self.wait_out(&mut loaded).await;
         let me = nodes
             .key(&self.settings.node)
             .ok_or_else(|| OpenError::Unavailable {
                 reason: "too many nodes are named in its state".to_owned(),
             })?;
         Ok(self.start(tasks, me, keys, nodes, loaded, writer))
-    }
-
-    /// Until whoever held the shard before in a shared store reads no more.
-    async fn wait_out(&self, loaded: &mut Loaded) {
-        let Some(holder) = &mut loaded.holder else { return };
-        while let Some(until) = holder.waits_until() {
-            let now = Moment(crate::gate::micros(&self.clock));
-            self.clock.sleep(Duration::from_micros(until.since(now))).await;
-            let now = Moment(crate::gate::micros(&self.clock));
-            // Nothing else is awaited: it holds as soon as it is time.
-            let _ = holder.step(now, SharedEvent::Tick);
-        }
     }
 
     fn start(
@@ -110,6 +96,12 @@ impl Opening {
             tick_micros: AtomicU64::new(0),
         });
         writer.stop = stop.clone();
+        if let Some(until) = inner.core.lock().waits_until() {
+            tasks.spawn(
+                "shard copy holds",
+                hold_at(Arc::clone(&inner), until, stop.clone()),
+            );
+        }
         tasks.spawn("shard copy", task::run(Arc::clone(&inner), writer));
         let sending = run_entries(Arc::clone(&inner), entry_inbox, stop.clone());
         tasks.spawn("shard copy entries", sending);
@@ -162,6 +154,7 @@ impl Opening {
             receipt: loaded.receipt,
             nameless: loaded.nameless,
             holder: loaded.holder,
+            opens_later: None,
             failed: false,
             closing: false,
         };
@@ -187,6 +180,22 @@ impl Opening {
             meter: Meter::new(&self.settings.shard),
             skips_fence: self.settings.plants.skips_fence,
             proved: None,
+        }
+    }
+}
+
+/// Holds a shard of a shared store as soon as whoever held it before reads no more.
+async fn hold_at(inner: Arc<Inner>, until: Moment, stop: CancellationToken) {
+    loop {
+        let left = until.since(Moment(crate::gate::micros(&inner.clock)));
+        let slept = stop.run_until_cancelled(inner.clock.sleep(Duration::from_micros(left)));
+        if slept.await.is_none() {
+            return;
+        }
+        let mut core = inner.core.lock();
+        core.renew();
+        if core.waits_until().is_none() {
+            return;
         }
     }
 }

@@ -3,12 +3,16 @@
 //! Where the store is one node's, whoever opens there takes it again. In a store that the nodes of a cell share, the
 //! configuration says whose it is: whoever leads sets the fence to exactly the epoch that was committed, and waits until
 //! whoever held it before reads no more; one who comes with an older configuration than the fence names is refused.
+//!
+//! How long that takes is how long nobody serves the shard: who is alive is given a moment to let go, who is not is not
+//! waited for, neither his lease beyond its end nor what he left locked.
 
 use std::time::Duration;
 
 use cell_replica::Moment;
 use cell_replica::shared::{SharedEvent, SharedHolder, SharedPlants, StoreAnswer};
 use cell_store::{CommitError, Fence, WriteBatch};
+use platform_model::replica_set::SHARED_LEASE_MICROS;
 use platform_model::{Epoch, Generation, Incarnation, NodeId, ReplicaId, ShardRoute};
 
 use super::load::{Loading, unavailable};
@@ -24,6 +28,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 const LET_GO_WITHIN: Duration = Duration::from_millis(50);
 /// It is looked so often whether he has.
 const LET_GO_LOOK: Duration = Duration::from_millis(5);
+
+/// For what he has under way to be decided; then it is met as it lies.
+const DECIDED_WITHIN: Duration = Duration::from_secs(1);
 
 /// By what a node takes a copy in a store that others share: what was committed, and nothing of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +53,8 @@ impl Taking {
             epoch: route.epoch,
             generation: set.generation,
             replica: standby.map_or(set.primary, |copy| copy.replica),
-            lease_micros: set.lease_micros,
+            // The other standbys' lease is longer: it is lost by what a network does, this one by a slow store alone.
+            lease_micros: set.lease_micros.min(SHARED_LEASE_MICROS),
             leads,
         }
     }
@@ -62,11 +70,14 @@ pub(crate) struct Taken {
 impl Loading<'_> {
     /// Sets the fence to a new opening. Only an `Ok` counts.
     pub(crate) async fn take_fence(&self) -> Result<Taken, OpenError> {
-        self.let_go().await?;
+        let mut lets_go = self.let_go().await?;
         let mut last = CommitError::Unavailable {
             reason: "not tried".to_owned(),
         };
         for _ in 0..OPEN_ATTEMPTS_MAX {
+            if !lets_go {
+                self.decide().await;
+            }
             let snapshot = self.store.snapshot().await.map_err(unavailable)?;
             let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
             let (next, answer) = self.next_fence(found.as_deref())?;
@@ -83,36 +94,70 @@ impl Loading<'_> {
                 }
                 Err(error) => last = error,
             }
+            // Somebody was in the way.
+            lets_go = self.settings.taking.is_none();
             tokio::time::sleep(PAUSE).await;
         }
         Err(unavailable(last))
     }
 
-    /// Whoever held the shard before in a shared store may be about to give it up: it hears of the change as this node
-    /// does. What it writes until then is not cut off, and nobody waits for its lease.
-    async fn let_go(&self) -> Result<(), OpenError> {
-        let leads = self.settings.taking.is_some_and(|taking| taking.leads);
+    /// Whether nobody has anything under way in the shard that would have to be met. Whoever held it before in a shared
+    /// store may be about to give it up: he hears of the change as this node does. What he writes until then is not cut
+    /// off, and nobody waits for his lease. From one who is dead nothing comes, perhaps not even the fence: it may be
+    /// locked by his last commit.
+    ///
+    /// # Errors
+    /// [`OpenError::Fenced`] for who comes too late: nothing of the one who has it is touched.
+    async fn let_go(&self) -> Result<bool, OpenError> {
+        let Some(taking) = &self.settings.taking else {
+            return Ok(true);
+        };
         let until = self.clock.monotonic() + LET_GO_WITHIN;
-        while leads && self.clock.monotonic() < until {
-            let snapshot = self.store.snapshot().await.map_err(unavailable)?;
-            let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
-            let held = found.and_then(|bytes| FenceValue::decode(&bytes));
-            if held.is_none_or(|held| held.released || held.node == self.settings.node) {
-                break;
+        loop {
+            let left = until.saturating_sub(self.clock.monotonic());
+            let Ok(held) = tokio::time::timeout(left.max(LET_GO_LOOK), self.held()).await else {
+                return Ok(false);
+            };
+            let held = held?;
+            self.taken(taking, held.clone())?;
+            match held {
+                None => return Ok(true),
+                Some(held) if held.released => return Ok(true),
+                // An earlier process of this node is no more.
+                Some(held) if held.node == self.settings.node || !taking.leads => return Ok(false),
+                Some(_) if self.clock.monotonic() >= until => return Ok(false),
+                Some(_) => self.clock.sleep(LET_GO_LOOK).await,
             }
-            self.clock.sleep(LET_GO_LOOK).await;
         }
-        Ok(())
+    }
+
+    /// What the fence says; none if it was never set.
+    async fn held(&self) -> Result<Option<FenceValue>, OpenError> {
+        let snapshot = self.store.snapshot().await.map_err(unavailable)?;
+        let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
+        found.map(|bytes| self.readable(&bytes)).transpose()
+    }
+
+    fn readable(&self, fence: &[u8]) -> Result<FenceValue, OpenError> {
+        FenceValue::decode(fence).ok_or_else(|| self.damaged("its fence is unreadable"))
+    }
+
+    /// Ends what whoever held the shard before has under way in it. It is his no more: his commits fail as soon as the
+    /// fence is set, and until then each either has happened and is read, or never happens.
+    async fn decide(&self) {
+        let decided = tokio::time::timeout(DECIDED_WITHIN, self.store.decide(&self.keys.whole())).await;
+        let error = match decided {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        // Only time is lost: what lies in the way is waited out.
+        tracing::info!(shard = %self.settings.shard, error, "what is under way in it is not decided");
     }
 
     fn next_fence(&self, found: Option<&[u8]>) -> Result<(FenceValue, StoreAnswer), OpenError> {
         let node = &self.settings.node;
-        let standing = match found {
-            Some(bytes) => {
-                Some(FenceValue::decode(bytes).ok_or_else(|| self.damaged("its fence is unreadable"))?)
-            }
-            None => None,
-        };
+        let standing = found.map(|bytes| self.readable(bytes)).transpose()?;
         match (&self.settings.taking, standing) {
             (Some(taking), standing) => self.taken(taking, standing),
             (None, None) => Ok((

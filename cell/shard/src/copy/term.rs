@@ -76,6 +76,7 @@ impl Core {
 
     /// The machine leads no more, or leads another term: nothing of this one goes on.
     pub(crate) fn close_term(&mut self) {
+        self.opens_later = None;
         self.door.write().shard = None;
         self.recent.clear();
         if let Some(term) = self.term.take() {

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use cell_store::{CommitError, SnapshotError, Store, WriteBatch};
 use platform_model::WorldId;
+use platform_runtime::tls::authority::Authority;
 use tokio::net::TcpListener;
 
 use super::cluster::{Cluster, new_cell, world};
 use crate::{InvalidSettings, OpenError, Settings, Tls};
+
+/// Rows that one commit locks in a second or two on a slow machine.
+const MANY: usize = 5_000;
 
 fn settings(pd: &[&str]) -> Settings {
     let pd = pd.iter().map(|address| (*address).to_owned()).collect();
@@ -214,6 +218,65 @@ async fn a_read_that_outlives_its_snapshot_has_expired() {
         Err(SnapshotError::Expired)
     );
     assert_eq!(snapshot.scan(&all, 1, false).await, Err(SnapshotError::Expired));
+    assert!(SnapshotError::Expired.hint().contains("another snapshot"));
+}
+
+/// Good files of TLS, of another authority than the cluster's, and a cluster that speaks none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_that_the_cluster_does_not_speak_is_told_and_never_left_out() {
+    let Some(cluster) = Cluster::from_environment("TLS that the cluster does not speak") else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("a folder");
+    let authority = Authority::create(&dir.path().join("authority")).expect("made");
+    let into = dir.path().join("celld");
+    authority
+        .issue_public(&["localhost".to_owned()], 1, &into)
+        .expect("issued");
+    let ca = dir.path().join("ca.pem");
+    std::fs::write(&ca, authority.root_pem()).expect("written");
+    let (cert, key) = (into.join("cert.pem"), into.join("key.pem"));
+    let settings = Settings {
+        tls: Tls::from_paths(&ca, &cert, &key, false).expect("whole"),
+        ready_within: Duration::from_millis(1),
+        ..cluster.settings(&new_cell())
+    };
+    assert_eq!(settings.check(), Ok(()));
+    let error = cluster.open(settings).await.expect_err("it speaks no TLS");
+    assert!(
+        matches!(error, OpenError::NotAnswering { .. }) && error.hint().contains("TLS"),
+        "{error}"
+    );
+}
+
+/// Whoever only looks leaves an empty cluster empty; nothing else can be shown on a cluster that is in use.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_tells_how_the_cluster_is() {
+    let Some(cluster) = Cluster::from_environment("health") else {
+        return;
+    };
+    let settings = cluster.settings(&new_cell());
+    drop(cluster.open(settings.clone()).await.expect("claimed"));
+    let looks = Settings {
+        claims: false,
+        ..settings
+    };
+    let store = cluster.open(looks).await.expect("looks");
+    let health = store.health().await.expect("told");
+    println!("{health:?}");
+    assert!(health.is_claimed);
+    assert!(
+        health.clock_ahead_ms.abs() - health.clock_within_ms < 60_000,
+        "{health:?}"
+    );
+    assert_eq!(health.old_locks, 0);
+    let stores = health.stores.expect("the placement driver tells");
+    // A stand-in tells its placement driver nothing; then it is not known to be up either.
+    let silent_or_up = |store: &crate::StoreHealth| store.room.is_none() || store.is_up;
+    assert!(
+        !stores.is_empty() && stores.iter().all(silent_or_up),
+        "{stores:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -244,7 +307,8 @@ async fn cells_of_one_cluster_see_their_own_rows_only() {
     assert_eq!(snapshot.get(b"a").await, Ok(Some("one".into())));
 }
 
-/// As many and as large as the limits allow, in one commit.
+/// As many small rows as the client can lock in time, and as many large ones as the limits allow, in one commit each; what
+/// is within the limits and too much for the client is refused whole.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_largest_batches_are_committed() {
     let Some(cluster) = Cluster::from_environment("the largest batches") else {
@@ -260,7 +324,7 @@ async fn the_largest_batches_are_committed() {
         }
         batch
     };
-    let many = of(limits.batch_mutations_max, 64, 1);
+    let many = of(MANY, 64, 1);
     let large = of(
         limits.batch_bytes_max / (limits.value_bytes_max + 8),
         8,
@@ -278,16 +342,19 @@ async fn the_largest_batches_are_committed() {
         limits.key_bytes_max,
         1,
     );
-    let refused = store.commit(long_keys, Vec::new()).await;
-    assert!(
-        matches!(refused, Err(CommitError::TooLarge { .. })),
-        "{refused:?}"
-    );
-    let first = format!("{:08}{}", 0, "k".repeat(limits.key_bytes_max - 8));
-    let snapshot = store.snapshot().await.expect("opens");
-    assert_eq!(
-        snapshot.get(first.as_bytes()).await,
-        Ok(None),
-        "nothing of it was written"
-    );
+    let most = of(limits.batch_mutations_max, 80, 1);
+    for (key_bytes, batch) in [(limits.key_bytes_max, long_keys), (80, most)] {
+        let refused = store.commit(batch, Vec::new()).await;
+        assert!(
+            matches!(&refused, Err(error @ CommitError::TooLarge { .. }) if error.hint().contains("smaller")),
+            "{refused:?}"
+        );
+        let first = format!("{:08}{}", 0, "k".repeat(key_bytes - 8));
+        let snapshot = store.snapshot().await.expect("opens");
+        assert_eq!(
+            snapshot.get(first.as_bytes()).await,
+            Ok(None),
+            "nothing of it was written"
+        );
+    }
 }

@@ -52,6 +52,8 @@ async fn refused(store: &dyn Store, mut batch: WriteBatch, fences: Vec<Fence>, l
     let answer = store.commit(batch, fences).await;
     let typed = matches!(&answer, Err(CommitError::TooLarge { what, .. }) if *what == limit);
     ensure!(typed, "past the limit of {limit}: {answer:?}");
+    let is_hinted = answer.is_err_and(|error| error.hint().contains("smaller"));
+    ensure!(is_hinted, "past the limit of {limit}: it does not say what to do");
     ensure!(
         store.snapshot().await?.get(b"beside").await?.is_none(),
         "past the limit of {limit}: something was written"

@@ -3,6 +3,7 @@
 mod cordon;
 pub mod list;
 mod open;
+mod provision;
 mod set_state;
 mod show;
 
@@ -12,12 +13,13 @@ use clap::Subcommand;
 use crate::exit::Ended;
 use crate::printer::Printer;
 
-/// The cells: list, show, cordon, open.
+/// The cells: list, show, provision, cordon, open.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example: cellctl cell list")]
 pub enum Cell {
     List(list::List),
     Show(show::Show),
+    Provision(Box<provision::Provision>),
     Cordon(cordon::Cordon),
     Open(open::Open),
 }
@@ -27,6 +29,7 @@ impl Cell {
         match self {
             Self::List(command) => command.run(printer).await,
             Self::Show(command) => command.run(printer).await,
+            Self::Provision(command) => command.run(printer).await,
             Self::Cordon(command) => command.run(printer).await,
             Self::Open(command) => command.run(printer).await,
         }

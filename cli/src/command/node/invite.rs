@@ -114,7 +114,7 @@ impl Invitation {
 }
 
 /// Where the controllers of a world on this machine let processes join.
-fn joining_at(layout: &Layout) -> Vec<String> {
+pub fn joining_at(layout: &Layout) -> Vec<String> {
     let controllers = seats::seats().into_iter().filter(|seat| seat.is_controller());
     let known = controllers.filter_map(|seat| addresses::recall(&layout.data(&seat), "controld-join"));
     known.map(|address| address.to_string()).collect()

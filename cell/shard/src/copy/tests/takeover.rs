@@ -4,14 +4,18 @@
 //! acknowledged is lost; a standby elsewhere goes on with whoever took it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cell_store::Store;
+use async_trait::async_trait;
 use cell_store::memory::Memory;
+use cell_store::{CommitError, Fence, KeyRange, Limits, Snapshot, Store, StoreError, WriteBatch};
 use control_plane_state::shard_config::{ConfigCommand, CopyState};
+use platform_model::replica_set::SHARED_LEASE_MICROS;
 use platform_model::{Epoch, ReplicaId};
+use tokio::sync::Semaphore;
 
-use super::world::{LEASE_MICROS, World, node, read, shard_id, try_read, try_write, write};
+use super::world::{World, node, read, shard_id, try_read, try_write, write};
 use crate::copy::{Copy, CopySettings, Planted, Standing, Taking};
 use crate::error::OpenError;
 use crate::fence::FenceValue;
@@ -19,7 +23,55 @@ use crate::keys::ShardKeys;
 use crate::{Mode, WriteError};
 
 const SHORT: Duration = Duration::from_millis(400);
-const LEASE: Duration = Duration::from_micros(LEASE_MICROS);
+/// Shorter than the lease of the shard's configuration.
+const LEASE: Duration = Duration::from_micros(SHARED_LEASE_MICROS);
+
+/// A store in which a dead node has left the shard locked: nothing is read or written until that is decided.
+struct Locked {
+    inner: Arc<dyn Store>,
+    free: Semaphore,
+    decided: AtomicUsize,
+}
+
+impl Locked {
+    fn new(inner: &Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Arc::clone(inner),
+            free: Semaphore::new(0),
+            decided: AtomicUsize::new(0),
+        })
+    }
+
+    async fn met(&self) {
+        let free = self.free.acquire().await;
+        drop(free.expect("never closed"));
+    }
+}
+
+#[async_trait]
+impl Store for Locked {
+    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+        self.met().await;
+        self.inner.snapshot().await
+    }
+
+    async fn commit(&self, batch: WriteBatch, fences: Vec<Fence>) -> Result<(), CommitError> {
+        self.met().await;
+        self.inner.commit(batch, fences).await
+    }
+
+    async fn decide(&self, range: &KeyRange) -> Result<(), StoreError> {
+        let keys = ShardKeys::new(&shard_id());
+        assert!(range.contains(&keys.fence) && range.contains(&keys.absolute(b"d")));
+        self.decided.fetch_add(1, Ordering::Relaxed);
+        self.free.add_permits(1);
+        Ok(())
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+}
 
 /// Node 0 has the shard, node 1 is on the same store.
 async fn two_on_one_store() -> (Arc<World>, Arc<dyn Store>) {
@@ -75,6 +127,54 @@ async fn a_killed_nodes_shard_is_taken_over_with_everything_that_was_acknowledge
         primary(&world),
         "the same copy under the same name"
     );
+}
+
+/// It died in the midst of a commit: the fence itself cannot be read until that is decided.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_dead_node_left_locked_is_decided_and_not_waited_for() {
+    let (world, store) = two_on_one_store().await;
+    world.abandon(0);
+    give(&world, 1);
+    let locked = Locked::new(&store);
+    world.put_node(1, Arc::<Locked>::clone(&locked)).await;
+    assert_eq!(read(&world, "a").await, Some("1".into()));
+    assert!(locked.decided.load(Ordering::Relaxed) > 0);
+}
+
+/// Who comes with an older configuration touches nothing of the one who has the shard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_too_late_decides_nothing() {
+    let (world, store) = two_on_one_store().await;
+    let stale = Taking::of(&world.ctl.config().route(), &node(0));
+    world.kill(0).await;
+    give(&world, 1);
+    world.put_node(1, Arc::clone(&store)).await;
+    let watched = Locked::new(&store);
+    watched.free.add_permits(1);
+    let settings = CopySettings {
+        taking: Some(stale),
+        ..CopySettings::new(shard_id(), "a".repeat(64).parse().expect("a world"), node(0))
+    };
+    let (peers, control) = world.port(0);
+    let tasks = platform_runtime::TaskGroup::new();
+    let late: Arc<dyn Store> = Arc::<Locked>::clone(&watched);
+    let opened = Copy::open(late, settings, world.clock.clone(), &tasks, peers, control).await;
+    assert!(matches!(opened.err(), Some(OpenError::Fenced { .. })));
+    assert_eq!(watched.decided.load(Ordering::Relaxed), 0);
+}
+
+/// What is under way of one who gave the shard up in order is nobody's to cut off.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_decided_of_a_shard_that_was_given_up() {
+    let (world, store) = two_on_one_store().await;
+    world.copy(0).close().await;
+    world.kill(0).await;
+    give(&world, 1);
+    let given_up = Locked::new(&store);
+    given_up.free.add_permits(1);
+    world.put_node(1, Arc::<Locked>::clone(&given_up)).await;
+    assert_eq!(read(&world, "a").await, Some("1".into()));
+    assert_eq!(given_up.decided.load(Ordering::Relaxed), 0);
 }
 
 /// It does not know that the shard is another's: a cut, or a stop.

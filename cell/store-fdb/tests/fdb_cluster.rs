@@ -7,12 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cell_store::Store;
 use cell_store::conformance::{self, Factory};
+use cell_store_fdb::{Fdb, Settings};
 use platform_model::{CellId, WorldId};
 use platform_runtime::clock::Clock;
 use platform_runtime::{TaskGroup, random};
 use tokio::sync::OnceCell;
-
-use crate::{Fdb, OpenError, Settings};
 
 const CLUSTER_FILE: &str = "MERIDIAN_FDB_CLUSTER_FILE";
 
@@ -81,18 +80,4 @@ async fn conforms() {
     let report = conformance::run(&factory).await;
     println!("{report}");
     assert!(report.passed(), "{report}");
-}
-
-/// The stub that `tests/fdb.sh` links where there is no library knows no version.
-#[test]
-fn a_library_that_is_too_old_is_told_with_a_hint() {
-    if std::env::var_os("MERIDIAN_FDB_STUB").is_none() {
-        println!("skipped: an old libfdb_c: set MERIDIAN_FDB_STUB and link the stub");
-        return;
-    }
-    let error = crate::network::start().err().expect("refused");
-    assert_eq!(error, OpenError::OldApi { needed: 730 });
-    assert!(error.hint().contains("7.3"));
-    let again = crate::network::start().err().expect("refused");
-    assert!(matches!(again, OpenError::Library { .. }), "{again}");
 }
