@@ -80,6 +80,12 @@ impl Parts {
         let shard = self.shard_of(&asked.home, asked.user)?;
         let needs_consent = self.may_begin(asked, consent).await?;
         let needs: Vec<String> = needs_consent.iter().map(ToString::to_string).collect();
+        if standing::has_ended(&shard, asked.user)
+            .await
+            .map_err(unavailable)?
+        {
+            return Err(placement("he was erased, or is about to be".to_owned()));
+        }
         let before = standing::read(&shard, asked.user).await.map_err(unavailable)?;
         if asked.dry_run {
             begun(before.clone(), asked, by, consent, 0).map_err(placement)?;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cell_layers::LayerError;
 use cell_layers::place::{self, Standing};
+use cell_layers::{LayerError, ended};
 use cell_relay::Place;
 use cell_shard::{Mode, Request, Scope, Shard, Tx, WriteError};
 use platform_model::{Actor, HomeId, Position, Problem, RequestId, RootRef, UserId};
@@ -68,6 +68,18 @@ where
     };
     let answer = shard.write(&request(user), change).await?;
     Ok((answer.value, answer.position.position))
+}
+
+/// Whether nothing is written in his root any more: he was erased, or is about to be.
+pub(super) async fn has_ended(shard: &Shard, user: UserId) -> Result<bool, Failed> {
+    let look = |tx: Tx| async move {
+        match ended::goes_on(&tx).await {
+            Ok(()) => Ok(false),
+            Err(LayerError::RootEnded) => Ok(true),
+            Err(error) => Err(StepError::Layer(error)),
+        }
+    };
+    Ok(shard.read(&request(user), look).await?.value)
 }
 
 /// Where he lives by now, if this shard knows that he has gone.
