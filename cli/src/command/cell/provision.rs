@@ -165,6 +165,7 @@ impl Provision {
         let status = admin.status().await.map_err(operator::explain)?;
         let region = self.region(&status.table)?;
         let place = self.place(&layout)?;
+        self.is_attested(&region).await?;
         let wanted = self.wanted(&layout, &status.table, &region)?;
         let files = Unfinished::write(&layout, &wanted, &place)?;
         let lines = self.look(&layout, &files, &wanted, printer).await?;
@@ -209,6 +210,18 @@ impl Provision {
                 Err(Hinted::new(message, &hints).exit(USAGE).into())
             }
         }
+    }
+
+    /// Nobody may join where nobody attested that the region is: better told before a cell is made known there.
+    async fn is_attested(&self, region: &RegionId) -> Result<()> {
+        let client = operator::trust(&self.world.dir, self.who.person())?;
+        let attested = client.read().await.map_err(operator::explain)?.regions;
+        if attested.iter().any(|attested| attested.region == *region) {
+            return Ok(());
+        }
+        let message = format!("nobody attested where region {region} stands, so no node may join there");
+        let hint = format!("cellctl region attest {region} --country CC --place TEXT --reason TEXT");
+        Err(Hinted::new(message, &[&hint]).into())
     }
 
     fn place(&self, layout: &Layout) -> Result<PathBuf> {
