@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
-use cell_backup::{BackupStore, Progress, write};
+use cell_backup::{BackupStore, Pace, Permit, Progress, Writer, pace};
 use cell_layers::keys::Kek;
 use cell_shard::{Mode, Ownership, Request, Scope, Shard, ShardLimits, Tx, TxError};
 use cell_store::Store;
@@ -124,7 +124,7 @@ impl Scene {
         let mut measured = Measured::default();
         for pair in 1..=plan.pairs {
             output::progress(&format!("backup: pair {pair} of {}", plan.pairs));
-            measured.alone_mib_per_s.push(self.back_up().await?);
+            measured.alone_mib_per_s.push(self.back_up(0).await?);
             let foreground = foreground(self.shard.clone(), self.clock.clone(), plan);
             measured.idle_p99_ms.push(foreground.await?);
             let over = Arc::new(AtomicBool::new(false));
@@ -144,17 +144,24 @@ impl Scene {
     async fn back_up_until(&self, over: &AtomicBool) -> Result<Vec<f64>> {
         let mut rates = Vec::new();
         while !over.load(Ordering::Acquire) {
-            rates.push(self.back_up().await?);
+            rates.push(self.back_up(pace::BYTES_PER_SECOND).await?);
         }
         Ok(rates)
     }
 
-    /// MiB a second of one backup, which is then removed.
+    /// MiB a second of one backup, held back to so many bytes a second (0: not at all), which is then removed.
     #[expect(clippy::cast_precision_loss, reason = "bytes of a shard are far below 2^53")]
-    async fn back_up(&self) -> Result<f64> {
+    async fn back_up(&self, bytes_per_second: u64) -> Result<f64> {
         let (progress, began) = (Progress::default(), self.clock.monotonic());
         let frozen = self.shard.freeze().await?;
-        let manifest = write::write(&frozen, &self.world, &self.kek, &self.store, &progress).await?;
+        let writer = Writer {
+            world: &self.world,
+            kek: &self.kek,
+            store: &self.store,
+            pace: Pace::new(self.clock.clone(), bytes_per_second),
+            permit: &|| Permit::Granted,
+        };
+        let manifest = writer.write(frozen, &progress).await?;
         let took = self.clock.monotonic().saturating_sub(began);
         ensure!(
             manifest.bytes > 0 && manifest.bytes == progress.bytes(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
-use cli_world::app::{App, Newcomer, Person};
+use cli_world::app::{App, Failure, Newcomer, Person};
 use cli_world::seats::seat_named;
 use cli_world::{Layout, Process, State, door};
 use nix::sys::signal::Signal;
@@ -200,7 +200,7 @@ fn restore<'a>(shard: &'a str, backup: &'a str) -> Vec<&'a str> {
     [&command[..], &sure[..]].concat()
 }
 
-fn told(failure: cli_world::app::Failure) -> anyhow::Error {
+fn told(failure: Failure) -> anyhow::Error {
     anyhow::anyhow!("{failure:?}")
 }
 
@@ -271,10 +271,21 @@ async fn erased(scene: &Scene, ada: &Person) -> Result<()> {
         "{erased}"
     );
     ensure!(erased["certificate"].as_u64() > Some(0), "{erased}");
-    ensure!(scene.app.profile(ada).await.is_err(), "Ada is shown");
+    refused_as_nobody("the profile", scene.app.profile(ada).await)?;
     let again = scene.done(&erase)?;
     ensure!(again["rows"] == 0 && again["certificate"].is_null(), "{again}");
     Ok(())
+}
+
+/// It was refused as what is not there; what only does not answer now is no refusal.
+fn refused_as_nobody<T>(what: &str, answer: Result<T, Failure>) -> Result<()> {
+    match answer {
+        Ok(_) => bail!("{what} is answered"),
+        Err(Failure::Refused {
+            status: 401 | 404, ..
+        }) => Ok(()),
+        Err(why) => bail!("{what}: {why}"),
+    }
 }
 
 /// A person has all that he had, finds his way by his address, and goes on.
@@ -302,11 +313,14 @@ async fn goes_on(scene: &Scene, mut ben: Person, ride: &Ride) -> Result<()> {
 
 /// No canary of her, by API and by search; her address is anybody's.
 async fn is_gone(scene: &Scene, ada: &Person, canaries: &[Canary]) -> Result<()> {
-    ensure!(scene.app.profile(ada).await.is_err(), "Ada is shown");
-    ensure!(scene.app.refresh(ada).await.is_err(), "Ada's session goes on");
-    let located = scene.app.locate(&ada.email).await;
-    if let Ok(place) = located {
-        ensure!(scene.app.log_in(&place, ada).await.is_err(), "Ada logs in");
+    scene
+        .until("Ada is not shown", async || {
+            refused_as_nobody("the profile", scene.app.profile(ada).await)
+        })
+        .await?;
+    refused_as_nobody("the session", scene.app.refresh(ada).await.map(drop))?;
+    if let Ok(place) = scene.app.locate(&ada.email).await {
+        refused_as_nobody("the log-in", scene.app.log_in(&place, ada).await.map(drop))?;
     }
     let found = scene.left(canaries)?;
     ensure!(found.is_empty(), "{found:?}");

@@ -21,6 +21,8 @@ const PEOPLE: usize = 4;
 const CLIENTS_EACH: u64 = 8;
 /// Of the peak.
 const LOAD: f64 = 0.5;
+/// Of the peak too: what is added where nothing waits for a processor.
+const LOW_LOAD: f64 = 0.1;
 /// The nodes of both copies.
 const NODES: [&str; 2] = ["celld-eu-central-1", "celld-eu-west-1"];
 const CPU_TIMES_MOST: f64 = 2.3;
@@ -45,11 +47,14 @@ pub async fn run(plan: Plan) -> Result<Document> {
     let rate = peak * LOAD;
     output::progress(&format!("one copy, {rate:.0} writes a second"));
     let one = half(&stand, rate, load).await?;
+    let low = half(&stand, peak * LOW_LOAD, load / 2).await?;
     stand.survive("region").await?;
     output::progress(&format!("with a standby, {rate:.0} writes a second"));
     let two = half(&stand, rate, load).await?;
+    output::progress("with a standby, a tenth of the peak");
+    let low = [low, half(&stand, peak * LOW_LOAD, load / 2).await?];
     let fsync = stand.fsyncs("probe")?;
-    let document = document(&one, &two, peak, fsync)?;
+    let document = document(&one, &two, &low, peak, fsync)?;
     stand.down().await?;
     Ok(document)
 }
@@ -99,7 +104,7 @@ fn processor_time(stand: &Stand) -> Result<Duration> {
     NODES.iter().map(|name| stand.processor_time(&seat(name)?)).sum()
 }
 
-fn document(one: &Half, two: &Half, peak: f64, fsync: Spread) -> Result<Document> {
+fn document(one: &Half, two: &Half, low: &[Half; 2], peak: f64, fsync: Spread) -> Result<Document> {
     let mut document = Document::new("replicate");
     document.versions = versions::versions(&[])?;
     let added = two.times.median - one.times.median;
@@ -112,6 +117,11 @@ fn document(one: &Half, two: &Half, peak: f64, fsync: Spread) -> Result<Document
             CPU_TIMES_MOST,
         ),
         Figure::at_most("added-p50", added, "ms", (added_most * 1e3).round() / 1e3),
+        Figure::info(
+            "added-p50-at-a-tenth",
+            low[1].times.median - low[0].times.median,
+            "ms",
+        ),
         Figure::info("write-p50-one", one.times.median, "ms"),
         Figure::info("write-p50-two", two.times.median, "ms"),
         Figure::info("cpu-us-one", one.cpu_us, "us"),
@@ -123,6 +133,8 @@ fn document(one: &Half, two: &Half, peak: f64, fsync: Spread) -> Result<Document
     let rows = json!([
         one.times.row("one copy"),
         two.times.row("with a standby"),
+        low[0].times.row("one copy, a tenth"),
+        low[1].times.row("with a standby, a tenth"),
         fsync.row("fsync")
     ]);
     document.tables.insert("times-ms".into(), rows);

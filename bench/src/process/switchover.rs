@@ -51,7 +51,6 @@ async fn rounds(stand: &Stand, writers: &Writers, count: usize) -> Result<Vec<(D
     let (clock, admin, mut times) = (Clock::system(), stand.world.admin()?, Vec::new());
     clock.sleep(CALM).await;
     for round in 1..=count {
-        output::progress(&format!("switchover {round} of {count}"));
         stand.whole().await?;
         let to = stand
             .route()
@@ -80,7 +79,12 @@ async fn rounds(stand: &Stand, writers: &Writers, count: usize) -> Result<Vec<(D
             view.state
         );
         clock.sleep(CALM / 2).await;
-        times.push((begun, writers.now()));
+        let ended = writers.now();
+        let took = millis(pause(&writers.acked(), begun, ended));
+        output::progress(&format!(
+            "switchover {round} of {count}: writes paused for {took:.1} ms"
+        ));
+        times.push((begun, ended));
     }
     Ok(times)
 }

@@ -1,5 +1,6 @@
 //! People who were erased, left out of what is restored: of a shard of people all their rows; of a key shard their keys,
-//! of which the fact stays that they were destroyed; of a directory shard their claims.
+//! of which the fact stays that they were destroyed, also where the backup does not hold them; of a directory shard their
+//! claims.
 
 use std::collections::BTreeSet;
 
@@ -39,6 +40,18 @@ impl ErasedPeople {
             keys
         });
         left_out
+    }
+
+    /// What a copy of a key shard has of them, whether the backup held it or not: that their keys were destroyed. Without it
+    /// a registration that is sent again would make a person of the same id, with a new key. In order, so many at once.
+    pub(crate) fn tombstones(&self, shard: &ShardId, at_once: usize) -> Vec<Vec<(Bytes, Bytes)>> {
+        if !matches!(shard, ShardId::Keys { .. }) {
+            return Vec::new();
+        }
+        let people: Vec<UserId> = self.0.iter().copied().collect();
+        let row = |user: &UserId| (key_rows::key_of(*user), key_rows::destroyed());
+        let some = people.chunks(at_once);
+        some.map(|some| some.iter().map(row).collect()).collect()
     }
 
     fn names(&self, key: &Bytes) -> bool {

@@ -39,6 +39,18 @@ pub enum BackupError {
     Restore(#[from] RestoreError),
     #[error("a row of the shard is too long to be kept")]
     Row,
+    /// It may not leave, or not any more.
+    #[error("the law withholds it: {0}")]
+    Withheld(String),
+    #[error("the shard was not committed in time: it has no majority, or no lease")]
+    Uncommitted,
+    /// Restored, the rows are not what the shard held.
+    #[error("what backup {0} restores is not what the shard held: its state digest differs")]
+    State(String),
+    #[error("no store can be made beside the node's: {0}")]
+    Scratch(String),
+    #[error("the process ends")]
+    Stopped,
 }
 
 impl BackupError {
@@ -68,6 +80,11 @@ impl BackupError {
             Self::Restore(RestoreError::Held { .. }) => "copy-lies-here",
             Self::Restore(_) => "disk",
             Self::Row => "row",
+            Self::Withheld(_) => "law-forbids",
+            Self::Uncommitted => "uncommitted",
+            Self::State(_) => "state",
+            Self::Scratch(_) => "scratch",
+            Self::Stopped => "stopped",
         }
     }
 
@@ -75,7 +92,11 @@ impl BackupError {
     pub fn is_damage(&self) -> bool {
         matches!(
             self,
-            Self::MissingPart { .. } | Self::DamagedPart { .. } | Self::DamagedManifest(_) | Self::Digest(_)
+            Self::MissingPart { .. }
+                | Self::DamagedPart { .. }
+                | Self::DamagedManifest(_)
+                | Self::Digest(_)
+                | Self::State(_)
         )
     }
 }

@@ -17,17 +17,23 @@
 //! | [`seal`] | the key of a backup; parts sealed under it, each bound to its place |
 //! | [`store`] | the object store |
 //! | [`write`], [`read`] | a shard to parts, parts to rows |
+//! | [`pace`], [`permit`] | what holds a backup back: the requests beside it, the law |
+//! | [`rehearse`] | a backup restored into a store of its own, and compared |
 //! | [`restore`], [`erased`] | rows to a copy, without who was erased |
 //!
 //! Never here: where a backup may lie (the law is asked by the node), who may ask, which copy leads; a log of entries
 //! between backups: a restore ends where the backup was taken.
 
+mod beside;
 pub mod erased;
 pub mod error;
 pub mod manifest;
 pub mod name;
+pub mod pace;
+pub mod permit;
 pub mod progress;
 pub mod read;
+pub mod rehearse;
 pub mod restore;
 mod rows;
 pub mod seal;
@@ -41,5 +47,8 @@ pub use erased::ErasedPeople;
 pub use error::BackupError;
 pub use manifest::Manifest;
 pub use name::BackupName;
+pub use pace::Pace;
+pub use permit::Permit;
 pub use progress::Progress;
 pub use store::BackupStore;
+pub use write::Writer;

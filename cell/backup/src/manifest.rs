@@ -27,6 +27,8 @@ pub struct Manifest {
     pub bytes: u64,
     /// SHA-256 of every part before it was sealed, one after the other.
     pub digest: [u8; 32],
+    /// Of the rows, as the shard itself digests what its copies hold.
+    pub state: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -63,6 +65,8 @@ struct Inner {
     bytes: u64,
     #[prost(bytes = "vec", tag = "11")]
     digest: Vec<u8>,
+    #[prost(fixed64, tag = "12")]
+    state: u64,
 }
 
 impl Manifest {
@@ -80,6 +84,7 @@ impl Manifest {
             rows: self.rows,
             bytes: self.bytes,
             digest: self.digest.to_vec(),
+            state: self.state,
         };
         let name = self.name.as_str();
         let outer = Outer {
@@ -136,6 +141,7 @@ impl Inner {
             rows: self.rows,
             bytes: self.bytes,
             digest: self.digest.try_into().ok()?,
+            state: self.state,
         })
     }
 }

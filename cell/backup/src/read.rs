@@ -4,6 +4,7 @@ use bytes::Bytes;
 use cell_layers::keys::Kek;
 use sha2::{Digest, Sha256};
 
+use crate::beside;
 use crate::error::BackupError;
 use crate::manifest::Manifest;
 use crate::name::BackupName;
@@ -95,12 +96,15 @@ impl<'a> Reading<'a> {
             part,
         };
         let sealed = self.store.part(name, part).await?;
-        let plain = self
-            .key
-            .open(name.as_str(), part, &sealed)
-            .map_err(|_| damaged())?;
-        self.digest.update(&plain);
-        let rows = rows::read(Bytes::from(plain)).ok_or_else(damaged)?;
+        let (key, bound_to) = (self.key.clone(), name.clone());
+        let mut digest = self.digest.clone();
+        let opened = beside::run(move |_| {
+            let plain = key.open(bound_to.as_str(), part, &sealed).ok()?;
+            digest.update(&plain);
+            Some((digest, rows::read(Bytes::from(plain))?))
+        });
+        let (digest, rows) = opened.await?.ok_or_else(damaged)?;
+        self.digest = digest;
         self.next += 1;
         self.rows += rows.len() as u64;
         let bytes = rows

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cell_layers::keys::Kek;
 use cell_shard::Restore;
 use cell_store::Store;
@@ -15,6 +16,9 @@ use crate::progress::Progress;
 use crate::read::Reading;
 use crate::store::BackupStore;
 
+/// Rows that are put at once for people whose keys were destroyed.
+const TOMBSTONES_AT_ONCE: usize = 1_000;
+
 /// What is to be restored, and as what.
 pub struct Wanted<'a> {
     pub name: &'a BackupName,
@@ -26,6 +30,8 @@ pub struct Wanted<'a> {
     pub epoch: Epoch,
     pub erased: &'a ErasedPeople,
     pub claimant: Claimant,
+    /// Rows that the copy has besides.
+    pub notes: Vec<(Bytes, Bytes)>,
 }
 
 /// What was restored.
@@ -62,6 +68,10 @@ pub async fn restore(
     if manifest != good {
         return Err(BackupError::Digest(manifest.name.to_string()));
     }
+    for tombstones in wanted.erased.tombstones(wanted.shard, TOMBSTONES_AT_ONCE) {
+        copy.put(tombstones).await?;
+    }
+    copy.put(wanted.notes.clone()).await?;
     copy.finish(wanted.replica, wanted.epoch, manifest.origin).await?;
     Ok(Restored { manifest, left_out })
 }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 pub(crate) const MANIFEST: u64 = u64::MAX;
 
 /// Never printed; overwritten when it goes.
+#[derive(Clone)]
 pub struct BackupKey(Zeroizing<[u8; 32]>);
 
 /// It does not open: flipped, cut short, of another place.

@@ -1,14 +1,21 @@
 //! A shard at one position, written to the store in sealed parts.
+//!
+//! Reading and sealing run beside the requests ([`crate::beside`]); while a part is sealed the one before is put in the
+//! store, so that two are in memory at once and no more. The pace holds both back, and the law is asked before each.
 
 use bytes::Bytes;
 use cell_layers::keys::Kek;
-use cell_shard::Frozen;
+use cell_shard::{Frozen, StateDigest};
 use platform_model::WorldId;
 use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
 
+use crate::beside;
 use crate::error::BackupError;
 use crate::manifest::Manifest;
 use crate::name::BackupName;
+use crate::pace::Pace;
+use crate::permit::{self, Asks};
 use crate::progress::Progress;
 use crate::rows;
 use crate::seal::BackupKey;
@@ -18,112 +25,196 @@ use crate::store::BackupStore;
 const PART_BYTES: usize = 4 << 20;
 /// Bytes that are read from the shard at once.
 const PAGE_BYTES: usize = 512 << 10;
+/// Reading the rows once more costs so much less than writing them.
+const DIGEST_COSTS: u64 = 4;
 
-/// Writes all of it; the manifest last. Dropped or failed, there is no backup of that name.
-///
-/// # Errors
-/// The shard's, the store's.
-pub async fn write(
-    frozen: &Frozen,
-    world: &WorldId,
-    kek: &Kek,
-    store: &BackupStore,
-    progress: &Progress,
-) -> Result<Manifest, BackupError> {
-    write_in_parts(frozen, world, kek, store, progress, PART_BYTES).await
+/// What a backup is written with.
+pub struct Writer<'a> {
+    pub world: &'a WorldId,
+    pub kek: &'a Kek,
+    pub store: &'a BackupStore,
+    pub pace: Pace,
+    /// Asked before each part and before the manifest.
+    pub permit: &'a Asks<'a>,
 }
 
-pub(crate) async fn write_in_parts(
-    frozen: &Frozen,
-    world: &WorldId,
-    kek: &Kek,
-    store: &BackupStore,
-    progress: &Progress,
-    part_bytes_max: usize,
-) -> Result<Manifest, BackupError> {
-    let origin = frozen.origin();
-    let writing = Writing {
-        store,
-        key: BackupKey::generate(),
-        name: BackupName::fresh(frozen.shard(), origin.term.epoch, origin.position),
-        part_bytes_max,
-        part: Vec::new(),
-        part_rows: 0,
-        part_bytes: 0,
-        parts: 0,
-        digest: Sha256::new(),
-        progress,
-    };
-    writing.all(frozen, world, kek).await
+impl Writer<'_> {
+    /// Writes all of it; the manifest last. Dropped or failed, there is no backup of that name.
+    ///
+    /// # Errors
+    /// The shard's, the store's; [`BackupError::Withheld`] when the law changes meanwhile.
+    pub async fn write(self, frozen: Frozen, progress: &Progress) -> Result<Manifest, BackupError> {
+        self.write_in_parts(frozen, progress, PART_BYTES).await
+    }
+
+    pub(crate) async fn write_in_parts(
+        self,
+        frozen: Frozen,
+        progress: &Progress,
+        part_bytes_max: usize,
+    ) -> Result<Manifest, BackupError> {
+        let origin = frozen.origin();
+        let name = BackupName::fresh(frozen.shard(), origin.term.epoch, origin.position);
+        let source = Source {
+            frozen,
+            next: Some(Bytes::new()),
+            key: BackupKey::generate(),
+            name: name.clone(),
+            part_bytes_max,
+            parts: 0,
+            digest: Sha256::new(),
+        };
+        let mut writing = Writing {
+            with: self,
+            name,
+            put: 0,
+            progress,
+        };
+        let written = writing.all(source).await;
+        if written.is_err() {
+            let begun = writing.put + 1;
+            writing.with.store.give_up(&writing.name, begun).await;
+        }
+        written
+    }
 }
 
-struct Writing<'a> {
-    store: &'a BackupStore,
+/// The shard, being read and sealed.
+struct Source {
+    frozen: Frozen,
+    next: Option<Bytes>,
     key: BackupKey,
     name: BackupName,
     part_bytes_max: usize,
-    part: Vec<u8>,
-    part_rows: u64,
-    part_bytes: u64,
     parts: u64,
     digest: Sha256,
+}
+
+/// A sealed part.
+struct Part {
+    number: u64,
+    sealed: Vec<u8>,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Source {
+    /// The next part; none behind the last row.
+    async fn part(mut self) -> Result<(Self, Option<Part>), BackupError> {
+        beside::run(move |runtime| {
+            let part = self.seal(runtime)?;
+            Ok((self, part))
+        })
+        .await?
+    }
+
+    fn seal(&mut self, runtime: &Handle) -> Result<Option<Part>, BackupError> {
+        let mut plain = Vec::with_capacity(self.part_bytes_max + PAGE_BYTES);
+        let (mut rows, mut bytes) = (0, 0);
+        while plain.len() < self.part_bytes_max
+            && let Some(start) = self.next.take()
+        {
+            let page = runtime.block_on(self.frozen.page(start, PAGE_BYTES.min(self.part_bytes_max)))?;
+            for (key, value) in &page.rows {
+                if !rows::push(&mut plain, key, value) {
+                    return Err(BackupError::Row);
+                }
+                rows += 1;
+                bytes += (key.len() + value.len()) as u64;
+            }
+            self.next = page.next;
+        }
+        if plain.is_empty() {
+            return Ok(None);
+        }
+        self.digest.update(&plain);
+        let number = self.parts;
+        self.parts += 1;
+        Ok(Some(Part {
+            number,
+            sealed: self.key.seal(self.name.as_str(), number, &plain),
+            rows,
+            bytes,
+        }))
+    }
+
+    /// Adds more of the rows to the digest, read anew: what the parts have left out, it has not.
+    async fn digested(
+        self,
+        mut state: StateDigest,
+        from: Bytes,
+    ) -> Result<(Self, StateDigest, Option<Bytes>), BackupError> {
+        beside::run(move |runtime| {
+            let more = self.frozen.digest(&mut state, from, PART_BYTES);
+            let next = runtime.block_on(more)?;
+            Ok((self, state, next))
+        })
+        .await?
+    }
+}
+
+struct Writing<'a> {
+    with: Writer<'a>,
+    name: BackupName,
+    put: u64,
     progress: &'a Progress,
 }
 
 impl Writing<'_> {
-    async fn all(mut self, frozen: &Frozen, world: &WorldId, kek: &Kek) -> Result<Manifest, BackupError> {
-        if let Err(error) = self.rows(frozen).await {
-            self.store.give_up(&self.name, self.parts + 1).await;
-            return Err(error);
-        }
+    async fn all(&mut self, source: Source) -> Result<Manifest, BackupError> {
+        let source = self.parts(source).await?;
+        let (source, state) = self.digest(source).await?;
         let manifest = Manifest {
-            world: world.clone(),
-            shard: frozen.shard().clone(),
-            origin: frozen.origin(),
-            parts: self.parts,
+            world: self.with.world.clone(),
+            shard: source.frozen.shard().clone(),
+            origin: source.frozen.origin(),
+            parts: source.parts,
             rows: self.progress.rows(),
             bytes: self.progress.bytes(),
-            digest: self.digest.finalize().into(),
-            name: self.name,
+            digest: source.digest.finalize().into(),
+            state: state.value(),
+            name: self.name.clone(),
         };
-        let sealed = manifest.seal(&self.key, kek);
-        self.store.put_manifest(&manifest.name, sealed).await?;
+        let sealed = manifest.seal(&source.key, self.with.kek);
+        self.granted().await?;
+        self.with.store.put_manifest(&manifest.name, sealed).await?;
         Ok(manifest)
     }
 
-    async fn rows(&mut self, frozen: &Frozen) -> Result<(), BackupError> {
-        let mut next = Some(Bytes::new());
-        while let Some(start) = next {
-            let page = frozen.page(start, PAGE_BYTES.min(self.part_bytes_max)).await?;
-            for (key, value) in &page.rows {
-                if !rows::push(&mut self.part, key, value) {
-                    return Err(BackupError::Row);
-                }
-                self.part_rows += 1;
-                self.part_bytes += (key.len() + value.len()) as u64;
+    async fn parts(&mut self, mut source: Source) -> Result<Source, BackupError> {
+        let mut ready = None;
+        loop {
+            self.with.pace.hold(source.part_bytes_max as u64).await;
+            self.granted().await?;
+            // Both to their ends, so that nothing is put any more once one has failed.
+            let (sealed, put) = tokio::join!(source.part(), self.put(ready.take()));
+            put?;
+            (source, ready) = sealed?;
+            if ready.is_none() {
+                return Ok(source);
             }
-            if self.part.len() >= self.part_bytes_max {
-                self.flush().await?;
-            }
-            next = page.next;
-        }
-        if self.part.is_empty() {
-            Ok(())
-        } else {
-            self.flush().await
         }
     }
 
-    async fn flush(&mut self) -> Result<(), BackupError> {
-        let plain = std::mem::take(&mut self.part);
-        self.digest.update(&plain);
-        let sealed = self.key.seal(self.name.as_str(), self.parts, &plain);
-        self.store.put_part(&self.name, self.parts, sealed).await?;
-        self.parts += 1;
-        self.progress.add(
-            std::mem::take(&mut self.part_rows),
-            std::mem::take(&mut self.part_bytes),
-        );
+    async fn digest(&mut self, mut source: Source) -> Result<(Source, StateDigest), BackupError> {
+        let (mut state, mut next) = (StateDigest::default(), Some(Bytes::new()));
+        while let Some(from) = next {
+            self.with.pace.hold(PART_BYTES as u64 / DIGEST_COSTS).await;
+            (source, state, next) = source.digested(state, from).await?;
+        }
+        Ok((source, state))
+    }
+
+    async fn put(&mut self, part: Option<Part>) -> Result<(), BackupError> {
+        let Some(part) = part else { return Ok(()) };
+        let store = self.with.store;
+        store.put_part(&self.name, part.number, part.sealed).await?;
+        self.put += 1;
+        self.progress.add(part.rows, part.bytes);
         Ok(())
+    }
+
+    async fn granted(&self) -> Result<(), BackupError> {
+        permit::granted(self.with.permit, self.with.pace.clock()).await
     }
 }

@@ -31,6 +31,9 @@ pub enum LayerError {
     /// It opens, and yet says what it cannot say.
     #[error("a stored value of {layer} is damaged: {what}")]
     Damaged { layer: &'static str, what: &'static str },
+    /// The person was erased, or is about to be.
+    #[error("the root has ended")]
+    RootEnded,
     #[error("the cursor was not made by this list")]
     InvalidCursor,
     /// Such a row would stay for ever.

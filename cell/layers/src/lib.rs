@@ -11,6 +11,7 @@
 //! | [`timeline`] | a list in order of a personal value that never stands in a key |
 //! | [`event`] | events between roots: told, opened field by field, marked, parked |
 //! | [`idempotency`] | one effect for one command |
+//! | [`ended`] | the end of a root, which every write asks for |
 //! | [`keys`] | users' keys, wrapped by the jurisdiction's, in the home's key shard |
 //!
 //! Keys in the root's range, relative to it: `(domain, table, ...)`; names of layers begin with `#`, names of tables
@@ -21,6 +22,7 @@
 
 pub mod blob;
 mod digest;
+pub mod ended;
 mod envelope;
 pub mod error;
 pub mod event;

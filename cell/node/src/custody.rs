@@ -1,15 +1,24 @@
 //! What operators have done to data at this node: backups of the shards that it serves, copies restored on its disk,
 //! people erased. Long work runs beside the requests, a few at a time ([`jobs`]).
 //!
-//! Each begin asks the law; a backup goes to the one sink that the settings name, if the law names it. Nothing here
+//! Each begin is put on record by the controllers, and asks the law; a backup goes to the one sink that the settings name, if the law names it. Nothing here
 //! decides which copy leads: what was restored serves nobody until the controllers take it.
 
 mod backing;
 mod erasing;
+mod faults;
 mod jobs;
+mod register;
+mod rehearsing;
+mod resuming;
 mod rpc;
+mod sweeping;
+#[cfg(test)]
+mod tests;
 mod views;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cell_backup::BackupStore;
@@ -17,22 +26,25 @@ use cell_law::Law;
 use cell_layers::keys::Kek;
 use cell_sdk::{Domain, Lent};
 use cell_store::Store;
-use platform_model::{NodeId, ShardId, WorldId};
-use platform_runtime::TaskGroup;
+use parking_lot::Mutex;
+use platform_model::{NodeId, ShardId, UserId, WorldId};
+use platform_runtime::{Clock, TaskGroup};
 use platform_wire::follow::Followed;
-use platform_wire::report::ReportClient;
 use platform_wire::{Refusal, RefusalCode};
 
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 use jobs::Jobs;
 
+pub use register::Register;
 pub use rpc::routes;
 
 /// Clones share the parts.
 #[derive(Clone)]
 pub struct Custody {
     pub shared: Arc<Parts>,
+    /// Who is being erased by a command that is under way.
+    erasing: Arc<Mutex<BTreeSet<UserId>>>,
 }
 
 /// What it works with.
@@ -44,11 +56,14 @@ pub struct Parts {
     pub law: Law,
     pub keys: HomeKeys,
     pub disk: Arc<dyn Store>,
+    /// Where backups are restored aside, to be compared.
+    pub scratch: PathBuf,
     pub lent: Lent,
     pub domains: Arc<Vec<Box<dyn Domain>>>,
-    pub reports: ReportClient,
+    pub register: Arc<dyn Register>,
     /// Where backups go, and what the law calls it; none where the settings name no store.
     pub sink: Option<Sink>,
+    pub clock: Clock,
     pub tasks: TaskGroup,
 }
 
@@ -57,6 +72,8 @@ pub struct Parts {
 pub struct Sink {
     pub name: String,
     pub store: BackupStore,
+    /// At most so many go there in a second of one shard; 0: as many as go.
+    pub bytes_per_second: u64,
 }
 
 /// The custody and its jobs.
@@ -70,6 +87,7 @@ impl Custody {
     pub fn new(parts: Parts) -> Self {
         Self {
             shared: Arc::new(parts),
+            erasing: Arc::default(),
         }
     }
 

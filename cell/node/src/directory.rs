@@ -4,9 +4,11 @@
 //! [`reconcile`] asks the persons' own shards ([`decide`]) for claims that nobody has finished, and lets their rows go.
 
 mod claims;
+mod completing;
 mod decide;
 mod lookup_key;
 mod reconcile;
+mod restored;
 mod rows;
 mod rpc;
 
@@ -14,6 +16,7 @@ pub use claims::Claims;
 pub use decide::decisions;
 pub use lookup_key::{LookupKey, LookupKeyError};
 pub use reconcile::Reconciler;
+pub(crate) use restored::notes;
 pub(crate) use rows::claimant;
 pub(crate) use rpc::in_trace;
 pub use rpc::routes;

@@ -316,16 +316,23 @@ impl Parts {
             law: self.law.clone(),
             keys: self.keys.clone(),
             disk: self.store.store(),
+            scratch: settings.config.data_dir.join("scratch"),
             lent: Arc::clone(lent),
             domains: Arc::clone(&self.domains),
-            reports,
+            register: Arc::new(reports),
             sink: self.sink.clone(),
+            clock: self.clock.clone(),
             tasks: self.tasks.clone(),
         });
+        custody.start();
         gateway::routes(&self.domains, Arc::clone(lent), door)
             .merge(custody::routes(custody).reset_fallback())
             .merge(operator_read::routes(Arc::clone(lent)))
-            .merge(directory::decisions(world(), followed.clone(), Arc::clone(lent)))
+            .merge(directory::decisions(
+                world(),
+                (hosted.clone(), followed.clone()),
+                Arc::clone(lent),
+            ))
             .merge(events::operator_routes(&self.events))
             .merge(events::routes(&self.events).reset_fallback())
             .merge(keys_rpc::routes(world(), hosted.clone(), followed.clone()).reset_fallback())

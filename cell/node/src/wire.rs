@@ -1,9 +1,10 @@
 //! A runtime of its own for what other processes wait for: what nodes say to each other, reports, the routing table. Its
 //! threads do little, so that the operating system lets them run soon, however much requests of apps keep the others
-//! busy: a promise that comes late is a lease that lapses.
+//! busy; where it is allowed they run before all others. A promise that comes late is a lease that lapses.
 
 use std::io;
 
+use platform_runtime::urgent;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// So that one that waits for a lock does not keep the rest.
@@ -23,6 +24,9 @@ impl Wire {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("celld-wire")
+            .on_thread_start(|| {
+                urgent::this_thread();
+            })
             .enable_all()
             .build()?;
         Ok(Self {

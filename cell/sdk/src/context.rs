@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
-use cell_layers::RootTx;
-use cell_shard::{Answer, Mode, Request, Scope};
+use cell_layers::{RootTx, ended};
+use cell_shard::{Answer, Mode, Request, Scope, Tx};
 use http::request::Parts;
 use platform_model::{Actor, Code, HomeId, Problem, RootRef, UserId};
 use platform_token::Claims;
@@ -34,8 +34,33 @@ impl RootCtx {
     /// `f` may run several times (conflicts), so it has no effect but through its transaction. Strictly serializable.
     ///
     /// # Errors
-    /// The closure's own problem (nothing is written then), or what the shard answered.
+    /// The closure's own problem (nothing is written then), `not-found` once the person is being erased, or what the shard
+    /// answered.
     pub async fn write<T, F, Fut>(&self, domain: &'static str, mode: Mode, f: F) -> Result<Answer<T>, Problem>
+    where
+        T: Send,
+        F: Fn(RootTx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, DomainError>> + Send,
+    {
+        let (request, f) = (self.request(domain, mode), &f);
+        let write = |tx: Tx| async move {
+            ended::goes_on(&tx).await?;
+            f(self.root_tx(tx, domain)).await
+        };
+        let answer = self.open.shard.write(&request, write).await;
+        self.noted(answer.map_err(write_problem)?)
+    }
+
+    /// As [`RootCtx::write`], on a root that has ended: for what an erasure still has to do there, and for nothing else.
+    ///
+    /// # Errors
+    /// As [`RootCtx::write`].
+    pub async fn write_ended<T, F, Fut>(
+        &self,
+        domain: &'static str,
+        mode: Mode,
+        f: F,
+    ) -> Result<Answer<T>, Problem>
     where
         T: Send,
         F: Fn(RootTx) -> Fut + Send + Sync,

@@ -29,7 +29,8 @@ pub trait Domain: Send + Sync + 'static {
     fn routes(&self) -> Router<Lent>;
 
     /// A person is being erased: gives back what is held outside of the own root, such as claims, and answers how much.
-    /// The rows of the root and the key are the node's to remove, afterwards. Idempotent: may be called again.
+    /// The root has ended: what is still to be written there goes by [`RootCtx::write_ended`]. The rows of the root and the
+    /// key are the node's to remove, afterwards. Idempotent: may be called again.
     async fn erase(&self, services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
         let _ = (services, root);
         Ok(0)

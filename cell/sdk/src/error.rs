@@ -47,6 +47,7 @@ fn layer_problem(error: &LayerError) -> Problem {
         LayerError::KeyAheadOfTime { .. } => {
             Problem::new(Code::IdempotencyKeyInvalid).detail(format!("{error}: is the device's clock right?"))
         }
+        LayerError::RootEnded => Code::NotFound.into(),
         LayerError::InvalidCursor => Code::InvalidCursor.into(),
         LayerError::UploadIncomplete => {
             Problem::new(Code::Conflict).detail("parts of the upload are gone: send it again")

@@ -1,5 +1,5 @@
 //! What a shard is at one position, read out whole ([`Frozen`]); and a copy made of that on a disk that holds none
-//! ([`Restore`]).
+//! ([`Restore`]); a digest of either ([`StateDigest`]).
 //!
 //! Invariants, each a test:
 //! - what is read out is the state after exactly one entry, committed, whatever is written meanwhile;
@@ -8,10 +8,12 @@
 //!
 //! Not here: how rows travel and are kept, who may read them, what must be left out of them (`cell-backup`).
 
+mod digest;
 mod frozen;
 mod restore;
 #[cfg(test)]
 mod tests;
 
+pub use digest::{StateDigest, state_of};
 pub use frozen::{FreezeError, Frozen, FrozenPage, Origin};
 pub use restore::{Restore, RestoreError};

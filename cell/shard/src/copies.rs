@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use cell_store::{KeyRange, Snapshot, SnapshotError, Store, StoreError};
-use platform_model::{Epoch, NodeId, ShardId};
+use platform_model::{Epoch, NodeId, ReplicaId, ShardId};
 
+use crate::copy::never_configured;
 use crate::fence::FenceValue;
 use crate::keys::ShardKeys;
 
@@ -44,6 +45,21 @@ pub async fn copies_of(store: &dyn Store, node: &NodeId) -> Result<Vec<(ShardId,
         Some((shard, fence.epoch))
     };
     Ok(found.into_iter().filter_map(own).collect())
+}
+
+/// The name of a copy that lies in `store` and that no configuration was ever heard to name; none of any other. Such a one
+/// was restored, and never taken up.
+///
+/// # Errors
+/// As [`copies`].
+pub async fn unclaimed(store: &dyn Store, shard: &ShardId) -> Result<Option<ReplicaId>, CopiesError> {
+    let snapshot = store.snapshot().await?;
+    let keys = ShardKeys::new(shard);
+    if snapshot.get(&keys.wiping).await?.is_some() {
+        return Ok(None);
+    }
+    let meta = snapshot.get(&keys.meta).await?;
+    Ok(meta.as_deref().and_then(never_configured))
 }
 
 async fn find(store: &dyn Store) -> Result<Vec<(ShardId, Option<FenceValue>)>, CopiesError> {

@@ -74,13 +74,13 @@ impl ShardKeys {
     /// The prefix of all keys of a scope.
     pub(crate) fn scope(&self, scope: &Scope) -> Result<Bytes, TxError> {
         let tail = match scope {
-            Scope::Root(root) => Tuple::new().str("d").u64(root.kind as u64).uuid(root.id.0).pack(),
+            Scope::Root(root) => keys_of(*root),
             Scope::Shared(name) if RESERVED.contains(name) => {
                 return Err(TxError::Invalid {
                     reason: "the name of the shared table is reserved",
                 });
             }
-            Scope::Shared(name) => Tuple::new().str("s").str(name).pack(),
+            Scope::Shared(name) => shared_key(name, &[]),
         };
         Ok(join(&self.prefix, &tail))
     }
@@ -154,6 +154,16 @@ impl ShardKeys {
         let mut tail = key.get(self.epochs.len()..)?;
         take_integer(&mut tail).map(Epoch)
     }
+}
+
+/// A key of a shared table, as it stands in the log.
+pub fn shared_key(table: &str, key: &[u8]) -> Bytes {
+    join(&Tuple::new().str("s").str(table).pack(), key)
+}
+
+/// The beginning of all keys of a root, as they stand in the log.
+pub fn keys_of(root: RootRef) -> Bytes {
+    Tuple::new().str("d").u64(root.kind as u64).uuid(root.id.0).pack()
 }
 
 /// The root whose data lies under a key of the log; none for what is no root's.
@@ -233,6 +243,7 @@ mod tests {
             let scope = keys.scope(&Scope::Root(root)).expect("a scope");
             let row = join(&scope, b"whatever");
             assert_eq!(root_of(&keys.relative(&row)), Some(root));
+            assert_eq!(keys.relative(&scope), keys_of(root));
             assert_eq!(root_of(&keys.relative(&scope)[..5]), None, "half a key");
         }
         let shared = keys.scope(&Scope::Shared("claims")).expect("a scope");

@@ -32,6 +32,7 @@ mod log;
 mod meter;
 mod open;
 mod outbox;
+mod people;
 mod plant;
 mod request;
 mod run;
@@ -47,15 +48,15 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use backup::{FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError};
-pub use copies::{CopiesError, copies, copies_of};
+pub use backup::{FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError, StateDigest, state_of};
+pub use copies::{CopiesError, copies, copies_of, unclaimed};
 pub use copy::{
     Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,
     Proposal, Standing, Taking, Told, Unusable, cut_off_files, frame_of_record, read_cut_off, read_frame,
 };
 pub use entry::{EntryKind, Event, LogEntry, LoggedTransaction};
 pub use error::{LogError, OpenError, TxError, WriteError};
-pub use keys::root_of;
+pub use keys::{keys_of, root_of, shared_key};
 pub use limits::{LogKept, ShardLimits};
 pub use outbox::{
     ASIDE_PER_ROOT_MAX, Aside, Found, OutboxError, OutboxKey, OutboxRow, OutboxWalk, SetAside, Taken,

@@ -25,6 +25,8 @@ Examples:
   chaos run --scenario events --minutes 5   people show each other workouts over homes
   chaos run --scenario events --survival region --minutes 5   and the home of some fails over
   chaos run --scenario claims --minutes 2   two people in two cells want one address
+  chaos run --scenario restore   a cell lost for good goes on from its backups, without who was erased
+  chaos run --scenario restore --plant restore-forgets-erased   is somebody who comes back seen?
   chaos run --scenario events --plant event-without-mark --minutes 2   is an effect that comes twice seen?
   chaos run --plant ack-before-write --faults kill-cell   does a run see that a cell acknowledges too early?
 

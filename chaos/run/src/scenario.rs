@@ -4,6 +4,8 @@
 mod claims;
 mod events;
 mod events_people;
+mod restore;
+mod restore_people;
 mod shared_store;
 mod shared_store_mixed;
 mod shared_store_server;
@@ -23,6 +25,8 @@ pub enum Scenario {
     Events,
     /// An address that two want at once, in two cells, is one person's; one that nobody finished to claim is free again.
     Claims,
+    /// A cell is lost for good under load and goes on from its backups; who was erased stays erased.
+    Restore,
     /// Nodes of one cell share a store, and take over from each other.
     SharedStore,
 }
@@ -34,6 +38,7 @@ impl Scenario {
         match self {
             Self::Events => events::run(options, progress).await,
             Self::Claims => claims::run(options, progress).await,
+            Self::Restore => restore::run(options, progress).await,
             Self::SharedStore => shared_store::run(options, progress).await,
         }
     }

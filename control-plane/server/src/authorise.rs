@@ -61,6 +61,7 @@ pub enum Verb {
     Renew,
     RecordErasure,
     ReadErased,
+    NoteWork,
     RestoreShard,
 }
 
@@ -74,7 +75,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -126,6 +127,7 @@ impl Verb {
         Self::Renew,
         Self::RecordErasure,
         Self::ReadErased,
+        Self::NoteWork,
         Self::RestoreShard,
     ];
 
@@ -182,6 +184,7 @@ impl Verb {
             Self::Renew => "renew",
             Self::RecordErasure => "record-erasure",
             Self::ReadErased => "read-erased",
+            Self::NoteWork => "note-work",
             Self::RestoreShard => "restore-shard",
         }
     }
@@ -196,7 +199,8 @@ impl Verb {
             | Self::Heartbeat
             | Self::Replicas
             | Self::RecordErasure
-            | Self::ReadErased => &[Role::Node],
+            | Self::ReadErased
+            | Self::NoteWork => &[Role::Node],
             // Where residents of a country belong is a matter of law.
             // So is where a region stands.
             Self::SetCountry
@@ -352,6 +356,7 @@ close-break-glass  sre compliance
 renew              node router
 record-erasure     node
 read-erased        node
+note-work          node
 restore-shard      sre
 ";
 

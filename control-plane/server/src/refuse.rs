@@ -107,7 +107,10 @@ fn operation(rule: &OperationRefusal) -> Refusal {
 /// A rule about erasures and backups.
 fn backup(rule: &BackupRefusal) -> Refusal {
     let (code, hint) = match rule {
-        BackupRefusal::TooMany { .. } | BackupRefusal::TooManyLeft { .. } => (RefusalCode::Limit, ""),
+        BackupRefusal::TooMany { .. }
+        | BackupRefusal::TooManyThere { .. }
+        | BackupRefusal::TooManyLeft { .. } => (RefusalCode::Limit, ""),
+        BackupRefusal::NotBegun { .. } | BackupRefusal::NoReason { .. } => (RefusalCode::Invalid, ""),
         BackupRefusal::UnderWay { .. } => (RefusalCode::Operation, "cellctl operation list"),
         BackupRefusal::OtherList { .. } => (
             RefusalCode::GenerationMismatch,

@@ -23,8 +23,10 @@ pub const OPERATIONS_KEPT_MAX: usize = 256;
 pub const CERTIFICATES_MAX: usize = 8;
 /// Longest window of a move, in milliseconds: a week.
 pub const WINDOW_MS_MAX: u64 = 7 * 86_400_000;
-/// People of one home whose erasure is remembered, for ever: 3 MB.
+/// People of one home whose erasure is remembered, for ever: about 5 MB of the stored state.
 pub const ERASED_PER_HOME_MAX: usize = 100_000;
+/// The same of all homes of a jurisdiction: what one answer to a node holds that restores its directory.
+pub const ERASED_PER_JURISDICTION_MAX: usize = 1_000_000;
 /// Copies of one shard that were given up and are not erased yet.
 pub const LEFT_COPIES_MAX: usize = 64;
 /// Token keys of one home: the newest, and the older ones under which tokens may still run.

@@ -2,13 +2,13 @@
 //! all, before an event is taken for him; what has become of a claim that the directory holds.
 
 use cell_layers::{LayerError, RootTx};
-use cell_sdk::{Arrival, Mode, OpenUser, RootCtx, Seen};
+use cell_sdk::{Arrival, ClaimDigest, Mode, OpenUser, RootCtx, Seen};
 use platform_model::{Actor, Code, HomeId, Problem, RequestId, UserId};
 use platform_runtime::random;
 use platform_token::Claims;
 use uuid::Uuid;
 
-use crate::storage::{ACCOUNTS, DOMAIN, SESSIONS, registration};
+use crate::storage::{ACCOUNTS, DOMAIN, SESSIONS, erasure, registration};
 use crate::stored::{ClaimState, id_of};
 
 /// Reads the session of a verified token in its person's root, in a transaction of its own: what was ended before the
@@ -53,6 +53,21 @@ pub async fn is_registered(tx: &RootTx, user: UserId) -> Result<bool, LayerError
     Ok(ACCOUNTS.get(&tx, id_of(user)).await?.is_some())
 }
 
+/// What the person holds by his own record: claim ids and digests.
+///
+/// # Errors
+/// As [`RootCtx::read`].
+pub async fn active_claims(
+    open: &OpenUser,
+    home: &HomeId,
+    user: UserId,
+) -> Result<Vec<(Uuid, ClaimDigest)>, Problem> {
+    let root = of_the_platform(open, home, user);
+    let look = |tx: RootTx| async move { erasure::active_claims(&tx).await };
+    let claims = root.read(DOMAIN, look).await?.value;
+    Ok(claims.into_iter().map(|claim| (claim.id, claim.digest)).collect())
+}
+
 /// Has the person's own record of a claim decided, for good: pending becomes dropped. None if there is none. `mode` is sync:
 /// what is answered is committed on every in-sync copy.
 ///
@@ -64,7 +79,13 @@ pub async fn decide_claim(
     user: UserId,
     claim: Uuid,
 ) -> Result<Option<ClaimState>, Problem> {
-    let root = RootCtx {
+    let root = of_the_platform(open, home, user);
+    let decide = |tx: RootTx| async move { registration::decide(&tx, claim).await };
+    Ok(root.write(DOMAIN, Mode::Sync, decide).await?.value)
+}
+
+fn of_the_platform(open: &OpenUser, home: &HomeId, user: UserId) -> RootCtx {
+    RootCtx {
         user,
         home: home.clone(),
         actor: Actor::Service("reconciler".to_owned()),
@@ -75,7 +96,5 @@ pub async fn decide_claim(
             not_older_than: None,
             seen: Seen::default(),
         },
-    };
-    let decide = |tx: RootTx| async move { registration::decide(&tx, claim).await };
-    Ok(root.write(DOMAIN, Mode::Sync, decide).await?.value)
+    }
 }

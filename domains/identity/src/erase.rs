@@ -11,7 +11,7 @@ use crate::storage::{DOMAIN, erasure};
 /// Whatever stopped it on its way.
 pub async fn give_back(services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
     let drop = |tx| async move { erasure::drop_claims(&tx).await };
-    let given_up = root.write(DOMAIN, Mode::Sync, drop).await?.value;
+    let given_up = root.write_ended(DOMAIN, Mode::Sync, drop).await?.value;
     let authority = &root.home.jurisdiction;
     for claim in &given_up {
         services

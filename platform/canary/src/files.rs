@@ -19,6 +19,8 @@ pub struct Looked {
     pub bytes: u64,
     /// Blocks that had to be unpacked.
     pub blocks: u64,
+    /// What was not looked at, by its path: folders that are skipped, links.
+    pub skipped: Vec<String>,
 }
 
 /// Why a search ended early. What is not looked at is not clean.
@@ -52,7 +54,8 @@ struct OneFile<'a> {
 }
 
 impl Searcher {
-    /// Every file below `root` but those in the folders named `skipped`. Links are not followed.
+    /// Every file below `root`, and its path, but those in the folders of the paths `skipped` right below it. Links are not
+    /// followed; what is not looked at is told.
     ///
     /// # Errors
     /// [`SearchError`]; a file that went away meanwhile (a table that was merged into another) is none.
@@ -66,7 +69,10 @@ impl Searcher {
             for entry in fs::read_dir(&folder).map_err(list)? {
                 let entry = entry.map_err(list)?;
                 let (kind, path) = (entry.file_type().map_err(list)?, entry.path());
-                if kind.is_dir() && !skipped.iter().any(|name| entry.file_name() == *name) {
+                let passed_over = skipped.iter().any(|skipped| path == root.join(skipped));
+                if passed_over || kind.is_symlink() {
+                    looked.skipped.push(place_of(root, &path));
+                } else if kind.is_dir() {
                     waiting.push(path);
                 } else if kind.is_file() {
                     self.file(root, &path, &mut looked)?;
@@ -75,6 +81,7 @@ impl Searcher {
         }
         let place = |found: &Found| (found.place.clone(), found.canary.clone(), found.form);
         looked.found.sort_by_key(place);
+        looked.skipped.sort();
         Ok(looked)
     }
 
@@ -101,8 +108,9 @@ impl Searcher {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             opened => opened.map_err(read)?,
         };
-        let place = path.strip_prefix(root).unwrap_or(path).display().to_string();
-        let mut one = OneFile::new(path, place);
+        let place = place_of(root, path);
+        let mut one = OneFile::new(path, place.clone());
+        one.note(self.look(&place, place.as_bytes()), false);
         // A block, and what is looked for, lies whole in one window at least.
         let overlap = self.longest().max(BLOCK_BYTES_MAX + 64);
         let mut window = Vec::new();
@@ -132,6 +140,10 @@ impl Searcher {
         looked.found.append(&mut one.found);
         Ok(())
     }
+}
+
+fn place_of(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
 impl<'a> OneFile<'a> {
@@ -199,7 +211,12 @@ mod tests {
         fs::write(dir.path().join("a/long"), &long).expect("written");
         fs::write(dir.path().join("a/clean"), "kestrel-4712-xyz").expect("written");
         fs::write(dir.path().join("hex"), "6b65737472656c2d343731312d78797a").expect("written");
-        fs::write(dir.path().join("a/skipped/x"), "kestrel-4711-xyz").expect("written");
+        fs::create_dir(dir.path().join("skipped")).expect("made");
+        for folder in ["a/skipped", "skipped"] {
+            fs::write(dir.path().join(folder).join("x"), "kestrel-4711-xyz").expect("written");
+        }
+        fs::write(dir.path().join("a/of kestrel-4711-xyz"), "").expect("written");
+        std::os::unix::fs::symlink(dir.path().join("hex"), dir.path().join("link")).expect("made");
         let looked = searcher("kestrel-4711-xyz")
             .folder(dir.path(), &["skipped"])
             .expect("readable");
@@ -208,8 +225,19 @@ mod tests {
             .iter()
             .map(|found| (&*found.place, found.form))
             .collect();
-        assert_eq!(found, [("a/long", "plain"), ("hex", "hex")]);
-        assert_eq!((looked.files, looked.blocks), (3, 0));
+        let expected = [
+            ("a/long", "plain"),
+            ("a/of kestrel-4711-xyz", "plain"),
+            ("a/skipped/x", "plain"),
+            ("hex", "hex"),
+        ];
+        assert_eq!(found, expected, "in files and names, skipped right below only");
+        assert_eq!((looked.files, looked.blocks), (5, 0));
+        assert_eq!(
+            looked.skipped,
+            ["link", "skipped"],
+            "it is told what was not looked at"
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod shutdown;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;
+pub mod urgent;
 
 pub use clock::{Clock, ManualClock};
 pub use tasks::{CancellationToken, TaskGroup};

@@ -14,8 +14,13 @@ use crate::pb::backups_client::BackupsClient as Client;
 use crate::replicas::replica_bytes;
 use crate::report::ReportClient;
 
-/// Erased people that one answer names: as many as a home may have on record.
-pub const ERASED_MAX: usize = 100_000;
+/// Erased people that one answer names: as many as the homes of a jurisdiction may have on record.
+pub const ERASED_MAX: usize = 1_000_000;
+/// Open erasures that one answer names.
+pub const OPEN_ERASURES_MAX: usize = 1_000;
+
+// It fits into a message.
+const _: () = assert!(ERASED_MAX * 16 + 1_024 < MESSAGE_BYTES_MAX);
 
 /// The list of those who had data in a shard and were erased, as a controller knew it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,23 +58,78 @@ pub enum InvalidErased {
     Digest(usize),
 }
 
+/// An erasure, as the node that does it has it put on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasureRecord {
+    pub home: HomeId,
+    pub user: UserId,
+    /// Who asked for it, and why.
+    pub by: String,
+    pub reason: String,
+    pub stage: ErasureStage,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErasureStage {
+    /// Nothing is destroyed yet.
+    Begins,
+    /// Key and rows are gone.
+    Done { claims: u64, rows: u64 },
+}
+
 impl ReportClient {
-    /// Puts on record that a person's key is destroyed and his rows are gone. Answers the number of the decision; 0 if it
-    /// was so already. Idempotent.
+    /// Puts an erasure on record. Answers the number of the decision; 0 if it was so already. Idempotent.
     ///
     /// # Errors
     /// A refusal when the caller does not serve the person's shard.
-    pub async fn record_erasure(&self, home: &HomeId, user: UserId, rows: u64) -> Result<u64, CallError> {
+    pub async fn record_erasure(&self, record: &ErasureRecord) -> Result<u64, CallError> {
+        let (claims, rows) = match record.stage {
+            ErasureStage::Begins => (0, 0),
+            ErasureStage::Done { claims, rows } => (claims, rows),
+        };
         let request = pb::RecordErasureRequest {
             version: FRAME_VERSION,
             world: self.controllers.world().to_string(),
-            home: home.to_string(),
-            user: user.as_bytes().to_vec(),
+            home: record.home.to_string(),
+            user: record.user.as_bytes().to_vec(),
             rows,
+            begins: record.stage == ErasureStage::Begins,
+            by: record.by.clone(),
+            reason: record.reason.clone(),
+            claims,
         };
         let send = |channel| {
             let request = request.clone();
             async move { Client::new(channel).record_erasure(request).await }
+        };
+        self.controllers
+            .call(REPORT, send)
+            .await
+            .map(|reply| reply.sequence)
+    }
+
+    /// Puts on record what somebody has this node do with data of a shard. Answers the number of the decision.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn note_work(
+        &self,
+        shard: &ShardId,
+        work: &'static str,
+        (by, reason): (&str, &str),
+    ) -> Result<u64, CallError> {
+        let request = pb::NoteWorkRequest {
+            version: FRAME_VERSION,
+            world: self.controllers.world().to_string(),
+            shard: shard.to_string(),
+            work: work.to_owned(),
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { Client::new(channel).note_work(request).await }
         };
         self.controllers
             .call(REPORT, send)
@@ -82,10 +142,23 @@ impl ReportClient {
     /// # Errors
     /// As every call.
     pub async fn read_erased(&self, shard: &ShardId) -> Result<Erased, CallError> {
+        self.erased(shard, false).await
+    }
+
+    /// Those of them whose erasure was begun and has not come to its end; some, if they are many.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn read_open_erasures(&self, shard: &ShardId) -> Result<Vec<UserId>, CallError> {
+        Ok(self.erased(shard, true).await?.users)
+    }
+
+    async fn erased(&self, shard: &ShardId, open_only: bool) -> Result<Erased, CallError> {
         let request = pb::ReadErasedRequest {
             version: FRAME_VERSION,
             world: self.controllers.world().to_string(),
             shard: shard.to_string(),
+            open_only,
         };
         let send = |channel: Channel| {
             let request = request.clone();

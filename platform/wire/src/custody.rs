@@ -110,11 +110,12 @@ impl CustodyClient {
     ///
     /// # Errors
     /// `moved` when it does not; `law-forbids`; `invalid` when it has no backup store.
-    pub async fn back_up(&self, shard: &ShardId) -> Result<JobStatus, CallError> {
+    pub async fn back_up(&self, shard: &ShardId, reason: &str) -> Result<JobStatus, CallError> {
         let request = pb::BackUpRequest {
             version: FRAME_VERSION,
             world: self.world.to_string(),
             shard: shard.to_string(),
+            reason: reason.to_owned(),
         };
         let reply = self.answer(self.client().back_up(request)).await?;
         self.status(reply)
@@ -138,13 +139,20 @@ impl CustodyClient {
     ///
     /// # Errors
     /// `placement` for a shard of which a copy lies there; `law-forbids`.
-    pub async fn restore(&self, backup: &str, shard: &ShardId, epoch: Epoch) -> Result<JobStatus, CallError> {
+    pub async fn restore(
+        &self,
+        backup: &str,
+        shard: &ShardId,
+        epoch: Epoch,
+        reason: &str,
+    ) -> Result<JobStatus, CallError> {
         let request = pb::RestoreRequest {
             version: FRAME_VERSION,
             world: self.world.to_string(),
             backup: backup.to_owned(),
             shard: shard.to_string(),
             epoch: epoch.0,
+            reason: reason.to_owned(),
         };
         let reply = self.answer(self.client().restore(request)).await?;
         self.status(reply)

@@ -186,6 +186,7 @@ pub const COVERED: &[(&str, &[&str])] = &[
     (
         "requests",
         &[
+            "platform/wire/src/directory/held.rs TryFrom<pb::HeldReply> for HeldPage",
             "platform/wire/src/convert.rs fn read_cell_state",
             "platform/wire/src/convert/start.rs fn read_start",
             "control-plane/server/src/translate.rs fn init_world",

@@ -173,6 +173,16 @@ fn events(bytes: &[u8]) {
     {
         assert!(asked.target.home().is_some() && asked.directory.home().is_none());
     }
+    if let Some(request) = stable::<pb::HeldRequest>(bytes)
+        && let Ok(asked) = platform_wire::directory::held_of(request, &world)
+    {
+        assert!(asked.target.home().is_some() && asked.directory.home().is_none());
+    }
+    if let Some(reply) = stable::<pb::HeldReply>(bytes)
+        && let Ok(page) = platform_wire::directory::HeldPage::try_from(reply)
+    {
+        assert!(page.claims.len() <= platform_wire::directory::HELD_MAX);
+    }
     if let Some(request) = stable::<pb::SettleParkedRequest>(bytes)
         && let Ok(settle) = events::settle_parked_of(request, &world)
     {

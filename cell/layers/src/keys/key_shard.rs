@@ -258,7 +258,7 @@ async fn put_token_row(tx: Tx, key: Bytes, wrapped: Bytes) -> Result<(), KeyErro
     Ok(tx.put(key, wrapped)?)
 }
 
-fn user_row() -> Bytes {
+pub(super) fn user_row() -> Bytes {
     Tuple::new().str(DOMAIN).str("user").pack()
 }
 

@@ -4,10 +4,10 @@
 //! and opens them with its own copy of the jurisdiction's key.
 
 use bytes::Bytes;
-use cell_shard::Shard;
-use platform_model::UserId;
+use cell_shard::{Shard, keys_of};
+use platform_model::{RootRef, UserId};
 
-use super::key_shard::{KeyError, TokenKeyRow};
+use super::key_shard::{KeyError, TokenKeyRow, user_row};
 use super::{Kek, UserKey};
 
 pub(super) const ROW_WRAPPED: u8 = 1;
@@ -28,6 +28,13 @@ impl KeyRows {
     pub fn new(shard: Shard) -> Self {
         Self { shard }
     }
+}
+
+/// Where a person's row lies in a key shard, as keys stand in the log.
+pub fn key_of(user: UserId) -> Bytes {
+    let mut key = keys_of(RootRef::user(user)).to_vec();
+    key.extend(user_row());
+    Bytes::from(key)
 }
 
 /// The row of a person whose key was destroyed.

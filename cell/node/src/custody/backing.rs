@@ -1,9 +1,10 @@
-//! Backups written, verified and restored.
+//! Backups written and restored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cell_backup::restore::{self, Wanted};
-use cell_backup::{BackupError, BackupName, ErasedPeople, Progress, read, write};
+use cell_backup::{BackupError, BackupName, ErasedPeople, Pace, Permit, Progress, Writer};
 use cell_law::{Part, Withheld};
 use cell_layers::keys::Kek;
 use cell_shard::{Restore, Shard};
@@ -13,9 +14,12 @@ use platform_wire::backup::Erased;
 use platform_wire::{Refusal, RefusalCode};
 
 use super::jobs::{Done, Failed, Job, Jobs, Restored};
-use super::{Custody, Sink};
+use super::{Custody, Sink, faults};
 use crate::directory;
 use crate::hosted::Hosted;
+
+/// A shard whose newest entry is not committed by then has no majority, and is backed up later.
+const COMMITTED_WITHIN: Duration = Duration::from_secs(60);
 
 impl Custody {
     /// Begins to back up a shard that is served here.
@@ -27,32 +31,46 @@ impl Custody {
         let permitted = self.shared.law.may_back_up(&table, shard, &sink.name);
         permitted.map_err(|why| withheld(&why))?;
         let job = jobs.begin(Some(shard.clone()), String::new())?;
-        let (progress, world) = (Arc::clone(&job.progress), self.shared.world.clone());
+        let (custody, progress) = (self.clone(), Arc::clone(&job.progress));
         self.run(jobs, job.id, async move {
-            let frozen = served.freeze().await.map_err(BackupError::from)?;
-            let manifest = write::write(&frozen, &world, &kek, &sink.store, &progress).await?;
-            Ok(Done {
-                manifest,
-                restored: None,
-            })
+            custody.written(served, &sink, &kek, &progress).await
         });
         Ok(job)
     }
 
-    /// Begins to read a backup whole.
-    pub(super) fn verify(&self, jobs: &Jobs, name: &BackupName) -> Result<Job, Refusal> {
-        let sink = self.sink()?.clone();
-        let kek = self.kek(&name.shard().map_err(Refusal::invalid)?)?;
-        let job = jobs.begin(None, name.to_string())?;
-        let (progress, name) = (Arc::clone(&job.progress), name.clone());
-        self.run(jobs, job.id, async move {
-            let manifest = read::verify(&sink.store, &name, &kek, &progress).await?;
-            Ok(Done {
-                manifest,
-                restored: None,
-            })
-        });
-        Ok(job)
+    async fn written(
+        &self,
+        served: Shard,
+        sink: &Sink,
+        kek: &Kek,
+        progress: &Progress,
+    ) -> Result<Done, BackupError> {
+        let clock = self.shared.clock.clone();
+        let frozen = tokio::select! {
+            frozen = served.freeze() => frozen?,
+            () = clock.sleep(COMMITTED_WITHIN) => return Err(BackupError::Uncommitted),
+        };
+        let writer = Writer {
+            world: &self.shared.world,
+            kek,
+            store: &sink.store,
+            pace: Pace::new(clock, sink.bytes_per_second),
+            permit: &|| self.permit(served.id(), &sink.name),
+        };
+        Ok(Done {
+            manifest: writer.write(frozen, progress).await?,
+            restored: None,
+        })
+    }
+
+    /// What the newest law that is known here says of bytes of that shard that are about to leave.
+    fn permit(&self, shard: &ShardId, sink: &str) -> Permit {
+        let table = self.shared.followed.current();
+        match self.shared.law.may_back_up(&table, shard, sink) {
+            Ok(()) => Permit::Granted,
+            Err(why) if why.waits() => Permit::Held(why.to_string()),
+            Err(why) => Permit::Denied(why.to_string()),
+        }
     }
 
     /// Begins to restore a backup on this node's disk, without who was erased.
@@ -100,7 +118,7 @@ impl Custody {
 
     /// The list as a controller has it now. Whether it is the newest, the controllers judge when they take the copy.
     async fn erased(&self, shard: &ShardId) -> Result<Erased, Refusal> {
-        let read = self.shared.reports.read_erased(shard).await;
+        let read = self.shared.register.read_erased(shard).await;
         read.map_err(|error| {
             let message = format!("no controller tells who of {shard} was erased: {error}");
             Refusal::new(RefusalCode::Unavailable, message)
@@ -108,7 +126,7 @@ impl Custody {
     }
 
     /// Runs work beside the requests, when there is room.
-    fn run(
+    pub(super) fn run(
         &self,
         jobs: &Jobs,
         id: u64,
@@ -154,7 +172,9 @@ struct Asked {
 impl Asked {
     async fn run(self, custody: &Custody, progress: &Progress) -> Result<Done, BackupError> {
         let replica = ReplicaId(u128::from_be_bytes(random::bytes()));
-        let people: ErasedPeople = self.erased.users.iter().copied().collect();
+        let left_out = self.erased.users.iter().copied();
+        let left_out = left_out.filter(|_| !faults::forgets_who_was_erased());
+        let people: ErasedPeople = left_out.collect();
         let wanted = Wanted {
             name: &self.name,
             world: &custody.shared.world,
@@ -164,7 +184,12 @@ impl Asked {
             epoch: self.epoch,
             erased: &people,
             claimant: directory::claimant,
+            notes: directory::notes(&self.shard, self.epoch),
         };
+        // Of an earlier try that nobody took up; the controllers have said that no copy of the shard lives.
+        if let Some(left) = custody.left_here(&self.shard).await {
+            custody.remove_left(&self.shard, left).await;
+        }
         let disk = Arc::clone(&custody.shared.disk);
         let restored = restore::restore(&wanted, &self.kek, &self.sink.store, disk, progress).await?;
         Ok(Done {

@@ -1,20 +1,25 @@
 //! A person is erased, in an order in which every crash is healed by the next try:
 //!
-//! 1. what the person holds elsewhere is given back (the addresses, at the directory): for that the key is needed;
-//! 2. the key is destroyed, in the home's key shard: from here on nothing of the person can be read, in no log, copy or
+//! 1. the controllers put the person on the list by which restores leave people out. From here on no restore brings him
+//!    back, whatever becomes of the rest; what was begun and not ended is taken up again by whoever serves the shard
+//!    ([`super::resuming`]);
+//! 2. the root ends: no transaction of it writes any more but those of this erasure;
+//! 3. what the person holds elsewhere is given back (the addresses, at the directory): for that the key is needed;
+//! 4. the key is destroyed, in the home's key shard: from here on nothing of the person can be read, in no log, copy or
 //!    backup, and there is no way back;
-//! 3. the rows of the root are removed, in bounded transactions;
-//! 4. the certificate is put on record by the controllers, and with it the person on the list by which restores leave
-//!    people out.
+//! 5. the rows of the root are removed, in bounded transactions, but for the mark of its end;
+//! 6. the controllers put the certificate on record.
 //!
-//! Invariant: whoever is on record has no key and no row here; who is not can be erased again.
+//! Invariant: whoever has a certificate has no key and no row here; who has none can be erased again.
 
 use std::time::Duration;
 
+use cell_layers::{LayerError, ended};
 use cell_sdk::{Arrival, OpenUser, RootCtx, Seen};
 use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError};
 use platform_model::{Actor, Code, HomeId, Problem, RequestId, RootRef, ShardId, UserId};
 use platform_runtime::random;
+use platform_wire::backup::{ErasureRecord, ErasureStage};
 use platform_wire::custody::UserErased;
 use platform_wire::{Refusal, RefusalCode};
 
@@ -27,11 +32,13 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Stands in keys of the log as who did it.
 const DOMAIN: &str = "erasure";
 
-/// Whom, and who asks for it.
+/// Whom, who asks for it, and why.
+#[derive(Clone)]
 pub(super) struct Asked {
     pub home: HomeId,
     pub user: UserId,
     pub by: String,
+    pub reason: String,
 }
 
 impl Custody {
@@ -42,27 +49,57 @@ impl Custody {
         let id = table.shard_of_user(home, user);
         let id = id.ok_or_else(|| Refusal::new(RefusalCode::Unknown, format!("there is no home {home}")))?;
         let shard = served(&shared.hosted, &id)?;
-        let claims = match shared.lent.open_user(home, user).await {
-            Ok(open) => self.give_back(asked, id, open).await?,
-            Err(problem) if problem.code == Code::NotFound => {
-                self.was_ever(asked, &shard).await?;
-                0
-            }
-            Err(problem) => return Err(refused(&problem)),
+        let open = self.open(asked, &shard).await?;
+        self.record(asked, ErasureStage::Begins).await?;
+        end_root(&shard, asked).await?;
+        let claims = match open {
+            Some(open) => self.give_back(asked, id, open).await?,
+            None => 0,
         };
         let destroyed = shared.keys.destroy(&shared.followed, home, user).await;
         destroyed.map_err(|problem| refused(&problem))?;
         let rows = remove_rows(&shard, asked).await?;
-        let recorded = shared.reports.record_erasure(home, user, rows).await;
-        let sequence = recorded.map_err(|error| {
-            let message = format!("the person is erased, and no controller has put it on record: {error}");
-            Refusal::new(RefusalCode::Unavailable, message).hint("repeat the command")
-        })?;
+        let sequence = self.record(asked, ErasureStage::Done { claims, rows }).await?;
         tracing::warn!(target: "audit", by = asked.by, %home, %user, rows, claims, sequence, "a person was erased");
         Ok(UserErased {
             rows,
             claims,
             sequence,
+        })
+    }
+
+    /// The person's root and key; none where the key is destroyed already.
+    async fn open(&self, asked: &Asked, shard: &Shard) -> Result<Option<OpenUser>, Refusal> {
+        match self.shared.lent.open_user(&asked.home, asked.user).await {
+            Ok(open) => Ok(Some(open)),
+            Err(problem) if problem.code == Code::NotFound => {
+                self.was_ever(asked, shard).await?;
+                Ok(None)
+            }
+            Err(problem) => Err(refused(&problem)),
+        }
+    }
+
+    async fn record(&self, asked: &Asked, stage: ErasureStage) -> Result<u64, Refusal> {
+        let record = ErasureRecord {
+            home: asked.home.clone(),
+            user: asked.user,
+            by: asked.by.clone(),
+            reason: asked.reason.clone(),
+            stage,
+        };
+        let recorded = self.shared.register.record_erasure(&record).await;
+        recorded.map_err(|error| {
+            let message = match stage {
+                ErasureStage::Begins => "nothing was erased: no controller has put it on record",
+                ErasureStage::Done { .. } => {
+                    "the person is erased, and no controller has put the certificate on record"
+                }
+            };
+            let code = error
+                .refusal()
+                .map_or(RefusalCode::Unavailable, |refusal| refusal.code);
+            Refusal::new(code, format!("{message}: {error}")).hint("repeat the command")
         })
     }
 
@@ -105,25 +142,44 @@ impl Custody {
     }
 }
 
-/// Removes every row of the person; answers how many.
+/// From here on nobody writes there but an erasure. Who is under way loses against it.
+async fn end_root(shard: &Shard, asked: &Asked) -> Result<(), Refusal> {
+    let end = |tx: Tx| async move {
+        tx.sync();
+        match ended::goes_on(&tx).await {
+            Ok(()) => ended::end(&tx),
+            Err(LayerError::RootEnded) => Ok(()),
+            Err(error) => Err(error),
+        }
+    };
+    let ended = shard.write(&request(asked, Mode::Sync), end).await;
+    ended.map(drop).map_err(|error| unavailable(&error))
+}
+
+/// Removes every row of the person, but for the mark of the root's end; answers how many.
 async fn remove_rows(shard: &Shard, asked: &Asked) -> Result<u64, Refusal> {
     let mut removed = 0;
     loop {
-        let rows = page(shard, asked, ROWS_AT_ONCE).await?;
-        if rows == 0 {
+        // The mark is one.
+        let rows = page(shard, asked, 2).await?;
+        if rows < 2 {
             return Ok(removed);
         }
         let remove = |tx: Tx| async move {
             tx.sync();
             let page = tx.scan(everything(), ROWS_AT_ONCE, false).await?;
-            let rows = page.rows.len();
+            let (mark, mut rows) = (ended::key(), 0);
             for (key, _) in page.rows {
-                tx.clear(key)?;
+                if key != mark {
+                    tx.clear(key)?;
+                    rows += 1;
+                }
             }
             Ok::<_, TxError>(rows)
         };
         let answer = shard.write(&request(asked, Mode::Sync), remove).await;
-        removed += answer.map_err(|error| unavailable(&error))?.value as u64;
+        let rows: u64 = answer.map_err(|error| unavailable(&error))?.value;
+        removed += rows;
     }
 }
 

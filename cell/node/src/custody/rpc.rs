@@ -37,6 +37,17 @@ impl Working {
     fn check(&self, version: u32, world: &str) -> Result<(), Status> {
         frame::check(version, world, &self.custody.shared.world)
     }
+
+    /// Puts on record who has what done, before it is begun: what no controller knows of is not done.
+    async fn note(&self, shard: &ShardId, work: &'static str, by: (&str, &str)) -> Result<(), Refusal> {
+        let noted = self.custody.shared.register.note_work(shard, work, by).await;
+        noted.map(drop).map_err(|error| {
+            let code = error
+                .refusal()
+                .map_or(RefusalCode::Unavailable, |refusal| refusal.code);
+            Refusal::new(code, format!("no controller has put it on record: {error}"))
+        })
+    }
 }
 
 /// Who asks, if one of these roles.
@@ -67,29 +78,33 @@ type Job = Result<Response<pb::JobReply>, Status>;
 #[tonic::async_trait]
 impl Api for Working {
     async fn back_up(&self, request: Request<pb::BackUpRequest>) -> Job {
-        admit(request.extensions(), CARETAKERS, "back-up")?;
+        let by = admit(request.extensions(), CARETAKERS, "back-up")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
+        self.note(&shard, "back-up", (&by, &wire.reason)).await?;
         let job = self.custody.back_up(&self.jobs, &shard)?;
         Ok(Response::new(views::job(&job)))
     }
 
     async fn verify(&self, request: Request<pb::BackupRequest>) -> Job {
-        admit(request.extensions(), CARETAKERS, "verify-backup")?;
+        let by = admit(request.extensions(), CARETAKERS, "verify-backup")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let name: BackupName = wire.backup.parse().map_err(Refusal::invalid)?;
+        let shard = name.shard().map_err(Refusal::invalid)?;
+        self.note(&shard, "verify-backup", (&by, "")).await?;
         let job = self.custody.verify(&self.jobs, &name)?;
         Ok(Response::new(views::job(&job)))
     }
 
     async fn restore(&self, request: Request<pb::RestoreRequest>) -> Job {
-        admit(request.extensions(), CARETAKERS, "restore")?;
+        let by = admit(request.extensions(), CARETAKERS, "restore")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let name: BackupName = wire.backup.parse().map_err(Refusal::invalid)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
+        self.note(&shard, "restore-copy", (&by, &wire.reason)).await?;
         let job = self
             .custody
             .restore(&self.jobs, &name, &shard, Epoch(wire.epoch))
@@ -101,11 +116,12 @@ impl Api for Working {
         &self,
         request: Request<pb::DiscardRequest>,
     ) -> Result<Response<pb::DiscardReply>, Status> {
-        admit(request.extensions(), CARETAKERS, "discard")?;
+        let by = admit(request.extensions(), CARETAKERS, "discard")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
         let replica = read_replica(&wire.replica).map_err(Refusal::invalid)?;
+        self.note(&shard, "discard-copy", (&by, "")).await?;
         let removed = self.custody.discard(&shard, replica).await?;
         Ok(Response::new(pb::DiscardReply {
             version: FRAME_VERSION,
@@ -166,8 +182,9 @@ impl Api for Working {
             home,
             user: UserId::from_uuid(user),
             by,
+            reason: wire.reason,
         };
-        let erased = self.custody.erase(&asked).await?;
+        let erased = self.custody.erase_now(&asked).await?;
         Ok(Response::new(pb::EraseUserReply {
             version: FRAME_VERSION,
             rows: erased.rows,

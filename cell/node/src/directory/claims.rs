@@ -172,7 +172,7 @@ impl Directory for Claims {
     ) -> Result<ClaimOutcome, Problem> {
         let attempt = || async {
             Ok(match self.place(authority, digest)? {
-                Place::Here(shard) => rows::claim(&shard, digest, &entry).await?,
+                Place::Here(shard) => rows::claim(&shard, digest, &entry, false).await?,
                 Place::There(target) => {
                     self.may_cross(&entry.home.jurisdiction, &target)?;
                     self.client.claim(&target, &digest.0, &to_wire(&entry)).await?

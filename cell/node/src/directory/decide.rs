@@ -1,14 +1,15 @@
 //! A claim is decided by the person's own shard, at whichever node that is served: what is pending there is dropped, for
-//! good. Asked by the directory's nodes, never by a clock.
+//! good. Asked by the directory's nodes, never by a clock; those also ask what people hold, where their shard was restored.
 
 use axum::{Router, middleware};
 use cell_sdk::{OpenUser, Services};
-use domains_identity::decide_claim;
+use cell_shard::Shard;
 use domains_identity::stored::ClaimState;
-use platform_model::{Code, HomeId, Problem, ShardId, UserId, WorldId};
+use domains_identity::{active_claims, decide_claim};
+use platform_model::{Code, HomeId, Problem, RoutingTable, ShardId, UserId, WorldId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
-use platform_wire::directory::{AskedDecide, Decision, decide_of, decide_reply};
+use platform_wire::directory::{Decision, HELD_MAX, HeldClaim, HeldPage, decide_of, decide_reply, held_of};
 use platform_wire::follow::Followed;
 use platform_wire::pb::person_claims_server::{PersonClaims, PersonClaimsServer};
 use platform_wire::{Refusal, RefusalCode, pb};
@@ -17,12 +18,18 @@ use tonic::{Extensions, Request, Response, Status};
 use uuid::Uuid;
 
 use super::in_trace;
+use crate::hosted::Hosted;
 use crate::peers::holds;
 
 /// The service as a router.
-pub fn decisions(world: WorldId, followed: Followed, services: Arc<dyn Services>) -> Router {
+pub fn decisions(
+    world: WorldId,
+    (hosted, followed): (Hosted, Followed),
+    services: Arc<dyn Services>,
+) -> Router {
     let service = Service {
         world,
+        hosted,
         followed,
         services,
     };
@@ -34,6 +41,7 @@ pub fn decisions(world: WorldId, followed: Followed, services: Arc<dyn Services>
 
 struct Service {
     world: WorldId,
+    hosted: Hosted,
     followed: Followed,
     services: Arc<dyn Services>,
 }
@@ -63,19 +71,60 @@ pub(super) async fn decide_here(
     })
 }
 
+/// People whose claims are looked at for one answer.
+const PEOPLE_AT_ONCE: usize = 64;
+
+/// What people of a shard that is served here hold at a directory shard, by their own records.
+///
+/// # Errors
+/// What the shard or the key shard answers: then nobody knows what is missing.
+pub(super) async fn held_here(
+    (services, table): (&dyn Services, &RoutingTable),
+    (shard, home): (&Shard, &HomeId),
+    directory: &ShardId,
+    after: Option<UserId>,
+) -> Result<HeldPage, Problem> {
+    let people = shard.people(after, PEOPLE_AT_ONCE).await;
+    let people = people.map_err(|error| super::unavailable(&error.to_string()))?;
+    let mut page = HeldPage {
+        claims: Vec::new(),
+        next: people.last().copied().filter(|_| people.len() == PEOPLE_AT_ONCE),
+    };
+    for user in people {
+        let open = match services.open_user(home, user).await {
+            Ok(open) => open,
+            // Erased, or lost with his key: he holds nothing.
+            Err(problem) if problem.code == Code::NotFound => continue,
+            Err(problem) => return Err(problem),
+        };
+        for (claim_id, digest) in active_claims(&open, home, user).await? {
+            let of = table.shard_of_claim(directory.jurisdiction(), &digest.0);
+            if of.as_ref() == Some(directory) && page.claims.len() < HELD_MAX {
+                let digest = digest.0;
+                page.claims.push(HeldClaim {
+                    digest,
+                    user,
+                    claim_id,
+                });
+            }
+        }
+    }
+    Ok(page)
+}
+
 impl Service {
     /// Only a node that holds a copy of the authority's shard asks, and of people of its authority only.
-    fn admit(&self, extensions: &Extensions, asked: &AskedDecide) -> Result<(), Status> {
+    fn admit(&self, extensions: &Extensions, directory: &ShardId, target: &ShardId) -> Result<(), Status> {
         let caller = extensions.get::<PeerIdentity>().map(|PeerIdentity(id)| id);
         let table = self.followed.current();
         let may = caller.is_some_and(|id| match &id.kind {
             SpiffeKind::Node(node) => {
                 let cell = table.cells.get(&node.cell);
-                cell.is_some_and(|cell| cell.region == id.region) && holds(&table, node, &asked.directory)
+                cell.is_some_and(|cell| cell.region == id.region) && holds(&table, node, directory)
             }
             _ => false,
         });
-        if may && asked.directory.jurisdiction() == asked.target.jurisdiction() {
+        if may && directory.jurisdiction() == target.jurisdiction() {
             return Ok(());
         }
         metrics::counter!("celld_denied_total", "door" => "decisions").increment(1);
@@ -106,7 +155,7 @@ impl PersonClaims for Service {
     async fn decide(&self, request: Request<pb::DecideRequest>) -> Result<Response<pb::DecideReply>, Status> {
         let (extensions, message) = (request.extensions().clone(), request.into_inner());
         let asked = decide_of(message, &self.world)?;
-        self.admit(&extensions, &asked)?;
+        self.admit(&extensions, &asked.directory, &asked.target)?;
         let table = self.followed.current();
         let home = home_of(&asked.target).ok_or_else(|| Refusal::invalid("no shard of people"))?;
         if table.shard_of_user(home, asked.user).as_ref() != Some(&asked.target) {
@@ -121,5 +170,26 @@ impl PersonClaims for Service {
             Refusal::new(code, problem.code.as_str())
         })?;
         Ok(Response::new(decide_reply(decision)))
+    }
+
+    async fn held(&self, request: Request<pb::HeldRequest>) -> Result<Response<pb::HeldReply>, Status> {
+        let (extensions, message) = (request.extensions().clone(), request.into_inner());
+        let asked = held_of(message, &self.world)?;
+        self.admit(&extensions, &asked.directory, &asked.target)?;
+        let table = self.followed.current();
+        let home = home_of(&asked.target).ok_or_else(|| Refusal::invalid("no shard of people"))?;
+        let served = self.hosted.get(&asked.target);
+        let shard = served
+            .filter(|shard| shard.epoch() == asked.epoch)
+            .ok_or_else(|| {
+                Refusal::new(
+                    RefusalCode::Moved,
+                    format!("{} is not served here in that epoch", asked.target),
+                )
+            })?;
+        let parts = (&*self.services, &*table);
+        let page = held_here(parts, (&shard, home), &asked.directory, asked.after).await;
+        let page = page.map_err(|problem| Refusal::new(RefusalCode::Unavailable, problem.code.as_str()))?;
+        Ok(Response::new((&page).into()))
     }
 }

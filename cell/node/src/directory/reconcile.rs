@@ -1,6 +1,9 @@
 //! The reconciler of claims, where a directory shard is served: rows whose claim nobody has finished are let go once the
 //! person's own shard has committed that it is dropped, or knows of no such claim.
 //!
+//! What a person's shard once said holds for the epoch in which it said so: one that was promoted since, moved, or restored from
+//! a backup is asked again, slowly.
+//!
 //! A client that never came back left its claim pending; a node that died between two steps left the row of a claim that
 //! was dropped. Time frees nothing: it only says when it is worth asking.
 
@@ -10,7 +13,7 @@ use std::time::Duration;
 
 use cell_sdk::{ClaimEntry, Services};
 use cell_shard::Shard;
-use platform_model::{Problem, ShardId};
+use platform_model::{Epoch, Problem, ShardId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_wire::directory::{DecideClient, Decision};
@@ -54,6 +57,7 @@ impl Reconciler {
             let mut seen = Seen::new();
             let looks = async {
                 loop {
+                    self.complete().await;
                     seen = self.look(&seen).await;
                     self.clock.sleep(LOOK).await;
                 }
@@ -76,7 +80,7 @@ impl Reconciler {
                         break;
                     }
                 };
-                for row in page.iter().filter(|row| !row.settled) {
+                for row in page.iter().filter(|row| !self.stands(row)) {
                     let key = (shard.id().clone(), row.digest.0, row.entry.claim_id);
                     let now = self.clock.monotonic();
                     let since = before.get(&key).copied().unwrap_or(now);
@@ -95,12 +99,22 @@ impl Reconciler {
         seen
     }
 
+    /// Whether the person's shard has said in its newest epoch that the claim is his. Of one that the table does not name it is
+    /// taken for said.
+    fn stands(&self, row: &Looked) -> bool {
+        let table = self.followed.current();
+        let shard = table.shard_of_user(&row.entry.home, row.entry.user);
+        let route = shard.and_then(|shard| table.shards.get(&shard));
+        let newest = route.map_or(Epoch(0), |route| route.epoch);
+        row.settled.is_some_and(|epoch| epoch >= newest)
+    }
+
     /// Has the person's shard decide, and notes that the claim is his or lets the row go. False: it is asked again.
     async fn ask(&self, shard: &Shard, row: &Looked) -> bool {
         let claim = row.entry.claim_id;
         let done = match self.decide(shard.id(), &row.entry).await {
-            Ok(Decision::Active) => rows::settle(shard, row.digest, claim).await,
-            Ok(decision @ (Decision::Dropped | Decision::Unknown)) => {
+            Ok((Decision::Active, epoch)) => rows::settle(shard, row.digest, claim, epoch).await,
+            Ok((decision @ (Decision::Dropped | Decision::Unknown), _)) => {
                 metrics::counter!("celld_claims_reconciled_total").increment(1);
                 tracing::info!(target: "audit", shard = %shard.id(), %claim, ?decision, "a claim that nobody finished is let go");
                 rows::release(shard, row.digest, claim).await
@@ -113,21 +127,24 @@ impl Reconciler {
         done.is_ok()
     }
 
-    async fn decide(&self, directory: &ShardId, entry: &ClaimEntry) -> Result<Decision, Problem> {
+    /// What the person's shard says, and in which epoch at least.
+    async fn decide(&self, directory: &ShardId, entry: &ClaimEntry) -> Result<(Decision, Epoch), Problem> {
         let table = self.followed.current();
         let unknown_home = || super::unavailable("the table knows no such home");
         let shard = table
             .shard_of_user(&entry.home, entry.user)
             .ok_or_else(unknown_home)?;
-        if self.hosted.get(&shard).is_some() {
-            return decide_here(&*self.services, &entry.home, entry.user, entry.claim_id).await;
+        if let Some(here) = self.hosted.get(&shard) {
+            let decided = decide_here(&*self.services, &entry.home, entry.user, entry.claim_id).await;
+            return Ok((decided?, here.epoch()));
         }
         let target = target(&table, self.hosted.node(), shard)?;
         let decided = self
             .client
             .decide(&target, directory, entry.user, entry.claim_id)
             .await;
-        decided.map_err(|error| super::unavailable(&error.to_string()))
+        let decided = decided.map_err(|error| super::unavailable(&error.to_string()))?;
+        Ok((decided, target.epoch))
     }
 }
 
@@ -140,13 +157,14 @@ mod tests {
     use cell_law::Law;
     use cell_layers::{RootTx, Table};
     use cell_sdk::ClaimDigest;
+    use cell_shard::WriteError;
     use domains_identity::stored::{Claim, ClaimState};
     use platform_model::UserId;
     use platform_token::Verifier;
     use platform_wire::directory::DirectoryClient;
 
     use super::*;
-    use crate::directory::{Claims, LookupKey};
+    use crate::directory::{Claims, LookupKey, restored};
     use crate::events::tests::bench::{Bench, DIRECTORY, FOLLOWERS, user};
     use crate::services::NodeServices;
     use crate::tests::hosted::lawful;
@@ -223,7 +241,7 @@ mod tests {
         let look = async || rows::page(&directory, None, 10).await.expect("read");
         // Nobody: without a key there is no record.
         assert!(
-            rows::claim(&directory, DIGEST, &entry(user(99)))
+            rows::claim(&directory, DIGEST, &entry(user(99)), false)
                 .await
                 .expect("claimed")
         );
@@ -238,16 +256,68 @@ mod tests {
         ] {
             record(&bench, person, state_before).await;
             assert!(
-                rows::claim(&directory, DIGEST, &entry(person))
+                rows::claim(&directory, DIGEST, &entry(person), false)
                     .await
                     .expect("claimed")
             );
             assert!(reconciler.ask(&directory, &look().await[0]).await);
             let rows = look().await;
-            assert_eq!(rows.iter().any(|row| row.settled), stays, "{state_before:?}");
+            assert_eq!(
+                rows.iter().any(|row| reconciler.stands(row)),
+                stays,
+                "{state_before:?}"
+            );
             assert_eq!(rows.is_empty(), !stays, "{state_before:?}");
             assert_eq!(state(&bench, person).await, Some(state_after));
         }
+        bench.end().await;
+    }
+
+    /// The planted omission: a directory that was restored from before a registration gives the address to another.
+    #[tokio::test]
+    async fn a_restored_directory_takes_no_new_claim_before_it_has_what_everybody_holds() {
+        let bench = Bench::new().await;
+        let reconciler = reconciler(&bench);
+        let directory = bench
+            .hosted
+            .get(&DIRECTORY.parse().expect("a shard"))
+            .expect("it serves");
+        // As a backup from before the registration leaves it.
+        restored::note_by_hand(&directory).await;
+        let person = bench.person(FOLLOWERS, 2).await;
+        let row = Claim {
+            id: entry(person).claim_id.as_bytes().to_vec(),
+            digest: DIGEST.0.to_vec(),
+            state: ClaimState::Active as u32,
+            ..Claim::default()
+        };
+        let row = &row;
+        let write = |tx: RootTx| async move { Ok(CLAIMS.put(&tx, row).await?) };
+        bench.write(FOLLOWERS, person, "identity", write).await;
+        let mallory = ClaimEntry {
+            claim_id: Uuid::from_u128(666),
+            ..entry(user(99))
+        };
+        let (taken, free) = (DIGEST, ClaimDigest([8; 32]));
+        for digest in [taken, free] {
+            let refused = rows::claim(&directory, digest, &mallory, false).await;
+            let incomplete = WriteError::Rejected(rows::RowError::Incomplete);
+            let refused = refused.expect_err("it lacks what others hold");
+            assert_eq!(refused.to_string(), incomplete.to_string());
+        }
+        reconciler.complete().await;
+        let held = rows::lookup(&directory, taken).await.expect("read");
+        assert_eq!(held, Some(entry(person)), "it is whose it was");
+        assert!(
+            !rows::claim(&directory, taken, &mallory, false)
+                .await
+                .expect("answered")
+        );
+        assert!(
+            rows::claim(&directory, free, &mallory, false)
+                .await
+                .expect("answered")
+        );
         bench.end().await;
     }
 
@@ -260,7 +330,7 @@ mod tests {
             .get(&DIRECTORY.parse().expect("a shard"))
             .expect("it serves");
         assert!(
-            rows::claim(&directory, DIGEST, &entry(user(99)))
+            rows::claim(&directory, DIGEST, &entry(user(99)), false)
                 .await
                 .expect("claimed")
         );
@@ -275,6 +345,40 @@ mod tests {
         assert!(seen.is_empty());
         let rows = rows::page(&directory, None, 10).await.expect("read");
         assert!(rows.is_empty(), "it was nobody's");
+        bench.end().await;
+    }
+
+    /// The planted omission: what was said before a restore is taken for said by what was restored.
+    #[tokio::test]
+    async fn a_claim_that_a_restored_shard_does_not_know_is_let_go() {
+        let bench = Bench::new().await;
+        let mut reconciler = reconciler(&bench);
+        let (clock, hand) = Clock::manual(1_800_000_000_000);
+        reconciler.clock = clock;
+        let directory = bench
+            .hosted
+            .get(&DIRECTORY.parse().expect("a shard"))
+            .expect("it serves");
+        let person = bench.person(FOLLOWERS, 2).await;
+        let known = rows::claim(&directory, DIGEST, &entry(person), false).await;
+        assert!(known.expect("claimed"));
+        let own = bench.shard(FOLLOWERS).epoch();
+        let look = async |epoch| {
+            rows::settle(&directory, DIGEST, entry(person).claim_id, epoch)
+                .await
+                .expect("noted");
+            let seen = reconciler.look(&Seen::new()).await;
+            hand.advance(ASK_AFTER);
+            reconciler.look(&seen).await;
+            rows::page(&directory, None, 10).await.expect("read").len()
+        };
+        // The shard that serves holds no such claim: it was written after the backup.
+        assert_eq!(look(own).await, 1, "it said so in this epoch");
+        assert_eq!(
+            look(Epoch(own.0 - 1)).await,
+            0,
+            "it was said before it was restored"
+        );
         bench.end().await;
     }
 

@@ -6,13 +6,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use cell_sdk::{ClaimDigest, ClaimEntry};
 use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError, WriteError};
-use platform_model::{Actor, RequestId, UserId};
+use platform_model::{Actor, Epoch, RequestId, UserId};
 use platform_runtime::random;
 use uuid::Uuid;
 
+use super::restored;
+
 /// Shared table of a directory shard; part of its keys.
 const TABLE: &str = "claims";
-/// Beside it: digest -> the claim id that is known to be active.
+/// Beside it: digest -> the claim id that is known to be active, and the epoch of the person's shard that said so.
 const SETTLED: &str = "settled";
 /// Stands in log entries.
 const DOMAIN: &str = "directory";
@@ -28,18 +30,28 @@ pub(super) enum RowError {
     Tx(#[from] TxError),
     #[error("a row of the directory is damaged")]
     Damaged,
+    /// Restored from a backup, and not everybody has said again what is his.
+    #[error("the directory was restored and is not complete yet")]
+    Incomplete,
 }
 
 pub(super) type Failed = WriteError<RowError>;
 
-/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy.
-pub(super) async fn claim(shard: &Shard, digest: ClaimDigest, entry: &ClaimEntry) -> Result<bool, Failed> {
+/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy. `known`: by the
+/// person's own record. A new one is not taken while the directory lacks what others hold.
+pub(super) async fn claim(
+    shard: &Shard,
+    digest: ClaimDigest,
+    entry: &ClaimEntry,
+    known: bool,
+) -> Result<bool, Failed> {
     let (row, claim_id) = (encode(entry), entry.claim_id);
     let insert = |tx: Tx| {
         let row = row.clone();
         async move {
             match tx.get(&digest.0).await? {
                 Some(held) => Ok(decode(&held)?.claim_id == claim_id),
+                None if !known && restored::is_incomplete(&tx).await? => Err(RowError::Incomplete),
                 None => Ok(tx.put(digest.0, row).map(|()| true)?),
             }
         }
@@ -67,21 +79,28 @@ pub(super) async fn lookup(shard: &Shard, digest: ClaimDigest) -> Result<Option<
     Ok(shard.read(&request(), read).await?.value)
 }
 
-/// A row, and whether the person's own shard has said that this very claim is his.
+/// A row, and in which epoch the person's own shard has said that this very claim is his; none: it has not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Looked {
     pub digest: ClaimDigest,
     pub entry: ClaimEntry,
-    pub settled: bool,
+    pub settled: Option<Epoch>,
 }
 
-/// Notes that the person's own shard has said that this very claim is his: it need not be asked again.
-pub(super) async fn settle(shard: &Shard, digest: ClaimDigest, claim_id: Uuid) -> Result<(), Failed> {
+/// Notes that the person's own shard has said, in that epoch, that this very claim is his: until another epoch of it began
+/// it need not be asked again.
+pub(super) async fn settle(
+    shard: &Shard,
+    digest: ClaimDigest,
+    claim_id: Uuid,
+    epoch: Epoch,
+) -> Result<(), Failed> {
     let settle = |tx: Tx| async move {
         match tx.get(&digest.0).await? {
             Some(held) if decode(&held)?.claim_id == claim_id => {
                 let settled = tx.shared(SETTLED)?;
-                Ok(settled.put(digest.0, claim_id.as_bytes().to_vec())?)
+                let row = [&claim_id.as_bytes()[..], &epoch.0.to_be_bytes()].concat();
+                Ok(settled.put(digest.0, row)?)
             }
             _ => Ok(()),
         }
@@ -110,7 +129,7 @@ pub(super) async fn page(
                     let entry = decode(value)?;
                     Ok(Looked {
                         digest: ClaimDigest(digest),
-                        settled: settled.as_deref() == Some(entry.claim_id.as_bytes()),
+                        settled: settled.and_then(|settled| settled_in(&settled, entry.claim_id)),
                         entry,
                     })
                 };
@@ -120,12 +139,19 @@ pub(super) async fn page(
     Ok(shard.read(&request(), read).await?.value)
 }
 
+/// The epoch in a row that settles this claim; one of an earlier build names none.
+fn settled_in(row: &[u8], claim_id: Uuid) -> Option<Epoch> {
+    let epoch = row.strip_prefix(claim_id.as_bytes())?;
+    let epoch = <[u8; 8]>::try_from(epoch).map_or(0, u64::from_be_bytes);
+    Some(Epoch(epoch))
+}
+
 /// Whose claim a row is; none if it is none.
 pub(crate) fn claimant(row: &[u8]) -> Option<UserId> {
     decode(row).ok().map(|entry| entry.user)
 }
 
-fn request() -> Request {
+pub(super) fn request() -> Request {
     Request {
         actor: Actor::Service(DOMAIN.to_owned()),
         domain: DOMAIN,
@@ -203,12 +229,15 @@ mod tests {
         let digest = ClaimDigest([7; 32]);
         assert_eq!(lookup(&shard, digest).await.expect("read"), None);
         let (one, two) = (entry(1), entry(2));
-        let both = tokio::join!(claim(&shard, digest, &one), claim(&shard, digest, &two));
+        let both = tokio::join!(
+            claim(&shard, digest, &one, false),
+            claim(&shard, digest, &two, false)
+        );
         let (first, second) = (both.0.expect("answered"), both.1.expect("answered"));
         assert!(first != second, "exactly one holds it");
         let (winner, loser) = if first { (one, two) } else { (two, one) };
         assert!(
-            claim(&shard, digest, &winner).await.expect("again"),
+            claim(&shard, digest, &winner, false).await.expect("again"),
             "a retry is no rival"
         );
         release(&shard, digest, loser.claim_id)
@@ -224,27 +253,33 @@ mod tests {
         let tasks = TaskGroup::new();
         let shard = shard(&tasks).await;
         for digest in [[0; 32], [7; 32], [0xff; 32]] {
-            let taken = claim(&shard, ClaimDigest(digest), &entry(u128::from(digest[0]) + 1)).await;
+            let taken = claim(
+                &shard,
+                ClaimDigest(digest),
+                &entry(u128::from(digest[0]) + 1),
+                false,
+            )
+            .await;
             assert!(taken.expect("answered"));
         }
-        settle(&shard, ClaimDigest([7; 32]), entry(8).claim_id)
+        settle(&shard, ClaimDigest([7; 32]), entry(8).claim_id, Epoch(4))
             .await
             .expect("noted");
-        settle(&shard, ClaimDigest([0; 32]), entry(8).claim_id)
+        settle(&shard, ClaimDigest([0; 32]), entry(8).claim_id, Epoch(4))
             .await
             .expect("another claim's: nothing happens");
         let first = page(&shard, None, 2).await.expect("read");
         let seen: Vec<_> = first.iter().map(|row| (row.digest.0[0], row.settled)).collect();
-        assert_eq!(seen, [(0, false), (7, true)]);
+        assert_eq!(seen, [(0, None), (7, Some(Epoch(4)))]);
         let rest = page(&shard, Some(first[1].digest), 2).await.expect("read");
         assert_eq!((rest.len(), &rest[0].entry), (1, &entry(256)));
         release(&shard, ClaimDigest([7; 32]), entry(8).claim_id)
             .await
             .expect("released");
-        let anew = claim(&shard, ClaimDigest([7; 32]), &entry(3)).await;
+        let anew = claim(&shard, ClaimDigest([7; 32]), &entry(3), false).await;
         assert!(anew.expect("free"));
         let first = page(&shard, None, 2).await.expect("read");
-        assert!(!first[1].settled, "another claim on the same value");
+        assert!(first[1].settled.is_none(), "another claim on the same value");
     }
 
     #[test]

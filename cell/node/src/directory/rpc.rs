@@ -166,6 +166,7 @@ fn foreign(node: &NodeId) -> Status {
 fn refused(error: Failed) -> Status {
     let (code, text) = match error {
         WriteError::Rejected(RowError::Damaged) => (RefusalCode::Internal, "a row is damaged".to_owned()),
+        WriteError::Rejected(error @ RowError::Incomplete) => (RefusalCode::Unavailable, error.to_string()),
         WriteError::Fenced => (RefusalCode::Moved, "the shard has left this node".to_owned()),
         other => (RefusalCode::Unavailable, other.to_string()),
     };
@@ -187,7 +188,9 @@ impl Directory for Service {
             claim_id: entry.claim_id,
             home: entry.home,
         };
-        let held = rows::claim(&shard, digest, &entry).await.map_err(refused)?;
+        let held = rows::claim(&shard, digest, &entry, false)
+            .await
+            .map_err(refused)?;
         Ok(Response::new(pb::ClaimReply {
             version: FRAME_VERSION,
             held,

@@ -100,6 +100,7 @@ pub(super) fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
     Ok(Some(Sink {
         name: config.backup.sink.clone(),
         store: BackupStore::folder(&config.backup.folder)?,
+        bytes_per_second: u64::from(config.backup.mib_per_second) << 20,
     }))
 }
 

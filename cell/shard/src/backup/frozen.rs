@@ -6,6 +6,7 @@ use bytes::Bytes;
 use cell_store::{Snapshot, SnapshotError};
 use platform_model::{Position, ShardId, Term};
 
+use super::digest::StateDigest;
 use crate::applied::Applied;
 use crate::copy::page;
 use crate::error::TxError;
@@ -103,6 +104,23 @@ impl Frozen {
             rows: rows.rows,
             next: end.filter(|_| !last),
         })
+    }
+}
+
+impl Frozen {
+    /// Adds the rows from `start` on (at first: empty), about `bytes_max` bytes of them, read by themselves and not from
+    /// pages. Answers where to go on; none: that was all.
+    ///
+    /// # Errors
+    /// As [`Frozen::page`].
+    pub async fn digest(
+        &self,
+        state: &mut StateDigest,
+        start: Bytes,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>, FreezeError> {
+        let added = state.add(&*self.snapshot, &self.keys, start, bytes_max).await;
+        added.map_err(unread)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cell_replica::Event;
 use parking_lot::{Condvar, Mutex};
+use platform_runtime::urgent;
 
 use super::core::Core;
 use super::inner::Inner;
@@ -55,6 +56,7 @@ pub(crate) fn register(inner: &Arc<Inner>) {
 }
 
 fn run(registry: &Registry) {
+    urgent::this_thread();
     loop {
         let due = {
             let mut copies = registry.copies.lock();

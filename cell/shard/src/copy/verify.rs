@@ -224,7 +224,15 @@ pub(crate) async fn digest(inner: &Arc<Inner>, chunk: ToDigest) {
     core.verify_on();
 }
 
-/// Keys without the shard in front, and values, each with its length.
+/// A key without the shard in front, and its value, each with its length.
+pub(crate) fn hash_row(hasher: &mut Xxh3, key: &[u8], value: &[u8]) {
+    hasher.update(&(key.len() as u64).to_le_bytes());
+    hasher.update(key);
+    hasher.update(&(value.len() as u64).to_le_bytes());
+    hasher.update(value);
+}
+
+/// Every row of a range.
 pub(crate) async fn digest_of(
     snapshot: &dyn Snapshot,
     keys: &ShardKeys,
@@ -236,11 +244,7 @@ pub(crate) async fn digest_of(
         loop {
             let page = snapshot.scan(&range, ROWS, false).await?;
             for (key, value) in &page.rows {
-                let key = keys.relative(key);
-                hasher.update(&(key.len() as u64).to_le_bytes());
-                hasher.update(&key);
-                hasher.update(&(value.len() as u64).to_le_bytes());
-                hasher.update(value);
+                hash_row(&mut hasher, &keys.relative(key), value);
             }
             let Some((last, _)) = page.rows.last().filter(|_| page.more) else {
                 break;

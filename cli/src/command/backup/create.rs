@@ -76,7 +76,7 @@ async fn one(
     };
     let at = AtNode::new(&route.node, table, identity)?;
     let what = format!("{shard} at {}", route.node);
-    let job = at.client().back_up(shard).await.map_err(explain)?;
+    let job = at.client().back_up(shard, "").await.map_err(explain)?;
     let done = at.wait(job, &what, printer).await?;
     printer.progress(&format!("{what}: {}", done.backup.name));
     let stored = at.client().list().await.map_err(explain)?;

@@ -90,7 +90,10 @@ impl Restore {
             let name = shard.to_string();
             let again = format!("the same command with --confirm {name}");
             ask::severe(&name, self.confirm.as_deref(), &again, printer).await?;
-            let job = at.client().restore(&self.backup, &shard, may.epoch).await;
+            let job = at
+                .client()
+                .restore(&self.backup, &shard, may.epoch, &self.reason)
+                .await;
             let job = job.map_err(explain)?;
             let what = format!("{shard} on {}", self.to);
             let done = at.wait(job, &what, printer).await?;

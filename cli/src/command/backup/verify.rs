@@ -1,4 +1,4 @@
-//! `backup verify`: reads a backup whole.
+//! `backup verify`: restores a backup aside and compares it.
 
 use anyhow::Result;
 use clap::Args;
@@ -13,7 +13,8 @@ use crate::exit::{Ended, Hinted};
 use crate::printer::{Listed, Printer};
 use crate::world::operator;
 
-/// Reads a backup from its first row to its last at a node that has it, and compares every digest. Keeps nothing.
+/// Restores a backup at a node that has it into a store of its own, and compares rows and state with what the shard held.
+/// Keeps nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cellctl backup verify eu_eu-central_003.e4.1711.5f2c9a01")]
 pub struct Verify {

@@ -53,6 +53,8 @@ struct SearchView {
     unpacked_blocks: u64,
     /// Codings of all values.
     patterns: usize,
+    /// What was not looked at: copies of the binaries, links.
+    skipped: Vec<String>,
     found: Vec<FoundView>,
 }
 
@@ -117,6 +119,9 @@ impl Search {
             ),
             counted(view.found.len(), "find", "finds"),
         ));
+        if !view.skipped.is_empty() {
+            printer.progress(&format!("not looked at: {}", view.skipped.join(", ")));
+        }
         printer.data(&view, view.found.iter().map(Listed::name));
         if self.none && !view.found.is_empty() {
             Ended::Differs
@@ -134,6 +139,7 @@ impl SearchView {
             bytes: looked.bytes,
             unpacked_blocks: looked.blocks,
             patterns,
+            skipped: looked.skipped,
             found: looked.found.into_iter().map(FoundView::of).collect(),
         }
     }

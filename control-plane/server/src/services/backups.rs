@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use control_plane_ledger::Digest;
-use control_plane_state::backup::{BackupCommand, RestoreSpec};
-use control_plane_state::{Command, Refusal as Rule, State};
-use platform_model::{Epoch, Generation, NodeId, ReplicaId, ShardId, UserId};
-use platform_wire::backup::{Erased, read_digest};
+use control_plane_state::backup::{BackupCommand, CustodyWork, RestoreSpec, may_restore_on};
+use control_plane_state::{Author, Command, Refusal as Rule, State};
+use platform_model::{Epoch, Generation, HomeId, NodeId, ReplicaId, ShardId, UserId};
+use platform_wire::backup::{Erased, OPEN_ERASURES_MAX, read_digest};
 use platform_wire::pb::backups_server::Backups;
 use platform_wire::replicas::read_replica;
 use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
@@ -30,8 +30,8 @@ impl Backups for Service {
         let author = self
             .0
             .author(&request, Verb::RecordErasure, wire.version, &wire.world)?;
-        let command = erasure(wire)?;
-        let done = self.0.proposer.propose(author, String::new(), command).await?;
+        let (command, reason) = erasure(wire)?;
+        let done = self.0.proposer.propose(author, reason, command).await?;
         Ok(Response::new(pb::RecordErasureReply {
             version: FRAME_VERSION,
             sequence: done.sequence,
@@ -43,16 +43,52 @@ impl Backups for Service {
         request: Request<pb::ReadErasedRequest>,
     ) -> Result<Response<pb::ReadErasedReply>, Status> {
         let wire = request.get_ref();
-        self.0
-            .admit(&request, Verb::ReadErased, wire.version, &wire.world)?;
+        let author = self
+            .0
+            .author(&request, Verb::ReadErased, wire.version, &wire.world)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
         // Perhaps an older one than the leader's: then the restore that was made by it is refused.
         let state = Arc::clone(&self.0.raft.state().borrow());
+        if let Author::Node { id, .. } = &author {
+            may_restore_on(&state, &shard, id).map_err(|rule| refuse::rule(&rule))?;
+        }
+        let users = match shard.home().filter(|_| wire.open_only) {
+            Some(home) => state.erasures.open(home).take(OPEN_ERASURES_MAX).collect(),
+            None => state.erasures.of(&shard).collect(),
+        };
         let erased = Erased {
-            users: state.erasures.of(&shard).collect(),
+            users,
             digest: *state.erasures.digest(&shard).as_bytes(),
         };
         Ok(Response::new((&erased).into()))
+    }
+
+    async fn note_work(
+        &self,
+        request: Request<pb::NoteWorkRequest>,
+    ) -> Result<Response<pb::NoteWorkReply>, Status> {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::NoteWork, wire.version, &wire.world)?;
+        let mut known = CustodyWork::ALL.into_iter();
+        let work = known.find(|work| work.as_str() == wire.work);
+        let work = work.ok_or_else(|| Refusal::invalid("no work that is known"))?;
+        let command = BackupCommand::NoteWork {
+            shard: wire.shard.parse().map_err(Refusal::invalid)?,
+            work,
+            by: wire.by.clone(),
+        };
+        let reason = asked_by(&wire.by, &wire.reason);
+        let done = self
+            .0
+            .proposer
+            .propose(author, reason, Command::Backup(command))
+            .await?;
+        Ok(Response::new(pb::NoteWorkReply {
+            version: FRAME_VERSION,
+            sequence: done.sequence,
+        }))
     }
 
     async fn restore_shard(
@@ -151,13 +187,40 @@ impl Service {
     }
 }
 
-fn erasure(wire: &pb::RecordErasureRequest) -> Result<Command, Refusal> {
+/// The command, and what stands in the ledger as its reason.
+fn erasure(wire: &pb::RecordErasureRequest) -> Result<(Command, String), Refusal> {
     let user = Uuid::from_slice(&wire.user).map_err(Refusal::invalid)?;
-    Ok(Command::Backup(BackupCommand::RecordErasure {
-        home: wire.home.parse().map_err(Refusal::invalid)?,
-        user: UserId::from_uuid(user),
-        rows: wire.rows,
-    }))
+    let home: HomeId = wire.home.parse().map_err(Refusal::invalid)?;
+    let (user, by) = (UserId::from_uuid(user), wire.by.clone());
+    let reason = asked_by(&by, &wire.reason);
+    let (command, reason) = if wire.begins {
+        if wire.by.is_empty() || wire.reason.trim().is_empty() {
+            return Err(Refusal::invalid(
+                "an erasure takes who asked for it, and a reason",
+            ));
+        }
+        (BackupCommand::BeginErasure { home, user, by }, reason)
+    } else {
+        let (claims, rows) = (wire.claims, wire.rows);
+        let receipts = format!("the key destroyed, {claims} claims, {rows} rows; {reason}");
+        let command = BackupCommand::RecordErasure {
+            home,
+            user,
+            by,
+            claims,
+            rows,
+        };
+        (command, receipts)
+    };
+    Ok((Command::Backup(command), reason))
+}
+
+/// Who asked a node for something, and why.
+fn asked_by(by: &str, reason: &str) -> String {
+    match reason.trim() {
+        "" => format!("asked by {by}"),
+        reason => format!("{reason} (asked by {by})"),
+    }
 }
 
 fn reply(sequence: u64, spec: &RestoreSpec) -> pb::RestoreShardReply {

@@ -24,7 +24,7 @@ use super::watched::Watched;
 /// A command without an outcome for so long is given up: whatever comes of it, the state will show.
 const BUSY_MICROS_MAX: u64 = 10_000_000;
 
-const SETTINGS: DriverSettings = DriverSettings {
+pub(super) const SETTINGS: DriverSettings = DriverSettings {
     listen_micros: LISTEN_MS * 1_000,
     missing_micros: MISSING_MS * 1_000,
     prepare_wait_micros: PREPARE_WAIT_MS * 1_000,

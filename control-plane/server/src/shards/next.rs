@@ -8,11 +8,14 @@ use control_plane_state::operation::{
     Certified, OperationCommand, OperationId, OperationKind, OperationRecord, OperationState, Step,
 };
 use control_plane_state::shard_config::{
-    Certificate, ConfigCommand, ConfigPhase, CopyState, Proof, ShardConfig, ShardCopy,
+    Certificate, ConfigCommand, CopyState, Proof, ShardConfig, ShardCopy,
 };
 use platform_model::{NodeId, ReplicaId};
 
 use super::watched::{self, Watched};
+
+mod leave;
+mod waits;
 
 /// Everything that an operation is judged by.
 pub struct Look<'a> {
@@ -161,8 +164,7 @@ impl Look<'_> {
                 .map(|copy| copy.replica)
                 .collect(),
         };
-        let stay = (self.id, self.record.step_since_ms);
-        let found = self.watched.and_then(|watched| watched.compared(stay));
+        let found = self.watched.and_then(|watched| watched.compared(self.id));
         let differs = found.as_ref().and_then(|found| found.differs);
         if let (OperationKind::Verify, Some((replica, chunk))) = (&self.record.kind, differs) {
             return self.fail(&format!(
@@ -287,119 +289,6 @@ impl Look<'_> {
         }
     }
 
-    fn remove(&self) -> Next {
-        let Some(source) = self.record.source.filter(|source| self.config.names(*source)) else {
-            return self.leave(Vec::new());
-        };
-        if let Some(waits) = self.source_leads().or_else(|| self.unsteady()) {
-            return waits;
-        }
-        // Nothing leaves before what was made in its place counts.
-        let made = self.record.replica;
-        if let Some(replica) = made.filter(|replica| !self.config.is_candidate(*replica)) {
-            let what = format!("the new copy {replica} is not in sync");
-            return self.blocked("new-copy-not-in-sync", &what, &self.target(), Some("reverse"));
-        }
-        self.take_out(source)
-    }
-
-    fn erase(&self) -> Next {
-        let Some(source) = self.record.source else {
-            return self.leave(Vec::new());
-        };
-        match self.config.erasing.get(&source) {
-            // Most of what a repair replaces is on a node that never answers; its order waits for it in the table.
-            Some(erasing)
-                if matches!(self.record.kind, OperationKind::Repair { .. }) && (self.gone)(&erasing.node) =>
-            {
-                let (id, expected) = (self.id, self.record.generation);
-                let finish = OperationCommand::Finish { id, expected };
-                Next::Operation(finish, "the replaced copy's node is gone".into())
-            }
-            Some(erasing) if !(self.heard)(&erasing.node) => {
-                let what = "its node has been told to erase the old copy and does not report";
-                self.blocked("source-silent", what, &erasing.node.to_string(), Some("finish"))
-            }
-            Some(_) => Next::Wait,
-            None if self.config.erased.contains(&source) => self.leave(Vec::new()),
-            None => self.order_erasure(source),
-        }
-    }
-
-    /// The copy that was made goes again.
-    fn take_back(&self) -> Next {
-        let Some(replica) = self.record.replica else {
-            return self.end();
-        };
-        match self.config.phase {
-            ConfigPhase::Handover { target, .. } if target == replica => {
-                return Next::Configure(ConfigCommand::CancelHandover, self.reason());
-            }
-            _ => {}
-        }
-        if let Some(waits) = self.unsteady() {
-            return waits;
-        }
-        if self.config.standby(replica).is_some() {
-            return self.take_out(replica);
-        }
-        if self.config.left.contains_key(&replica) {
-            return self.order_erasure(replica);
-        }
-        self.end()
-    }
-
-    /// The old primary leads again, then the copy that was made goes.
-    fn reverse(&self) -> Next {
-        let Some(source) = self.record.source else {
-            return self.take_back();
-        };
-        if self.config.primary.replica == source {
-            return self.take_back();
-        }
-        if let Some(waits) = self.unsteady() {
-            return waits;
-        }
-        let Some(copy) = self.config.standby(source) else {
-            let what = "the old copy is no copy of the shard any more";
-            return self.blocked("no-way-back", what, &self.record.from.to_string(), Some("resume"));
-        };
-        if copy.state != CopyState::InSync {
-            let what = "the old copy is not in sync";
-            return self.blocked("source-not-in-sync", what, &copy.node.to_string(), Some("resume"));
-        }
-        if let Some(waits) = self
-            .silent("source", &copy.node)
-            .or_else(|| self.primary_silent())
-        {
-            return waits;
-        }
-        let handover = ConfigCommand::BeginHandover {
-            target: source,
-            certificate: None,
-            needs_certificate: false,
-        };
-        Next::Configure(handover, self.reason())
-    }
-
-    /// A standby leaves: first nobody counts on it, then it is out.
-    fn take_out(&self, replica: ReplicaId) -> Next {
-        let in_sync = self
-            .config
-            .standby(replica)
-            .is_some_and(|copy| copy.state == CopyState::InSync);
-        let command = if in_sync {
-            ConfigCommand::Retire { replica }
-        } else {
-            ConfigCommand::RemoveCopy { replica }
-        };
-        Next::Configure(command, self.reason())
-    }
-
-    fn order_erasure(&self, replica: ReplicaId) -> Next {
-        Next::Configure(ConfigCommand::EraseCopy { replica }, self.reason())
-    }
-
     /// This step is done.
     fn leave(&self, certificates: Vec<Certified>) -> Next {
         let to = self.record.kind.after(self.record.step).unwrap_or(Step::Done);
@@ -428,81 +317,5 @@ impl Look<'_> {
             why: why.to_owned(),
         };
         Next::Operation(fail, String::new())
-    }
-
-    fn is_steady(&self) -> bool {
-        self.config.phase == ConfigPhase::Steady
-    }
-
-    fn unsteady(&self) -> Option<Next> {
-        let what = match self.config.phase {
-            ConfigPhase::Steady => return None,
-            ConfigPhase::Promoting { .. } => "a new primary is being chosen",
-            ConfigPhase::Handover { .. } => "the primary hands over",
-        };
-        Some(self.blocked(
-            "change-under-way",
-            what,
-            &self.config.primary.node.to_string(),
-            None,
-        ))
-    }
-
-    fn source_leads(&self) -> Option<Next> {
-        let leads = self.record.source == Some(self.config.primary.replica);
-        let what = "a failover has let the old copy lead again";
-        leads.then(|| {
-            self.blocked(
-                "source-leads",
-                what,
-                &self.record.from.to_string(),
-                Some("reverse"),
-            )
-        })
-    }
-
-    fn primary_silent(&self) -> Option<Next> {
-        self.silent("primary", &self.config.primary.node)
-    }
-
-    fn silent(&self, who: &str, node: &NodeId) -> Option<Next> {
-        if (self.heard)(node) {
-            return None;
-        }
-        let code = match who {
-            "primary" => "primary-silent",
-            "source" => "source-silent",
-            _ => "target-silent",
-        };
-        let known = self.state.nodes.contains_key(node);
-        let what = if known {
-            format!("the {who}'s node does not report")
-        } else {
-            format!("the {who}'s node is no node of the world any more")
-        };
-        let fix = self.record.may_cancel().then_some("cancel");
-        Some(self.blocked(code, &what, &node.to_string(), fix))
-    }
-
-    fn blocked(&self, code: &'static str, what: &str, who: &str, fix: Option<&str>) -> Next {
-        Next::Blocked(Blocked {
-            code,
-            what: what.to_owned(),
-            who: who.to_owned(),
-            until_ms: None,
-            fix: fix.map(|verb| format!("cellctl operation {verb} {}", self.id)),
-        })
-    }
-
-    fn target(&self) -> String {
-        self.record
-            .kind
-            .target()
-            .map(ToString::to_string)
-            .unwrap_or_default()
-    }
-
-    fn reason(&self) -> String {
-        format!("operation {}, {}", self.id, self.record.step)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use control_plane_state::operation::OperationId;
-use control_plane_state::shard_config::{Driver, DriverSettings, ShardConfig};
+use control_plane_state::shard_config::{CopyState, Driver, DriverSettings, ShardConfig};
 use platform_model::{Generation, ReplicaId, Term};
 use platform_wire::replicas::CopyReport;
 
@@ -76,10 +76,23 @@ impl Watched {
             self.busy_since_micros = None;
         }
         self.copies.retain(|replica, _| config.names(*replica));
-        self.certified.retain(|replica, _| config.names(*replica));
+        let made_anew = |replica| {
+            let copy = config.standby(replica);
+            copy.is_some_and(|copy| matches!(copy.state, CopyState::Copying | CopyState::Damaged))
+        };
+        self.certified
+            .retain(|replica, _| config.names(*replica) && !made_anew(*replica));
     }
 
+    /// A certificate is void after a rewind, or when the copy is made anew; and a primary of another term knows nothing
+    /// of what was compared before it.
     pub fn see(&mut self, now_micros: u64, report: CopyReport) {
+        if report.leads {
+            self.certified
+                .retain(|_, certified| certified.term >= report.term);
+        } else if matches!(report.state.as_str(), "copying" | "rewinding") {
+            self.certified.remove(&report.replica);
+        }
         let seen = SeenCopy {
             at_micros: now_micros,
             report,
@@ -117,17 +130,19 @@ impl Watched {
         self.certified.get(&replica)
     }
 
-    /// What was compared since the primary was asked for this very stay: nothing else counts for it.
-    pub fn compared(&self, stay: (OperationId, u64)) -> Option<Compared<'_>> {
-        let (asked, _) = self.verify.as_ref()?;
-        (*asked == stay).then_some(Compared {
+    /// What was compared since the primary was asked for this operation: nothing else counts for it. A copy that was out of
+    /// sync for a moment, and came back by its log, has not lost what was found equal before: else a move whose standby
+    /// comes and goes would never see the end of a comparison.
+    pub fn compared(&self, by: OperationId) -> Option<Compared<'_>> {
+        let ((asked, _), _) = self.verify.as_ref()?;
+        (*asked == by).then_some(Compared {
             certified: &self.certified,
             differs: self.differs,
         })
     }
 
-    /// Whether the primary is to be asked now to compare: at first, when what was compared before counts no more, and
-    /// again when nothing was told for a while.
+    /// Whether the primary is to be asked now to compare: at first and at each new stay, when what was compared for another
+    /// operation counts no more; and again when nothing was told for a while.
     pub fn asks(&mut self, now_micros: u64, stay: (OperationId, u64), again_micros: u64) -> bool {
         match &mut self.verify {
             Some((known, heard)) if *known == stay => {
@@ -138,11 +153,105 @@ impl Watched {
                 due
             }
             other => {
+                if other.is_none_or(|((operation, _), _)| operation != stay.0) {
+                    self.certified.clear();
+                }
                 *other = Some((stay, now_micros));
-                self.certified.clear();
                 self.differs = None;
                 true
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use platform_model::{Epoch, Incarnation, Position, ShardId};
+
+    use super::*;
+
+    const COPY: ReplicaId = ReplicaId(7);
+    const AGAIN_MICROS: u64 = 1_000_000;
+
+    fn term(incarnation: u64) -> Term {
+        Term {
+            epoch: Epoch(3),
+            incarnation: Incarnation(incarnation),
+        }
+    }
+
+    fn report(replica: ReplicaId, leads: bool, incarnation: u64, state: &str) -> CopyReport {
+        CopyReport {
+            shard: "eu/eu-central/007".parse::<ShardId>().expect("a shard"),
+            replica,
+            generation: Generation(1),
+            term: term(incarnation),
+            last: Position(9),
+            chain: 1,
+            committed: Position(9),
+            leads,
+            serves: leads,
+            silent_micros: 0,
+            state: state.to_owned(),
+            copied_bytes: 0,
+            copy_bytes_per_second: 0,
+            copy_left_bytes: 0,
+            commits_per_second: 0,
+            p99_micros: 0,
+            stalled_micros: 0,
+        }
+    }
+
+    /// A leader that asked for operation 1, stay 10, and has the whole certificate of a copy.
+    fn compared() -> Watched {
+        let mut watched = Watched::new(super::super::leader::SETTINGS, 0);
+        assert!(watched.asks(0, (OperationId(1), 10), AGAIN_MICROS));
+        let whole = Certified {
+            term: term(1),
+            chunks: 4,
+            of: 4,
+            at_micros: 5,
+        };
+        watched.certify(COPY, whole);
+        watched
+    }
+
+    fn counts(watched: &Watched, by: u64) -> bool {
+        let compared = watched.compared(OperationId(by));
+        compared.is_some_and(|compared| compared.certified.contains_key(&COPY))
+    }
+
+    #[test]
+    fn what_was_compared_counts_for_its_operation_though_its_step_begins_again() {
+        let mut watched = compared();
+        assert!(counts(&watched, 1));
+        assert!(
+            watched.asks(9, (OperationId(1), 20), AGAIN_MICROS),
+            "asked anew at a new stay"
+        );
+        assert!(counts(&watched, 1));
+        watched.see(10, report(COPY, false, 1, "mending"));
+        watched.see(10, report(ReplicaId(1), true, 1, "serving"));
+        assert!(counts(&watched, 1));
+    }
+
+    #[test]
+    fn another_operation_begins_without_a_certificate() {
+        let mut watched = compared();
+        assert!(!counts(&watched, 2));
+        assert!(watched.asks(9, (OperationId(2), 20), AGAIN_MICROS));
+        assert!(!counts(&watched, 2));
+    }
+
+    #[test]
+    fn a_certificate_is_void_after_a_copy_a_rewind_or_a_new_term() {
+        for state in ["copying", "rewinding"] {
+            let mut watched = compared();
+            watched.see(10, report(COPY, false, 1, state));
+            assert!(!counts(&watched, 1), "{state}");
+        }
+        let mut watched = compared();
+        watched.see(10, report(ReplicaId(1), true, 2, "serving"));
+        assert!(!counts(&watched, 1), "another term");
     }
 }

@@ -86,6 +86,7 @@ fn path(verb: Verb) -> &'static str {
         Verb::Renew => "Trust/Renew",
         Verb::RecordErasure => "Backups/RecordErasure",
         Verb::ReadErased => "Backups/ReadErased",
+        Verb::NoteWork => "Backups/NoteWork",
         Verb::RestoreShard => "Backups/RestoreShard",
     }
 }

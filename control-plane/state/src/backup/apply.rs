@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use platform_model::{Generation, HomeId, ShardId, UserId};
+use platform_model::{Generation, HomeId, NodeId, ShardId, UserId};
 
 use super::command::{BackupCommand, RestoreSpec};
 use super::refusal::BackupRefusal;
 use crate::changes::Changes;
 use crate::command::{Author, Envelope};
-use crate::limits::{ERASED_PER_HOME_MAX, LEFT_COPIES_MAX};
+use crate::limits::{ERASED_PER_HOME_MAX, ERASED_PER_JURISDICTION_MAX, LEFT_COPIES_MAX};
 use crate::refusal::Refusal;
 use crate::rules::shard::{may_lead, may_take_copy, served};
 use crate::shard_config::{ConfigPhase, CopyState, ShardConfig, ShardCopy};
@@ -20,32 +20,92 @@ pub(crate) fn apply(
     command: &BackupCommand,
 ) -> Result<Changes, Refusal> {
     match command {
-        BackupCommand::RecordErasure { home, user, .. } => record(state, &envelope.author, home, *user),
+        BackupCommand::BeginErasure { home, user, by } => begin(state, envelope, (home, *user), by),
+        BackupCommand::RecordErasure { home, user, .. } => record(state, envelope, (home, *user)),
+        BackupCommand::NoteWork { shard, .. } => note(state, shard),
         BackupCommand::RestoreShard(spec) => restore(state, envelope, spec),
     }
 }
 
+/// Puts the person on the list. Idempotent: one who is on it stays.
+fn begin(
+    state: &mut State,
+    envelope: &Envelope,
+    (home, user): (&HomeId, UserId),
+    by: &str,
+) -> Result<Changes, Refusal> {
+    is_of_whoever_serves(state, &envelope.author, home, user)?;
+    if by.trim().is_empty() || envelope.reason.trim().is_empty() {
+        return Err(BackupRefusal::NoReason { user }.into());
+    }
+    if state.erasures.erased_ms(home, user).is_none() {
+        has_room(state, home)?;
+    }
+    Ok(noted(state.erasures.begin(home, user, state.time_ms)))
+}
+
 /// Idempotent: a certificate that is repeated changes nothing.
-fn record(state: &mut State, author: &Author, home: &HomeId, user: UserId) -> Result<Changes, Refusal> {
+fn record(
+    state: &mut State,
+    envelope: &Envelope,
+    (home, user): (&HomeId, UserId),
+) -> Result<Changes, Refusal> {
+    is_of_whoever_serves(state, &envelope.author, home, user)?;
+    if state.erasures.erased_ms(home, user).is_none() {
+        return Err(BackupRefusal::NotBegun { user }.into());
+    }
+    Ok(noted(state.erasures.end(home, user)))
+}
+
+/// The decision is the record.
+fn note(state: &State, shard: &ShardId) -> Result<Changes, Refusal> {
+    if state.shards.contains_key(shard) {
+        return Ok(noted(true));
+    }
+    Err(Refusal::UnknownShard(shard.clone()))
+}
+
+fn noted(hidden: bool) -> Changes {
+    Changes {
+        hidden,
+        ..Changes::default()
+    }
+}
+
+fn is_of_whoever_serves(state: &State, author: &Author, home: &HomeId, user: UserId) -> Result<(), Refusal> {
     let known = state.homes.get(home);
     let known = known.ok_or_else(|| Refusal::UnknownHome(home.clone()))?;
     let shard = ShardId::of_user(home, known.shard_count, user);
     let config = served(state, &shard)?;
-    if !matches!(author, Author::Node { id, .. } if *id == config.primary.node) {
-        return Err(Refusal::NotYours {
-            author: author.to_string(),
-            subject: format!("shard {shard}"),
-        });
+    if matches!(author, Author::Node { id, .. } if *id == config.primary.node) {
+        return Ok(());
     }
-    if state.erasures.erased_ms(home, user).is_none() && state.erasures.count(home) >= ERASED_PER_HOME_MAX {
+    Err(Refusal::NotYours {
+        author: author.to_string(),
+        subject: format!("shard {shard}"),
+    })
+}
+
+/// What is listed must fit into one answer to whoever restores a directory shard.
+fn has_room(state: &State, home: &HomeId) -> Result<(), Refusal> {
+    if state.erasures.count(home) >= ERASED_PER_HOME_MAX {
         let (home, max) = (home.clone(), ERASED_PER_HOME_MAX);
         return Err(BackupRefusal::TooMany { home, max }.into());
     }
-    let hidden = state.erasures.add(home, user, state.time_ms);
-    Ok(Changes {
-        hidden,
-        ..Changes::default()
-    })
+    let jurisdiction = &home.jurisdiction;
+    if state.erasures.count_in(jurisdiction) >= ERASED_PER_JURISDICTION_MAX {
+        let (jurisdiction, max) = (jurisdiction.clone(), ERASED_PER_JURISDICTION_MAX);
+        return Err(BackupRefusal::TooManyThere { jurisdiction, max }.into());
+    }
+    Ok(())
+}
+
+/// Whether a node could be given the shard: who was erased is told to no other.
+///
+/// # Errors
+/// The rule that keeps it out.
+pub fn may_restore_on(state: &State, shard: &ShardId, node: &NodeId) -> Result<(), Refusal> {
+    may_lead(state, shard, node)
 }
 
 fn restore(state: &mut State, envelope: &Envelope, spec: &RestoreSpec) -> Result<Changes, Refusal> {

@@ -10,11 +10,48 @@ use crate::state::State;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackupCommand {
-    /// The certificate of an erasure: a person's key is destroyed, and so many rows are gone. Of the node that serves
-    /// the person's shard.
-    RecordErasure { home: HomeId, user: UserId, rows: u64 },
+    /// A person is about to be erased, and is from here on left out of every restore: before anything of him is destroyed,
+    /// so that no crash loses who was. Of the node that serves the person's shard; `by` asked for it.
+    BeginErasure { home: HomeId, user: UserId, by: String },
+    /// The certificate of an erasure that was begun: the key is destroyed, and so many claims and rows are gone.
+    RecordErasure {
+        home: HomeId,
+        user: UserId,
+        by: String,
+        claims: u64,
+        rows: u64,
+    },
+    /// What somebody has a node do with data of a shard. Changes nothing; it is on record before it is begun.
+    NoteWork {
+        shard: ShardId,
+        work: CustodyWork,
+        by: String,
+    },
     /// A shard whose copies are lost goes on with one that was restored from a backup.
     RestoreShard(RestoreSpec),
+}
+
+/// What a node does for people who keep a shard's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CustodyWork {
+    BackUp,
+    Verify,
+    Restore,
+    Discard,
+}
+
+impl CustodyWork {
+    pub const ALL: [Self; 4] = [Self::BackUp, Self::Verify, Self::Restore, Self::Discard];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BackUp => "back-up",
+            Self::Verify => "verify-backup",
+            Self::Restore => "restore-copy",
+            Self::Discard => "discard-copy",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,14 +73,17 @@ pub struct RestoreSpec {
 impl BackupCommand {
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::BeginErasure { .. } => "begin-erasure",
             Self::RecordErasure { .. } => "record-erasure",
+            Self::NoteWork { work, .. } => work.as_str(),
             Self::RestoreShard(_) => "restore-shard",
         }
     }
 
     pub(crate) fn subject(&self) -> String {
         match self {
-            Self::RecordErasure { user, .. } => format!("user/{user}"),
+            Self::BeginErasure { user, .. } | Self::RecordErasure { user, .. } => format!("user/{user}"),
+            Self::NoteWork { shard, .. } => format!("shard/{shard}"),
             Self::RestoreShard(spec) => format!("shard/{}", spec.shard),
         }
     }
@@ -51,7 +91,10 @@ impl BackupCommand {
     /// Whether the author is one who may.
     pub(crate) fn may(&self, author: &Author) -> bool {
         match (self, author) {
-            (Self::RecordErasure { .. }, Author::Node { .. }) => true,
+            (
+                Self::BeginErasure { .. } | Self::RecordErasure { .. } | Self::NoteWork { .. },
+                Author::Node { .. },
+            ) => true,
             (Self::RestoreShard(_), Author::Operator { role, .. }) => *role == Role::Sre,
             _ => false,
         }
@@ -65,7 +108,8 @@ impl BackupCommand {
         };
         let erased = |home: &HomeId| (format!("erased/{home}"), Some(state.erasures.count(home) as u64));
         match self {
-            Self::RecordErasure { home, .. } => vec![erased(home)],
+            Self::BeginErasure { home, .. } | Self::RecordErasure { home, .. } => vec![erased(home)],
+            Self::NoteWork { .. } => Vec::new(),
             Self::RestoreShard(spec) => {
                 let home = spec.shard.home().map(erased);
                 [shard(&spec.shard)].into_iter().chain(home).collect()

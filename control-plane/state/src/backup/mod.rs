@@ -4,7 +4,7 @@
 //! shard leaves out what stands on it, and [`BackupCommand::RestoreShard`] is taken only by one who has read all of it.
 //! People stand on it by opaque id.
 //!
-//! What binds: a list only grows; a restored shard has an epoch that was never given out, one copy, where the law lets it
+//! What binds: a list only grows, and a person is on it before anything of his is destroyed; a restored shard has an epoch that was never given out, one copy, where the law lets it
 //! lead; every copy that it had before is to be erased, wherever it may come back.
 
 mod apply;
@@ -15,6 +15,7 @@ mod refusal;
 mod tests;
 
 pub(crate) use apply::apply;
-pub use command::{BackupCommand, RestoreSpec};
+pub use apply::may_restore_on;
+pub use command::{BackupCommand, CustodyWork, RestoreSpec};
 pub use record::Erasures;
 pub use refusal::BackupRefusal;

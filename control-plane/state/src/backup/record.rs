@@ -1,16 +1,18 @@
-//! Who was erased.
+//! Who was erased, and whose erasure has not come to its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use control_plane_ledger::Digest;
-use platform_model::{HomeId, ShardId, UserId};
+use platform_model::{HomeId, Jurisdiction, ShardId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// People of each home whose data was erased, and when that was put on record.
+/// People of each home whose erasure was begun, and when that was put on record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct Erasures {
     homes: BTreeMap<HomeId, BTreeMap<UserId, u64>>,
+    /// Those of them that have no certificate yet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    open: BTreeMap<HomeId, BTreeSet<UserId>>,
 }
 
 impl Erasures {
@@ -21,6 +23,22 @@ impl Erasures {
     /// How many of a home.
     pub fn count(&self, home: &HomeId) -> usize {
         self.homes.get(home).map_or(0, BTreeMap::len)
+    }
+
+    /// How many of all homes of a jurisdiction.
+    pub fn count_in(&self, jurisdiction: &Jurisdiction) -> usize {
+        let homes = self.homes.iter();
+        let within = homes.filter(|(home, _)| home.jurisdiction == *jurisdiction);
+        within.map(|(_, users)| users.len()).sum()
+    }
+
+    /// People of a home whose erasure was begun and has not come to its end.
+    pub fn open(&self, home: &HomeId) -> impl Iterator<Item = UserId> {
+        self.open.get(home).into_iter().flatten().copied()
+    }
+
+    pub fn is_open(&self, home: &HomeId, user: UserId) -> bool {
+        self.open.get(home).is_some_and(|users| users.contains(&user))
     }
 
     /// When it was put on record, in milliseconds since 1970.
@@ -54,10 +72,31 @@ impl Erasures {
     }
 
     /// Nothing is ever taken from it. Answers whether the person was not on it.
-    pub(super) fn add(&mut self, home: &HomeId, user: UserId, time_ms: u64) -> bool {
+    pub(super) fn begin(&mut self, home: &HomeId, user: UserId, time_ms: u64) -> bool {
         let users = self.homes.entry(home.clone()).or_default();
         let new = !users.contains_key(&user);
-        users.entry(user).or_insert(time_ms);
+        if new {
+            users.insert(user, time_ms);
+            self.open.entry(home.clone()).or_default().insert(user);
+        }
+        new
+    }
+
+    /// So many people of a home, by number.
+    #[cfg(test)]
+    pub(super) fn fill(&mut self, home: HomeId, users: impl Iterator<Item = UserId>) {
+        self.homes.insert(home, users.map(|user| (user, 1)).collect());
+    }
+
+    /// It has come to its end. Answers whether that was not on record.
+    pub(super) fn end(&mut self, home: &HomeId, user: UserId) -> bool {
+        let Some(users) = self.open.get_mut(home) else {
+            return false;
+        };
+        let new = users.remove(&user);
+        if users.is_empty() {
+            self.open.remove(home);
+        }
         new
     }
 }

@@ -1,7 +1,7 @@
 //! Why an erasure is not put on record, or a shard not restored.
 
 use control_plane_ledger::Digest;
-use platform_model::{Epoch, HomeId, ReplicaId, ShardId};
+use platform_model::{Epoch, HomeId, Jurisdiction, ReplicaId, ShardId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::operation::OperationId;
@@ -11,6 +11,12 @@ use crate::operation::OperationId;
 pub enum BackupRefusal {
     #[error("home {home} has {max} erased people on record already")]
     TooMany { home: HomeId, max: usize },
+    #[error("the homes of {jurisdiction} have {max} erased people on record already")]
+    TooManyThere { jurisdiction: Jurisdiction, max: usize },
+    #[error("the erasure of {user} was not begun")]
+    NotBegun { user: UserId },
+    #[error("an erasure takes who asked for it, and a reason")]
+    NoReason { user: UserId },
     #[error("{given} is not the next epoch of {shard} after {have}")]
     EpochGivenOut {
         shard: ShardId,

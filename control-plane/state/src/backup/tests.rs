@@ -2,9 +2,10 @@
 
 use platform_model::{Epoch, Generation, HomeId, NodeId, ReplicaId, Role, ShardId, UserId};
 
-use super::{BackupCommand, BackupRefusal, RestoreSpec};
+use super::{BackupCommand, BackupRefusal, CustodyWork, RestoreSpec};
 use crate::apply::tests::{author, lawful, refusal, register};
 use crate::command::{Author, Command, Envelope};
+use crate::limits::{ERASED_PER_HOME_MAX, ERASED_PER_JURISDICTION_MAX};
 use crate::outcome::Outcome;
 use crate::refusal::Refusal;
 use crate::shard_config::{ConfigCommand, ProposedChange};
@@ -80,13 +81,34 @@ fn restore(state: &mut State, spec: RestoreSpec) -> Outcome {
     give(state, operator(Role::Sre), "the cell burnt down", command)
 }
 
-fn erase(state: &mut State, node: &str, user: UserId) -> Outcome {
+const OFFICER: &str = "spiffe://x/operator/compliance/ann";
+
+/// Before anything is destroyed.
+fn begin(state: &mut State, node: &str, user: UserId) -> Outcome {
+    let command = BackupCommand::BeginErasure {
+        home: home(),
+        user,
+        by: OFFICER.to_owned(),
+    };
+    let author = author(node.parse().expect("a node"));
+    give(state, author, "request 4711", command)
+}
+
+/// When key and rows are gone.
+fn end(state: &mut State, node: &str, user: UserId) -> Outcome {
     let command = BackupCommand::RecordErasure {
         home: home(),
         user,
+        by: OFFICER.to_owned(),
+        claims: 1,
         rows: 7,
     };
-    give(state, author(node.parse().expect("a node")), "", command)
+    give(
+        state,
+        author(node.parse().expect("a node")),
+        "request 4711",
+        command,
+    )
 }
 
 fn user(number: u128) -> UserId {
@@ -180,7 +202,7 @@ fn who_was_erased_meanwhile_keeps_a_restore_out_until_he_is_left_out_of_it() {
     let mut state = served();
     let given = spec(&state);
     assert!(matches!(
-        erase(&mut state, "eu-central-1/0", user_of_the_shard()),
+        begin(&mut state, "eu-central-1/0", user_of_the_shard()),
         Outcome::Accepted { .. }
     ));
     let old = refusal(restore(&mut state, given));
@@ -192,21 +214,112 @@ fn who_was_erased_meanwhile_keeps_a_restore_out_until_he_is_left_out_of_it() {
     assert!(matches!(restore(&mut state, given), Outcome::Accepted { .. }));
 }
 
+/// Whoever is not on the list yet has lost nothing; whoever is on it comes back with no restore, whatever became of the
+/// erasure since.
+#[test]
+fn a_person_is_on_the_list_before_anything_of_his_is_destroyed() {
+    let mut state = served();
+    let user = user_of_the_shard();
+    let early = refusal(end(&mut state, "eu-central-1/0", user));
+    assert!(
+        matches!(early, Refusal::Backup(BackupRefusal::NotBegun { .. })),
+        "{early:?}"
+    );
+    let empty = state.erasures.digest(&shard());
+    let command = BackupCommand::BeginErasure {
+        home: home(),
+        user,
+        by: OFFICER.to_owned(),
+    };
+    let silent = give(&mut state, author(node("eu-central-1/0")), " ", command);
+    let silent = refusal(silent);
+    assert!(
+        matches!(silent, Refusal::Backup(BackupRefusal::NoReason { .. })),
+        "{silent:?}"
+    );
+    begin(&mut state, "eu-central-1/0", user);
+    assert_eq!(state.erasures.open(&home()).collect::<Vec<_>>(), [user]);
+    let begun = state.erasures.digest(&shard());
+    assert_ne!(begun, empty, "a restore has to know of him from here on");
+    end(&mut state, "eu-central-1/0", user);
+    assert_eq!(state.erasures.open(&home()).count(), 0);
+    assert_eq!(state.erasures.digest(&shard()), begun, "the list is the same");
+    assert_eq!(state.erasures.of(&shard()).collect::<Vec<_>>(), [user]);
+    begin(&mut state, "eu-central-1/0", user);
+    assert_eq!(state.erasures.open(&home()).count(), 0, "it is not begun again");
+}
+
+/// What one home may have on record a directory of several homes may have too.
+#[test]
+fn a_list_is_bounded_by_home_and_by_jurisdiction() {
+    let mut state = served();
+    let (homes, each) = (
+        ERASED_PER_JURISDICTION_MAX / ERASED_PER_HOME_MAX,
+        ERASED_PER_HOME_MAX,
+    );
+    for number in 0..homes {
+        let home = format!("eu/eu-x{number}").parse().expect("a home");
+        state.erasures.fill(home, (0..each as u128).map(user));
+    }
+    let user = user_of_the_shard();
+    let full = refusal(begin(&mut state, "eu-central-1/0", user));
+    assert!(
+        matches!(full, Refusal::Backup(BackupRefusal::TooManyThere { .. })),
+        "{full:?}"
+    );
+    assert_eq!(state.erasures.count(&home()), 0);
+}
+
+#[test]
+fn what_a_node_does_for_people_is_on_record_and_changes_nothing() {
+    let mut state = served();
+    let before = (state.shards.clone(), state.table_generation);
+    for work in CustodyWork::ALL {
+        let head = state.ledger.head().sequence;
+        let note = |shard: &str| BackupCommand::NoteWork {
+            shard: shard.parse().expect("a shard"),
+            work,
+            by: "spiffe://x/operator/sre/kim".to_owned(),
+        };
+        let given = give(
+            &mut state,
+            author(node("eu-central-1/0")),
+            "x",
+            note("eu/eu-central/000"),
+        );
+        assert!(matches!(given, Outcome::Accepted { .. }), "{given:?}");
+        assert_eq!(state.ledger.head().sequence, head + 1, "{work:?}");
+        let person = give(&mut state, operator(Role::Sre), "x", note("eu/eu-central/000"));
+        assert!(matches!(refusal(person), Refusal::NotYours { .. }));
+        let nothing = give(
+            &mut state,
+            author(node("eu-central-1/0")),
+            "x",
+            note("eu/eu-nowhere/000"),
+        );
+        assert!(matches!(refusal(nothing), Refusal::UnknownShard(_)));
+    }
+    assert_eq!((state.shards, state.table_generation), before);
+}
+
 #[test]
 fn an_erasure_is_put_on_record_once_by_whoever_serves_the_person_and_never_taken_back() {
     let mut state = served();
     let user = user_of_the_shard();
-    let foreign = refusal(erase(&mut state, "eu-central-2/0", user));
+    let foreign = refusal(begin(&mut state, "eu-central-2/0", user));
     assert!(matches!(foreign, Refusal::NotYours { .. }), "{foreign:?}");
     assert_eq!(state.erasures.count(&home()), 0);
     let empty = state.erasures.digest(&shard());
-    erase(&mut state, "eu-central-1/0", user);
+    begin(&mut state, "eu-central-1/0", user);
+    let foreign = refusal(end(&mut state, "eu-central-2/0", user));
+    assert!(matches!(foreign, Refusal::NotYours { .. }), "{foreign:?}");
+    end(&mut state, "eu-central-1/0", user);
     assert_eq!(state.erasures.erased_ms(&home(), user), Some(state.time_ms));
     let head = state.ledger.head().sequence;
-    assert!(matches!(
-        erase(&mut state, "eu-central-1/0", user),
-        Outcome::Unchanged { .. }
-    ));
+    for again in [begin, end] {
+        let outcome = again(&mut state, "eu-central-1/0", user);
+        assert!(matches!(outcome, Outcome::Unchanged { .. }), "{outcome:?}");
+    }
     assert_eq!(state.ledger.head().sequence, head, "one certificate");
     assert_ne!(state.erasures.digest(&shard()), empty);
     let directory: ShardId = "directory/eu/000".parse().expect("a shard");

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::CLAIMS;
 use crate::stored::{Claim, ClaimState};
 
-/// A claim that the person has no more.
+/// A claim of the person's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GivenUp {
     pub id: Uuid,
@@ -24,12 +24,7 @@ pub struct GivenUp {
 pub async fn drop_claims(tx: &RootTx) -> Result<Vec<GivenUp>, DomainError> {
     let mut given_up = Vec::new();
     for row in CLAIMS.scan(tx, Query::first(ROWS_MAX)).await?.rows {
-        let id = Uuid::from_slice(&row.id).map_err(|_| damaged())?;
-        let digest: [u8; 32] = row.digest.as_slice().try_into().map_err(|_| damaged())?;
-        given_up.push(GivenUp {
-            id,
-            digest: ClaimDigest(digest),
-        });
+        given_up.push(held(&row)?);
         if row.claim_state() != Some(ClaimState::Dropped) {
             let row = Claim {
                 state: ClaimState::Dropped as u32,
@@ -40,6 +35,27 @@ pub async fn drop_claims(tx: &RootTx) -> Result<Vec<GivenUp>, DomainError> {
         }
     }
     Ok(given_up)
+}
+
+/// Every claim that is active by the person's own record.
+///
+/// # Errors
+/// The transaction's; a claim that no version wrote.
+pub async fn active_claims(tx: &RootTx) -> Result<Vec<GivenUp>, DomainError> {
+    let rows = CLAIMS.scan(tx, Query::first(ROWS_MAX)).await?.rows;
+    let active = rows
+        .iter()
+        .filter(|row| row.claim_state() == Some(ClaimState::Active));
+    active.map(held).collect()
+}
+
+fn held(row: &Claim) -> Result<GivenUp, DomainError> {
+    let id = Uuid::from_slice(&row.id).map_err(|_| damaged())?;
+    let digest: [u8; 32] = row.digest.as_slice().try_into().map_err(|_| damaged())?;
+    Ok(GivenUp {
+        id,
+        digest: ClaimDigest(digest),
+    })
 }
 
 fn damaged() -> DomainError {

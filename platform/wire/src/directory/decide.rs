@@ -39,8 +39,8 @@ pub struct AskedDecide {
 /// Clone: a shared handle.
 #[derive(Clone)]
 pub struct DecideClient {
-    world: WorldId,
-    nodes: Nodes,
+    pub(super) world: WorldId,
+    pub(super) nodes: Nodes,
 }
 
 impl DecideClient {

@@ -1,0 +1,57 @@
+//! A rehearsal: a backup restored into a store that holds nothing else, and compared with what the shard itself said that it
+//! held. What was left out while the shard was read shows here, and nowhere else: parts and their digests agree with it.
+
+use std::sync::Arc;
+
+use cell_layers::keys::Kek;
+use cell_shard::{Restore, state_of};
+use cell_store::Store;
+use platform_model::{NodeId, ReplicaId};
+
+use crate::beside;
+use crate::error::BackupError;
+use crate::manifest::Manifest;
+use crate::name::BackupName;
+use crate::pace::Pace;
+use crate::progress::Progress;
+use crate::read::Reading;
+use crate::store::BackupStore;
+
+/// Of a copy that nobody will ever name.
+const REPLICA: ReplicaId = ReplicaId(1);
+
+/// Restores all of it into `scratch`, which is empty, and compares rows and state. What is left there is the caller's to
+/// remove.
+///
+/// # Errors
+/// The first thing that is not as it was written; [`BackupError::State`] when all is, and what was written is not what the
+/// shard held.
+pub async fn rehearse(
+    store: &BackupStore,
+    name: &BackupName,
+    kek: &Kek,
+    (scratch, node): (Arc<dyn Store>, &NodeId),
+    mut pace: Pace,
+    progress: &Progress,
+) -> Result<Manifest, BackupError> {
+    let mut reading = Reading::begin(store, name, kek, progress).await?;
+    let shard = reading.manifest().shard.clone();
+    let mut copy = Restore::begin(Arc::clone(&scratch), shard.clone(), node.clone()).await?;
+    while let Some(rows) = reading.part().await? {
+        let bytes = rows
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum::<usize>();
+        pace.hold(bytes as u64).await;
+        copy.put(rows).await?;
+    }
+    let manifest = reading.manifest().clone();
+    let origin = manifest.origin;
+    copy.finish(REPLICA, origin.term.epoch, origin).await?;
+    let state = beside::run(move |runtime| runtime.block_on(state_of(&scratch, &shard))).await??;
+    if (state.value(), state.rows()) == (manifest.state, manifest.rows) {
+        Ok(manifest)
+    } else {
+        Err(BackupError::State(manifest.name.to_string()))
+    }
+}

@@ -1,0 +1,99 @@
+//! Erasures that were begun and have not come to their end - a node that stopped, a directory that did not answer - are
+//! taken up by whoever serves the person's shard, until they have.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use platform_model::{HomeId, ShardId, UserId};
+use platform_wire::Refusal;
+use platform_wire::custody::UserErased;
+
+use super::Custody;
+use super::erasing::Asked;
+
+/// How often it is looked for them.
+const EVERY: Duration = Duration::from_secs(30);
+
+impl Custody {
+    /// Takes up what was left, until the node ends.
+    pub fn start(&self) {
+        let (custody, token) = (self.clone(), self.shared.tasks.token());
+        self.shared.tasks.spawn("custody", async move {
+            let all = async {
+                custody.sweep_scratch().await;
+                tokio::join!(custody.resume_on(), custody.sweep_on())
+            };
+            token.run_until_cancelled(all).await;
+        });
+    }
+
+    async fn resume_on(&self) {
+        loop {
+            self.shared.clock.sleep(EVERY).await;
+            self.resume().await;
+        }
+    }
+
+    /// By a person's command. One that is under way already is not taken up beside it.
+    pub(super) async fn erase_now(&self, asked: &Asked) -> Result<UserErased, Refusal> {
+        let _busy = Busy::with(self, asked.user);
+        self.erase(asked).await
+    }
+
+    /// One look at every home of which a shard of people is served here.
+    pub(super) async fn resume(&self) {
+        let mut looked = BTreeSet::new();
+        for shard in self.shared.hosted.served() {
+            let ShardId::Root { home, .. } = shard.id() else {
+                continue;
+            };
+            if looked.insert(home.clone()) {
+                self.resume_in(home, shard.id()).await;
+            }
+        }
+    }
+
+    async fn resume_in(&self, home: &HomeId, shard: &ShardId) {
+        let open = match self.shared.register.read_open_erasures(shard).await {
+            Ok(open) => open,
+            Err(error) => {
+                tracing::debug!(%home, %error, "erasures that were begun cannot be read now");
+                return;
+            }
+        };
+        for user in open {
+            let table = self.shared.followed.current();
+            let own = table.shard_of_user(home, user);
+            let is_here = own.is_some_and(|own| self.shared.hosted.get(&own).is_some());
+            if !is_here || self.erasing.lock().contains(&user) {
+                continue;
+            }
+            let asked = Asked {
+                home: home.clone(),
+                user,
+                by: format!("node {}", self.shared.node),
+                reason: "an erasure that was begun is taken to its end".to_owned(),
+            };
+            if let Err(refusal) = self.erase_now(&asked).await {
+                metrics::counter!("celld_erasures_left_total").increment(1);
+                tracing::warn!(target: "audit", %home, %user, %refusal, "an erasure that was begun is still not at its end");
+            }
+        }
+    }
+}
+
+/// A person is being erased while this lives.
+struct Busy<'a>(&'a Custody, UserId);
+
+impl<'a> Busy<'a> {
+    fn with(custody: &'a Custody, user: UserId) -> Self {
+        custody.erasing.lock().insert(user);
+        Self(custody, user)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.erasing.lock().remove(&self.1);
+    }
+}

@@ -1,0 +1,366 @@
+//! Erasures on a node that serves the person, with controllers that fail when they are told to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cell_layers::{RootTx, Table};
+use cell_sdk::{Arrival, Lent, Mode, RootCtx, Seen};
+use cell_shard::{KeyRange, Origin, Request, Restore, Scope, Tx, TxError, copies, keys_of};
+use cell_store::Store;
+use cell_store::memory::Memory;
+use domains_identity::stored::{Claim, ClaimState};
+use parking_lot::Mutex;
+use platform_model::{
+    Actor, Code, Epoch, HomeId, Incarnation, Position, ReplicaId, RequestId, RootRef, ShardId, Term, UserId,
+};
+use platform_runtime::Clock;
+use platform_token::Verifier;
+use platform_wire::CallError;
+use platform_wire::backup::{Erased, ErasureRecord, ErasureStage};
+use platform_wire::directory::DirectoryClient;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::erasing::Asked;
+use super::{Custody, Parts, Register};
+use crate::directory::{Claims, LookupKey};
+use crate::events::tests::bench::{Bench, FOLLOWERS, WITHIN, shard_of, user};
+use crate::gateway;
+use crate::services::NodeServices;
+use crate::tests::hosted::lawful;
+
+const OFFICER: &str = "spiffe://x/operator/compliance/ann";
+
+/// Controllers that remember what they were told.
+#[derive(Default)]
+struct Controllers {
+    begins: AtomicBool,
+    ends: AtomicBool,
+    told: Mutex<Vec<ErasureRecord>>,
+}
+
+impl Controllers {
+    fn answering() -> Arc<Self> {
+        let controllers = Self::default();
+        controllers.begins.store(true, Ordering::Relaxed);
+        controllers.ends.store(true, Ordering::Relaxed);
+        Arc::new(controllers)
+    }
+
+    fn stages(&self) -> Vec<ErasureStage> {
+        self.told.lock().iter().map(|record| record.stage).collect()
+    }
+}
+
+#[async_trait]
+impl Register for Controllers {
+    async fn record_erasure(&self, record: &ErasureRecord) -> Result<u64, CallError> {
+        let answers = match record.stage {
+            ErasureStage::Begins => &self.begins,
+            ErasureStage::Done { .. } => &self.ends,
+        };
+        if !answers.load(Ordering::Relaxed) {
+            return Err(CallError::Unreachable {
+                addresses: "controllers".to_owned(),
+                last: "planted".to_owned(),
+            });
+        }
+        let mut told = self.told.lock();
+        told.push(record.clone());
+        Ok(told.len() as u64)
+    }
+
+    async fn read_erased(&self, _: &ShardId) -> Result<Erased, CallError> {
+        unreachable!("nothing is restored")
+    }
+
+    async fn read_open_erasures(&self, _: &ShardId) -> Result<Vec<UserId>, CallError> {
+        let told = self.told.lock();
+        let done = |user: UserId| {
+            let mut of = told.iter().filter(|record| record.user == user);
+            of.any(|record| record.stage != ErasureStage::Begins)
+        };
+        let begun: BTreeSet<UserId> = told.iter().map(|record| record.user).collect();
+        Ok(begun.into_iter().filter(|user| !done(*user)).collect())
+    }
+
+    async fn note_work(&self, _: &ShardId, _: &'static str, _: (&str, &str)) -> Result<u64, CallError> {
+        Ok(1)
+    }
+}
+
+fn home() -> HomeId {
+    FOLLOWERS.parse().expect("a home")
+}
+
+fn lent(bench: &Bench) -> Lent {
+    let followed = bench.followed();
+    let path = bench.dir.path().join("lookup.key");
+    std::fs::write(&path, [3; 32]).expect("written");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
+    let claims = Claims {
+        hosted: bench.hosted.clone(),
+        followed: followed.clone(),
+        client: DirectoryClient::new(bench.identity.clone()),
+        lookup_key: LookupKey::load(&path).expect("a key"),
+        law: lawful(),
+        clock: Clock::system(),
+    };
+    Arc::new(NodeServices {
+        clock: Clock::system(),
+        world: followed.current().world.clone(),
+        region: "eu-central".parse().expect("a region"),
+        followed: followed.clone(),
+        hosted: bench.hosted.clone(),
+        keys: bench.keys(),
+        claims,
+        verifier: Verifier::new(8),
+    })
+}
+
+fn custody(bench: &Bench, controllers: &Arc<Controllers>) -> Custody {
+    custody_of(bench, controllers, (Memory::new(), Clock::system()))
+}
+
+fn custody_of(
+    bench: &Bench,
+    controllers: &Arc<Controllers>,
+    (disk, clock): (Arc<dyn Store>, Clock),
+) -> Custody {
+    let followed = bench.followed();
+    Custody::new(Parts {
+        world: followed.current().world.clone(),
+        node: "eu-central-1/0".parse().expect("a node"),
+        hosted: bench.hosted.clone(),
+        followed,
+        law: lawful(),
+        keys: bench.keys(),
+        disk,
+        scratch: bench.dir.path().join("scratch"),
+        lent: lent(bench),
+        domains: Arc::new(gateway::domains()),
+        register: Arc::<Controllers>::clone(controllers),
+        sink: None,
+        clock,
+        tasks: bench.tasks.child(),
+    })
+}
+
+fn asked(user: UserId) -> Asked {
+    Asked {
+        home: home(),
+        user,
+        by: OFFICER.to_owned(),
+        reason: "request 4711".to_owned(),
+    }
+}
+
+/// How many rows lie in the person's root.
+async fn rows(bench: &Bench, user: UserId) -> usize {
+    let request = Request {
+        actor: Actor::Service("test".into()),
+        domain: "test",
+        request_id: RequestId::from_uuid(Uuid::new_v4()),
+        mode: Mode::Async,
+        scope: Scope::Root(RootRef::user(user)),
+        not_older_than: None,
+        deadline: WITHIN,
+    };
+    let all = |tx: Tx| async move {
+        let range = KeyRange::new(Bytes::new(), Bytes::from_static(&[u8::MAX]));
+        Ok::<_, TxError>(tx.scan(range, 500, false).await?.rows.len())
+    };
+    let read = bench.shard(FOLLOWERS).read(&request, all).await;
+    read.expect("read").value
+}
+
+async fn has_key(bench: &Bench, custody: &Custody, user: UserId) -> bool {
+    let opened = bench.keys().open(&custody.shared.followed, &home(), user).await;
+    match opened {
+        Ok(_) => true,
+        Err(problem) if problem.code == Code::NotFound => false,
+        Err(problem) => panic!("{problem:?}"),
+    }
+}
+
+/// The mark of its end.
+const ENDED: usize = 1;
+
+/// The planted omission: an erasure that destroys first and is put on the list afterwards.
+#[tokio::test]
+async fn nothing_is_destroyed_before_the_controllers_have_the_person_on_the_list() {
+    let bench = Bench::new().await;
+    let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
+    let custody = custody(&bench, &controllers);
+    controllers.begins.store(false, Ordering::Relaxed);
+    let before = rows(&bench, person).await;
+    let refused = custody
+        .erase_now(&asked(person))
+        .await
+        .expect_err("no controller");
+    assert!(refused.message.contains("nothing was erased"), "{refused:?}");
+    assert!(has_key(&bench, &custody, person).await, "the key is gone");
+    assert_eq!(rows(&bench, person).await, before, "rows are gone");
+    assert!(before > 0);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn an_erasure_that_broke_off_is_taken_to_its_end_by_whoever_serves_the_person() {
+    let bench = Bench::new().await;
+    let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
+    let other = bench.person(FOLLOWERS, 8).await;
+    let of_other = rows(&bench, other).await;
+    let custody = custody(&bench, &controllers);
+    controllers.ends.store(false, Ordering::Relaxed);
+    custody
+        .erase_now(&asked(person))
+        .await
+        .expect_err("no certificate");
+    custody.resume().await;
+    assert_eq!(controllers.stages(), [ErasureStage::Begins, ErasureStage::Begins]);
+    controllers.ends.store(true, Ordering::Relaxed);
+    custody.resume().await;
+    let stages = controllers.stages();
+    let done = matches!(stages[..], [.., ErasureStage::Begins, ErasureStage::Done { .. }]);
+    assert!(done, "{stages:?}");
+    assert!(!has_key(&bench, &custody, person).await);
+    assert_eq!(rows(&bench, person).await, ENDED);
+    custody.resume().await;
+    assert_eq!(controllers.stages(), stages, "it is at its end");
+    let first = controllers.told.lock()[0].clone();
+    assert_eq!(
+        (first.by.as_str(), first.reason.as_str()),
+        (OFFICER, "request 4711")
+    );
+    assert!(has_key(&bench, &custody, other).await, "another's");
+    assert_eq!(rows(&bench, other).await, of_other);
+    bench.end().await;
+}
+
+const CLAIMS: Table<Claim> = Table::new();
+
+async fn write(root: &RootCtx, number: u128, before: Option<(&Notify, &Notify)>) -> Result<(), Code> {
+    let row = Claim {
+        id: Uuid::from_u128(number).as_bytes().to_vec(),
+        digest: vec![9; 32],
+        state: ClaimState::Pending as u32,
+        ..Claim::default()
+    };
+    let (row, before) = (&row, &before);
+    let write = |tx: RootTx| async move {
+        if let Some((begun, goes_on)) = before {
+            begun.notify_one();
+            goes_on.notified().await;
+            // Whoever runs again is not held.
+            goes_on.notify_one();
+        }
+        Ok(CLAIMS.put(&tx, row).await?)
+    };
+    let written = root.write("identity", Mode::Sync, write).await;
+    written.map(drop).map_err(|problem| problem.code)
+}
+
+#[tokio::test]
+async fn a_request_that_was_under_way_writes_nothing_behind_an_erasure() {
+    let bench = Bench::new().await;
+    let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
+    let custody = custody(&bench, &controllers);
+    let open = custody
+        .shared
+        .lent
+        .open_user(&home(), person)
+        .await
+        .expect("there");
+    let root = RootCtx {
+        user: person,
+        home: home(),
+        actor: Actor::User(person),
+        open,
+        arrival: Arrival {
+            shard: shard_of(FOLLOWERS),
+            request_id: RequestId::from_uuid(Uuid::new_v4()),
+            not_older_than: None,
+            seen: Seen::default(),
+        },
+    };
+    assert_eq!(write(&root, 1, None).await, Ok(()), "before");
+    let (begun, goes_on) = (Notify::new(), Notify::new());
+    let erased = async {
+        begun.notified().await;
+        let erased = custody.erase_now(&asked(person)).await;
+        goes_on.notify_one();
+        erased
+    };
+    let (written, erased) = tokio::join!(write(&root, 2, Some((&begun, &goes_on))), erased);
+    let erased = erased.expect("erased");
+    assert_eq!(erased.claims, 1, "the one that was written before");
+    assert_eq!(written, Err(Code::NotFound), "under way when it was erased");
+    assert_eq!(write(&root, 3, None).await, Err(Code::NotFound), "afterwards");
+    assert_eq!(rows(&bench, person).await, ENDED);
+    bench.end().await;
+}
+
+/// A copy as a restore leaves it that nobody took up.
+async fn left(disk: &Arc<dyn Store>, shard: &ShardId) {
+    let node = "eu-central-1/0".parse().expect("a node");
+    let begun = Restore::begin(Arc::clone(disk), shard.clone(), node).await;
+    let mut restore = begun.expect("nothing lies there");
+    let mut key = keys_of(RootRef::user(user(1))).to_vec();
+    key.push(1);
+    restore
+        .put(vec![(Bytes::from(key), Bytes::from_static(b"x"))])
+        .await
+        .expect("put");
+    let origin = Origin {
+        position: Position(7),
+        term: Term {
+            epoch: Epoch(1),
+            incarnation: Incarnation(1),
+        },
+        time_ms: 1,
+        chain: 1,
+    };
+    restore
+        .finish(ReplicaId(9), Epoch(2), origin)
+        .await
+        .expect("written");
+}
+
+#[tokio::test]
+async fn a_restored_copy_that_nobody_takes_up_is_removed_after_a_while_and_no_other() {
+    let bench = Bench::new().await;
+    let (clock, hand) = Clock::manual(1_800_000_000_000);
+    let disk: Arc<dyn Store> = Memory::new();
+    let custody = custody_of(&bench, &Controllers::answering(), (Arc::clone(&disk), clock));
+    let (stray, own): (ShardId, _) = ("eu/eu-nowhere/000".parse().expect("a shard"), shard_of(FOLLOWERS));
+    for shard in [&stray, &own] {
+        left(&disk, shard).await;
+    }
+    let lying = async || {
+        let copies = copies(&*disk).await.expect("read");
+        copies.into_iter().map(|(shard, _)| shard).collect::<Vec<_>>()
+    };
+    let mut seen = super::sweeping::Seen::new();
+    custody.sweep(&mut seen).await;
+    assert_eq!(
+        seen.keys().collect::<Vec<_>>(),
+        [&stray],
+        "this cell has a part in the other"
+    );
+    hand.advance(std::time::Duration::from_secs(3_599));
+    custody.sweep(&mut seen).await;
+    assert_eq!(
+        lying().await,
+        [own.clone(), stray.clone()],
+        "it may be taken up still"
+    );
+    hand.advance(std::time::Duration::from_secs(1));
+    custody.sweep(&mut seen).await;
+    assert_eq!(lying().await, [own]);
+    assert!(seen.is_empty());
+    bench.end().await;
+}

@@ -1,0 +1,206 @@
+//! `chaos run --scenario restore`: a cell is lost for good, disk and all, while people write; its shards go on from their
+//! backups at another cell. In the end everything is there that was acknowledged before the backups were made, people go on,
+//! and who was erased after the backups is nowhere.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use cli_world::app::App;
+use cli_world::seats::seat_named;
+use cli_world::stage::STOP_WITHIN;
+use cli_world::{Process, Progress, Stage, State, World, door, make};
+use nix::sys::signal::Signal;
+use platform_report::{Document, Figure};
+use platform_runtime::clock::Clock;
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::restore_people::{Judgement, People};
+use crate::run::{Options, bring_up};
+
+/// The cell that is lost: it holds the home, its keys, and the directory of its jurisdiction.
+const LOST: &str = "celld-eu-central-1";
+const HOME: &str = "eu/eu-central";
+const DIRECTORY: [&str; 2] = ["directory/eu/000", "directory/eu/001"];
+const TO: &str = "eu-west-1/0";
+const OFFICER: &str = "compliance/ann";
+/// Load before the backups, between them and the loss, and after the restore.
+const CALM: Duration = Duration::from_secs(4);
+/// The controllers notice within seconds that nobody reports any more.
+const RESTORED_WITHIN: Duration = Duration::from_secs(180);
+const AGAIN_AFTER: Duration = Duration::from_millis(300);
+/// What a restore says while the shard counts as one that lives, or may.
+const NOT_YET: [&str; 4] = [
+    "it is not lost",
+    "has not listened",
+    "under way",
+    "changed the record",
+];
+/// Texts of what is wrong that the notes have at most.
+const NOTES_MAX: usize = 20;
+
+struct Ran {
+    backed_up_in: Duration,
+    restored_in: Duration,
+    left_out: u64,
+    judgement: Judgement,
+}
+
+/// # Errors
+/// When the run could not be made: it says nothing of the platform then.
+pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
+    let stage = Stage::new("chaos-restore");
+    let root = stage.layout.root().display();
+    progress.progress(&format!("seed {}; the world is in {root}", options.seed));
+    let outcome = tokio::select! {
+        outcome = play(options, &stage, progress) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    stage.leave(options.keep, progress).await;
+    outcome.map(|ran| document(options, &ran))
+}
+
+async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
+    make::make(&stage.layout, None)?;
+    let world = World::open(&stage.layout)?;
+    bring_up(options, &world, progress).await?;
+    let app = App::new(door::client(&world.layout)?, &world.url());
+    let people = People::come_in(&app, HOME).await?;
+    let lost = async {
+        let lost = lose_and_restore(&world, &people, progress).await;
+        people.stop();
+        lost
+    };
+    let (lost, ()) = tokio::join!(lost, people.write());
+    let mut ran = lost?;
+    progress.progress("looking for what was acknowledged, and for who was erased");
+    ran.judgement = people.judge().await;
+    world.down(STOP_WITHIN).await?;
+    Ok(ran)
+}
+
+async fn lose_and_restore(world: &World, people: &People, progress: &dyn Progress) -> Result<Ran> {
+    let clock = Clock::system();
+    clock.sleep(CALM).await;
+    people.backups_begin();
+    let began = clock.monotonic();
+    done(world, &["backup", "create", "--home", HOME]).await?;
+    for shard in DIRECTORY {
+        done(world, &["backup", "create", shard]).await?;
+    }
+    let backed_up_in = clock.monotonic() - began;
+    let backups = backups(world).await?;
+    progress.progress(&format!("{} shards are backed up", backups.len()));
+    clock.sleep(CALM).await;
+    for user in people.to_be_erased() {
+        let (person, id) = (format!("{HOME}/{user}"), user.to_string());
+        let erase = ["user", "erase", &person, "--as", OFFICER, "--reason", "request 1"];
+        done(world, &[&erase[..], &["--confirm", &id]].concat()).await?;
+    }
+    lose(world).await?;
+    progress.progress(&format!("{LOST} is lost, with its disk"));
+    let (began, mut left_out) = (clock.monotonic(), 0);
+    for (shard, backup) in &backups {
+        let restored = restore(world, shard, backup).await?;
+        left_out += restored["left_out"].as_u64().unwrap_or_default();
+    }
+    let restored_in = clock.monotonic() - began;
+    progress.progress(&format!("{} shards go on at {TO}", backups.len()));
+    people.restored();
+    clock.sleep(CALM).await;
+    Ok(Ran {
+        backed_up_in,
+        restored_in,
+        left_out,
+        judgement: Judgement::default(),
+    })
+}
+
+/// Process and disk are gone, as in a fire.
+async fn lose(world: &World) -> Result<()> {
+    let seat = seat_named(LOST).context("there is such a seat")?;
+    let State::Running(process) = Process::state(&world.layout, &seat) else {
+        bail!("{seat} does not run");
+    };
+    process.signal(Signal::SIGKILL)?;
+    ensure!(process.gone(STOP_WITHIN).await, "{seat} runs on");
+    fs::remove_dir_all(world.layout.data(&seat))?;
+    Ok(())
+}
+
+/// The newest backup of each shard.
+async fn backups(world: &World) -> Result<BTreeMap<String, String>> {
+    let listed = done(world, &["backup", "list"]).await?;
+    let backups = listed["backups"].as_array().context("a list")?;
+    let text = |backup: &Value, name: &str| backup[name].as_str().unwrap_or_default().to_owned();
+    let pair = |backup: &Value| (text(backup, "shard"), text(backup, "name"));
+    Ok(backups.iter().map(pair).collect())
+}
+
+/// Once the controllers have noticed that nobody reports any more.
+async fn restore(world: &World, shard: &str, backup: &str) -> Result<Value> {
+    let (clock, command) = (Clock::system(), ["backup", "restore", backup, "--to", TO]);
+    let sure = ["--copies-are-lost", "--confirm", shard, "--reason", "a fire"];
+    let begun = clock.monotonic();
+    loop {
+        let error = match done(world, &[&command[..], &sure[..]].concat()).await {
+            Ok(restored) => return Ok(restored),
+            Err(error) => error,
+        };
+        let waits = NOT_YET.iter().any(|why| error.to_string().contains(why));
+        if !waits || clock.monotonic() - begun > RESTORED_WITHIN {
+            return Err(error);
+        }
+        clock.sleep(AGAIN_AFTER).await;
+    }
+}
+
+/// What a command of `cellctl` says, which lies beside this program: what a person does is done as a person does it.
+async fn done(world: &World, arguments: &[&str]) -> Result<Value> {
+    let own = std::env::current_exe().context("cannot tell where this program is")?;
+    let cellctl = own.with_file_name("cellctl");
+    let mut command = Command::new(&cellctl);
+    let command = command
+        .args(arguments)
+        .args(["-o", "json"])
+        .env("MERIDIAN_DIR", world.layout.root())
+        .kill_on_drop(true);
+    let output = command
+        .output()
+        .await
+        .with_context(|| format!("cannot run {}: build it", cellctl.display()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cellctl {}: {said}", arguments.join(" "));
+    serde_json::from_slice(&output.stdout).context("cellctl says what is no JSON")
+}
+
+fn document(options: &Options, ran: &Ran) -> Document {
+    let mut document = Document::new("chaos-restore");
+    let (count, judged) = (|number: usize| number as f64, &ran.judgement);
+    let zero = |name: &str, wrong: &[String]| Figure::at_most(name, count(wrong.len()), "cases", 0.0);
+    document.figures = vec![
+        Figure::at_least("acknowledged-before-backup", count(judged.before), "rides", 1.0),
+        Figure::info("acknowledged-after-backup", count(judged.meanwhile), "rides"),
+        Figure::at_least("acknowledged-after-restore", count(judged.after), "rides", 1.0),
+        Figure::info("backed-up-in-s", ran.backed_up_in.as_secs_f64(), "s"),
+        Figure::info("restored-in-s", ran.restored_in.as_secs_f64(), "s"),
+    ];
+    if options.plant.is_some() {
+        let caught = count((judged.lost.len() + judged.came_back.len()).min(1));
+        document
+            .figures
+            .push(Figure::at_least("caught", caught, "of 1", 1.0));
+    } else {
+        document.figures.extend([
+            Figure::at_least("left-out", ran.left_out as f64, "rows", 1.0),
+            zero("lost", &judged.lost),
+            zero("erased-came-back", &judged.came_back),
+        ]);
+    }
+    document.notes.push(format!("seed {}", options.seed));
+    let wrong = judged.lost.iter().chain(&judged.came_back);
+    document.notes.extend(wrong.take(NOTES_MAX).cloned());
+    document
+}

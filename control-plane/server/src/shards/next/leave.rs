@@ -1,0 +1,122 @@
+//! How a copy leaves: the old one at the end of a move, the new one when it is taken back.
+
+use control_plane_state::operation::{OperationCommand, OperationKind};
+use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, CopyState};
+use platform_model::ReplicaId;
+
+use super::{Look, Next};
+
+impl Look<'_> {
+    pub(super) fn remove(&self) -> Next {
+        let Some(source) = self.record.source.filter(|source| self.config.names(*source)) else {
+            return self.leave(Vec::new());
+        };
+        if let Some(waits) = self.source_leads().or_else(|| self.unsteady()) {
+            return waits;
+        }
+        // Nothing leaves before what was made in its place counts.
+        let made = self.record.replica;
+        if let Some(replica) = made.filter(|replica| !self.config.is_candidate(*replica)) {
+            let what = format!("the new copy {replica} is not in sync");
+            return self.blocked("new-copy-not-in-sync", &what, &self.target(), Some("reverse"));
+        }
+        self.take_out(source)
+    }
+
+    pub(super) fn erase(&self) -> Next {
+        let Some(source) = self.record.source else {
+            return self.leave(Vec::new());
+        };
+        match self.config.erasing.get(&source) {
+            // Most of what a repair replaces is on a node that never answers; its order waits for it in the table.
+            Some(erasing)
+                if matches!(self.record.kind, OperationKind::Repair { .. }) && (self.gone)(&erasing.node) =>
+            {
+                let (id, expected) = (self.id, self.record.generation);
+                let finish = OperationCommand::Finish { id, expected };
+                Next::Operation(finish, "the replaced copy's node is gone".into())
+            }
+            Some(erasing) if !(self.heard)(&erasing.node) => {
+                let what = "its node has been told to erase the old copy and does not report";
+                self.blocked("source-silent", what, &erasing.node.to_string(), Some("finish"))
+            }
+            Some(_) => Next::Wait,
+            None if self.config.erased.contains(&source) => self.leave(Vec::new()),
+            None => self.order_erasure(source),
+        }
+    }
+
+    /// The copy that was made goes again.
+    pub(super) fn take_back(&self) -> Next {
+        let Some(replica) = self.record.replica else {
+            return self.end();
+        };
+        match self.config.phase {
+            ConfigPhase::Handover { target, .. } if target == replica => {
+                return Next::Configure(ConfigCommand::CancelHandover, self.reason());
+            }
+            _ => {}
+        }
+        if let Some(waits) = self.unsteady() {
+            return waits;
+        }
+        if self.config.standby(replica).is_some() {
+            return self.take_out(replica);
+        }
+        if self.config.left.contains_key(&replica) {
+            return self.order_erasure(replica);
+        }
+        self.end()
+    }
+
+    /// The old primary leads again, then the copy that was made goes.
+    pub(super) fn reverse(&self) -> Next {
+        let Some(source) = self.record.source else {
+            return self.take_back();
+        };
+        if self.config.primary.replica == source {
+            return self.take_back();
+        }
+        if let Some(waits) = self.unsteady() {
+            return waits;
+        }
+        let Some(copy) = self.config.standby(source) else {
+            let what = "the old copy is no copy of the shard any more";
+            return self.blocked("no-way-back", what, &self.record.from.to_string(), Some("resume"));
+        };
+        if copy.state != CopyState::InSync {
+            let what = "the old copy is not in sync";
+            return self.blocked("source-not-in-sync", what, &copy.node.to_string(), Some("resume"));
+        }
+        if let Some(waits) = self
+            .silent("source", &copy.node)
+            .or_else(|| self.primary_silent())
+        {
+            return waits;
+        }
+        let handover = ConfigCommand::BeginHandover {
+            target: source,
+            certificate: None,
+            needs_certificate: false,
+        };
+        Next::Configure(handover, self.reason())
+    }
+
+    /// A standby leaves: first nobody counts on it, then it is out.
+    pub(super) fn take_out(&self, replica: ReplicaId) -> Next {
+        let in_sync = self
+            .config
+            .standby(replica)
+            .is_some_and(|copy| copy.state == CopyState::InSync);
+        let command = if in_sync {
+            ConfigCommand::Retire { replica }
+        } else {
+            ConfigCommand::RemoveCopy { replica }
+        };
+        Next::Configure(command, self.reason())
+    }
+
+    pub(super) fn order_erasure(&self, replica: ReplicaId) -> Next {
+        Next::Configure(ConfigCommand::EraseCopy { replica }, self.reason())
+    }
+}

@@ -1,0 +1,84 @@
+//! What an operation waits for, in words.
+
+use control_plane_state::shard_config::ConfigPhase;
+use platform_model::NodeId;
+
+use super::{Blocked, Look, Next};
+
+impl Look<'_> {
+    pub(super) fn is_steady(&self) -> bool {
+        self.config.phase == ConfigPhase::Steady
+    }
+
+    pub(super) fn unsteady(&self) -> Option<Next> {
+        let what = match self.config.phase {
+            ConfigPhase::Steady => return None,
+            ConfigPhase::Promoting { .. } => "a new primary is being chosen",
+            ConfigPhase::Handover { .. } => "the primary hands over",
+        };
+        Some(self.blocked(
+            "change-under-way",
+            what,
+            &self.config.primary.node.to_string(),
+            None,
+        ))
+    }
+
+    pub(super) fn source_leads(&self) -> Option<Next> {
+        let leads = self.record.source == Some(self.config.primary.replica);
+        let what = "a failover has let the old copy lead again";
+        leads.then(|| {
+            self.blocked(
+                "source-leads",
+                what,
+                &self.record.from.to_string(),
+                Some("reverse"),
+            )
+        })
+    }
+
+    pub(super) fn primary_silent(&self) -> Option<Next> {
+        self.silent("primary", &self.config.primary.node)
+    }
+
+    pub(super) fn silent(&self, who: &str, node: &NodeId) -> Option<Next> {
+        if (self.heard)(node) {
+            return None;
+        }
+        let code = match who {
+            "primary" => "primary-silent",
+            "source" => "source-silent",
+            _ => "target-silent",
+        };
+        let known = self.state.nodes.contains_key(node);
+        let what = if known {
+            format!("the {who}'s node does not report")
+        } else {
+            format!("the {who}'s node is no node of the world any more")
+        };
+        let fix = self.record.may_cancel().then_some("cancel");
+        Some(self.blocked(code, &what, &node.to_string(), fix))
+    }
+
+    pub(super) fn blocked(&self, code: &'static str, what: &str, who: &str, fix: Option<&str>) -> Next {
+        Next::Blocked(Blocked {
+            code,
+            what: what.to_owned(),
+            who: who.to_owned(),
+            until_ms: None,
+            fix: fix.map(|verb| format!("cellctl operation {verb} {}", self.id)),
+        })
+    }
+
+    pub(super) fn target(&self) -> String {
+        self.record
+            .kind
+            .target()
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn reason(&self) -> String {
+        format!("operation {}, {}", self.id, self.record.step)
+    }
+}
