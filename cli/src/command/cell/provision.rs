@@ -2,10 +2,12 @@
 //! known, every node gets a token to join with, and its files are put in their place. Nodes are started by whoever runs
 //! the machines; shards are moved there afterwards.
 
+mod engine;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use platform_model::{CellId, Jurisdiction, NodeId, RegionId, RoutingTable};
 use platform_runtime::clock::Clock;
 use platform_runtime::config::HumanDuration;
@@ -14,6 +16,7 @@ use platform_wire::admin::{AdminClient, CellSpec};
 use platform_wire::join::JoinToken;
 use serde::Serialize;
 
+use self::engine::EngineArgs;
 use crate::ask::{self, Change, on_dry_run};
 use crate::command::node::invite::joining_at;
 use crate::command::{As, WorldFolder};
@@ -21,7 +24,7 @@ use crate::exit::{Ended, Hinted, USAGE};
 use crate::printer::Printer;
 use crate::store_check::{self, Line, Said, Verdict};
 use crate::world::ports::Ports;
-use crate::world::provisioned::{Engine, Tls, Unfinished, Wanted};
+use crate::world::provisioned::{Unfinished, Wanted};
 use crate::world::{Folder, Layout, operator, trust};
 
 /// Makes a cell whose nodes share a cluster: looks at the cluster, makes the cell known, and writes for each node a folder
@@ -64,70 +67,6 @@ pub struct Provision {
     change: Change,
     #[command(flatten)]
     world: WorldFolder,
-}
-
-/// Which cluster.
-#[derive(Debug, Args)]
-struct EngineArgs {
-    /// What the nodes store on.
-    #[arg(long, value_enum)]
-    engine: EngineName,
-    /// TiKV: the client addresses of all placement drivers, `HOST:PORT`.
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        value_delimiter = ',',
-        required_if_eq("engine", "tikv"),
-        conflicts_with = "cluster_file"
-    )]
-    pd: Vec<String>,
-    /// TiKV: certificates of the cluster's authority, in PEM.
-    #[arg(long, value_name = "FILE", requires_all = ["cert", "key"], conflicts_with_all = ["plaintext", "cluster_file"])]
-    ca: Option<PathBuf>,
-    /// TiKV: the nodes' certificate, in PEM.
-    #[arg(long, value_name = "FILE", requires_all = ["ca", "key"])]
-    cert: Option<PathBuf>,
-    /// TiKV: its private key, in PEM.
-    #[arg(long, value_name = "FILE", requires_all = ["ca", "cert"])]
-    key: Option<PathBuf>,
-    /// TiKV: no TLS, for a cluster on this machine alone.
-    #[arg(long)]
-    plaintext: bool,
-    /// FoundationDB: the cluster file.
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_if_eq("engine", "fdb"),
-        conflicts_with = "plaintext"
-    )]
-    cluster_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum EngineName {
-    Tikv,
-    Fdb,
-}
-
-impl EngineArgs {
-    /// Paths are made absolute: a node runs elsewhere than this command.
-    fn engine(&self) -> Result<Engine> {
-        let whole = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
-        Ok(match self.engine {
-            EngineName::Tikv => Engine::Tikv {
-                pd: self.pd.clone(),
-                tls: Tls {
-                    ca: whole(&self.ca)?,
-                    cert: whole(&self.cert)?,
-                    key: whole(&self.key)?,
-                    plaintext: self.plaintext,
-                },
-            },
-            EngineName::Fdb => Engine::Fdb {
-                cluster_file: whole(&self.cluster_file)?.context("clap asks for it")?,
-            },
-        })
-    }
 }
 
 #[derive(Debug, Serialize)]
