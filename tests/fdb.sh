@@ -14,7 +14,7 @@ if ! clang; then
 fi
 # With the features of the whole workspace, so that nothing else of it is built again.
 with=(--locked --workspace --features cell-node/fdb,cell-store-fdb/client)
-cargo check --quiet "${with[@]}"
+cargo check --quiet "${with[@]}" --bin celld
 echo "cargo check --features fdb: passed"
 
 scratch=$(mktemp -d)
@@ -30,7 +30,7 @@ if ldconfig -p 2>/dev/null | grep -q libfdb_c; then
 else
   echo "libfdb_c is not here: linking against a stub"
   stub=$scratch
-  header=$(cargo metadata --format-version 1 --locked | grep -o '"[^"]*foundationdb-sys-[^"]*/Cargo.toml"' | awk 'NR == 1' | tr -d '"')
+  header=$(cargo metadata --format-version 1 --locked --all-features | grep -o '"[^"]*foundationdb-sys-[^"]*/Cargo.toml"' | awk 'NR == 1' | tr -d '"')
   # Every function of the library answers "operation failed"; it knows no API version that is asked for.
   grep -oh 'fdb_[a-z_0-9]*(' "$(dirname "$header")"/include/730/fdb_c.h | tr -d '(' | sort -u |
     awk '{print "int " $1 "() { return " ($1 == "fdb_select_api_version_impl" ? 2203 : 1000) "; }"}' >"$stub/stub.c"

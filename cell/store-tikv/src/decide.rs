@@ -11,8 +11,8 @@
 //!   and the locks are turned into what was committed. Or the roll-back does: it leaves a record at the primary key, and a
 //!   commit, or a lock, of that transaction which comes later is refused. Never both, never neither.
 //! - That is what the store does by itself once a lock's time is over, so every writer has to bear it: the one that is
-//!   rolled back hears an error after it sent its commit, which is `Unknown` to the shard. It raises its attempt before
-//!   it goes on, and finds the fence another's.
+//!   rolled back hears an error after it sent its commit, which is `Unknown` to the shard. It raises its attempt, and takes
+//!   what it then finds for its own only under its own fence: the taker goes on with the same numbers of batches.
 //! - The fence stands in every commit of a shard, as its primary key. Who asks has not set it yet, and what is decided here
 //!   changes nothing of who may write: a commit that had happened is read by the taker, one that had not never will.
 //!

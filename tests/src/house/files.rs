@@ -6,10 +6,6 @@ pub const FILE_LINES_MOST: usize = 400;
 /// Files that are longer, and why they stay whole. One that is no longer so long is a fault, too.
 pub const LONG_FILES: &[(&str, &str)] = &[
     (
-        "control-plane/server/src/shards/next.rs",
-        "one decision: what each step of an operation does next, beside what it waits for",
-    ),
-    (
         "cell/shard/src/tests/workload.rs",
         "one workload: what its clients do and what the checker is told of it",
     ),

@@ -186,10 +186,6 @@ impl Asked {
             claimant: directory::claimant,
             notes: directory::notes(&self.shard, self.epoch),
         };
-        // Of an earlier try that nobody took up; the controllers have said that no copy of the shard lives.
-        if let Some(left) = custody.left_here(&self.shard).await {
-            custody.remove_left(&self.shard, left).await;
-        }
         let disk = Arc::clone(&custody.shared.disk);
         let restored = restore::restore(&wanted, &self.kek, &self.sink.store, disk, progress).await?;
         Ok(Done {

@@ -15,6 +15,9 @@ const EVERY: Duration = Duration::from_secs(300);
 /// So long one may lie there before it is removed: far longer than the controllers take to decide.
 const LEFT_FOR: Duration = Duration::from_secs(3_600);
 
+/// A table that is older says nothing of what is not in it.
+const TABLE_AGE_MS_MAX: u64 = 60_000;
+
 /// Copies that were seen before, and since when.
 pub(super) type Seen = BTreeMap<ShardId, (ReplicaId, Duration)>;
 
@@ -23,7 +26,12 @@ impl Custody {
         let mut seen = Seen::new();
         loop {
             self.shared.clock.sleep(EVERY).await;
-            self.sweep(&mut seen).await;
+            // By an old table a copy that has been taken up may look as if nobody had.
+            if self.shared.followed.age_ms() <= TABLE_AGE_MS_MAX {
+                self.sweep(&mut seen).await;
+            } else {
+                seen.clear();
+            }
         }
     }
 
@@ -50,7 +58,7 @@ impl Custody {
     }
 
     /// A copy on the disk that nobody took up, of a shard that this cell has no part in.
-    pub(super) async fn left_here(&self, shard: &ShardId) -> Option<ReplicaId> {
+    async fn left_here(&self, shard: &ShardId) -> Option<ReplicaId> {
         let table = self.shared.followed.current();
         if self.shared.hosted.copy(shard).is_some() || has_part(&table, &self.shared.node, shard) {
             return None;
@@ -59,7 +67,7 @@ impl Custody {
     }
 
     /// False: it is looked at again.
-    pub(super) async fn remove_left(&self, shard: &ShardId, replica: ReplicaId) -> bool {
+    async fn remove_left(&self, shard: &ShardId, replica: ReplicaId) -> bool {
         let disk = Arc::clone(&self.shared.disk);
         match Restore::discard(disk, shard.clone(), replica).await {
             Ok(removed) => {

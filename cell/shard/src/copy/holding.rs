@@ -44,7 +44,7 @@ impl Core {
     }
 
     /// The machine serves: who comes to the door is let in, as soon as nobody else may still read. Until then the fence
-    /// alone is this node's: its term begins in the log meanwhile, and that is all that is written.
+    /// alone is this node's: its term begins in the log meanwhile, and no write of a client is let in.
     pub(crate) fn open_in_turn(&mut self, term: Term) {
         match self.waits_until() {
             Some(_) => self.opens_later = Some(term),

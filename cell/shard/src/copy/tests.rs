@@ -9,6 +9,7 @@ mod lease;
 mod net;
 mod planted;
 mod rewind;
+mod settling;
 mod storm;
 mod switchover;
 mod takeover;

@@ -2,7 +2,8 @@
 //! way at a time.
 //!
 //! After `Unknown` nothing else is sent: a batch that changes only the attempt in the fence goes first; once that is `Ok`
-//! the batch in question is there or can never be, and its number tells which. What was not written is written again, for
+//! the batch in question is there or can never be, and its number tells which, as long as the fence is still this writer's.
+//! What was not written is written again, for
 //! the machine counts on its order.
 
 use std::path::PathBuf;
@@ -140,7 +141,11 @@ impl Writer {
     ) -> Result<bool, Failed> {
         self.raise_attempt(next, deadline).await?;
         while self.clock.monotonic() <= deadline {
-            if let Some(found) = self.newest_number().await {
+            if let Some((fence, found)) = self.newest_number().await {
+                // Whoever has taken the shard since goes on with the same numbers: his are not this writer's.
+                if fence.as_ref() != Some(&self.fence) {
+                    return Err(Failed::Fenced);
+                }
                 return Ok(found >= number);
             }
             if self.stop.is_cancelled() {
@@ -196,9 +201,12 @@ impl Writer {
         Err(Failed::Unknown)
     }
 
-    async fn newest_number(&self) -> Option<u64> {
+    /// The number of the newest batch, and the fence under which it stands.
+    async fn newest_number(&self) -> Option<(Option<FenceValue>, u64)> {
         let snapshot = self.store.snapshot().await.ok()?;
+        let fence = snapshot.get(&self.keys.fence).await.ok()?;
         let bytes = snapshot.get(&self.keys.batch).await.ok()?;
-        Some(number(bytes.as_deref()))
+        let fence = fence.as_deref().and_then(FenceValue::decode);
+        Some((fence, number(bytes.as_deref())))
     }
 }

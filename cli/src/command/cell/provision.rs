@@ -2,10 +2,12 @@
 //! known, every node gets a token to join with, and its files are put in their place. Nodes are started by whoever runs
 //! the machines; shards are moved there afterwards.
 
+mod engine;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use platform_model::{CellId, Jurisdiction, NodeId, RegionId, RoutingTable};
 use platform_runtime::clock::Clock;
 use platform_runtime::config::HumanDuration;
@@ -14,6 +16,7 @@ use platform_wire::admin::{AdminClient, CellSpec};
 use platform_wire::join::JoinToken;
 use serde::Serialize;
 
+use self::engine::EngineArgs;
 use crate::ask::{self, Change, on_dry_run};
 use crate::command::node::invite::joining_at;
 use crate::command::{As, WorldFolder};
@@ -21,7 +24,7 @@ use crate::exit::{Ended, Hinted, USAGE};
 use crate::printer::Printer;
 use crate::store_check::{self, Line, Said, Verdict};
 use crate::world::ports::Ports;
-use crate::world::provisioned::{Engine, Tls, Unfinished, Wanted};
+use crate::world::provisioned::{Unfinished, Wanted};
 use crate::world::{Folder, Layout, operator, trust};
 
 /// Makes a cell whose nodes share a cluster: looks at the cluster, makes the cell known, and writes for each node a folder
@@ -66,70 +69,6 @@ pub struct Provision {
     world: WorldFolder,
 }
 
-/// Which cluster.
-#[derive(Debug, Args)]
-struct EngineArgs {
-    /// What the nodes store on.
-    #[arg(long, value_enum)]
-    engine: EngineName,
-    /// TiKV: the client addresses of all placement drivers, `HOST:PORT`.
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        value_delimiter = ',',
-        required_if_eq("engine", "tikv"),
-        conflicts_with = "cluster_file"
-    )]
-    pd: Vec<String>,
-    /// TiKV: certificates of the cluster's authority, in PEM.
-    #[arg(long, value_name = "FILE", requires_all = ["cert", "key"], conflicts_with_all = ["plaintext", "cluster_file"])]
-    ca: Option<PathBuf>,
-    /// TiKV: the nodes' certificate, in PEM.
-    #[arg(long, value_name = "FILE", requires_all = ["ca", "key"])]
-    cert: Option<PathBuf>,
-    /// TiKV: its private key, in PEM.
-    #[arg(long, value_name = "FILE", requires_all = ["ca", "cert"])]
-    key: Option<PathBuf>,
-    /// TiKV: no TLS, for a cluster on this machine alone.
-    #[arg(long)]
-    plaintext: bool,
-    /// FoundationDB: the cluster file.
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_if_eq("engine", "fdb"),
-        conflicts_with = "plaintext"
-    )]
-    cluster_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum EngineName {
-    Tikv,
-    Fdb,
-}
-
-impl EngineArgs {
-    /// Paths are made absolute: a node runs elsewhere than this command.
-    fn engine(&self) -> Result<Engine> {
-        let whole = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
-        Ok(match self.engine {
-            EngineName::Tikv => Engine::Tikv {
-                pd: self.pd.clone(),
-                tls: Tls {
-                    ca: whole(&self.ca)?,
-                    cert: whole(&self.cert)?,
-                    key: whole(&self.key)?,
-                    plaintext: self.plaintext,
-                },
-            },
-            EngineName::Fdb => Engine::Fdb {
-                cluster_file: whole(&self.cluster_file)?.context("clap asks for it")?,
-            },
-        })
-    }
-}
-
 #[derive(Debug, Serialize)]
 struct ProvisionedView {
     cell: String,
@@ -165,6 +104,7 @@ impl Provision {
         let status = admin.status().await.map_err(operator::explain)?;
         let region = self.region(&status.table)?;
         let place = self.place(&layout)?;
+        self.is_attested(&region).await?;
         let wanted = self.wanted(&layout, &status.table, &region)?;
         let files = Unfinished::write(&layout, &wanted, &place)?;
         let lines = self.look(&layout, &files, &wanted, printer).await?;
@@ -209,6 +149,18 @@ impl Provision {
                 Err(Hinted::new(message, &hints).exit(USAGE).into())
             }
         }
+    }
+
+    /// Nobody may join where nobody attested that the region is: better told before a cell is made known there.
+    async fn is_attested(&self, region: &RegionId) -> Result<()> {
+        let client = operator::trust(&self.world.dir, self.who.person())?;
+        let attested = client.read().await.map_err(operator::explain)?.regions;
+        if attested.iter().any(|attested| attested.region == *region) {
+            return Ok(());
+        }
+        let message = format!("nobody attested where region {region} stands, so no node may join there");
+        let hint = format!("cellctl region attest {region} --country CC --place TEXT --reason TEXT");
+        Err(Hinted::new(message, &[&hint]).into())
     }
 
     fn place(&self, layout: &Layout) -> Result<PathBuf> {
