@@ -16,7 +16,7 @@ use crate::shard_config::ShardConfig;
 use crate::trust::Trust;
 
 /// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
-pub const STATE_VERSION: u16 = 5;
+pub const STATE_VERSION: u16 = 6;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {

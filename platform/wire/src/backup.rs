@@ -79,10 +79,11 @@ pub enum ErasureStage {
 }
 
 impl ReportClient {
-    /// Puts an erasure on record. Answers the number of the decision; 0 if it was so already. Idempotent.
+    /// Puts on record that what a person had in a home is gone, for he lives in another. Answers the number of the decision;
+    /// 0 if it was so already. Idempotent.
     ///
     /// # Errors
-    /// A refusal when the caller does not serve the person's shard.
+    /// A refusal when the caller does not serve the shard where he lived.
     pub async fn record_departure(
         &self,
         home: &HomeId,
@@ -107,7 +108,8 @@ impl ReportClient {
         Ok(reply.sequence)
     }
 
-    /// Puts on record that a person is about to be erased, and then that it is done. Idempotent.
+    /// Puts on record that a person is about to be erased, and then that it is done. Answers the number of the decision; 0 if
+    /// it was so already. Idempotent.
     ///
     /// # Errors
     /// A refusal when the caller does not serve the person's shard.

@@ -24,6 +24,7 @@ mod hold_bounds;
 mod hold_failover;
 #[cfg(not(feature = "failpoints"))]
 mod homes;
+#[cfg(not(feature = "failpoints"))]
 mod life;
 #[cfg(not(feature = "failpoints"))]
 mod pieces;
