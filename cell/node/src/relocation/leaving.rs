@@ -7,7 +7,7 @@ use cell_layers::place::{Errand, Row, Standing};
 use cell_relay::relocate::RelocatePlants;
 use cell_shard::Shard;
 use platform_model::{HomeId, Position, UserId};
-use platform_wire::relocation::{EntryStep, MovedRow, Step, Taken};
+use platform_wire::relocation::{EntryStep, EntryTold, MovedRow, Step, Taken};
 use zeroize::Zeroizing;
 
 use super::Parts;
@@ -95,10 +95,26 @@ impl Leaving<'_> {
             to: self.errand.other.clone(),
         };
         let told = self.parts.entry(&here.jurisdiction, self.user, &step).await;
-        match told.map_err(Stopped::Later)?.refused {
-            None => Ok(()),
-            Some(why) => Err(Stopped::Never(format!("the directory: {why}"))),
+        let told = told.map_err(Stopped::Later)?;
+        let Some(why) = told.refused.clone() else {
+            return Ok(());
+        };
+        if self.is_orphan(here, &told) {
+            let operation = told.operation;
+            let step = EntryStep::Cancel { operation };
+            let cancelled = self.parts.entry(&here.jurisdiction, self.user, &step).await;
+            cancelled.map_err(Stopped::Later)?;
+            return Err(Stopped::Later(
+                "an earlier relocation lay in the directory".to_owned(),
+            ));
         }
+        Err(Stopped::Never(format!("the directory: {why}")))
+    }
+
+    /// A start that came late, after whoever sent it had given up: this shard alone drives him, and drives another by now.
+    fn is_orphan(&self, here: &HomeId, told: &EntryTold) -> bool {
+        let lives_here = told.entry.as_ref().is_some_and(|(home, _)| home == here);
+        lives_here && (1..self.errand.operation.0).contains(&told.operation)
     }
 
     /// Asked before the first byte leaves, and at each page.

@@ -17,7 +17,9 @@ impl Relocations {
     /// `law-forbids` with the rule, `unknown-home`, `conflict` when he moves elsewhere already.
     pub async fn ask(&self, home: &HomeId, user: UserId, to: &HomeId) -> Result<RelocationState, Problem> {
         let now = self.state(home, user).await?;
-        if now.phase == "copying" && now.other.as_deref() == Some(to.to_string().as_str()) {
+        // His first answer may have been lost: he is on his way there, or there.
+        let asked_before = now.phase == "copying" && now.other.as_deref() == Some(to.to_string().as_str());
+        if asked_before || (now.phase == "at-home" && home == to) {
             return Ok(now);
         }
         let asked = Asked {

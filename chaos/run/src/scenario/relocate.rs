@@ -9,8 +9,9 @@ use platform_report::{Document, Figure};
 use platform_runtime::TaskGroup;
 use serde_json::Value;
 
-use super::relocate_people::{Judgement, People};
-use super::strikes;
+use super::relocate_blows::strike;
+use super::relocate_judge::Judgement;
+use super::relocate_people::People;
 use crate::faults::{Scene, revive};
 use crate::load::Ways;
 use crate::proxy::Proxies;
@@ -63,7 +64,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         },
     };
     let strikes = async {
-        let rounds = strikes::strike(options, &scene, progress).await;
+        let rounds = strike(options, &scene, &people, progress).await;
         people.stop();
         rounds
     };
@@ -98,16 +99,20 @@ fn document(options: &Options, ran: &Ran) -> Document {
         Figure::at_least("moved", count(judged.moved), "people", 1.0),
         Figure::info("stayed", count(judged.stayed), "people"),
         Figure::info("acknowledged", count(ran.told), "workouts"),
+        Figure::at_least("operations-on-names", count(judged.names.0), "operations", 1.0),
     ];
-    let wrong = judged.lost.len() + judged.two_homes.len();
     if options.plant.is_some() {
-        document
-            .figures
-            .push(Figure::at_least("caught", count(wrong.min(1)), "of 1", 1.0));
+        document.figures.push(Figure::at_least(
+            "caught",
+            count(judged.wrong().min(1)),
+            "of 1",
+            1.0,
+        ));
     } else {
         document.figures.extend([
             zero("lost-or-twice", judged.lost.len()),
             zero("two-homes", judged.two_homes.len()),
+            zero("not-linearizable", judged.names.1.found),
             zero("stuck", judged.stuck.len()),
             zero("unsettled", ran.unsettled),
         ]);
@@ -116,6 +121,9 @@ fn document(options: &Options, ran: &Ran) -> Document {
         .tables
         .insert("rounds".into(), Value::Array(ran.rounds.clone()));
     document.notes.push(format!("seed {}", options.seed));
+    document
+        .notes
+        .extend((!judged.names.1.is_clean()).then(|| judged.names.1.to_string()));
     let wrong = judged.lost.iter().chain(&judged.two_homes).chain(&judged.stuck);
     document.notes.extend(wrong.take(NOTES_MAX).cloned());
     document

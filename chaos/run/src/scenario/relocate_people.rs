@@ -1,7 +1,6 @@
 //! The people of the scenario `relocate`: each comes in, records workouts all the time, asks to live in the other home of his
-//! jurisdiction, sometimes thinks better of it, and goes on.
+//! jurisdiction, sometimes thinks better of it, and goes on. What becomes of them is judged in `relocate_judge`.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -14,10 +13,13 @@ use parking_lot::Mutex;
 use platform_model::HomeId;
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
+use tokio::sync::watch;
+
+use super::relocate_names::Names;
 
 /// Two homes of one jurisdiction, in two cells: under the example law nobody relocates abroad.
 const COUNTRIES: [&str; 2] = ["DE", "FR"];
-const HOMES: [&str; 2] = ["eu/eu-central", "eu/eu-west"];
+pub const HOMES: [&str; 2] = ["eu/eu-central", "eu/eu-west"];
 /// People who are there at once, one after the other in each lane.
 const LANES: u64 = 3;
 /// Workouts before he asks, and after he has moved.
@@ -27,11 +29,11 @@ const PAUSE: Duration = Duration::from_millis(80);
 /// One of so many thinks better of it.
 const WITHDRAWS_ONE_IN: u64 = 4;
 /// Before something is sent again.
-const AGAIN_AFTER: Duration = Duration::from_millis(150);
+pub const AGAIN_AFTER: Duration = Duration::from_millis(150);
 /// One request and its answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Until whoever asked has moved, or stays.
-const ENDS_WITHIN: Duration = Duration::from_secs(120);
+pub const ENDS_WITHIN: Duration = Duration::from_secs(120);
 
 /// Somebody, and what he was told.
 pub struct Mover {
@@ -41,21 +43,14 @@ pub struct Mover {
     pub told: Vec<String>,
 }
 
-/// What became of everybody.
-#[derive(Default)]
-pub struct Judgement {
-    pub moved: usize,
-    pub stayed: usize,
-    /// A workout that was acknowledged is not there, or one is there twice.
-    pub lost: Vec<String>,
-    /// He is found in another home than the one that serves him.
-    pub two_homes: Vec<String>,
-    /// His relocation has no end, or he is not served.
-    pub stuck: Vec<String>,
-}
+/// From one home to the other.
+type Move = (HomeId, HomeId);
 
 pub struct People {
-    app: App,
+    pub(super) app: App,
+    pub(super) names: Names,
+    /// Who has asked to move last.
+    begun: watch::Sender<Option<Move>>,
     seed: u64,
     all: Mutex<Vec<Mover>>,
     stopped: AtomicBool,
@@ -66,6 +61,8 @@ impl People {
     pub fn new(app: &App, seed: u64) -> Self {
         Self {
             app: app.clone(),
+            names: Names::new(),
+            begun: watch::Sender::new(None),
             seed,
             all: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -88,6 +85,22 @@ impl People {
     /// Requests that nobody answered however often they were sent.
     pub fn unsettled(&self) -> usize {
         self.unsettled.load(Ordering::Relaxed)
+    }
+
+    /// Waits until somebody asks to move.
+    pub async fn next_that_moves(&self) -> Move {
+        let mut begun = self.begun.subscribe();
+        loop {
+            // The sender lives in `self`.
+            let _ = begun.changed().await;
+            if let Some(moves) = begun.borrow().clone() {
+                return moves;
+            }
+        }
+    }
+
+    pub(super) fn take_all(&self) -> Vec<Mover> {
+        std::mem::take(&mut *self.all.lock())
     }
 
     /// One person after the other in each lane, until [`Self::stop`].
@@ -117,31 +130,48 @@ impl People {
         let old = person.home.to_string();
         let to = HOMES.into_iter().find(|home| *home != old).context("a home")?;
         let to: HomeId = to.parse()?;
+        self.names.begins(&person);
+        let ended = AtomicBool::new(false);
+        let lives = async {
+            let told = self.records_and_moves(&person, &to, withdraws).await;
+            ended.store(true, Ordering::Relaxed);
+            told
+        };
+        let (told, ()) = futures::future::join(lives, self.names.live(&self.app, &person, &ended)).await;
+        Ok(Mover {
+            told: told?,
+            person,
+            to,
+        })
+    }
+
+    /// What was acknowledged to him.
+    async fn records_and_moves(&self, person: &Person, to: &HomeId, withdraws: bool) -> Result<Vec<String>> {
         let mut told = Vec::new();
         for workout in 0..WORKOUTS {
-            told.push(self.upload(&person, workout).await?);
+            told.push(self.upload(person, workout).await?);
         }
-        let asked = || self.app.relocate(&person, &to);
-        self.until_answered(asked).await?;
+        self.until_answered(|| self.app.relocate(person, to)).await?;
+        self.begun.send_replace(Some((person.home.clone(), to.clone())));
         if withdraws {
             // It may be too late.
-            let _ = self.app.withdraw_relocation(&person).await;
+            let _ = self.app.withdraw_relocation(person).await;
         }
         // He goes on all the time, until it has ended.
         let clock = Clock::system();
         let begun = clock.monotonic();
         for workout in WORKOUTS.. {
-            told.push(self.upload(&person, workout).await?);
-            let now = self.until_answered(|| self.app.relocation(&person)).await?;
+            told.push(self.upload(person, workout).await?);
+            let now = self.until_answered(|| self.app.relocation(person)).await?;
             if now.phase == "at-home" || clock.monotonic() - begun > ENDS_WITHIN {
                 break;
             }
             clock.sleep(PAUSE).await;
         }
         for workout in 0..WORKOUTS {
-            told.push(self.upload(&person, 1_000 + workout).await?);
+            told.push(self.upload(person, 1_000 + workout).await?);
         }
-        Ok(Mover { person, to, told })
+        Ok(told)
     }
 
     async fn register(&self, name: &str, country: &str) -> Result<Person> {
@@ -166,7 +196,7 @@ impl People {
         Ok(self.until_answered(sent).await?.id.to_string())
     }
 
-    async fn until_answered<T, E: std::fmt::Display, Fut: Future<Output = Result<T, E>>>(
+    pub(super) async fn until_answered<T, E: std::fmt::Display, Fut: Future<Output = Result<T, E>>>(
         &self,
         send: impl Fn() -> Fut,
     ) -> Result<T> {
@@ -181,69 +211,6 @@ impl People {
             if clock.monotonic() - begun > ENDS_WITHIN {
                 anyhow::bail!("{why}");
             }
-            clock.sleep(AGAIN_AFTER).await;
-        }
-    }
-
-    /// Everybody has one home, which has all that he was told to be recorded, and nothing twice.
-    pub async fn judge(&self) -> Judgement {
-        let mut judgement = Judgement::default();
-        let all = std::mem::take(&mut *self.all.lock());
-        for mover in &all {
-            if let Err(why) = self.judge_one(mover, &mut judgement).await {
-                judgement.stuck.push(format!("{}: {why:#}", mover.person.name));
-            }
-        }
-        *self.all.lock() = all;
-        judgement
-    }
-
-    async fn judge_one(&self, mover: &Mover, judgement: &mut Judgement) -> Result<()> {
-        let person = &mover.person;
-        self.until_settled(person).await?;
-        let there = self.until_answered(|| self.app.all_ids(person)).await?;
-        let there: Vec<String> = there.iter().map(ToString::to_string).collect();
-        let once: BTreeSet<&String> = there.iter().collect();
-        if once.len() != there.len() {
-            judgement
-                .lost
-                .push(format!("{}: one is there twice", person.name));
-        }
-        let missing = mover.told.iter().filter(|told| !once.contains(told));
-        let missing = missing.count();
-        if missing > 0 {
-            judgement.lost.push(format!(
-                "{}: {missing} of {} are lost",
-                person.name,
-                mover.told.len()
-            ));
-        }
-        let tokens = self.until_answered(|| self.app.refresh(person)).await?;
-        let place = self.until_answered(|| self.app.locate(&person.email)).await?;
-        let back = self.until_answered(|| self.app.log_in(&place, person)).await?;
-        if tokens.home != place.home || back.home != place.home || back.user != person.user {
-            let (by_token, found) = (&tokens.home, &place.home);
-            judgement
-                .two_homes
-                .push(format!("{}: served in {by_token}, found in {found}", person.name));
-        }
-        if place.home == mover.to {
-            judgement.moved += 1;
-        } else {
-            judgement.stayed += 1;
-        }
-        Ok(())
-    }
-
-    async fn until_settled(&self, person: &Person) -> Result<()> {
-        let clock = Clock::system();
-        let begun = clock.monotonic();
-        loop {
-            let now = self.until_answered(|| self.app.relocation(person)).await?;
-            if now.phase == "at-home" {
-                return Ok(());
-            }
-            anyhow::ensure!(clock.monotonic() - begun < ENDS_WITHIN, "it is `{}`", now.phase);
             clock.sleep(AGAIN_AFTER).await;
         }
     }

@@ -118,6 +118,10 @@ impl Bench {
         &self.relocations.parts
     }
 
+    pub(super) fn relocations(&self) -> &Relocations {
+        &self.relocations
+    }
+
     pub(super) fn departed(&self) -> Vec<(HomeId, UserId, HomeId)> {
         self.recorder.0.lock().clone()
     }

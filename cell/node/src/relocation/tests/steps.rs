@@ -44,6 +44,18 @@ impl Bench {
         errand
     }
 
+    /// A start of an operation that nobody drives any more came late.
+    pub(super) async fn a_late_start(&self, person: UserId, to: &str) {
+        let step = EntryStep::Start {
+            operation: next_operation(0, None).0,
+            home: home(WEST),
+            user_epoch: 1,
+            to: home(to),
+        };
+        let told = self.parts().entry(&home(WEST).jurisdiction, person, &step).await;
+        assert_eq!(told.expect("answered").refused, None);
+    }
+
     async fn fence(&self, person: UserId, errand: &Errand) {
         let fence = |before: Option<Standing>| {
             let before = before.ok_or("he stands here")?;
