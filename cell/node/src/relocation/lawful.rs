@@ -36,7 +36,9 @@ impl Parts {
         for region in &regions {
             for class in DataClass::ALL {
                 let there = Destination::Region(region);
-                let crossing = self.law.egress(&table, subject, class, Purpose::Service, there);
+                let crossing = self
+                    .law
+                    .egress(&table, subject, class, Purpose::Relocation, there);
                 if crossing.map_err(unlawful)? != Crossing::Free {
                     with_consent.insert(class);
                 }
@@ -52,7 +54,7 @@ impl Parts {
     pub(super) fn may_come(&self, subject: &Jurisdiction, consent: bool) -> Result<(), Unlawful> {
         let table = self.followed.current();
         for class in DataClass::ALL {
-            let crossing = self.law.ingress(&table, subject, class, Purpose::Service);
+            let crossing = self.law.ingress(&table, subject, class, Purpose::Relocation);
             match crossing.map_err(unlawful)? {
                 Crossing::WithConsent(purpose) if !consent => {
                     let message = format!("{class} data may come only with consent to {purpose}");
