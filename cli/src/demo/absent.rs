@@ -12,7 +12,7 @@ const ABSENT: [(&str, &str); 10] = [
     ),
     (
         "relocation",
-        "people change home (`cellctl user relocate`); the demo does not show it, and under its law nobody does so abroad",
+        "nobody comes back to a home that he left, and his followers are not told where he lives now",
     ),
     ("community", "domain"),
     ("commerce", "domain"),
