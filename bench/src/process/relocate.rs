@@ -130,8 +130,8 @@ async fn act(app: &App, person: &Person, writers: &Writers) -> Result<(Duration,
         if let Ok(now) = now
             && now.phase == "at-home"
         {
-            let place = app.locate(&person.email).await?;
-            ensure!(place.home == to, "he stays: {}", now.outcome);
+            // Where he has come from: else it was cancelled.
+            ensure!(now.home.as_deref() == Some(FROM), "he stays: {}", now.outcome);
             break;
         }
         ensure!(writers.now() - asked < MOVED_WITHIN, "he does not move");

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `entries`, `entry_rpc` | the directory's entry, here or at another node; its row; the door for other nodes |
 //! | `lawful` | what the law says to a person's data going there |
-//! | `source`, `leaving`, `copier` | the shard where he lives: copies, fences, sends the rest, commits, erases |
+//! | `source`, `leaving`, `copier`, `turning` | the shard where he lives: copies, fences, sends the rest, commits, erases; or turns back |
 //! | `target`, `ending`, `arrivals_rpc` | the shard where he will live: an incoming copy that nobody sees, until the entry names it |
 //! | `running` | takes up what was under way when a term began; waits for the end of copies that came in |
 //! | `operator` | begin, show, cancel, for people at work |
@@ -31,6 +31,7 @@ mod running;
 mod source;
 mod standing;
 mod target;
+mod turning;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};

@@ -79,8 +79,9 @@ async fn moves(scene: &Scene<'_>, traffic: &Traffic, person: &Person, to: &HomeI
         if let Ok(now) = &now
             && now.phase == "at-home"
         {
-            let place = scene.app.locate(&person.email).await?;
-            ensure!(place.home == *to, "she stays: {}", now.outcome);
+            // Where she has come from: else it was cancelled.
+            let came_from = now.home.as_deref().unwrap_or_default();
+            ensure!(came_from == person.home.to_string(), "she stays: {}", now.outcome);
             break;
         }
         let passed = traffic.clock.monotonic() - asked;

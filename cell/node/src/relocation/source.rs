@@ -20,11 +20,9 @@ use super::leaving::Leaving;
 use super::standing::{self, change};
 
 /// Pause before what could not be done is tried again.
-const LATER: Duration = Duration::from_millis(500);
+pub(super) const LATER: Duration = Duration::from_millis(500);
 /// How often the end of a copy that came in is asked for.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
-/// Tries to have a copy abandoned at once; it asks for itself, too.
-const ABANDON_TRIES: u32 = 3;
 
 /// What comes next for a person.
 pub(super) enum Next {
@@ -76,6 +74,8 @@ impl Parts {
                 self.settle(shard, user, &standing, &errand, why).await
             }
             (Place::Incoming { .. }, _) => self.ask_for_the_end(shard, user).await,
+            // A copy that was given up: he never lived here.
+            (Place::Gone { .. }, None) if standing.clearing => self.clear_copy(shard, user).await,
             (Place::Gone { to, .. }, _) if standing.clearing => {
                 self.clear_out(shard, user, to, standing.tally.rows).await
             }
@@ -103,80 +103,6 @@ impl Parts {
                 tracing::warn!(shard = %shard.id(), %user, why, "a relocation turns back behind its fence");
                 Next::Again
             }
-        }
-    }
-
-    /// It ends before the fence: the entry first, then here, then there.
-    async fn cancel(&self, shard: &Shard, user: UserId, errand: &Errand, why: &str) -> Next {
-        let Some(here) = shard.id().home() else {
-            return Next::Rest;
-        };
-        let operation = errand.operation.0;
-        let step = EntryStep::Cancel { operation };
-        let told = self.entry(&here.jurisdiction, user, &step).await;
-        let told = match told {
-            Ok(told) => told,
-            Err(why) => return Next::Later(LATER, why),
-        };
-        if told.operation == operation {
-            return Next::Later(LATER, "the directory did not cancel it".to_owned());
-        }
-        match change(shard, user, |before| Ok(ended(before, why))).await {
-            Ok(_) => {}
-            Err(error) => return Next::Later(LATER, error.to_string()),
-        }
-        self.undo_there(shard, here, user, errand).await;
-        tracing::info!(target: "audit", shard = %shard.id(), %user, operation, why, "a relocation is cancelled");
-        Next::Rest
-    }
-
-    /// Behind the fence: whoever the entry names serves him.
-    async fn settle(
-        &self,
-        shard: &Shard,
-        user: UserId,
-        standing: &Standing,
-        errand: &Errand,
-        why: &str,
-    ) -> Next {
-        let (Some(here), Place::Fenced { user_epoch, .. }) = (shard.id().home(), &standing.place) else {
-            return Next::Rest;
-        };
-        let told = match self.entry(&here.jurisdiction, user, &EntryStep::Read).await {
-            Ok(told) => told,
-            Err(why) => return Next::Later(LATER, why),
-        };
-        let Some(entry) = entry_of(&told) else {
-            return Next::Later(LATER, "the directory has lost its entry".to_owned());
-        };
-        if entry.home != *here && entry.user_epoch > *user_epoch {
-            return self.hand_over(shard, user, errand).await;
-        }
-        if entry.operation == Some(errand.operation) {
-            let operation = errand.operation.0;
-            let step = EntryStep::Cancel { operation };
-            return match self.entry(&here.jurisdiction, user, &step).await {
-                Ok(_) => Next::Again,
-                Err(why) => Next::Later(LATER, why),
-            };
-        }
-        let resume = |before: Option<Standing>| {
-            let before = before.ok_or("he does not stand here")?;
-            let none = RelocatePlants::default();
-            let place = before.place.clone().resume(here.clone(), &entry, none);
-            let place = place.map_err(|why| why.to_string())?;
-            Ok(Standing {
-                place,
-                ..ended(Some(before), why)
-            })
-        };
-        match change(shard, user, resume).await {
-            Ok(_) => {
-                self.undo_there(shard, here, user, errand).await;
-                tracing::info!(target: "audit", shard = %shard.id(), %user, why, "a relocation is cancelled behind its fence");
-                Next::Rest
-            }
-            Err(error) => Next::Later(LATER, error.to_string()),
         }
     }
 
@@ -279,37 +205,6 @@ impl Parts {
         Next::Later(ASK_AGAIN, "the directory has not decided yet".to_owned())
     }
 
-    /// The copy there goes, and his addresses are his here again; what fails is done by whoever holds the copy.
-    async fn undo_there(&self, shard: &Shard, here: &HomeId, user: UserId, errand: &Errand) {
-        for n in 0..ABANDON_TRIES {
-            if n > 0 {
-                self.clock.sleep(LATER).await;
-            }
-            let abandoned = self.ask_there(shard, user, errand, 0, Step::Abandon).await;
-            if matches!(abandoned, Ok(Taken::Done { .. } | Taken::Refused(_))) {
-                break;
-            }
-        }
-        let Ok(key) = self.keys.open(&self.followed, here, user).await else {
-            return;
-        };
-        for (digest, claim_id) in held_claims(shard, user, &key).await.unwrap_or_default() {
-            let entry = ClaimEntry {
-                user,
-                claim_id,
-                home: here.clone(),
-            };
-            let claimed = self
-                .lent
-                .directory()
-                .claim(&here.jurisdiction, digest, entry)
-                .await;
-            if let Err(problem) = claimed {
-                tracing::warn!(%user, code = %problem.code, "an address still names the other home");
-            }
-        }
-    }
-
     /// A step at the shard where he would live, at whichever node that is served.
     pub(super) async fn ask_there(
         &self,
@@ -366,7 +261,7 @@ async fn tells(shard: &Shard, user: UserId) -> Result<bool, String> {
 }
 
 /// The relocation is over, and why.
-fn ended(before: Option<Standing>, why: &str) -> Standing {
+pub(super) fn ended(before: Option<Standing>, why: &str) -> Standing {
     let before = before.unwrap_or_else(Standing::native);
     let errand = before.errand.map(|errand| Errand {
         under_way: false,

@@ -45,7 +45,7 @@ impl Parts {
         let taken = match &take.step {
             Step::Begin { digest_key } => self.begin_in(shard, &home, take, digest_key).await,
             Step::Part(rows) => self.part(shard, &home, take, rows).await,
-            Step::Claims(claims) => self.claim_all(&home, take.user, claims).await,
+            Step::Claims(claims) => self.claim_all(shard, &home, take, claims).await,
             Step::Complete { rows, sum } => {
                 let wanted = Tally {
                     rows: *rows,
@@ -144,10 +144,19 @@ impl Parts {
     }
 
     /// His addresses are his in this home from now on, though he does not live here yet: nobody else can have them.
-    async fn claim_all(&self, home: &HomeId, user: UserId, claims: &[([u8; 32], Uuid)]) -> Result<u64, Not> {
+    async fn claim_all(
+        &self,
+        shard: &Shard,
+        home: &HomeId,
+        take: &Take,
+        claims: &[([u8; 32], Uuid)],
+    ) -> Result<u64, Not> {
+        // One that comes late, after the copy was given up, would have them name a home where he does not live.
+        let standing = standing::read(shard, take.user).await.map_err(not_now)?;
+        incoming(standing, take).map_err(Not::Refused)?;
         for (digest, claim_id) in claims {
             let entry = ClaimEntry {
-                user,
+                user: take.user,
                 claim_id: *claim_id,
                 home: home.clone(),
             };

@@ -14,6 +14,7 @@ use crate::events::tests::bench::{AUTHORS as WEST, FOLLOWERS as CENTRAL, titles,
 
 mod bench;
 mod steps;
+mod turning;
 
 use bench::{Bench, home};
 
@@ -209,38 +210,6 @@ async fn a_copy_whose_source_is_silent_waits_for_the_entry_and_goes_with_it() {
         assert!(matches!(late, Taken::Refused(_)), "{late:?}");
     }
     assert_eq!(bench.rows(CENTRAL, person).await, 0);
-    bench.end().await;
-}
-
-#[tokio::test]
-async fn a_start_that_came_after_its_cancel_keeps_nobody_from_moving() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
-    bench.a_late_start(person, CENTRAL).await;
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
-    bench.until_gone(person).await;
-    assert_eq!(bench.count(CENTRAL, person).await, 10);
-    bench.end().await;
-}
-
-#[tokio::test]
-async fn one_who_asks_again_for_where_he_lives_by_now_is_told_so() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    let relocations = bench.relocations();
-    let begun = relocations.ask(&home(WEST), person, &home(CENTRAL)).await;
-    assert_eq!(begun.expect("begins").phase, "copying");
-    bench.until_gone(person).await;
-    // The answer to the first was lost; the second follows him.
-    let there = relocations.ask(&home(CENTRAL), person, &home(CENTRAL)).await;
-    assert_eq!(there.expect("he lives there").phase, "at-home");
-    let other = relocations.ask(&home(CENTRAL), person, &home("us/us-east")).await;
-    assert_eq!(other.expect_err("the law").code, platform_model::Code::LawForbids);
     bench.end().await;
 }
 

@@ -15,7 +15,7 @@ use crate::relocation::standing::change;
 
 impl Bench {
     /// A relocation that nobody drives has begun, at the directory too.
-    async fn begun(&self, person: UserId, to: &str) -> Errand {
+    pub(super) async fn begun(&self, person: UserId, to: &str) -> Errand {
         let errand = Errand {
             operation: next_operation(1, None),
             other: home(to),
@@ -56,7 +56,7 @@ impl Bench {
         assert_eq!(told.expect("answered").refused, None);
     }
 
-    async fn fence(&self, person: UserId, errand: &Errand) {
+    pub(super) async fn fence(&self, person: UserId, errand: &Errand) {
         let fence = |before: Option<Standing>| {
             let before = before.ok_or("he stands here")?;
             let place = before.place.clone().fence(errand.operation);
@@ -120,7 +120,11 @@ impl Bench {
 
     /// Whoever serves the shard takes up what was under way, until nothing is.
     pub(super) async fn drive(&self, person: UserId) {
-        let drive = Arc::clone(self.parts()).drive(self.two.shard(WEST), person);
+        self.drive_at(WEST, person).await;
+    }
+
+    pub(super) async fn drive_at(&self, home: &str, person: UserId) {
+        let drive = Arc::clone(self.parts()).drive(self.two.shard(home), person);
         tokio::time::timeout(WITHIN, drive).await.expect("it ends");
     }
 }
