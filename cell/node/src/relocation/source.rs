@@ -7,15 +7,12 @@ use std::time::Duration;
 use cell_layers::place::{Errand, Standing};
 use cell_relay::Place;
 use cell_relay::home::OperationId;
-use cell_relay::relocate::RelocatePlants;
-use cell_sdk::ClaimEntry;
 use cell_shard::{Found, Shard};
 use platform_model::{Code, HomeId, RootRef, UserId};
-use platform_wire::relocation::{EntryStep, Step, Take, Taken};
+use platform_wire::relocation::{Step, Take, Taken};
 
 use super::Parts;
 use super::ending::{held_claims, remove_rows};
-use super::entries::entry_of;
 use super::leaving::Leaving;
 use super::standing::{self, change};
 
@@ -107,7 +104,7 @@ impl Parts {
     }
 
     /// The entry names the other home: it serves him from its confirmation on, and this shard redirects.
-    async fn hand_over(&self, shard: &Shard, user: UserId, errand: &Errand) -> Next {
+    pub(super) async fn hand_over(&self, shard: &Shard, user: UserId, errand: &Errand) -> Next {
         let to = &errand.other;
         let confirmed = match self.ask_there(shard, user, errand, 0, Step::Activate).await {
             Ok(Taken::Done { user_epoch }) => user_epoch,
