@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Plan;
 use super::stand::Stand;
-use super::writers::{Writers, pause};
+use super::writers::{Writers, longest_pause, pause};
 use crate::output;
 use crate::statistics::{Spread, millis};
 use crate::versions;
@@ -80,9 +80,11 @@ async fn rounds(stand: &Stand, writers: &Writers, count: usize) -> Result<Vec<(D
         );
         clock.sleep(CALM / 2).await;
         let ended = writers.now();
-        let took = millis(pause(&writers.acked(), begun, ended));
+        let (from, to) = longest_pause(&writers.acked(), begun, ended);
         output::progress(&format!(
-            "switchover {round} of {count}: writes paused for {took:.1} ms"
+            "switchover {round} of {count}: writes paused for {:.1} ms, {:.1} ms after it was asked for",
+            millis(to - from),
+            millis(from - begun),
         ));
         times.push((begun, ended));
     }
@@ -96,6 +98,8 @@ fn document(times: &[(Duration, Duration)], writers: &Writers, fsync: Spread) ->
         .map(|(from, to)| millis(pause(&acked, *from, *to)))
         .collect();
     let spread = Spread::of(pauses.iter().copied());
+    let between = times.windows(2).map(|pair| (pair[0].1, pair[1].0));
+    let alone = Spread::of(between.map(|(from, to)| millis(pause(&acked, from, to))));
     let (failed, samples) = writers.failed();
     let verdict = linearizable(&writers.operations());
     let mut document = Document::new("switchover");
@@ -117,7 +121,11 @@ fn document(times: &[(Duration, Duration)], writers: &Writers, fsync: Spread) ->
     ];
     document.tables.insert(
         "pauses-ms".into(),
-        json!([spread.row("pause"), fsync.row("fsync")]),
+        json!([
+            spread.row("pause"),
+            alone.row("longest pause between switchovers"),
+            fsync.row("fsync"),
+        ]),
     );
     document.notes.extend(samples);
     document
