@@ -287,7 +287,7 @@ impl World {
             self.tell(before, SharedEvent::GiveUp);
         }
         if self.random.chance(300) {
-            let at = self.now + self.random.between(2_000, 400_000);
+            let at = self.now + self.random.between(2_000, 120_000);
             self.queue.push(at, Happening::HandOver { node, epoch });
         }
     }
