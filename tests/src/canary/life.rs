@@ -185,18 +185,13 @@ impl<'a> Person<'a> {
         Ok(())
     }
 
-    /// A home abroad, where the law lets no credentials go: it stays a wish.
+    /// A home abroad, where the law lets no credentials of the EU go, or the one where he lives: it stays a wish.
     async fn ask_for_another_home(&mut self) -> Result<()> {
-        let abroad = if self.home.starts_with("us/") {
-            "eu/eu-west"
-        } else {
-            "us/us-east"
-        };
+        let wish = "us/us-east";
+        let status = if self.home == wish { 202 } else { 451 };
         let mut sent = self.own("PUT", "/v1/relocation");
-        sent.body = json!({ "home": abroad, "consent": true })
-            .to_string()
-            .into_bytes();
-        self.good("PUT /v1/relocation", &sent, 451).await?;
+        sent.body = json!({ "home": wish, "consent": true }).to_string().into_bytes();
+        self.good("PUT /v1/relocation", &sent, status).await?;
         let sent = self.own("GET", "/v1/relocation");
         let came = self.good("GET /v1/relocation", &sent, 200).await?;
         if came.json()["phase"] != "at-home" {
