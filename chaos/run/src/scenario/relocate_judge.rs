@@ -41,11 +41,13 @@ impl People {
             stuck: Vec::new(),
             names: self.names.judge(),
         };
-        for mover in &self.take_all() {
+        let all = self.take_all();
+        for mover in &all {
             if let Err(why) = self.judge_one(mover, &mut judgement).await {
                 judgement.stuck.push(format!("{}: {why:#}", mover.person.name));
             }
         }
+        self.put_back(all);
         judgement.names = self.names.judge();
         judgement
     }

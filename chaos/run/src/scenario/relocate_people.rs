@@ -103,6 +103,10 @@ impl People {
         std::mem::take(&mut *self.all.lock())
     }
 
+    pub(super) fn put_back(&self, all: Vec<Mover>) {
+        *self.all.lock() = all;
+    }
+
     /// One person after the other in each lane, until [`Self::stop`].
     pub async fn live(&self) {
         join_all((0..LANES).map(|lane| self.lane(lane))).await;
