@@ -16,6 +16,7 @@ mod memory;
 mod outage;
 mod people;
 mod region_lost;
+mod relocate;
 mod sabotage;
 mod shard_move;
 mod story;
@@ -104,6 +105,9 @@ async fn play(options: &Options, stage: &Stage, story: &mut Story<'_>) -> Result
         survival::show(&scene, story).await?;
         region_lost::show(&scene, story).await?;
         failover::show(&scene, story).await?;
+    }
+    if options.sabotage.is_none() {
+        relocate::show(&scene, story).await?;
     }
     law::show(&scene, story).await?;
     memory::show_after(&world, story);

@@ -5,6 +5,8 @@ mod relocate;
 mod relocation;
 mod there;
 
+pub use there::There;
+
 use anyhow::Result;
 use clap::Subcommand;
 
