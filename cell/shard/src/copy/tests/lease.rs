@@ -1,5 +1,6 @@
 //! What leaves a primary that is cut off: nothing that somebody else could contradict.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -79,4 +80,32 @@ async fn a_standby_that_leaves_on_purpose_is_left_out_before_the_lease_lapses() 
         .any(|copy| copy.state == control_plane_state::shard_config::CopyState::InSync);
     assert!(!in_sync, "its primary has asked for it");
     write(&world, "a", "1", Mode::Sync).await;
+}
+
+/// One thread ticks all copies of a process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_whose_machine_somebody_has_keeps_no_other_from_its_ticks() {
+    let (held, other) = (World::begin().await, World::begin().await);
+    let (there, here) = (Arc::clone(&held.copy(0).inner), Arc::clone(&other.copy(0).inner));
+    let (tell, told) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        let core = there.core.lock();
+        tell.send(()).expect("somebody listens");
+        // Until the test is over, however it ends.
+        let _ = ended.recv();
+        drop(core);
+    });
+    told.recv().expect("it is held");
+    for tick in 0..3 {
+        // Due at once; a tick says when the next one is.
+        here.tick_micros.store(1, Ordering::Relaxed);
+        other
+            .until(&format!("tick {tick}"), || {
+                here.tick_micros.load(Ordering::Relaxed) != 1
+            })
+            .await;
+    }
+    drop(end);
+    holder.join().expect("it ends");
 }
