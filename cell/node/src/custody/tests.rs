@@ -1,5 +1,7 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
+mod unreadable;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,13 +2,11 @@
 //! says so. Until every shard of people of its jurisdiction has said what its people hold, and that is claimed once more, no
 //! new claim is taken: else an address that is somebody's would be given to another.
 //!
-//! A claim that another holds by then is told and left as it is: a person decides.
+//! Here is the row; who asks is [`super::completing`].
 
 use bytes::Bytes;
-use cell_sdk::{ClaimDigest, ClaimEntry};
 use cell_shard::{Shard, Tx, TxError, shared_key};
-use platform_model::{Epoch, HomeId, Jurisdiction, RoutingTable, ShardId};
-use platform_wire::directory::HeldPage;
+use platform_model::{Epoch, Jurisdiction, RoutingTable, ShardId};
 
 use super::rows::{self, Failed, RowError};
 
@@ -55,21 +53,4 @@ pub(super) async fn completed(shard: &Shard) -> Result<(), Failed> {
 pub(super) fn shards_of_people(table: &RoutingTable, jurisdiction: &Jurisdiction) -> Vec<ShardId> {
     let of = |shard: &&ShardId| matches!(shard, ShardId::Root { .. }) && shard.jurisdiction() == jurisdiction;
     table.shards.keys().filter(of).cloned().collect()
-}
-
-/// Claims once more what people of `home` hold.
-pub(super) async fn claim_again(shard: &Shard, home: &HomeId, page: &HeldPage) -> Result<(), Failed> {
-    for claim in &page.claims {
-        let entry = ClaimEntry {
-            user: claim.user,
-            claim_id: claim.claim_id,
-            home: home.clone(),
-        };
-        if !rows::claim(shard, ClaimDigest(claim.digest), &entry, true).await? {
-            metrics::counter!("celld_claims_held_twice_total").increment(1);
-            let (shard, user, claim) = (shard.id(), claim.user, claim.claim_id);
-            tracing::error!(target: "audit", %shard, %home, %user, %claim, "what a person holds by his own record was given to another");
-        }
-    }
-    Ok(())
 }
