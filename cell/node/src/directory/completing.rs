@@ -12,27 +12,28 @@ use platform_wire::directory::{Decision, HeldPage};
 use super::claims::target;
 use super::decide::{held_here, home_of};
 use super::reconcile::Reconciler;
+use super::restored::{self, CameTo};
 use super::rows::{self, Failed};
-use super::{restored, unavailable};
+use super::unavailable;
 
 /// Holders of one value that are asked one after another: nobody takes a new claim meanwhile.
 const HOLDERS_MAX: usize = 4;
 
 impl Reconciler {
-    /// Claims once more, at each directory shard here that was restored, what everybody holds by his own record. What breaks off is
-    /// begun again with the next look.
+    /// Claims once more, at each directory shard here that was restored, what everybody holds by his own record. What breaks off
+    /// goes on with the next look, behind the last page.
     pub(super) async fn complete(&self) {
         let served = self.hosted.served().into_iter();
         for shard in served.filter(|shard| matches!(shard.id(), ShardId::Directory { .. })) {
-            match restored::is_to_be_completed(&shard).await {
-                Ok(true) => {}
-                Ok(false) => continue,
+            let came_to = match restored::is_to_be_completed(&shard).await {
+                Ok(Some(came_to)) => came_to,
+                Ok(None) => continue,
                 Err(error) => {
                     tracing::debug!(shard = %shard.id(), %error, "whether it is complete cannot be told now");
                     continue;
                 }
-            }
-            match self.complete_one(&shard).await {
+            };
+            match self.complete_one(&shard, came_to).await {
                 Ok(()) => {
                     tracing::info!(target: "audit", shard = %shard.id(), "the restored directory has what everybody holds")
                 }
@@ -43,18 +44,19 @@ impl Reconciler {
         }
     }
 
-    async fn complete_one(&self, shard: &Shard) -> Result<(), Problem> {
+    async fn complete_one(&self, shard: &Shard, came_to: CameTo) -> Result<(), Problem> {
         let table = self.followed.current();
-        for people in restored::shards_of_people(&table, shard.id().jurisdiction()) {
+        let all = restored::shards_of_people(&table, shard.id().jurisdiction());
+        let left = |people: &ShardId| came_to.shard.as_ref().is_none_or(|done| people >= done);
+        for people in all.into_iter().filter(left) {
             let home = home_of(&people).ok_or(Code::Internal)?;
-            let mut after = None;
+            let mut after = came_to.after.filter(|_| came_to.shard.as_ref() == Some(&people));
             loop {
                 let page = self.held(shard.id(), &people, after).await?;
                 self.claim_again(shard, home, &page).await?;
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
+                let Some(next) = page.next else { break };
+                restored::note(shard, &people, next).await.map_err(failed)?;
+                after = Some(next);
             }
         }
         restored::completed(shard).await.map_err(failed)

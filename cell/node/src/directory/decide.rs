@@ -71,8 +71,9 @@ pub(super) async fn decide_here(
     })
 }
 
-/// People whose claims are looked at for one answer.
-const PEOPLE_AT_ONCE: usize = 64;
+/// People whose claims are looked at for one answer: a key is opened for each, perhaps from another region, and the answer is
+/// waited for a few seconds.
+const PEOPLE_AT_ONCE: usize = 16;
 
 /// What people of a shard that is served here hold at a directory shard, by their own records. Whose record does not open holds
 /// nothing: with the key that it was written under he is lost.

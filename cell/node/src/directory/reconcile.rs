@@ -7,7 +7,7 @@
 //! A client that never came back left its claim pending; a node that died between two steps left the row of a claim that
 //! was dropped. Time frees nothing: it only says when it is worth asking.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,28 +48,45 @@ pub struct Reconciler {
 
 /// When an unsettled claim was first seen here, by the monotonic clock. By shard, digest and claim id: a value that is claimed
 /// anew is another claim.
-type Seen = BTreeMap<(ShardId, [u8; 32], Uuid), Duration>;
+type Seen = BTreeMap<Key, Duration>;
+type Key = (ShardId, [u8; 32], Uuid);
+
+/// What one look leaves to the next.
+#[derive(Default)]
+struct Looks {
+    seen: Seen,
+    /// The last that was asked for.
+    asked_to: Option<Key>,
+}
 
 impl Reconciler {
     /// Until the group ends.
     pub fn start(self, tasks: &TaskGroup) {
         let token = tasks.token();
         tasks.spawn("claims", async move {
-            let mut seen = Seen::new();
             let looks = async {
+                let mut looks = Looks::default();
                 loop {
-                    self.complete().await;
-                    seen = self.look(&seen).await;
+                    self.look(&mut looks).await;
                     self.clock.sleep(LOOK).await;
                 }
             };
-            token.run_until_cancelled(looks).await;
+            let completes = async {
+                loop {
+                    self.complete().await;
+                    self.clock.sleep(LOOK).await;
+                }
+            };
+            let both = async { tokio::join!(looks, completes) };
+            token.run_until_cancelled(both).await;
         });
     }
 
-    /// One look through all rows. What is settled or not there any more is forgotten.
-    async fn look(&self, before: &Seen) -> Seen {
-        let (mut seen, mut asked) = (Seen::new(), 0);
+    /// One look through all rows. What is settled or not there any more is forgotten. Who is asked next are those behind the last
+    /// that were: what never gets an answer holds up nothing behind it.
+    async fn look(&self, looks: &mut Looks) {
+        let mut seen = Seen::new();
+        let (mut behind, mut before) = (Vec::new(), Vec::new());
         let served = self.hosted.served().into_iter();
         for shard in served.filter(|shard| matches!(shard.id(), ShardId::Directory { .. })) {
             let mut after = None;
@@ -81,23 +98,52 @@ impl Reconciler {
                         break;
                     }
                 };
-                for row in page.iter().filter(|row| !self.stands(row)) {
+                after = page.last().map(|row| row.digest);
+                let is_last = page.len() < PAGE_ROWS;
+                for row in page.into_iter().filter(|row| !self.stands(row)) {
                     let key = (shard.id().clone(), row.digest.0, row.entry.claim_id);
                     let now = self.clock.monotonic();
-                    let since = before.get(&key).copied().unwrap_or(now);
-                    let due = is_due(since, now) && asked < ASKED_MAX;
-                    asked += usize::from(due);
-                    if (!due || !self.ask(&shard, row).await) && seen.len() < SEEN_MAX {
+                    let since = looks.seen.get(&key).copied().unwrap_or(now);
+                    let is_behind = looks.asked_to.as_ref().is_none_or(|last| key > *last);
+                    let due = if is_behind { &mut behind } else { &mut before };
+                    if is_due(since, now) && due.len() < ASKED_MAX {
+                        due.push((shard.clone(), row));
+                    }
+                    if seen.len() < SEEN_MAX {
                         seen.insert(key, since);
                     }
                 }
-                after = page.last().map(|row| row.digest);
-                if page.len() < PAGE_ROWS {
+                if is_last {
                     break;
                 }
             }
         }
-        seen
+        looks.seen = seen;
+        behind.append(&mut before);
+        behind.truncate(ASKED_MAX);
+        self.ask_all(looks, behind).await;
+    }
+
+    /// Asks for each, but for those of a shard that gave no answer for another.
+    async fn ask_all(&self, looks: &mut Looks, due: Vec<(Shard, Looked)>) {
+        let mut silent = BTreeSet::new();
+        for (shard, row) in due {
+            let key = (shard.id().clone(), row.digest.0, row.entry.claim_id);
+            let own = self.shard_of(&row.entry);
+            looks.asked_to = Some(key.clone());
+            if silent.contains(&own) {
+                continue;
+            }
+            if self.ask(&shard, &row).await {
+                looks.seen.remove(&key);
+            } else {
+                silent.insert(own);
+            }
+        }
+    }
+
+    fn shard_of(&self, entry: &ClaimEntry) -> Option<ShardId> {
+        self.followed.current().shard_of_user(&entry.home, entry.user)
     }
 
     /// Whether the person's shard has said in its newest epoch that the claim is his. Of one that the table does not name it is

@@ -9,8 +9,9 @@ use platform_model::UserId;
 use uuid::Uuid;
 
 use crate::directory::reconcile::tests::{CLAIMS, DIGEST, entry, reconciler};
-use crate::directory::{restored, rows};
-use crate::events::tests::bench::{Bench, DIRECTORY, FOLLOWERS, user};
+use crate::directory::restored::{self, CameTo};
+use crate::directory::rows;
+use crate::events::tests::bench::{Bench, DIRECTORY, FOLLOWERS, shard_of, user};
 
 /// The claim of an earlier try of whoever came back under another key.
 const ABANDONED: Uuid = Uuid::from_u128(200);
@@ -38,7 +39,10 @@ async fn record(bench: &Bench, user: UserId, (id, state): (Uuid, ClaimState), ke
 }
 
 async fn is_open(directory: &Shard) -> bool {
-    !restored::is_to_be_completed(directory).await.expect("read")
+    restored::is_to_be_completed(directory)
+        .await
+        .expect("read")
+        .is_none()
 }
 
 /// The planted omission: a directory that was restored from before a registration gives the address to another.
@@ -159,5 +163,35 @@ async fn whose_record_never_opens_holds_nothing_up() {
     assert!(is_open(&directory).await, "it waits for ever");
     let held = rows::lookup(&directory, DIGEST).await.expect("read");
     assert_eq!(held, Some(entry(holder)), "all others have what is theirs");
+    bench.end().await;
+}
+
+/// The planted omission: what breaks off begins anew with the first person of the first shard.
+#[tokio::test]
+async fn what_broke_off_goes_on_where_it_was() {
+    let bench = Bench::new().await;
+    let (reconciler, directory) = (reconciler(&bench), directory(&bench));
+    let (asked, left) = (bench.person(FOLLOWERS, 1).await, bench.person(FOLLOWERS, 2).await);
+    for person in [asked, left] {
+        let own = (entry(person).claim_id, ClaimState::Active);
+        record(&bench, person, own, None).await;
+    }
+    restored::note_by_hand(&directory).await;
+    let begun = restored::is_to_be_completed(&directory).await.expect("read");
+    assert_eq!(begun, Some(CameTo::default()));
+    let shard = shard_of(FOLLOWERS);
+    restored::note(&directory, &shard, asked).await.expect("noted");
+    let came_to = restored::is_to_be_completed(&directory).await.expect("read");
+    let expected = CameTo {
+        shard: Some(shard.clone()),
+        after: Some(asked),
+    };
+    assert_eq!(came_to, Some(expected));
+    reconciler.complete().await;
+    assert!(is_open(&directory).await);
+    let held = rows::lookup(&directory, DIGEST).await.expect("read");
+    assert_eq!(held, Some(entry(left)), "nobody before him was asked again");
+    restored::note(&directory, &shard, asked).await.expect("too late");
+    assert!(is_open(&directory).await, "it is shut again");
     bench.end().await;
 }

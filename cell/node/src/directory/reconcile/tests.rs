@@ -133,13 +133,14 @@ async fn a_row_is_seen_first_and_asked_for_when_it_is_old() {
     );
     let (clock, hand) = Clock::manual(1_800_000_000_000);
     reconciler.clock = clock;
-    let seen = reconciler.look(&Seen::new()).await;
-    assert_eq!(seen.len(), 1);
-    let seen = reconciler.look(&seen).await;
-    assert_eq!(seen.len(), 1, "it may be on its way");
+    let mut looks = Looks::default();
+    reconciler.look(&mut looks).await;
+    assert_eq!(looks.seen.len(), 1);
+    reconciler.look(&mut looks).await;
+    assert_eq!(looks.seen.len(), 1, "it may be on its way");
     hand.advance(ASK_AFTER);
-    let seen = reconciler.look(&seen).await;
-    assert!(seen.is_empty());
+    reconciler.look(&mut looks).await;
+    assert!(looks.seen.is_empty());
     let rows = rows::page(&directory, None, 10).await.expect("read");
     assert!(rows.is_empty(), "it was nobody's");
     bench.end().await;
@@ -164,9 +165,10 @@ async fn a_claim_that_a_restored_shard_does_not_know_is_let_go() {
         rows::settle(&directory, DIGEST, entry(person).claim_id, epoch)
             .await
             .expect("noted");
-        let seen = reconciler.look(&Seen::new()).await;
+        let mut looks = Looks::default();
+        reconciler.look(&mut looks).await;
         hand.advance(ASK_AFTER);
-        reconciler.look(&seen).await;
+        reconciler.look(&mut looks).await;
         rows::page(&directory, None, 10).await.expect("read").len()
     };
     // The shard that serves holds no such claim: it was written after the backup.
@@ -223,5 +225,42 @@ async fn a_claim_that_is_taken_up_again_while_it_is_asked_for_is_not_let_go() {
         .expect("read")
         .expect("a row");
     assert!(reconciler.stands(&now), "it is his, and noted");
+    bench.end().await;
+}
+
+/// The planted omission: claims of a shard that never answers, at the front, are asked for again and again, and no other.
+#[tokio::test]
+async fn what_gets_no_answer_holds_up_nothing_behind_it() {
+    let bench = Bench::new().await;
+    let mut reconciler = reconciler(&bench);
+    let (clock, hand) = Clock::manual(1_800_000_000_000);
+    reconciler.clock = clock;
+    let directory = bench.hosted.get(&DIRECTORY.parse().expect("a shard"));
+    let directory = directory.expect("it serves");
+    let many = u8::try_from(ASKED_MAX).expect("few");
+    for number in 0..=many {
+        // No table knows that home; the last row is of nobody at one that answers.
+        let home = if number == many { FOLLOWERS } else { "eu/eu-silent" };
+        let entry = ClaimEntry {
+            home: home.parse().expect("a home"),
+            ..entry(user(99))
+        };
+        let taken = rows::claim(&directory, ClaimDigest([number; 32]), &entry, false).await;
+        assert!(taken.expect("claimed"));
+    }
+    let mut looks = Looks::default();
+    reconciler.look(&mut looks).await;
+    hand.advance(ASK_AFTER);
+    let last = async || {
+        rows::look(&directory, ClaimDigest([many; 32]))
+            .await
+            .expect("read")
+    };
+    reconciler.look(&mut looks).await;
+    assert!(last().await.is_some(), "it is behind all that one look asks for");
+    reconciler.look(&mut looks).await;
+    assert!(last().await.is_none(), "it is asked for with the next");
+    reconciler.look(&mut looks).await;
+    assert_eq!(looks.seen.len(), ASKED_MAX, "those are waited for still");
     bench.end().await;
 }
