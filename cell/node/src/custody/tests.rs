@@ -28,7 +28,7 @@ use uuid::Uuid;
 use super::erasing::Asked;
 use super::{Custody, Parts, Register};
 use crate::directory::{Claims, LookupKey};
-use crate::events::tests::bench::{Bench, FOLLOWERS, WITHIN, shard_of, user};
+use crate::events::tests::bench::{Bench, FOLLOWERS, WITHIN, shard_of};
 use crate::gateway;
 use crate::services::NodeServices;
 use crate::tests::hosted::lawful;
