@@ -6,6 +6,7 @@ mod events;
 mod events_people;
 mod restore;
 mod restore_people;
+mod restore_search;
 mod shared_store;
 mod shared_store_mixed;
 mod shared_store_server;
