@@ -46,7 +46,7 @@ pub struct RelocatePlants {
     pub law_not_asked: bool,
 }
 
-impl<S: Copy + PartialEq> Place<S> {
+impl<S: Clone + PartialEq> Place<S> {
     pub fn serves(&self) -> bool {
         matches!(self, Self::Home { .. })
     }
@@ -154,7 +154,7 @@ impl<S: Copy + PartialEq> Place<S> {
         let over = entry.newest >= operation && entry.operation != Some(operation);
         if over && entry.home != here {
             Ok(Self::Gone {
-                to: entry.home,
+                to: entry.home.clone(),
                 user_epoch: entry.user_epoch,
             })
         } else {

@@ -26,6 +26,7 @@ use platform_wire::{Refusal, RefusalCode};
 
 use super::Custody;
 use super::backing::served;
+use crate::relocation::is_moving;
 
 /// Rows that one transaction removes: each may have a large value, of which only the key counts.
 const ROWS_AT_ONCE: usize = 500;
@@ -50,6 +51,14 @@ impl Custody {
         let id = table.shard_of_user(home, user);
         let id = id.ok_or_else(|| Refusal::new(RefusalCode::Unknown, format!("there is no home {home}")))?;
         let shard = served(&shared.hosted, &id)?;
+        if is_moving(&shard, user)
+            .await
+            .map_err(|problem| refused(&problem))?
+        {
+            let message = format!("{user} moves to another home at this moment");
+            return Err(Refusal::new(RefusalCode::Placement, message)
+                .hint("cellctl user relocation cancel, or wait and erase the person there"));
+        }
         let open = self.open(asked, &shard).await?;
         self.record(asked, ErasureStage::Begins).await?;
         end_root(&shard, asked).await?;

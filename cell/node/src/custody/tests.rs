@@ -119,6 +119,7 @@ fn lent(bench: &Bench) -> Lent {
         keys: bench.keys(),
         claims,
         verifier: Verifier::new(8),
+        relocations: std::sync::OnceLock::new(),
     })
 }
 
