@@ -87,8 +87,8 @@ async fn a_standby_that_leaves_on_purpose_is_left_out_before_the_lease_lapses() 
 async fn a_copy_whose_machine_somebody_has_keeps_no_other_from_its_ticks() {
     let (held, other) = (World::begin().await, World::begin().await);
     let (there, here) = (Arc::clone(&held.copy(0).inner), Arc::clone(&other.copy(0).inner));
-    let (tell, told) = std::sync::mpsc::channel();
-    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    let (end, ended) = std::sync::mpsc::sync_channel::<()>(1);
     let holder = std::thread::spawn(move || {
         let core = there.core.lock();
         tell.send(()).expect("somebody listens");
