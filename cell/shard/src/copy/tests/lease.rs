@@ -82,30 +82,29 @@ async fn a_standby_that_leaves_on_purpose_is_left_out_before_the_lease_lapses() 
     write(&world, "a", "1", Mode::Sync).await;
 }
 
-/// One thread ticks all copies of a process.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_copy_whose_machine_somebody_has_keeps_no_other_from_its_ticks() {
-    let (held, other) = (World::begin().await, World::begin().await);
+/// One thread ticks all copies of a process. Each world has a runtime of its own: that of the copy that is held stands still.
+#[test]
+fn a_copy_whose_machine_somebody_has_keeps_no_other_from_its_ticks() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2).enable_all().build().expect("threads")
+    };
+    let (of_held, of_other) = (runtime(), runtime());
+    let (held, other) = (
+        of_held.block_on(World::begin()),
+        of_other.block_on(World::begin()),
+    );
     let (there, here) = (Arc::clone(&held.copy(0).inner), Arc::clone(&other.copy(0).inner));
-    let (tell, told) = std::sync::mpsc::sync_channel(1);
-    let (end, ended) = std::sync::mpsc::sync_channel::<()>(1);
-    let holder = std::thread::spawn(move || {
-        let core = there.core.lock();
-        tell.send(()).expect("somebody listens");
-        // Until the test is over, however it ends.
-        let _ = ended.recv();
-        drop(core);
+    let core = there.core.lock();
+    of_other.block_on(async {
+        for tick in 0..3 {
+            // Due at once; a tick says when the next one is.
+            here.tick_micros.store(1, Ordering::Relaxed);
+            let ticked = || here.tick_micros.load(Ordering::Relaxed) != 1;
+            other.until(&format!("tick {tick}"), ticked).await;
+        }
     });
-    told.recv().expect("it is held");
-    for tick in 0..3 {
-        // Due at once; a tick says when the next one is.
-        here.tick_micros.store(1, Ordering::Relaxed);
-        other
-            .until(&format!("tick {tick}"), || {
-                here.tick_micros.load(Ordering::Relaxed) != 1
-            })
-            .await;
-    }
-    drop(end);
-    holder.join().expect("it ends");
+    drop(core);
+    of_held.shutdown_background();
+    of_other.shutdown_background();
 }
