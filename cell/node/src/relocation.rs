@@ -53,7 +53,7 @@ use crate::hosted::Hosted;
 pub use arrivals_rpc::routes as arrivals_routes;
 pub use entry_rpc::routes as entry_routes;
 pub use operator::routes as operator_routes;
-pub(crate) use standing::{came_from, gone, is_moving};
+pub(crate) use standing::{Elsewhere, came_from, elsewhere, gone, standing_of};
 
 /// What the controllers are told of people who move.
 #[async_trait]

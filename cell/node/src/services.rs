@@ -1,11 +1,17 @@
 //! What the node lends its domains: its clock, its copy of the table, people's shards and keys, tokens, the directory.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use cell_sdk::{Directory, OpenUser, RelocationState, Services};
-use platform_model::{Code, HomeId, Problem, RegionId, RoutingTable, UserId, WorldId};
+use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError};
+use platform_model::{
+    Actor, Code, HomeId, Problem, RegionId, RequestId, RootRef, RoutingTable, UserId, WorldId,
+};
 use platform_runtime::clock::Clock;
+use platform_runtime::random;
 use platform_token::{Claims as TokenClaims, TokenError, Verifier};
 use platform_wire::follow::Followed;
 
@@ -14,6 +20,8 @@ use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 use crate::problems::{home_moved, not_here, unavailable};
 use crate::relocation::{LentRelocations, Relocations, came_from, gone};
+
+const DEADLINE: Duration = Duration::from_secs(3);
 
 /// One for the process.
 pub struct NodeServices {
@@ -104,7 +112,16 @@ impl Services for NodeServices {
     }
 
     async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem> {
-        self.keys.create(&self.followed, home, user).await
+        let table = self.followed.current();
+        let id = table.shard_of_user(home, user).ok_or(Code::UnknownHome)?;
+        let shard = self.hosted.get(&id);
+        let shard = shard.ok_or_else(|| not_here(&table, &self.hosted, &id))?;
+        if is_empty(&shard, user).await? {
+            return self.keys.create(&self.followed, home, user).await;
+        }
+        // Whose key is gone - destroyed, or lost with a key shard that was restored - gets no other: nothing that lies there
+        // would ever open under it.
+        self.keys.open(&self.followed, home, user).await.map(drop)
     }
 
     async fn sign_token(&self, claims: &TokenClaims) -> Result<String, Problem> {
@@ -133,4 +150,23 @@ impl Services for NodeServices {
     async fn check_session(&self, open: &OpenUser, claims: &TokenClaims) -> Result<(), Problem> {
         domains_identity::check_session(open, claims).await
     }
+}
+
+/// Whether nothing lies in the person's root.
+async fn is_empty(shard: &Shard, user: UserId) -> Result<bool, Problem> {
+    let request = Request {
+        actor: Actor::Service("keys".to_owned()),
+        domain: "keys",
+        request_id: RequestId::from_uuid(random::uuid_v7()),
+        mode: Mode::Async,
+        scope: Scope::Root(RootRef::user(user)),
+        not_older_than: None,
+        deadline: DEADLINE,
+    };
+    let look = |tx: Tx| async move {
+        let everything = KeyRange::new(Bytes::new(), Bytes::from_static(&[u8::MAX]));
+        Ok::<_, TxError>(tx.scan(everything, 1, false).await?.rows.is_empty())
+    };
+    let looked = shard.read(&request, look).await;
+    Ok(looked.map_err(|error| unavailable(&error.to_string()))?.value)
 }

@@ -11,6 +11,7 @@ mod relocate_names;
 mod relocate_people;
 mod restore;
 mod restore_people;
+mod restore_search;
 mod shared_store;
 mod shared_store_mixed;
 mod shared_store_server;

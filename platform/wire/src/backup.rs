@@ -38,6 +38,8 @@ pub struct RestoredCopy {
     pub expected: Generation,
     /// Of the list of erased people that was applied.
     pub erased: [u8; 32],
+    /// When the node had it, in milliseconds since 1970; 0: it does not say.
+    pub restored_ms: u64,
 }
 
 /// A restore that may be, or was taken.
@@ -253,6 +255,7 @@ impl AdminClient {
                 epoch: copy.epoch.0,
                 expected: copy.expected.0,
                 erased: copy.erased.to_vec(),
+                restored_ms: copy.restored_ms,
             }),
             copies_are_lost: true,
             reason: reason.to_owned(),

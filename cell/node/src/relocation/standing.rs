@@ -100,17 +100,31 @@ pub(crate) async fn came_from(shard: &Shard, user: UserId) -> Result<Option<Home
     Ok(standing.and_then(|standing| standing.came_from))
 }
 
-/// Whether he is about to move, or moves.
+/// How he stands here; none: he lives here and never moved, or is nobody.
 ///
 /// # Errors
 /// As [`came_from`].
-pub(crate) async fn is_moving(shard: &Shard, user: UserId) -> Result<bool, Problem> {
+pub(crate) async fn standing_of(shard: &Shard, user: UserId) -> Result<Option<Standing>, Problem> {
     let standing = read(shard, user).await;
-    let standing = standing.map_err(|error| unavailable(&error.to_string()))?;
-    Ok(standing.is_some_and(|standing| {
-        let errand = standing.errand.as_ref().is_some_and(|errand| errand.under_way);
-        errand || matches!(standing.place, Place::Fenced { .. } | Place::Incoming { .. })
-    }))
+    standing.map_err(|error| unavailable(&error.to_string()))
+}
+
+/// Why a shard may not end what it has of somebody: his life goes on elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// He is about to move, or moves.
+    Moves,
+    Lives(HomeId),
+}
+
+pub(crate) fn elsewhere(standing: Option<&Standing>) -> Option<Elsewhere> {
+    let standing = standing?;
+    if let Place::Gone { to, .. } = &standing.place {
+        return Some(Elsewhere::Lives(to.clone()));
+    }
+    let errand = standing.errand.as_ref().is_some_and(|errand| errand.under_way);
+    let moves = errand || matches!(standing.place, Place::Fenced { .. } | Place::Incoming { .. });
+    moves.then_some(Elsewhere::Moves)
 }
 
 /// Whether nothing can be done any more in this term.

@@ -179,6 +179,11 @@ impl Parts {
 /// A copy comes in, for this operation.
 fn receive(before: Option<Standing>, take: &Take, complete: bool) -> Result<Standing, String> {
     let operation = OperationId(take.operation);
+    let left = |standing: &Standing| matches!(standing.place, Place::Gone { .. }) && standing.clearing;
+    if before.as_ref().is_some_and(left) {
+        // Its end, with key and certificate, would be forgotten, or would strike what comes in.
+        return Err("what he left there once is still being removed; ask again later".to_owned());
+    }
     let place = before.as_ref().map(|standing| standing.place.clone());
     let place = Place::receive(place, operation, complete, take.served_epoch, NONE);
     let place = place.map_err(|why| why.to_string())?;

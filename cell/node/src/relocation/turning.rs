@@ -35,6 +35,9 @@ impl Parts {
         if told.operation == operation {
             return Next::Later(LATER, "the directory did not cancel it".to_owned());
         }
+        if let Some(entry) = entry_of(&told).filter(|entry| entry.home != *here) {
+            return self.stop_serving(shard, user, errand, entry.user_epoch).await;
+        }
         // What is not undone is undone by whoever drives him next: he is on his way until then, and is served.
         if let Err(why) = self.undo_there(shard, here, user, errand).await {
             return Next::Later(LATER, why);
@@ -47,6 +50,29 @@ impl Parts {
         }
         tracing::info!(target: "audit", shard = %shard.id(), %user, operation, why, "a relocation is cancelled");
         Next::Rest
+    }
+
+    /// The entry names another home as his, so this shard was restored to before he left: it serves him no more, and hands
+    /// over.
+    async fn stop_serving(&self, shard: &Shard, user: UserId, errand: &Errand, entry_epoch: u64) -> Next {
+        let fence = |before: Option<Standing>| {
+            let before = before.ok_or("he does not stand here")?;
+            match before.place {
+                Place::Home { user_epoch } if entry_epoch > user_epoch => {}
+                _ => return Err("the directory names an earlier home".to_owned()),
+            }
+            let place = before.place.clone().fence(errand.operation);
+            let place = place.map_err(|why| why.to_string())?;
+            Ok(Standing { place, ..before })
+        };
+        match change(shard, user, fence).await {
+            Ok(_) => {
+                let operation = errand.operation.0;
+                tracing::error!(target: "audit", shard = %shard.id(), %user, operation, "he lives elsewhere by now: this shard serves him no more");
+                Next::Again
+            }
+            Err(error) => Next::Later(LATER, error.to_string()),
+        }
     }
 
     /// Behind the fence: whoever the entry names serves him.

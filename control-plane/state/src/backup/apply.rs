@@ -130,6 +130,35 @@ pub fn may_restore_on(state: &State, shard: &ShardId, node: &NodeId) -> Result<(
     may_lead(state, shard, node)
 }
 
+/// People whose erasure was begun and has not come to its end, of every shard of that home of which `node` holds a copy; of no
+/// node, all of them. Whoever serves a person ends his erasure, whatever the law has come to say of that place.
+///
+/// # Errors
+/// Whoever holds no copy of the shard is told of nobody.
+pub fn open_erasures_at<'a>(
+    state: &'a State,
+    shard: &ShardId,
+    node: Option<&'a NodeId>,
+) -> Result<impl Iterator<Item = UserId> + 'a, Refusal> {
+    let unknown = || Refusal::UnknownShard(shard.clone());
+    let home = shard.home().ok_or_else(unknown)?;
+    let (home, known) = state.homes.get_key_value(home).ok_or_else(unknown)?;
+    let holds = move |shard: &ShardId| {
+        let record = state.shards.get(shard).and_then(|record| record.config.as_ref());
+        let mut copies = record.into_iter().flat_map(ShardConfig::copies);
+        node.is_none_or(|node| copies.any(|copy| copy.node == *node))
+    };
+    if !holds(shard) {
+        return Err(Refusal::NotYours {
+            author: node.map(ToString::to_string).unwrap_or_default(),
+            subject: format!("shard {shard}"),
+        });
+    }
+    let count = known.shard_count;
+    let here = move |user: &UserId| holds(&ShardId::of_user(home, count, *user));
+    Ok(state.erasures.open(home).filter(here))
+}
+
 fn restore(state: &mut State, envelope: &Envelope, spec: &RestoreSpec) -> Result<Changes, Refusal> {
     let config = served(state, &spec.shard)?;
     may_be_given_up(state, envelope, spec, config)?;

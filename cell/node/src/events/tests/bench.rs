@@ -208,7 +208,23 @@ impl Bench {
         F: Fn(RootTx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, DomainError>> + Send,
     {
-        let key = &self.key(home, user).await;
+        let key = self.key(home, user).await;
+        self.write_under(home, (user, &key), domain, f).await
+    }
+
+    /// Under a key that need not be the person's.
+    pub(crate) async fn write_under<T, F, Fut>(
+        &self,
+        home: &str,
+        (user, key): (UserId, &UserKey),
+        domain: &'static str,
+        f: F,
+    ) -> T
+    where
+        T: Send,
+        F: Fn(RootTx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, DomainError>> + Send,
+    {
         let request = Request {
             actor: Actor::User(user),
             domain,

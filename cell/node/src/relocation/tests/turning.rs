@@ -154,3 +154,80 @@ async fn cancelled_at_each_step_he_stays_or_is_told_that_it_is_too_late() {
     assert_eq!(late.expect_err("he has moved").code, RefusalCode::Placement);
     bench.end().await;
 }
+
+/// As a backup of before he left leaves it. The planted omission: he has two homes, and his address leads to the old one.
+#[tokio::test]
+async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
+    let commit = EntryStep::Commit {
+        operation: errand.operation.0,
+        to: home(CENTRAL),
+    };
+    let committed = bench
+        .parts()
+        .entry(&home(WEST).jurisdiction, person, &commit)
+        .await;
+    assert_eq!(committed.expect("answered").refused, None);
+    bench.drive_at(CENTRAL, person).await;
+    assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
+    let digest = bench.hold_for(person, 6).await;
+    let of_then = |now: Option<Standing>| {
+        let now = now.ok_or("he was here")?;
+        Ok(Standing {
+            place: Place::Home { user_epoch: 1 },
+            errand: Some(errand.clone()),
+            ..now
+        })
+    };
+    change(&bench.two.shard(WEST), person, of_then)
+        .await
+        .expect("restored");
+    bench.drive(person).await;
+    let place = bench.here(person).await.place;
+    assert!(
+        matches!(&place, Place::Gone { to, .. } if *to == home(CENTRAL)),
+        "{place:?}"
+    );
+    assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
+    assert_eq!(bench.count(CENTRAL, person).await, 10);
+    assert!(bench.holder(digest).await.is_some());
+    bench.end().await;
+}
+
+/// Its key and its certificate are still to come: a copy that comes in would be struck by them, or have them forgotten.
+#[tokio::test]
+async fn a_home_that_is_still_being_cleared_takes_nobody_back() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    let clearing = |_: Option<Standing>| {
+        Ok(Standing {
+            place: Place::Gone {
+                to: home(WEST),
+                user_epoch: 1,
+            },
+            errand: None,
+            came_from: None,
+            clearing: true,
+            tally: Tally::default(),
+        })
+    };
+    let central = bench.two.shard(CENTRAL);
+    change(&central, person, clearing).await.expect("noted");
+    let errand = bench.begun(person, CENTRAL).await;
+    let begin = Step::Begin {
+        digest_key: vec![3; 32].into(),
+    };
+    let west = bench.two.shard(WEST);
+    let refused = bench.parts().ask_there(&west, person, &errand, 1, begin).await;
+    assert!(
+        matches!(&refused, Ok(Taken::Refused(why)) if why.contains("still being removed")),
+        "{refused:?}"
+    );
+    let there = bench.there(person).await;
+    assert!(matches!(there, Place::Gone { .. }), "{there:?}");
+    bench.end().await;
+}
