@@ -29,7 +29,7 @@ mod router;
 mod shard;
 mod simulate;
 mod top;
-pub mod user;
+mod user;
 mod world;
 
 use std::path::PathBuf;

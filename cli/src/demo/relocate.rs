@@ -1,8 +1,6 @@
 //! Somebody of the US moves to a home of the EU by her own consent, while she uploads and reads: she has all that she had, the
 //! old home has erased it, and before and after it is searched where bytes of hers lie.
 
-mod traces;
-
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -12,14 +10,10 @@ use platform_runtime::clock::Clock;
 
 use super::Scene;
 use super::app::{Newcomer, Person};
-use super::copies;
-use super::story::{Row, Story, count};
+use super::commands::said;
+use super::story::{Story, count};
+use super::traces::{self, Traces};
 use super::traffic::Traffic;
-use crate::command::user::There;
-use crate::evidence::user::UserPlace;
-use crate::world::operator;
-use cli_world::people::OPERATOR;
-use traces::Traces;
 
 const NAME: &str = "grace-who-moves-abroad";
 const COUNTRY: &str = "US";
@@ -27,12 +21,16 @@ const TO: &str = "eu/eu-central";
 const WRITERS: usize = 2;
 /// Acknowledgements before and after.
 const ACKS_AROUND: usize = 60;
+/// Cells of where she lives before, and after.
+const OLD: &str = "celld-us-east-1";
+const NEW: &str = "celld-eu-central-1";
 /// Tracks of this act are numbered from here.
 const FIRST: u64 = 80_000;
 const MOVED_WITHIN: Duration = Duration::from_secs(60);
 /// For what she told to be delivered, her rows and her key to go, and the controllers to put that on record.
 const ERASED_WITHIN: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// However slow and busy the machine is; how long it usually is is for `bench` to say.
 const PAUSE_MS_MAX: f64 = 5_000.0;
 
@@ -64,7 +62,7 @@ pub async fn show(scene: &Scene<'_>, story: &mut Story<'_>) -> Result<()> {
     erased(scene, &person, story).await?;
     let after = Traces::of(scene, &person).await?;
     let before = before.context("it was looked before")?;
-    traces::show(&person, (&before, &after), story);
+    search(&person, (&before, &after), story);
     lives_there(scene, &person, &to, story).await?;
     figures(&traffic, &moved, story);
     traffic.account().await.report("relocation", story);
@@ -95,27 +93,18 @@ async fn moves(scene: &Scene<'_>, traffic: &Traffic, person: &Person, to: &HomeI
 
 /// What the old home says, once all that was hers there is gone and that is on record.
 async fn erased(scene: &Scene<'_>, person: &Person, story: &mut Story<'_>) -> Result<()> {
-    let table = copies::table(scene).await?;
-    let identity = operator::identity(&scene.world.layout, &scene.world.id, &OPERATOR)?;
-    let place = UserPlace {
-        home: person.home.clone(),
-        user: person.user,
-    };
-    let there = There::of(&table, &identity, &place)?;
+    let place = format!("{}/{}", person.home, person.user);
     let clock = Clock::system();
     let begun = clock.monotonic();
     loop {
-        let told = there.client.show(&place.home, place.user).await;
-        let told = told.map_err(operator::explain)?;
-        let late = clock.monotonic() - begun > ERASED_WITHIN;
-        if told.phase == "gone" || late {
+        let told = said(scene, &["user", "relocation", "show", &place]).await?;
+        let gone = told["phase"] == "gone";
+        if gone || clock.monotonic() - begun > ERASED_WITHIN {
             let what = "the home that she left has erased her rows and her key, and redirects";
-            story.check(told.phase == "gone" && told.other == TO, what, || {
-                format!("{told:?}")
-            });
+            story.check(gone && told["other"] == TO, what, || told.to_string());
             return Ok(());
         }
-        clock.sleep(POLL).await;
+        clock.sleep(LOOK_AGAIN).await;
     }
 }
 
@@ -133,6 +122,19 @@ async fn lives_there(scene: &Scene<'_>, person: &Person, to: &HomeId, story: &mu
         format!("{homes:?}")
     });
     Ok(())
+}
+
+fn search(person: &Person, (before, after): (&Traces, &Traces), story: &mut Story<'_>) {
+    let searches = [("before", before), ("after", after)];
+    traces::check_clear("hers", &searches, story);
+    let what = "her sealed rows lie in the cell of her home: of the old one before, of the new one after";
+    let so = before.are_at(OLD) && !before.are_at(NEW) && after.are_at(NEW);
+    story.check(so, what, || format!("{:?} and {:?}", before.by_id, after.by_id));
+    let title = format!("Files with sealed rows of {}, or her id", person.name);
+    traces::table("moved-traces", &title, &searches, story);
+    story.note(
+        "what the old cell's journal holds of who has moved still is sealed with a key that is destroyed",
+    );
 }
 
 fn figures(traffic: &Traffic, moved: &Moved, story: &mut Story<'_>) {
@@ -168,13 +170,5 @@ fn figures(traffic: &Traffic, moved: &Moved, story: &mut Story<'_>) {
     ));
     for sample in traffic.tally.samples().iter().take(5) {
         story.note(format!("failed during the relocation: {sample}"));
-    }
-}
-
-/// A row of what was found where.
-fn row(process: &str, before: usize, after: usize) -> Row {
-    Row {
-        text: vec![process.to_owned(), before.to_string(), after.to_string()],
-        json: serde_json::json!({ "process": process, "before": before, "after": after }),
     }
 }

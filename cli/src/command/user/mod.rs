@@ -5,8 +5,6 @@ mod relocate;
 mod relocation;
 mod there;
 
-pub use there::There;
-
 use anyhow::Result;
 use clap::Subcommand;
 

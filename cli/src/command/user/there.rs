@@ -50,9 +50,7 @@ impl There {
         Self::of(&status.table, &desk.identity, user)
     }
 
-    /// # Errors
-    /// For a home that nobody serves.
-    pub fn of(table: &RoutingTable, identity: &Identity, user: &UserPlace) -> Result<Self> {
+    fn of(table: &RoutingTable, identity: &Identity, user: &UserPlace) -> Result<Self> {
         let shard = table.shard_of_user(&user.home, user.user);
         let route = shard.as_ref().and_then(|shard| table.shards.get(shard));
         let (Some(shard), Some(route)) = (shard, route) else {
