@@ -10,6 +10,7 @@ use cell_layers::place::{Errand, Standing};
 use cell_relay::Place;
 use cell_relay::home::OperationId;
 use cell_shard::Shard;
+use futures::future::BoxFuture;
 use platform_model::{HomeId, UserId};
 use platform_wire::relocation::{Step, Take, Taken};
 
@@ -73,8 +74,17 @@ impl Parts {
         Ok(())
     }
 
-    /// One who is gone from here is erased where he lives.
-    pub(super) async fn forget_here(&self, shard: &Shard, home: &HomeId, take: &Take) -> Result<u64, Not> {
+    /// One who is gone from here is erased where he lives. Boxed: it asks the homes before this one the same.
+    pub(super) fn forget_here<'a>(
+        &'a self,
+        shard: &'a Shard,
+        home: &'a HomeId,
+        take: &'a Take,
+    ) -> BoxFuture<'a, Result<u64, Not>> {
+        Box::pin(self.forgotten_here(shard, home, take))
+    }
+
+    async fn forgotten_here(&self, shard: &Shard, home: &HomeId, take: &Take) -> Result<u64, Not> {
         let user = take.user;
         let Some(standing) = standing::read(shard, user).await.map_err(not_now)? else {
             return Ok(0);
