@@ -11,7 +11,7 @@ use platform_model::ReplicaId;
 use super::content::Rows;
 use super::inner::Inner;
 use crate::keys::{ShardKeys, join};
-use crate::walk::Walk;
+use crate::walk::{Walk, aside};
 
 /// Rows of one page.
 const PAGE_ROWS: usize = 8_000;
@@ -37,14 +37,19 @@ pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId) {
     let Some((snapshot, applied)) = inner.snapshot().await else {
         return;
     };
-    let Ok((mut rows, last)) = page(&*snapshot, &inner.keys, start, PAGE_BYTES).await else {
+    let shared = Arc::clone(inner);
+    let read = aside(async move {
+        let (mut rows, last) = page(&*snapshot, &shared.keys, start, PAGE_BYTES).await?;
+        if !last {
+            let behind = rows.ranges.last().map(|(_, end)| end.clone()).unwrap_or_default();
+            rows.left_bytes = left(&*snapshot, &shared.keys, &behind);
+        }
+        Ok::<_, SnapshotError>((rows, last))
+    });
+    let Some(Ok((mut rows, last))) = read.await else {
         return;
     };
     rows.time_ms = applied.time_ms;
-    if !last {
-        let behind = rows.ranges.last().map(|(_, end)| end.clone()).unwrap_or_default();
-        rows.left_bytes = left(&*snapshot, &inner.keys, &behind);
-    }
     let event = Event::PageRead {
         to,
         chunk,
