@@ -10,8 +10,9 @@ pub(crate) async fn page(
     root: &RootCtx,
     from: &ExportCursor,
 ) -> Result<ExportPage, Problem> {
-    let named = |domain: &Box<dyn Domain>| from.domain.is_empty() || domain.name() == from.domain;
-    let at = domains.iter().position(named).ok_or(Code::InvalidCursor)?;
+    let mut all = domains.iter();
+    let at = all.position(|domain| from.domain.is_empty() || domain.name() == from.domain);
+    let at = at.ok_or(Code::InvalidCursor)?;
     let page = domains[at].export(root, from.after.as_deref()).await?;
     let cursor = |domain: &dyn Domain, after| ExportCursor {
         domain: domain.name().to_owned(),

@@ -1,8 +1,8 @@
 //! What people and their apps send: tokens, addresses, passwords, JSON, queries.
 
 use axum::extract::Query;
-use cell_sdk::Outcome;
 use cell_sdk::command::{self, idempotency_key};
+use cell_sdk::{ExportCursor, Outcome};
 use domains_identity::input::{Address, DisplayName, Password};
 use domains_training::routes::query::{LIMIT_MAX, ListQuery, StreamQuery, cursor_text};
 use http::{HeaderMap, HeaderValue, Uri};
