@@ -34,10 +34,18 @@ pub enum Fault {
     CutNodeControllers,
     /// The controllers' leader and the other controllers hear nothing of each other.
     CutLeader,
-    /// Two nodes hear nothing of each other.
+    /// The controllers hear a node, it does not hear them.
+    CutOrders,
+    /// A node and all others hear nothing of each other.
     CutNodes,
+    /// A node does not hear the others, they hear it.
+    CutToNode,
+    /// The others do not hear a node, it hears them.
+    CutFromNode,
     /// Between router and node everything comes late.
     SlowLink,
+    /// Between a node and the others everything comes late.
+    SlowNodes,
     /// Between router and node few bytes pass in a second.
     NarrowLink,
     /// The disk under a node's data is full.
@@ -83,8 +91,8 @@ impl Fault {
     /// Whether a node is its target.
     pub fn is_at_a_node(self) -> bool {
         use Fault::{
-            CutAnswers, CutNodeControllers, CutNodes, CutRouterNode, FullDisk, KillCell, NarrowLink,
-            SlowLink, StopCell,
+            CutAnswers, CutFromNode, CutNodeControllers, CutNodes, CutOrders, CutRouterNode, CutToNode,
+            FullDisk, KillCell, NarrowLink, SlowLink, SlowNodes, StopCell,
         };
         matches!(
             self,
@@ -93,8 +101,12 @@ impl Fault {
                 | CutRouterNode
                 | CutAnswers
                 | CutNodeControllers
+                | CutOrders
                 | CutNodes
+                | CutToNode
+                | CutFromNode
                 | SlowLink
+                | SlowNodes
                 | NarrowLink
                 | FullDisk
         )

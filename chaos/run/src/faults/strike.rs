@@ -47,8 +47,8 @@ impl Strike {
         }
     }
 
-    /// Who may see a request fail.
-    pub fn touched(&self, copied: bool) -> Touched {
+    /// Who may see a request fail. Nobody where a node lost the controllers alone: the other witness still hears it.
+    pub fn touched(&self) -> Touched {
         match self.fault {
             Fault::KillRouter | Fault::StopRouter => Touched::Everybody,
             Fault::KillCell
@@ -58,11 +58,10 @@ impl Strike {
             | Fault::SlowLink
             | Fault::NarrowLink
             | Fault::CutNodes
+            | Fault::CutToNode
+            | Fault::CutFromNode
+            | Fault::SlowNodes
             | Fault::FullDisk => self.node.clone().map_or(Touched::Everybody, Touched::CellOf),
-            // The controllers may take a node that they do not hear for gone.
-            Fault::CutNodeControllers if copied => {
-                self.node.clone().map_or(Touched::Everybody, Touched::CellOf)
-            }
             _ => Touched::Nobody,
         }
     }
@@ -137,6 +136,7 @@ impl Strike {
         let own = self.target();
         for other in seats() {
             let (is_router, is_controller) = (is_router(&other), other.is_controller());
+            let is_node = !is_router && !is_controller;
             let other = other.to_string();
             match self.fault {
                 _ if other == own => {}
@@ -147,7 +147,11 @@ impl Strike {
                 Fault::CutNodeControllers | Fault::CutLeader if is_controller => {
                     links.set_both(&own, &other, CUT)
                 }
-                Fault::CutNodes if !is_router && !is_controller => links.set_both(&own, &other, CUT),
+                Fault::CutOrders if is_controller => links.set(&other, &own, CUT),
+                Fault::CutNodes if is_node => links.set_both(&own, &other, CUT),
+                Fault::CutToNode if is_node => links.set(&other, &own, CUT),
+                Fault::CutFromNode if is_node => links.set(&own, &other, CUT),
+                Fault::SlowNodes if is_node => links.set_both(&own, &other, slow),
                 _ => {}
             }
         }
@@ -214,17 +218,37 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_of_one_way_leaves_the_other_way_whole() {
+        let (node, other) = ("celld-eu-central-1", "celld-eu-west-1");
+        for (fault, end, hears, is_heard) in [
+            (Fault::CutToNode, other, false, true),
+            (Fault::CutFromNode, other, true, false),
+            (Fault::CutOrders, "controld-2", false, true),
+        ] {
+            let links = Links::default();
+            Strike::new(fault, Some(seat(node))).spoil(&links);
+            assert_eq!(!links.condition(end, node).cut, hears, "{fault:?}");
+            assert_eq!(!links.condition(node, end).cut, is_heard, "{fault:?}");
+            assert!(!links.condition(node, "routerd-1").cut && !links.condition("routerd-1", node).cut);
+            assert!(!links.condition(other, "celld-us-east-1").cut);
+        }
+        let links = Links::default();
+        Strike::new(Fault::SlowNodes, Some(seat(node))).spoil(&links);
+        assert!(links.condition(node, other).delay == SLOW && links.condition(other, node).delay == SLOW);
+        assert_eq!(links.condition(node, "controld-1"), Condition::default());
+    }
+
+    #[test]
     fn nobody_may_notice_what_happens_to_controllers_alone() {
         for fault in [Fault::KillControllers, Fault::KillLeader, Fault::CutLeader] {
-            assert_eq!(Strike::new(fault, None).touched(true), Touched::Nobody);
+            assert_eq!(Strike::new(fault, None).touched(), Touched::Nobody);
         }
         let node = Some(seat("celld-us-east-1"));
-        assert_eq!(
-            Strike::new(Fault::CutNodeControllers, node.clone()).touched(false),
-            Touched::Nobody
-        );
+        for fault in [Fault::CutNodeControllers, Fault::CutOrders] {
+            assert_eq!(Strike::new(fault, node.clone()).touched(), Touched::Nobody);
+        }
         let killed = Strike::new(Fault::KillCell, node.clone());
-        assert_eq!(killed.touched(true), Touched::CellOf(seat("celld-us-east-1")));
+        assert_eq!(killed.touched(), Touched::CellOf(seat("celld-us-east-1")));
         assert_eq!(killed.processes(), [seat("celld-us-east-1")]);
     }
 }

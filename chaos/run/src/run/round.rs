@@ -72,7 +72,7 @@ pub async fn play(
     let judgement = judge(app, &load).await;
     kept.push_back(super::later::keep(&load));
     let (requests, unsettled) = load.record.totals();
-    let (untouched_failed, touched_failed) = failures(&load, &strike, scene.ways.copies(), moved.as_ref());
+    let (untouched_failed, touched_failed) = failures(&load, &strike, moved.as_ref());
     let written = load.record.written_count();
     let silence = (0..load.residents.len())
         .map(|person| load.record.silence_of(person))
@@ -130,8 +130,8 @@ async fn suffer(
 }
 
 /// Failed requests of those whom a fault must not touch, and of the others.
-fn failures(load: &Load, strike: &Strike, copied: bool, moved: Option<&Moved>) -> (usize, usize) {
-    let touched = strike.touched(copied);
+fn failures(load: &Load, strike: &Strike, moved: Option<&Moved>) -> (usize, usize) {
+    let touched = strike.touched();
     let (mut untouched_failed, mut touched_failed) = (0, 0);
     for (index, resident) in load.residents.iter().enumerate() {
         let is_touched = match &touched {
