@@ -23,14 +23,14 @@ use platform_runtime::clock::Clock;
 use serde_json::Value;
 
 use crate::faults::{Fault, Scene, SmallDisk};
-use crate::load::{Ways, settle};
+use crate::load::{HOME_NODE, Ways, settle};
 use crate::proxy::Proxies;
 use crate::schedule::Schedule;
 use later::Kept;
 use round::Round;
 use samples::{Sample, Sampler};
 
-/// The node whose disk can be filled.
+/// The node whose disk can be filled, where nothing has standbys.
 const SMALL_DISK_AT: &str = "celld-us-east-1";
 /// A log that is short: whoever was away for long is copied anew, and what is kept of it is soon as much as it ever is.
 const SHORT_LOG: [(&str, &str); 2] = [
@@ -98,6 +98,15 @@ impl Options {
         Ways {
             survives: self.survival.is_some(),
             moves: self.moves,
+        }
+    }
+
+    /// The node whose disk can be filled: where there are standbys, that of their primaries, to which shards move, too.
+    fn small_disk_at(&self) -> &'static str {
+        if self.survival.is_some() {
+            HOME_NODE
+        } else {
+            SMALL_DISK_AT
         }
     }
 }
@@ -261,7 +270,7 @@ fn possible(options: &Options, world: &World) -> Result<Possible> {
         match fault.never() {
             Some(why) => skipped.push((fault, why.to_owned())),
             None if fault == Fault::FullDisk => {
-                let seat: Seat = seat_named(SMALL_DISK_AT).context("there is such a seat")?;
+                let seat: Seat = seat_named(options.small_disk_at()).context("there is such a seat")?;
                 match SmallDisk::mount(&world.layout, &seat) {
                     Ok(disk) => {
                         small_disk = Some(disk);
