@@ -1,12 +1,19 @@
-//! The faults that a run strikes with: what each does, whom it touches, and what this machine cannot do.
+//! The faults that a run strikes with: what each does, whom it touches, and what this machine must
+//! lend to it.
 
+mod clock;
 mod disk;
+mod faulty;
+mod means;
 mod strike;
 
 use clap::ValueEnum;
 use cli_world::Seat;
 
+pub use clock::Clocks;
 pub use disk::{FILLER, SmallDisk};
+pub use faulty::FaultyDisk;
+pub use means::Means;
 pub use strike::{Scene, Strike, revive};
 
 /// One kind of fault.
@@ -50,12 +57,12 @@ pub enum Fault {
     NarrowLink,
     /// The disk under a node's data is full.
     FullDisk,
-    /// The wall clock jumps.
+    /// The wall clock of a node jumps by minutes, forward or back, and in the end the other way.
     ClockJump,
-    /// The disk under a node's data is slow.
+    /// The disk under a node's data is slow: what is made durable takes seconds.
     SlowDisk,
-    /// The disk under a node's data fails to read or write.
-    DiskError,
+    /// The disk under a node's data fails to write (EIO).
+    FailingDisk,
 }
 
 /// Who may notice a fault.
@@ -78,21 +85,16 @@ impl Fault {
         value.get_name().to_owned()
     }
 
-    /// Why no machine can do this fault yet.
-    pub fn never(self) -> Option<&'static str> {
-        match self {
-            Self::ClockJump => Some("the wall clock is the whole machine's: others run by it"),
-            Self::SlowDisk => Some("no device-mapper and no FUSE server here to slow a disk down"),
-            Self::DiskError => Some("no device-mapper and no FUSE server here to make a disk fail"),
-            _ => None,
-        }
+    /// Whether its target is the one node whose disk can be struck.
+    pub fn is_at_a_disk(self) -> bool {
+        matches!(self, Self::FullDisk | Self::SlowDisk | Self::FailingDisk)
     }
 
     /// Whether a node is its target.
     pub fn is_at_a_node(self) -> bool {
         use Fault::{
-            CutAnswers, CutFromNode, CutNodeControllers, CutNodes, CutOrders, CutRouterNode, CutToNode,
-            FullDisk, KillCell, NarrowLink, SlowLink, SlowNodes, StopCell,
+            ClockJump, CutAnswers, CutFromNode, CutNodeControllers, CutNodes, CutOrders, CutRouterNode,
+            CutToNode, FailingDisk, FullDisk, KillCell, NarrowLink, SlowDisk, SlowLink, SlowNodes, StopCell,
         };
         matches!(
             self,
@@ -109,6 +111,9 @@ impl Fault {
                 | SlowNodes
                 | NarrowLink
                 | FullDisk
+                | ClockJump
+                | SlowDisk
+                | FailingDisk
         )
     }
 }

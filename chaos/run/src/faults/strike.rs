@@ -6,7 +6,8 @@ use cli_world::{Process, Seat, State, World, operator};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
-use super::{Fault, SmallDisk, Touched};
+use super::faulty::Health;
+use super::{Fault, Means, Touched};
 use crate::load::Ways;
 use crate::proxy::{Condition, Links};
 
@@ -14,6 +15,8 @@ use crate::proxy::{Condition, Links};
 const SLOW: Duration = Duration::from_millis(150);
 /// What a narrow link lets through.
 const NARROW_BYTES_PER_SECOND: u32 = 48 * 1024;
+/// By how much a wall clock is wrong: more than any two machines of a world should differ, less than a token lasts.
+const JUMP_S: i64 = 300;
 /// Nothing passes.
 const CUT: Condition = Condition {
     cut: true,
@@ -25,7 +28,7 @@ const CUT: Condition = Condition {
 pub struct Scene<'a> {
     pub world: &'a World,
     pub links: &'a Links,
-    pub small_disk: Option<&'a SmallDisk>,
+    pub means: &'a Means,
     pub ways: Ways,
 }
 
@@ -34,6 +37,8 @@ pub struct Scene<'a> {
 pub struct Strike {
     pub fault: Fault,
     pub node: Option<Seat>,
+    /// Which way a clock jumps first.
+    pub is_forward: bool,
     /// The leader of the controllers when it began.
     leader: Option<Seat>,
 }
@@ -43,11 +48,13 @@ impl Strike {
         Self {
             fault,
             node,
+            is_forward: true,
             leader: None,
         }
     }
 
-    /// Who may see a request fail. Nobody where a node lost the controllers alone: the other witness still hears it.
+    /// Who may see a request fail. Nobody where a node lost the controllers alone, for the other witness still hears it,
+    /// and nobody whose node's clock is ahead; one that is behind refuses tokens as not yet valid.
     pub fn touched(&self) -> Touched {
         match self.fault {
             Fault::KillRouter | Fault::StopRouter => Touched::Everybody,
@@ -61,7 +68,12 @@ impl Strike {
             | Fault::CutToNode
             | Fault::CutFromNode
             | Fault::SlowNodes
-            | Fault::FullDisk => self.node.clone().map_or(Touched::Everybody, Touched::CellOf),
+            | Fault::FullDisk
+            | Fault::SlowDisk
+            | Fault::FailingDisk => self.node.clone().map_or(Touched::Everybody, Touched::CellOf),
+            Fault::ClockJump if !self.is_forward => {
+                self.node.clone().map_or(Touched::Everybody, Touched::CellOf)
+            }
             _ => Touched::Nobody,
         }
     }
@@ -69,7 +81,15 @@ impl Strike {
     /// What it strikes, for people.
     pub fn target(&self) -> String {
         let target = self.node.as_ref().or(self.leader.as_ref());
-        target.map_or_else(|| "-".to_owned(), ToString::to_string)
+        let target = target.map_or_else(|| "-".to_owned(), ToString::to_string);
+        match self.fault {
+            Fault::ClockJump => format!("{target} by {} s", self.jump_s()),
+            _ => target,
+        }
+    }
+
+    fn jump_s(&self) -> i64 {
+        if self.is_forward { JUMP_S } else { -JUMP_S }
     }
 
     /// # Errors
@@ -92,7 +112,13 @@ impl Strike {
                     signal(scene.world, &seat, Signal::SIGSTOP)?;
                 }
             }
-            Fault::FullDisk => scene.small_disk.context("there is no small disk")?.fill()?,
+            Fault::FullDisk => scene.means.fill_disk()?,
+            Fault::SlowDisk => scene.means.set_disk(Health::Slow)?,
+            Fault::FailingDisk => scene.means.set_disk(Health::Failing)?,
+            Fault::ClockJump => {
+                let node = self.node.as_ref().context("a node")?;
+                scene.means.set_clock(node, self.jump_s())?;
+            }
             _ => self.spoil(scene.links),
         }
         Ok(())
@@ -102,9 +128,7 @@ impl Strike {
     /// When what was struck cannot be brought back.
     pub async fn heal(&self, scene: &Scene<'_>) -> Result<()> {
         scene.links.heal();
-        if let Some(disk) = scene.small_disk {
-            disk.free()?;
-        }
+        scene.means.heal()?;
         for seat in seats() {
             if let State::Running(process) = Process::state(&scene.world.layout, &seat) {
                 process.signal(Signal::SIGCONT)?;
@@ -244,9 +268,12 @@ mod tests {
             assert_eq!(Strike::new(fault, None).touched(), Touched::Nobody);
         }
         let node = Some(seat("celld-us-east-1"));
-        for fault in [Fault::CutNodeControllers, Fault::CutOrders] {
+        for fault in [Fault::CutNodeControllers, Fault::CutOrders, Fault::ClockJump] {
             assert_eq!(Strike::new(fault, node.clone()).touched(), Touched::Nobody);
         }
+        let mut jumped = Strike::new(Fault::ClockJump, node.clone());
+        jumped.is_forward = false;
+        assert_ne!(jumped.touched(), Touched::Nobody);
         let killed = Strike::new(Fault::KillCell, node.clone());
         assert_eq!(killed.touched(), Touched::CellOf(seat("celld-us-east-1")));
         assert_eq!(killed.processes(), [seat("celld-us-east-1")]);
