@@ -39,6 +39,8 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("gpx", &[("domains-training", TESTS)]),
     ("tcx", &[("domains-training", TESTS)]),
     ("pco", &[("cell-layers", CODE)]),
+    // Disks that are slow or fail.
+    ("fuser", &[("chaos-run", CODE)]),
     // The command line.
     ("clap_mangen", &[("cellctl", CODE)]),
     ("clap_complete", &[("cellctl", CODE)]),
