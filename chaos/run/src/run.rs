@@ -4,7 +4,7 @@ mod aim;
 pub mod copies;
 mod document;
 mod flat;
-mod later;
+pub mod later;
 mod round;
 mod samples;
 
@@ -193,7 +193,7 @@ async fn who_stays(options: &Options, world: &World, app: &App) -> Result<Vec<Pe
 }
 
 /// What `world check` finds once all is over, and the operations that never ended.
-async fn world_at_the_end(world: &World) -> Vec<String> {
+pub async fn world_at_the_end(world: &World) -> Vec<String> {
     let mut found = check_world(world)
         .await
         .unwrap_or_else(|why| vec![format!("{why:#}")]);
