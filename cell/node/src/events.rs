@@ -7,6 +7,7 @@
 //! | `cargo` | an event on its way out: opened by its author's key, cut field by field by the law |
 //! | `send` | the call that takes events to the node that serves their roots |
 //! | `receive` | the receiver's transaction: effect and mark together, or parked |
+//! | `bridge` | what is told, on its way to a broker outside |
 //! | `admitted` | no foreign data is kept before the controllers know of it |
 //! | `rpc` | the door for other nodes |
 //! | `operator` | parked events, for people at work |
@@ -15,6 +16,7 @@
 //! shard tells one root take effect in the order in which they were told. Nothing leaves that is not committed.
 
 mod admitted;
+mod bridge;
 mod cargo;
 mod faults;
 mod operator;
@@ -39,6 +41,7 @@ use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 use admitted::Admitted;
 
+pub use bridge::Bridge;
 pub use operator::routes as operator_routes;
 pub use rpc::routes;
 
@@ -58,6 +61,7 @@ struct Parts {
     client: EventsClient,
     domains: Arc<Vec<Box<dyn Domain>>>,
     admitted: Admitted,
+    bridge: Option<Bridge>,
 }
 
 /// What [`Events::new`] is given.
@@ -71,6 +75,8 @@ pub struct Lent {
     pub client: EventsClient,
     pub reports: ReportClient,
     pub domains: Arc<Vec<Box<dyn Domain>>>,
+    /// Where they go outside, if they do.
+    pub bridge: Option<Bridge>,
 }
 
 impl Events {
@@ -84,6 +90,7 @@ impl Events {
             clock: lent.clock,
             client: lent.client,
             domains: lent.domains,
+            bridge: lent.bridge,
             admitted: Admitted::new(lent.reports),
         };
         Self {

@@ -8,6 +8,7 @@
 //! when it was delivered ([`Shard::clear_outbox`]). Where events go, and whether, is nothing that this crate knows.
 
 mod aside;
+mod bridge;
 mod queue;
 mod row;
 mod walk;
@@ -25,6 +26,7 @@ use crate::shard::Shard;
 use crate::tx::Tx;
 
 pub use aside::{ASIDE_PER_ROOT_MAX, Aside, SetAside};
+pub use bridge::{BridgeMark, BridgePage};
 pub(crate) use queue::Emissions;
 pub use queue::Taken;
 pub(crate) use row::{Emitted, KEY_BYTES, bytes, emitted};
@@ -107,5 +109,7 @@ fn request() -> Request {
     }
 }
 
+#[cfg(test)]
+mod bridge_tests;
 #[cfg(test)]
 mod tests;

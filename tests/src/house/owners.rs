@@ -15,6 +15,8 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("fjall", &[("cell-store", CODE), ("bench", CODE)]),
     ("foundationdb", &[("cell-store-fdb", CODE)]),
     ("tikv-client", &[("cell-store-tikv", CODE)]),
+    // `bench` measures bare NATS as a peer.
+    ("async-nats", &[("cell-bridge-nats", CODE), ("bench", CODE)]),
     ("object_store", &[("cell-backup", CODE)]),
     // The control plane.
     ("openraft", &[("control-plane-raft", CODE)]),

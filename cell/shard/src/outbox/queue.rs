@@ -28,6 +28,10 @@ pub(crate) struct Emissions {
     /// Some event up to here is in no queue.
     passed_over: AtomicU64,
     full: AtomicBool,
+    bridge_full: AtomicBool,
+    /// The last position with something for a broker, and about how much there was in this term.
+    bridged_at: AtomicU64,
+    bridged: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -96,7 +100,26 @@ impl Emissions {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+        self.full.load(Ordering::Relaxed) || self.bridge_full.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_bridge_full(&self, full: bool) {
+        self.bridge_full.store(full, Ordering::Relaxed);
+    }
+
+    /// So many rows for a broker are in the batch at `position`; whether it is written is not known yet.
+    pub(crate) fn bridged(&self, position: Position, rows: usize) {
+        self.bridged.fetch_add(rows as u64, Ordering::Relaxed);
+        self.bridged_at.fetch_max(position.0, Ordering::AcqRel);
+    }
+
+    pub(crate) fn bridged_rows(&self) -> u64 {
+        self.bridged.load(Ordering::Relaxed)
+    }
+
+    /// Whether something for a broker may have been committed behind `seen`.
+    pub(crate) fn is_bridged_behind(&self, seen: Position, committed: Position) -> bool {
+        committed > seen && self.bridged_at.load(Ordering::Acquire) > seen.0
     }
 
     pub(crate) fn set_full(&self, full: bool) {

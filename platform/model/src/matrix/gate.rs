@@ -224,6 +224,11 @@ impl Matrix {
             .is_some_and(|sink| sink.kind == SinkKind::Backup)
     }
 
+    /// What the sink of that name is for; none: the law knows no such sink.
+    pub fn sink_kind(&self, name: &str) -> Option<SinkKind> {
+        self.sinks.get(name).map(|sink| sink.kind)
+    }
+
     /// Every region where a home of `jurisdiction` may hold a copy of a shard, by the order of their names.
     pub fn envelope(&self, jurisdiction: &Jurisdiction) -> impl Iterator<Item = &RegionId> {
         let index = self.jurisdiction(jurisdiction);

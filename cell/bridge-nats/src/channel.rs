@@ -1,0 +1,91 @@
+//! What a bridge needs of a broker: streams that are one shard's alone, that say how they end, and that take a message only
+//! as the next one.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cell_relay::EventKey;
+use platform_model::ShardId;
+
+use crate::BridgeError;
+
+/// Where streams are.
+#[async_trait]
+pub trait Broker: Send + Sync {
+    /// The name of a shard's stream.
+    fn stream(&self, shard: &ShardId) -> String;
+
+    /// The stream of a shard, made if it is not there.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    async fn open(&self, shard: &ShardId) -> Result<Box<dyn Channel>, BridgeError>;
+}
+
+/// The stream of one shard.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// How it ends, asked of whoever may take the next message.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    async fn tail(&self) -> Result<Tail, BridgeError>;
+
+    /// Adds messages, in order, as those behind number `after`: each is taken only if the one before it is the last. On `Ok`
+    /// the broker has acknowledged all, the last as number `after` + their count.
+    ///
+    /// # Errors
+    /// [`BridgeError`]: the stream has none, some or all of them, and may yet get those that are on their way.
+    async fn publish(&self, after: u64, messages: &[Message]) -> Result<(), BridgeError>;
+
+    /// The message with that number; none if there is none. For checks.
+    ///
+    /// # Errors
+    /// [`BridgeError`].
+    async fn read(&self, sequence: u64) -> Result<Option<Published>, BridgeError>;
+}
+
+/// How a stream ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tail {
+    /// The number of its last message, one that it has let go too; 0: there never was one.
+    pub sequence: u64,
+    pub last: Last,
+}
+
+/// The last message of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// There never was one.
+    Nothing,
+    Event(EventKey),
+    /// It is no event of this shard.
+    Foreign,
+    /// The stream has let it go.
+    Gone,
+}
+
+/// One event as it is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub key: EventKey,
+    pub domain: String,
+    pub name: String,
+    /// Of the payload.
+    pub version: u32,
+    /// Ids of who told it and of whom it is for, as roots are written.
+    pub from: String,
+    pub to: String,
+    /// The revision of the law by which it left.
+    pub law: u64,
+    /// What the law let pass of the message.
+    pub payload: Bytes,
+}
+
+/// A message as it stands in a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Its name.
+    pub id: String,
+    pub subject: String,
+    pub payload: Bytes,
+}
