@@ -3,11 +3,10 @@
 
 use std::path::Path;
 
-use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind, PublishError, PublishErrorKind};
-use async_nats::jetstream::errors::ErrorCode;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, RawMessageErrorKind, StorageType, Stream};
+use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{ConnectOptions, header};
 use async_trait::async_trait;
 use platform_model::ShardId;

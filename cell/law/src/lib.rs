@@ -150,6 +150,26 @@ impl Law {
             .egress(subject, class, purpose, Destination::Region(&self.region))?)
     }
 
+    /// As [`ingress`](Self::ingress), for what a home of `keeper` would keep: wherever it may hold a copy, not only here.
+    ///
+    /// # Errors
+    /// [`Withheld`].
+    pub fn keeps(
+        &self,
+        table: &RoutingTable,
+        subject: &Jurisdiction,
+        class: DataClass,
+        purpose: Purpose,
+        keeper: &Jurisdiction,
+    ) -> Result<Crossing, Withheld> {
+        let here = self.ingress(table, subject, class, purpose)?;
+        let law = table.law.as_ref().ok_or(Withheld::NoLaw)?;
+        let there = law
+            .matrix
+            .egress(subject, class, purpose, Destination::Home(keeper))?;
+        Ok(here.min(there))
+    }
+
     /// Whether a backup of `shard` may go to the sink of that name: every class that such a shard holds is asked.
     ///
     /// # Errors
@@ -330,6 +350,24 @@ mod tests {
         );
         let abroad = at("us-east", 0).judge(&table, &shard(), Part::Primary, Epoch(3));
         assert!(abroad.rules.is_empty() && abroad.denied.is_some_and(|why| why.contains("Art. stays")));
+    }
+
+    /// A node of this region takes for a home whose copies may be elsewhere: that the class may be here is not enough.
+    #[test]
+    fn what_a_home_would_keep_is_asked_for_wherever_it_may_hold_a_copy() {
+        let table = table();
+        let (eu, us): (Jurisdiction, Jurisdiction) = ("eu".parse().expect("one"), "us".parse().expect("one"));
+        let law = at("eu-central", 0);
+        let keeps = |keeper| law.keeps(&table, &eu, DataClass::Social, Purpose::Service, keeper);
+        assert_eq!(keeps(&eu), Ok(Crossing::Free));
+        assert_eq!(
+            law.ingress(&table, &eu, DataClass::Social, Purpose::Service),
+            Ok(Crossing::Free)
+        );
+        let denied = keeps(&us).expect_err("its copies are in us-east");
+        assert!(!denied.waits(), "{denied}");
+        let old = at("eu-central", 2_000).keeps(&table, &eu, DataClass::Social, Purpose::Service, &eu);
+        assert!(old.expect_err("old").waits());
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Sink {
     pub name: String,
+    /// Where it is, as the settings say; none: as the law does.
+    pub region: Option<String>,
     pub store: BackupStore,
     /// At most so many go there in a second of one shard; 0: as many as go.
     pub bytes_per_second: u64,
@@ -92,10 +94,23 @@ impl Custody {
     }
 
     fn sink(&self) -> Result<&Sink, Refusal> {
-        self.shared.sink.as_ref().ok_or_else(|| {
+        let sink = self.shared.sink.as_ref().ok_or_else(|| {
             Refusal::new(RefusalCode::Unknown, "this node has no backup store")
-                .hint("set `backup.folder` and `backup.sink` in its settings")
-        })
+                .hint("set `backup.folder` or `backup.bucket`, and `backup.sink`, in its settings")
+        })?;
+        let table = self.shared.followed.current();
+        let known = table.matrix().and_then(|matrix| matrix.sink(&sink.name));
+        match (&sink.region, known) {
+            // A law that names another region permits what is in that one, not what is here.
+            (Some(here), Some(known)) if known.region.as_str() != here => {
+                let message = format!(
+                    "the law has the sink {} in {}, this node's settings have it in {here}",
+                    sink.name, known.region
+                );
+                Err(Refusal::new(RefusalCode::LawForbids, message))
+            }
+            _ => Ok(sink),
+        }
     }
 
     fn kek(&self, shard: &ShardId) -> Result<Kek, Refusal> {

@@ -91,9 +91,11 @@ impl Shard {
         ready.is_ok()
     }
 
-    /// While it is full, a transaction that tells another root something ends as `Overloaded`.
-    pub fn set_outbox_full(&self, full: bool) {
+    /// While it is full, a transaction that tells another root something ends as `Overloaded`; one that takes something back
+    /// only while it is `over` that.
+    pub fn set_outbox_full(&self, full: bool, over: bool) {
         self.shared.emissions.set_full(full);
+        self.shared.emissions.set_over(over);
     }
 }
 

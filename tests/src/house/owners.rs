@@ -18,6 +18,7 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     // `bench` measures bare NATS as a peer.
     ("async-nats", &[("cell-bridge-nats", CODE), ("bench", CODE)]),
     ("object_store", &[("cell-backup", CODE)]),
+    ("s3s-fs", &[("cell-backup", TESTS)]),
     // The control plane.
     ("openraft", &[("control-plane-raft", CODE)]),
     ("redb", &[("control-plane-raft", CODE)]),

@@ -25,6 +25,8 @@ use preparing::Prepared;
 const AT_ONCE: usize = 256;
 /// Events that may wait in one shard; past it, what would add one is refused as overloaded.
 const WAITING_MAX: u64 = 1_000_000;
+/// More than that of what takes back.
+const TAKEN_BACK_MAX: u64 = 100_000;
 /// Rows that are counted at once.
 const COUNTED_AT_ONCE: usize = 1_000;
 /// How long after a failure it is tried again, and after one that waits for a person.
@@ -213,7 +215,8 @@ impl Bridging {
     fn note_waiting(&self) {
         let came = self.before.unwrap_or(0) + self.shard.bridged_rows();
         let waiting = came.saturating_sub(self.gone);
-        self.shard.set_bridge_full(waiting >= WAITING_MAX);
+        let over = waiting >= WAITING_MAX + TAKEN_BACK_MAX;
+        self.shard.set_bridge_full(waiting >= WAITING_MAX, over);
         self.waiting.set(waiting as f64);
     }
 }

@@ -27,6 +27,8 @@ pub(super) mod destinations;
 
 /// Events that may wait in the outbox of one shard; past it, what would add one is refused as overloaded.
 const WAITING_MAX: usize = 200_000;
+/// More than that of what takes back: who is let go, or what is removed, is not shown for as long as others are away.
+const TAKEN_BACK_MAX: usize = 100_000;
 /// Rows that are kept in memory; others are read again when their turn comes.
 const ROWS_KEPT: usize = 4_096;
 /// Rows that are removed at once, and how long fewer than that may wait.
@@ -182,7 +184,8 @@ impl Running {
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 events wait")]
     fn note_waiting(&self) {
         let waiting = self.relay.waiting();
-        self.shard.set_outbox_full(waiting >= WAITING_MAX);
+        self.shard
+            .set_outbox_full(waiting >= WAITING_MAX, waiting >= WAITING_MAX + TAKEN_BACK_MAX);
         self.gauge.set(waiting as f64);
     }
 

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use axum::{Router, middleware};
 use futures::future::join_all;
-use platform_model::{NodeId, ShardId};
+use platform_model::{CopyState, NodeId, RoutingTable, ShardId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
-use platform_wire::events::{deliver_of, deliver_reply};
+use platform_wire::events::{Receipt, deliver_of, deliver_reply};
 use platform_wire::pb::events_server::{Events as Door, EventsServer};
 use platform_wire::{Refusal, RefusalCode, pb};
 use tonic::{Extensions, Request, Response, Status};
 
+use super::cargo::law_revision;
 use super::{Events, Parts};
 use crate::directory::in_trace;
-use crate::peers::holds;
 
 /// The service as a router.
 pub fn routes(events: &Events) -> Router {
@@ -27,6 +27,16 @@ pub fn routes(events: &Events) -> Router {
 
 struct Service(Arc<Parts>);
 
+/// Its primary, and whoever may be it before this node's table says so. Not a copy that is a prefix of nothing.
+fn speaks_for(table: &RoutingTable, node: &NodeId, shard: &ShardId) -> bool {
+    let Some(route) = table.shards.get(shard) else {
+        return false;
+    };
+    let whole = |state| state > CopyState::Copying;
+    let mut standbys = route.set.standbys.iter();
+    route.node == *node || standbys.any(|copy| copy.node == *node && whole(copy.state))
+}
+
 impl Service {
     /// Whoever holds a copy of the shard may speak for it: what it tells is committed, whoever leads now.
     fn admit(&self, extensions: &Extensions, source: &ShardId) -> Result<(), Status> {
@@ -37,7 +47,7 @@ impl Service {
             cell.is_some_and(|cell| cell.region == id.region)
         };
         let may = caller.is_some_and(|id| match &id.kind {
-            SpiffeKind::Node(node) => is_of_its_cell(node, id) && holds(&table, node, source),
+            SpiffeKind::Node(node) => is_of_its_cell(node, id) && speaks_for(&table, node, source),
             _ => false,
         });
         if may {
@@ -72,6 +82,12 @@ impl Door for Service {
             let message = format!("{} is not served here in that epoch", asked.target);
             Refusal::new(RefusalCode::Moved, message)
         })?;
+        // By a later law something may be kept that this one lets in: it comes here too, in a moment.
+        if asked.law_revision > law_revision(&self.0.followed.current()) {
+            let later = || Receipt::Later("this node does not know so late a law yet".to_owned());
+            let receipts = asked.deliveries.iter().map(|_| later()).collect();
+            return Ok(Response::new(deliver_reply(receipts)));
+        }
         let received = asked
             .deliveries
             .iter()
@@ -82,7 +98,7 @@ impl Door for Service {
 
 #[cfg(test)]
 mod tests {
-    use platform_wire::events::Receipt;
+    use platform_model::CopyRoute;
 
     use super::*;
     use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, delivery, shard_of};
@@ -112,6 +128,22 @@ mod tests {
             assert_eq!(admitted.is_ok(), may, "{region} {kind}");
         }
         assert!(service.admit(&Extensions::new(), &source).is_err());
+        let mut table = (*bench.followed().current()).clone();
+        let other: NodeId = "eu-west-1/0".parse().expect("a node");
+        for (state, may) in [
+            (CopyState::Damaged, false),
+            (CopyState::Copying, false),
+            (CopyState::CatchingUp, true),
+            (CopyState::InSync, true),
+        ] {
+            let route = table.shards.get_mut(&source).expect("there");
+            route.set.standbys = vec![CopyRoute {
+                node: other.clone(),
+                replica: platform_model::ReplicaId(1),
+                state,
+            }];
+            assert_eq!(speaks_for(&table, &other, &source), may, "{state:?}");
+        }
         let unknown = "us/us-east/000".parse().expect("a shard");
         let me = of("eu-central", "cell/eu-central-1/node/0");
         assert!(service.admit(&me, &unknown).is_err(), "no copy of it is here");
@@ -124,14 +156,14 @@ mod tests {
         let service = Service(Arc::clone(&bench.events.parts));
         bench.person(AUTHORS, 1).await;
         let follower = bench.person(FOLLOWERS, 2).await;
-        let ask = async |target: &str, epoch: u64| {
+        let ask = async |target: &str, epoch: u64, law_revision: u64| {
             let message = pb::DeliverRequest {
                 version: platform_wire::FRAME_VERSION,
                 world: service.0.world.to_string(),
                 source: shard_of(AUTHORS).to_string(),
                 target: target.to_owned(),
                 epoch,
-                law_revision: 1,
+                law_revision,
                 deliveries: vec![(&delivery(follower, 5)).into()],
             };
             let mut request = Request::new(message);
@@ -140,11 +172,14 @@ mod tests {
         };
         let here = shard_of(FOLLOWERS).to_string();
         for (target, epoch) in [(here.as_str(), 2), ("eu/eu-central/001", 1)] {
-            let status = ask(target, epoch).await.expect_err("not here");
+            let status = ask(target, epoch, 1).await.expect_err("not here");
             let refusal = Refusal::from_status(&status).expect("a refusal");
             assert_eq!(refusal.code, RefusalCode::Moved, "{target} {epoch}");
         }
-        let reply = ask(&here, 1).await.expect("taken").into_inner();
+        let reply = ask(&here, 1, 2).await.expect("answered").into_inner();
+        let later = platform_wire::pb::ReceiptKind::Later as i32;
+        assert_eq!(reply.receipts[0].kind, later, "by a law that is not known here");
+        let reply = ask(&here, 1, 1).await.expect("taken").into_inner();
         let delivered: pb::Receipt = Receipt::Delivered.into();
         assert_eq!(reply.receipts, [delivered]);
         bench.end().await;

@@ -177,7 +177,7 @@ impl Parts {
                 other => other,
             },
             Receipt::Unlawful(why) => {
-                let why = format!("the law of its receiver keeps it out: {why}");
+                let why = format!("its receiver keeps it out: {why}");
                 self.aside(source, key, &why).await
             }
         }

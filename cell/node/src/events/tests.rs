@@ -126,6 +126,24 @@ async fn an_event_of_a_later_version_or_that_is_refused_is_parked_and_holds_nobo
     bench.end().await;
 }
 
+/// One that is full of what it cannot take: the next is kept aside by its source, and what is behind it arrives.
+#[tokio::test]
+async fn where_no_more_may_be_parked_the_next_is_kept_aside_by_its_source() {
+    let bench = Bench::new().await;
+    let (author, follower) = (bench.person(AUTHORS, 1).await, bench.person(FOLLOWERS, 2).await);
+    bench.fill_parked(follower).await;
+    let strange = Delivery {
+        name: "never_heard_of".into(),
+        ..delivery(follower, 1)
+    };
+    let receipt = bench.receive(&strange).await;
+    assert!(matches!(receipt, Receipt::Unlawful(_)), "{receipt:?}");
+    bench.tell(author, follower, 2).await;
+    bench.events.relay(&bench.tasks);
+    bench.until_seen(follower, &titles([2])).await;
+    bench.end().await;
+}
+
 #[tokio::test]
 async fn an_event_for_a_root_that_never_was_is_set_aside_and_those_behind_it_arrive() {
     let bench = Bench::new().await;

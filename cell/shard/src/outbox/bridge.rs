@@ -139,9 +139,9 @@ impl Shard {
         self.shared.emissions.bridged_rows()
     }
 
-    /// While it is full, a transaction that tells another root something ends as `Overloaded`.
-    pub fn set_bridge_full(&self, full: bool) {
-        self.shared.emissions.set_bridge_full(full);
+    /// As [`Shard::set_outbox_full`], of what waits for a broker.
+    pub fn set_bridge_full(&self, full: bool, over: bool) {
+        self.shared.emissions.set_bridge_full(full, over);
     }
 }
 

@@ -90,9 +90,9 @@ async fn without_a_bridge_nothing_is_laid_out_and_a_full_one_takes_no_more() {
     assert!(rows(&shard, None, 100).await.is_empty());
     shard.close().await;
     let shard = bridged(Memory::new(), 1).await;
-    shard.set_bridge_full(true);
+    shard.set_bridge_full(true, false);
     assert_eq!(tell(&shard, &[(9, 1)]).await, Err(crate::WriteError::Overloaded));
-    shard.set_bridge_full(false);
+    shard.set_bridge_full(false, false);
     tell(&shard, &[(9, 1)]).await.expect("told");
     assert_eq!(shard.bridged_rows(), 1);
 }

@@ -28,7 +28,10 @@ pub(crate) struct Emissions {
     /// Some event up to here is in no queue.
     passed_over: AtomicU64,
     full: AtomicBool,
+    /// Full of what takes back, too.
+    over: AtomicBool,
     bridge_full: AtomicBool,
+    bridge_over: AtomicBool,
     /// The last position with something for a broker, and about how much there was in this term.
     bridged_at: AtomicU64,
     bridged: AtomicU64,
@@ -99,12 +102,23 @@ impl Emissions {
         Taken::Rows(taken)
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed) || self.bridge_full.load(Ordering::Relaxed)
+    /// `takes_back`: for what takes something back there is room beside.
+    pub(crate) fn is_full(&self, takes_back: bool) -> bool {
+        let full = if takes_back {
+            [&self.over, &self.bridge_over]
+        } else {
+            [&self.full, &self.bridge_full]
+        };
+        full.iter().any(|full| full.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn set_bridge_full(&self, full: bool) {
+    pub(crate) fn set_over(&self, over: bool) {
+        self.over.store(over, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_bridge_full(&self, full: bool, over: bool) {
         self.bridge_full.store(full, Ordering::Relaxed);
+        self.bridge_over.store(over, Ordering::Relaxed);
     }
 
     /// So many rows for a broker are in the batch at `position`; whether it is written is not known yet.

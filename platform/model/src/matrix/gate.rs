@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::answer::{Answer, Point, RuleIndex, RuleName, Ruling};
-use super::stamp::SinkKind;
+use super::stamp::{Sink, SinkKind};
 use super::words::{Action, Purpose};
 use super::{JurisdictionIndex, Matrix, RegionIndex};
 use crate::class::DataClass;
@@ -224,9 +224,9 @@ impl Matrix {
             .is_some_and(|sink| sink.kind == SinkKind::Backup)
     }
 
-    /// What the sink of that name is for; none: the law knows no such sink.
-    pub fn sink_kind(&self, name: &str) -> Option<SinkKind> {
-        self.sinks.get(name).map(|sink| sink.kind)
+    /// The sink of that name; none: the law knows no such sink.
+    pub fn sink(&self, name: &str) -> Option<&Sink> {
+        self.sinks.get(name)
     }
 
     /// Every region where a home of `jurisdiction` may hold a copy of a shard, by the order of their names.

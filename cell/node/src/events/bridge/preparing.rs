@@ -61,7 +61,9 @@ impl Bridging {
         let (parts, bridge) = (&self.parts, &self.bridge);
         let table = parts.followed.current();
         let law = table.law.as_ref();
-        let kind = law.and_then(|law| law.matrix.sink_kind(&bridge.sink));
+        let kind = law
+            .and_then(|law| law.matrix.sink(&bridge.sink))
+            .map(|sink| sink.kind);
         if law.is_some() && kind != Some(SinkKind::Stream) {
             // A law that names it may come: nothing is left out for a word that is missing.
             let why = format!("the law names no sink `{}` of the kind `stream`", bridge.sink);

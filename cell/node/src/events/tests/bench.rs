@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use cell_layers::keys::{KeyCache, UserKey};
 use cell_layers::{Query, RootTx, Table};
+use cell_relay::parked::PARKED_PER_ROOT_MAX;
 use cell_sdk::{Address, DomainError, Mode, tell};
-use cell_shard::{Request, Scope, Shard, Tx};
+use cell_shard::{Request, Scope, Shard, Tx, TxError};
+use cell_store::key::Tuple;
 use cell_store::memory::Memory;
 use domains_identity::stored::Account;
 use domains_training::stored::{SharedWorkout, WorkoutShared};
@@ -248,6 +250,28 @@ impl Bench {
     pub(crate) async fn receive(&self, delivery: &Delivery) -> Receipt {
         let shard = self.shard(FOLLOWERS);
         self.parts().receive(&shard_of(AUTHORS), &shard, delivery).await
+    }
+
+    /// As if as many events of that root were parked as may be.
+    pub(crate) async fn fill_parked(&self, user: UserId) {
+        let shard = self.shard(FOLLOWERS);
+        let request = Request {
+            actor: Actor::User(user),
+            domain: "relay",
+            request_id: RequestId::from_uuid(Uuid::new_v4()),
+            mode: Mode::Sync,
+            scope: Scope::Shared("parked"),
+            not_older_than: None,
+            deadline: WITHIN,
+        };
+        let fill = |tx: Tx| async move {
+            (0..PARKED_PER_ROOT_MAX as u64).try_for_each(|number| {
+                let key = Tuple::new().uuid(user.as_uuid()).u64(number).pack();
+                tx.put(key, "x")
+            })
+        };
+        let filled = shard.write::<_, TxError, _, _>(&request, fill).await;
+        filled.expect("written");
     }
 
     pub(crate) async fn end(self) {
