@@ -295,6 +295,7 @@ pub const LAYERS: &[Layer] = &[
         9,
         &[
             "cell-backup",
+            "cell-bridge-nats",
             "cell-layers",
             "cell-node",
             "cell-sdk",
