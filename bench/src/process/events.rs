@@ -166,12 +166,7 @@ async fn register(app: &App, country: &str, name: &str) -> Result<Person> {
 
 impl Side<'_> {
     async fn burst(&mut self) -> Result<Burst> {
-        let Self {
-            stand,
-            authors,
-            followers,
-            ..
-        } = self;
+        let (stand, authors, followers) = (self.stand, &self.authors, &self.followers);
         output::progress(&format!(
             "{CHANGES} changes of {AUTHORS} names for {FOLLOWERS} followers"
         ));

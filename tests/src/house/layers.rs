@@ -280,6 +280,7 @@ pub const LAYERS: &[Layer] = &[
         &["platform-canary", "platform-model", "platform-runtime"],
     )
     .in_tests(&[
+        "cell-bridge-nats",
         "cell-law",
         "chaos",
         "cli-world",
