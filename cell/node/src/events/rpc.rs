@@ -137,7 +137,7 @@ mod tests {
             (CopyState::InSync, true),
         ] {
             let route = table.shards.get_mut(&source).expect("there");
-            route.set.standbys = vec![CopyRoute {
+            Arc::make_mut(&mut route.set).standbys = vec![CopyRoute {
                 node: other.clone(),
                 replica: platform_model::ReplicaId(1),
                 state,
