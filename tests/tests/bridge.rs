@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "a test says what it skipped")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -57,11 +58,18 @@ struct Scene {
     layout: Layout,
     app: App,
     author: Person,
+    /// What every node is told of the broker.
+    environment: Vec<(String, String)>,
     _world: World,
 }
 
 impl Scene {
-    async fn up(world: World) -> Result<Self> {
+    async fn up(folder: &Path, environment: Vec<(String, String)>) -> Result<Self> {
+        let told: Vec<(&str, &str)> = environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let world = World::up(folder, &told)?;
         let layout = Layout::new(world.root());
         let url = cli_world::World::open(&layout)?.url();
         let app = App::new(door::client(&layout)?, &url);
@@ -76,6 +84,7 @@ impl Scene {
             layout,
             app,
             author,
+            environment,
             _world: world,
         })
     }
@@ -99,7 +108,9 @@ impl Scene {
         };
         process.signal(Signal::SIGKILL)?;
         ensure!(process.gone(WITHIN).await, "{seat} runs on");
-        cli_world::World::open(&self.layout)?.spawn(&seat)
+        let world = cli_world::World::open(&self.layout)?;
+        world.set_environment(self.environment.clone());
+        world.spawn(&seat)
     }
 }
 
@@ -143,16 +154,13 @@ async fn the_stream_has_each_event_once_and_in_order_though_cell_and_broker_are_
     let mut nats = NatsServer::start(&program, dir.path(), "")?;
     nats.ready(WITHIN).await?;
     let environment = [
-        ("CELLD_BRIDGE__SERVERS", nats.address()),
-        ("CELLD_BRIDGE__SINK", "events-us".to_owned()),
-        ("CELLD_BRIDGE__PURPOSE", "service".to_owned()),
-        ("CELLD_BRIDGE__PLAINTEXT", "true".to_owned()),
-    ];
-    let environment: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let scene = Scene::up(World::up(&folder, &environment)?).await?;
+        ("CELLD_BRIDGE__SERVERS", nats.address().as_str()),
+        ("CELLD_BRIDGE__SINK", "events-us"),
+        ("CELLD_BRIDGE__PURPOSE", "service"),
+        ("CELLD_BRIDGE__PLAINTEXT", "true"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let scene = Scene::up(&folder, environment.into()).await?;
     let mut told = scene.uploads("both there", 0).await?;
     nats.kill()?;
     told.extend(scene.uploads("no broker", 100).await?);
