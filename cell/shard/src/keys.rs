@@ -34,6 +34,8 @@ pub(crate) struct ShardKeys {
     bridge: Bytes,
     pub trim: Bytes,
     pub fence: Bytes,
+    /// In a shared store: for how long whoever set the fence reads after a proof.
+    pub lease: Bytes,
     pub applied: Bytes,
     pub incarnation: Bytes,
     pub replica: Bytes,
@@ -62,6 +64,7 @@ impl ShardKeys {
             bridge: under("s", BRIDGE),
             trim: under("s", "trim"),
             fence: under("m", "fence"),
+            lease: under("m", "lease"),
             applied: under("m", "applied"),
             incarnation: under("m", "incarnation"),
             replica: under("m", "replica"),
