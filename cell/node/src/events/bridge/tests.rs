@@ -55,7 +55,7 @@ async fn told(bench: &Bench) -> Vec<EventKey> {
 }
 
 async fn rows_left(bench: &Bench) -> usize {
-    let page = bench.shard(AUTHORS).bridge_page(None, 10_000).await;
+    let page = bench.shard(AUTHORS).bridge_page(None, 1_000).await;
     page.expect("read").found.len()
 }
 
