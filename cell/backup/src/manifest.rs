@@ -27,8 +27,8 @@ pub struct Manifest {
     pub bytes: u64,
     /// SHA-256 of every part before it was sealed, one after the other.
     pub digest: [u8; 32],
-    /// Of the rows, as the shard itself digests what its copies hold.
-    pub state: u64,
+    /// Of the rows, as the shard itself digests what its copies hold; none in a backup of an earlier build.
+    pub state: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -65,8 +65,9 @@ struct Inner {
     bytes: u64,
     #[prost(bytes = "vec", tag = "11")]
     digest: Vec<u8>,
-    #[prost(fixed64, tag = "12")]
-    state: u64,
+    /// None in what an earlier build wrote.
+    #[prost(fixed64, optional, tag = "12")]
+    state: Option<u64>,
 }
 
 impl Manifest {

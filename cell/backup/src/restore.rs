@@ -43,7 +43,7 @@ pub struct Restored {
 }
 
 /// Reads the backup whole, twice: first to know that it is good, then to write it. A copy is there when this has
-/// returned `Ok`, and at no other time.
+/// returned `Ok`, and at no other time; what was written until it failed is removed.
 ///
 /// # Errors
 /// The backup's, the disk's: [`BackupError::Restore`] where a copy lies already.
@@ -57,26 +57,50 @@ pub async fn restore(
     let good = crate::read::verify(store, wanted.name, kek, &Progress::default()).await?;
     wanted.fits(&good)?;
     let mut copy = Restore::begin(disk, wanted.shard.clone(), wanted.node.clone()).await?;
-    let mut reading = Reading::begin(store, wanted.name, kek, progress).await?;
-    let mut left_out = 0;
-    while let Some(mut rows) = reading.part().await? {
-        left_out += wanted.erased.apply(wanted.shard, wanted.claimant, &mut rows);
-        copy.put(rows).await?;
+    let read = async || Reading::begin(store, wanted.name, kek, progress).await;
+    let restored = match read().await {
+        Ok(reading) => wanted.put_all(reading, &good, &mut copy).await,
+        Err(error) => Err(error),
+    };
+    match restored {
+        Ok(restored) => {
+            copy.finish(wanted.replica, wanted.epoch, good.origin).await?;
+            Ok(restored)
+        }
+        Err(error) => {
+            // Nobody would serve it and nobody erase it, wrapped keys perhaps. What cannot be removed now is found on the disk later:
+            // the cause is the better answer.
+            let _left = copy.abandon().await;
+            Err(error)
+        }
     }
-    let manifest = reading.manifest().clone();
-    // Perhaps another was put in its place between the two.
-    if manifest != good {
-        return Err(BackupError::Digest(manifest.name.to_string()));
-    }
-    for tombstones in wanted.erased.tombstones(wanted.shard, TOMBSTONES_AT_ONCE) {
-        copy.put(tombstones).await?;
-    }
-    copy.put(wanted.notes.clone()).await?;
-    copy.finish(wanted.replica, wanted.epoch, manifest.origin).await?;
-    Ok(Restored { manifest, left_out })
 }
 
 impl Wanted<'_> {
+    /// Every row that is to be there.
+    async fn put_all(
+        &self,
+        mut reading: Reading<'_>,
+        good: &Manifest,
+        copy: &mut Restore,
+    ) -> Result<Restored, BackupError> {
+        let mut left_out = 0;
+        while let Some(mut rows) = reading.part().await? {
+            left_out += self.erased.apply(self.shard, self.claimant, &mut rows);
+            copy.put(rows).await?;
+        }
+        let manifest = reading.manifest().clone();
+        // Perhaps another was put in its place between the two.
+        if manifest != *good {
+            return Err(BackupError::Digest(manifest.name.to_string()));
+        }
+        for tombstones in self.erased.tombstones(self.shard, TOMBSTONES_AT_ONCE) {
+            copy.put(tombstones).await?;
+        }
+        copy.put(self.notes.clone()).await?;
+        Ok(Restored { manifest, left_out })
+    }
+
     fn fits(&self, manifest: &Manifest) -> Result<(), BackupError> {
         if manifest.world != *self.world {
             return Err(BackupError::OtherWorld(manifest.name.to_string()));

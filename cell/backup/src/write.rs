@@ -172,7 +172,7 @@ impl Writing<'_> {
             rows: self.progress.rows(),
             bytes: self.progress.bytes(),
             digest: source.digest.finalize().into(),
-            state: state.value(),
+            state: Some(state.value()),
             name: self.name.clone(),
         };
         let sealed = manifest.seal(&source.key, self.with.kek);

@@ -45,6 +45,7 @@ pub struct Custody {
     pub shared: Arc<Parts>,
     /// Who is being erased by a command that is under way.
     erasing: Arc<Mutex<BTreeSet<UserId>>>,
+    jobs: Jobs,
 }
 
 /// What it works with.
@@ -78,18 +79,12 @@ pub struct Sink {
     pub bytes_per_second: u64,
 }
 
-/// The custody and its jobs.
-#[derive(Clone)]
-pub(crate) struct Working {
-    custody: Custody,
-    jobs: Jobs,
-}
-
 impl Custody {
     pub fn new(parts: Parts) -> Self {
         Self {
             shared: Arc::new(parts),
             erasing: Arc::default(),
+            jobs: Jobs::new(),
         }
     }
 

@@ -16,4 +16,5 @@ mod tests;
 
 pub use digest::{StateDigest, state_of};
 pub use frozen::{FreezeError, Frozen, FrozenPage, Origin};
+pub(crate) use restore::is_restoring;
 pub use restore::{Restore, RestoreError};

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use cell_store::{KeyRange, Snapshot, SnapshotError, Store, StoreError};
 use platform_model::{Epoch, NodeId, ReplicaId, ShardId};
 
+use crate::backup::is_restoring;
 use crate::copy::never_configured;
 use crate::fence::FenceValue;
 use crate::keys::ShardKeys;
@@ -47,19 +48,30 @@ pub async fn copies_of(store: &dyn Store, node: &NodeId) -> Result<Vec<(ShardId,
     Ok(found.into_iter().filter_map(own).collect())
 }
 
-/// The name of a copy that lies in `store` and that no configuration was ever heard to name; none of any other. Such a one
-/// was restored, and never taken up.
+/// What a restore left that nobody took up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unclaimed {
+    /// A copy of this name.
+    Whole(ReplicaId),
+    /// It broke off: rows, and no copy.
+    Half,
+}
+
+/// What lies in `store` of a shard and was restored, and that no configuration was ever heard to name; none of any other.
 ///
 /// # Errors
 /// As [`copies`].
-pub async fn unclaimed(store: &dyn Store, shard: &ShardId) -> Result<Option<ReplicaId>, CopiesError> {
+pub async fn unclaimed(store: &dyn Store, shard: &ShardId) -> Result<Option<Unclaimed>, CopiesError> {
     let snapshot = store.snapshot().await?;
     let keys = ShardKeys::new(shard);
-    if snapshot.get(&keys.wiping).await?.is_some() {
-        return Ok(None);
-    }
     let meta = snapshot.get(&keys.meta).await?;
-    Ok(meta.as_deref().and_then(never_configured))
+    let wiping = snapshot.get(&keys.wiping).await?;
+    Ok(match (wiping, meta) {
+        (None, Some(meta)) => never_configured(&meta).map(Unclaimed::Whole),
+        // A copy that is erased by order has a name still, and wants a receipt.
+        (Some(wiping), None) if is_restoring(&wiping) => Some(Unclaimed::Half),
+        _ => None,
+    })
 }
 
 async fn find(store: &dyn Store) -> Result<Vec<(ShardId, Option<FenceValue>)>, CopiesError> {

@@ -50,7 +50,7 @@ mod window;
 mod tests;
 
 pub use backup::{FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError, StateDigest, state_of};
-pub use copies::{CopiesError, copies, copies_of, unclaimed};
+pub use copies::{CopiesError, Unclaimed, copies, copies_of, unclaimed};
 pub use copy::{
     Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,
     Proposal, Standing, Taking, Told, Unusable, cut_off_files, frame_of_record, read_cut_off, read_frame,

@@ -4,8 +4,14 @@
 mod claims;
 mod events;
 mod events_people;
+mod relocate;
+mod relocate_blows;
+mod relocate_judge;
+mod relocate_names;
+mod relocate_people;
 mod restore;
 mod restore_people;
+mod restore_search;
 mod shared_store;
 mod shared_store_mixed;
 mod shared_store_server;
@@ -25,6 +31,8 @@ pub enum Scenario {
     Events,
     /// An address that two want at once, in two cells, is one person's; one that nobody finished to claim is free again.
     Claims,
+    /// Who changes home while he uses it has one home, and all that was acknowledged.
+    Relocate,
     /// A cell is lost for good under load and goes on from its backups; who was erased stays erased.
     Restore,
     /// Nodes of one cell share a store, and take over from each other.
@@ -38,6 +46,7 @@ impl Scenario {
         match self {
             Self::Events => events::run(options, progress).await,
             Self::Claims => claims::run(options, progress).await,
+            Self::Relocate => relocate::run(options, progress).await,
             Self::Restore => restore::run(options, progress).await,
             Self::SharedStore => shared_store::run(options, progress).await,
         }

@@ -16,7 +16,7 @@ use crate::shard_config::ShardConfig;
 use crate::trust::Trust;
 
 /// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
-pub const STATE_VERSION: u16 = 5;
+pub const STATE_VERSION: u16 = 6;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -45,6 +45,9 @@ pub struct State {
     /// People whose data was erased.
     #[serde(default)]
     pub erasures: Erasures,
+    /// People who have moved away from a home, and what they had there was erased.
+    #[serde(default)]
+    pub departures: Erasures,
     /// End of the record of decisions and refusals.
     pub ledger: Ledger,
     /// Who is believed.
@@ -173,6 +176,7 @@ impl State {
             automation: Automation::default(),
             operations: Operations::default(),
             erasures: Erasures::default(),
+            departures: Erasures::default(),
         }
     }
 

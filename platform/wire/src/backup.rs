@@ -38,6 +38,8 @@ pub struct RestoredCopy {
     pub expected: Generation,
     /// Of the list of erased people that was applied.
     pub erased: [u8; 32],
+    /// When the node had it, in milliseconds since 1970; 0: it does not say.
+    pub restored_ms: u64,
 }
 
 /// A restore that may be, or was taken.
@@ -79,7 +81,37 @@ pub enum ErasureStage {
 }
 
 impl ReportClient {
-    /// Puts an erasure on record. Answers the number of the decision; 0 if it was so already. Idempotent.
+    /// Puts on record that what a person had in a home is gone, for he lives in another. Answers the number of the decision;
+    /// 0 if it was so already. Idempotent.
+    ///
+    /// # Errors
+    /// A refusal when the caller does not serve the shard where he lived.
+    pub async fn record_departure(
+        &self,
+        home: &HomeId,
+        user: UserId,
+        rows: u64,
+        to: &HomeId,
+    ) -> Result<u64, CallError> {
+        let request = pb::RecordErasureRequest {
+            version: FRAME_VERSION,
+            world: self.controllers.world().to_string(),
+            home: home.to_string(),
+            user: user.as_bytes().to_vec(),
+            rows,
+            moved_to: to.to_string(),
+            ..pb::RecordErasureRequest::default()
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { Client::new(channel).record_erasure(request).await }
+        };
+        let reply = self.controllers.call(REPORT, send).await?;
+        Ok(reply.sequence)
+    }
+
+    /// Puts on record that a person is about to be erased, and then that it is done. Answers the number of the decision; 0 if
+    /// it was so already. Idempotent.
     ///
     /// # Errors
     /// A refusal when the caller does not serve the person's shard.
@@ -98,6 +130,7 @@ impl ReportClient {
             by: record.by.clone(),
             reason: record.reason.clone(),
             claims,
+            moved_to: String::new(),
         };
         let send = |channel| {
             let request = request.clone();
@@ -222,6 +255,7 @@ impl AdminClient {
                 epoch: copy.epoch.0,
                 expected: copy.expected.0,
                 erased: copy.erased.to_vec(),
+                restored_ms: copy.restored_ms,
             }),
             copies_are_lost: true,
             reason: reason.to_owned(),

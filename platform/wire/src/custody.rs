@@ -37,6 +37,8 @@ pub struct JobStatus {
     pub backup: BackupView,
     /// Of a restore that is done: the copy's name, and the list of erased people that was applied.
     pub restored: Option<(ReplicaId, [u8; 32])>,
+    /// And when, in milliseconds since 1970 by the node's clock; 0: it does not say.
+    pub restored_ms: u64,
     /// Rows of erased people that were left out.
     pub left_out: u64,
     pub bytes_of: Option<u64>,
@@ -270,6 +272,7 @@ impl CustodyClient {
             state,
             backup: self.view(reply.backup.unwrap_or_default())?,
             restored: restored.map(|(replica, erased)| (ReplicaId(u128::from_be_bytes(replica)), erased)),
+            restored_ms: reply.restored_ms,
             left_out: reply.left_out,
             bytes_of: Some(reply.bytes_of).filter(|bytes| *bytes != 0),
         })

@@ -31,6 +31,7 @@ pub mod operation;
 pub mod pb;
 pub mod raft;
 pub mod refusal;
+pub mod relocation;
 pub mod renew;
 pub mod replicas;
 pub mod replication;

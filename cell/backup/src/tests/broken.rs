@@ -142,6 +142,61 @@ async fn a_row_that_no_part_has_is_found_by_restoring_it_and_by_nothing_else() {
     assert!(matches!(caught, Err(BackupError::State(_))), "{caught:?}");
 }
 
+/// The planted omission: a backup of a build that said nothing of the state is told to be damaged, and may be the only one.
+#[tokio::test]
+async fn a_backup_of_an_earlier_build_verifies_by_what_it_says() {
+    let bench = Bench::new().await;
+    let name = bench.back_up().await.name;
+    let (manifest, key) = sealed(&bench, &name);
+    let earlier = Manifest {
+        state: None,
+        ..manifest
+    };
+    let write = |manifest: &Manifest| {
+        let sealed = manifest.seal(&key, &bench.kek);
+        fs::write(bench.file(&name, "manifest"), sealed).expect("written");
+    };
+    write(&earlier);
+    assert_eq!(bench.rehearse(&name).await.expect("good"), earlier);
+    let miscounted = Manifest {
+        rows: earlier.rows + 1,
+        ..earlier
+    };
+    write(&miscounted);
+    bench.rehearse(&name).await.expect_err("rows are missing");
+}
+
+/// The planted omission: what was written before it failed stays, and nobody ever removes it.
+#[tokio::test]
+async fn nothing_stays_of_a_restore_that_fails_half_way() {
+    let bench = Bench::new().await;
+    let name = bench.back_up().await.name;
+    let disk: Arc<dyn Store> = Memory::new();
+    let (id, shard) = (world(), bench.shard.id());
+    let wanted = Wanted {
+        name: &name,
+        world: &id,
+        shard,
+        node: &"eu-west-1/0".parse().expect("a node"),
+        replica: ReplicaId(7),
+        epoch: Epoch(9),
+        erased: &ErasedPeople::default(),
+        claimant: nobodys,
+        // No row of a shard has such a key.
+        notes: vec![(Bytes::from_static(b"\xff"), Bytes::new())],
+    };
+    let (kek, store, progress) = (&bench.kek, &bench.store, Progress::default());
+    let failed = restore::restore(&wanted, kek, store, Arc::clone(&disk), &progress).await;
+    let failed = failed.expect_err("the last row is none");
+    assert!(
+        matches!(failed, BackupError::Restore(RestoreError::NoSuchRow)),
+        "{failed:?}"
+    );
+    let left = cell_shard::unclaimed(&*disk, shard).await.expect("read");
+    assert_eq!(left, None, "it looks as after a crash");
+    assert_eq!(rows(&*disk).await, []);
+}
+
 fn sealed(bench: &Bench, name: &BackupName) -> (Manifest, BackupKey) {
     let bytes = fs::read(bench.file(name, "manifest")).expect("there");
     Manifest::open(name, Bytes::from(bytes), &bench.kek).expect("opens")

@@ -103,7 +103,10 @@ async fn what_a_manifest_says_of_the_state_is_what_the_shard_holds() {
         .await
         .expect("restored");
     let state = cell_shard::state_of(&disk, bench.shard.id()).await.expect("read");
-    assert_eq!((state.value(), state.rows()), (manifest.state, manifest.rows));
+    assert_eq!(
+        (Some(state.value()), state.rows()),
+        (manifest.state, manifest.rows)
+    );
     put(&bench.shard, 99).await;
     assert_ne!(bench.back_up().await.state, manifest.state, "rows were added");
 }

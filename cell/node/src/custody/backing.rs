@@ -13,7 +13,7 @@ use platform_runtime::random;
 use platform_wire::backup::Erased;
 use platform_wire::{Refusal, RefusalCode};
 
-use super::jobs::{Done, Failed, Job, Jobs, Restored};
+use super::jobs::{Done, Failed, Job, Restored};
 use super::{Custody, Sink, faults};
 use crate::directory;
 use crate::hosted::Hosted;
@@ -23,16 +23,16 @@ const COMMITTED_WITHIN: Duration = Duration::from_secs(60);
 
 impl Custody {
     /// Begins to back up a shard that is served here.
-    pub(super) fn back_up(&self, jobs: &Jobs, shard: &ShardId) -> Result<Job, Refusal> {
+    pub(super) fn begin_backup(&self, shard: &ShardId) -> Result<Job, Refusal> {
         let sink = self.sink()?.clone();
         let served = served(&self.shared.hosted, shard)?;
         let kek = self.kek(shard)?;
         let table = self.shared.followed.current();
         let permitted = self.shared.law.may_back_up(&table, shard, &sink.name);
         permitted.map_err(|why| withheld(&why))?;
-        let job = jobs.begin(Some(shard.clone()), String::new())?;
+        let job = self.jobs.begin(Some(shard.clone()), String::new())?;
         let (custody, progress) = (self.clone(), Arc::clone(&job.progress));
-        self.run(jobs, job.id, async move {
+        self.run(job.id, async move {
             custody.written(served, &sink, &kek, &progress).await
         });
         Ok(job)
@@ -74,9 +74,8 @@ impl Custody {
     }
 
     /// Begins to restore a backup on this node's disk, without who was erased.
-    pub(super) async fn restore(
+    pub(super) async fn begin_restore(
         &self,
-        jobs: &Jobs,
         name: &BackupName,
         shard: &ShardId,
         epoch: Epoch,
@@ -92,7 +91,7 @@ impl Custody {
         let permitted = shared.law.may_open(&table, shard, Part::Primary, false);
         permitted.map_err(|why| withheld(&why))?;
         let erased = self.erased(shard).await?;
-        let job = jobs.begin(Some(shard.clone()), name.to_string())?;
+        let job = self.jobs.begin(Some(shard.clone()), name.to_string())?;
         let asked = Asked {
             sink,
             kek,
@@ -102,15 +101,16 @@ impl Custody {
             erased,
         };
         let (custody, progress) = (self.clone(), Arc::clone(&job.progress));
-        self.run(jobs, job.id, async move { asked.run(&custody, &progress).await });
+        self.run(job.id, async move { asked.run(&custody, &progress).await });
         Ok(job)
     }
 
     /// Takes a restored copy back, if no configuration took it.
-    pub(super) async fn discard(&self, shard: &ShardId, replica: ReplicaId) -> Result<bool, Refusal> {
+    pub(super) async fn take_back(&self, shard: &ShardId, replica: ReplicaId) -> Result<bool, Refusal> {
         if self.shared.hosted.copy(shard).is_some() {
             return Ok(false);
         }
+        self.jobs.discarded(replica);
         let disk = Arc::clone(&self.shared.disk);
         let removed = Restore::discard(disk, shard.clone(), replica).await;
         removed.map_err(|error| Refusal::new(RefusalCode::Unavailable, error.to_string()))
@@ -128,11 +128,10 @@ impl Custody {
     /// Runs work beside the requests, when there is room.
     pub(super) fn run(
         &self,
-        jobs: &Jobs,
         id: u64,
         work: impl Future<Output = Result<Done, BackupError>> + Send + 'static,
     ) {
-        let (jobs, token) = (jobs.clone(), self.shared.tasks.token());
+        let (jobs, token) = (self.jobs.clone(), self.shared.tasks.token());
         self.shared.tasks.spawn("custody", async move {
             let within = async {
                 let _room = jobs.room.acquire().await;
@@ -194,6 +193,7 @@ impl Asked {
                 replica,
                 erased: self.erased.digest,
                 left_out: restored.left_out,
+                at_ms: custody.shared.clock.unix_ms(),
             }),
         })
     }

@@ -52,6 +52,8 @@ pub struct Restored {
     /// Of the list of erased people that was applied.
     pub erased: [u8; 32],
     pub left_out: u64,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 /// How it did not.
@@ -102,6 +104,27 @@ impl Jobs {
         if let Some(job) = self.shared.lock().jobs.get_mut(&id) {
             job.end = Some(end);
         }
+    }
+
+    /// The copy that a restore made is about to be removed: whoever asks from here on is not told that it is there.
+    pub fn discarded(&self, replica: ReplicaId) {
+        let mut shared = self.shared.lock();
+        for job in shared.jobs.values_mut() {
+            let of = |done: &Done| done.restored.is_some_and(|restored| restored.replica == replica);
+            if job.end.as_ref().is_some_and(|end| end.as_ref().is_ok_and(of)) {
+                job.end = Some(Err(Failed {
+                    code: "discarded",
+                    why: "the copy was removed again: nobody took it up".to_owned(),
+                }));
+            }
+        }
+    }
+
+    /// Whether something is under way with a shard.
+    pub fn is_busy(&self, shard: &ShardId) -> bool {
+        let shared = self.shared.lock();
+        let mut open = shared.jobs.values().filter(|job| job.end.is_none());
+        open.any(|job| job.shard.as_ref() == Some(shard))
     }
 
     /// # Errors

@@ -11,7 +11,7 @@ use cell_store::embedded::{Embedded, EmbeddedOptions};
 use platform_runtime::random;
 use uuid::Uuid;
 
-use super::jobs::{Done, Job, Jobs};
+use super::jobs::{Done, Job};
 use super::{Custody, Sink};
 use platform_wire::Refusal;
 
@@ -20,12 +20,12 @@ const CACHE_BYTES: u64 = 8 << 20;
 
 impl Custody {
     /// Begins to restore a backup aside and to compare it.
-    pub(super) fn verify(&self, jobs: &Jobs, name: &BackupName) -> Result<Job, Refusal> {
+    pub(super) fn begin_rehearsal(&self, name: &BackupName) -> Result<Job, Refusal> {
         let sink = self.sink()?.clone();
         let kek = self.kek(&name.shard().map_err(Refusal::invalid)?)?;
-        let job = jobs.begin(None, name.to_string())?;
+        let job = self.jobs.begin(None, name.to_string())?;
         let (custody, progress, name) = (self.clone(), Arc::clone(&job.progress), name.clone());
-        self.run(jobs, job.id, async move {
+        self.run(job.id, async move {
             custody.rehearsed(&sink, &name, &kek, &progress).await
         });
         Ok(job)

@@ -56,6 +56,11 @@ impl Custody {
     async fn resume_in(&self, home: &HomeId, shard: &ShardId) {
         let open = match self.shared.register.read_open_erasures(shard).await {
             Ok(open) => open,
+            Err(error) if error.refusal().is_some_and(|refusal| !refusal.code.retryable()) => {
+                metrics::counter!("celld_erasures_left_total").increment(1);
+                tracing::warn!(%home, %error, "whose erasure was begun is not told; it is not taken to its end");
+                return;
+            }
             Err(error) => {
                 tracing::debug!(%home, %error, "erasures that were begun cannot be read now");
                 return;

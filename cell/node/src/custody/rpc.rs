@@ -12,8 +12,7 @@ use tonic::{Extensions, Request, Response, Status};
 use uuid::Uuid;
 
 use super::erasing::Asked;
-use super::jobs::Jobs;
-use super::{Custody, Working, views};
+use super::{Custody, views};
 use crate::directory::in_trace;
 
 /// Manifests that one listing opens.
@@ -27,20 +26,19 @@ const OFFICERS: &[Role] = &[Role::Compliance];
 
 /// The service as a router.
 pub fn routes(custody: Custody) -> Router {
-    let jobs = Jobs::new();
-    tonic::service::Routes::new(CustodyServer::new(Working { custody, jobs }))
+    tonic::service::Routes::new(CustodyServer::new(custody))
         .into_axum_router()
         .layer(middleware::from_fn(in_trace))
 }
 
-impl Working {
+impl Custody {
     fn check(&self, version: u32, world: &str) -> Result<(), Status> {
-        frame::check(version, world, &self.custody.shared.world)
+        frame::check(version, world, &self.shared.world)
     }
 
     /// Puts on record who has what done, before it is begun: what no controller knows of is not done.
     async fn note(&self, shard: &ShardId, work: &'static str, by: (&str, &str)) -> Result<(), Refusal> {
-        let noted = self.custody.shared.register.note_work(shard, work, by).await;
+        let noted = self.shared.register.note_work(shard, work, by).await;
         noted.map(drop).map_err(|error| {
             let code = error
                 .refusal()
@@ -76,14 +74,14 @@ fn admit(extensions: &Extensions, roles: &[Role], verb: &'static str) -> Result<
 type Job = Result<Response<pb::JobReply>, Status>;
 
 #[tonic::async_trait]
-impl Api for Working {
+impl Api for Custody {
     async fn back_up(&self, request: Request<pb::BackUpRequest>) -> Job {
         let by = admit(request.extensions(), CARETAKERS, "back-up")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
         self.note(&shard, "back-up", (&by, &wire.reason)).await?;
-        let job = self.custody.back_up(&self.jobs, &shard)?;
+        let job = self.begin_backup(&shard)?;
         Ok(Response::new(views::job(&job)))
     }
 
@@ -94,7 +92,7 @@ impl Api for Working {
         let name: BackupName = wire.backup.parse().map_err(Refusal::invalid)?;
         let shard = name.shard().map_err(Refusal::invalid)?;
         self.note(&shard, "verify-backup", (&by, "")).await?;
-        let job = self.custody.verify(&self.jobs, &name)?;
+        let job = self.begin_rehearsal(&name)?;
         Ok(Response::new(views::job(&job)))
     }
 
@@ -105,10 +103,7 @@ impl Api for Working {
         let name: BackupName = wire.backup.parse().map_err(Refusal::invalid)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
         self.note(&shard, "restore-copy", (&by, &wire.reason)).await?;
-        let job = self
-            .custody
-            .restore(&self.jobs, &name, &shard, Epoch(wire.epoch))
-            .await?;
+        let job = self.begin_restore(&name, &shard, Epoch(wire.epoch)).await?;
         Ok(Response::new(views::job(&job)))
     }
 
@@ -122,7 +117,7 @@ impl Api for Working {
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
         let replica = read_replica(&wire.replica).map_err(Refusal::invalid)?;
         self.note(&shard, "discard-copy", (&by, "")).await?;
-        let removed = self.custody.discard(&shard, replica).await?;
+        let removed = self.take_back(&shard, replica).await?;
         Ok(Response::new(pb::DiscardReply {
             version: FRAME_VERSION,
             removed,
@@ -143,7 +138,7 @@ impl Api for Working {
         admit(request.extensions(), LOOKERS, "list-backups")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
-        let sink = self.custody.sink()?;
+        let sink = self.sink()?;
         let listing = sink.store.list().await;
         let listing = listing.map_err(|error| Refusal::new(RefusalCode::Unavailable, error.to_string()))?;
         let mut reply = pb::ListBackupsReply {
@@ -153,7 +148,7 @@ impl Api for Working {
             ..pb::ListBackupsReply::default()
         };
         for name in listing.whole.iter().take(LISTED_MAX) {
-            let kek = name.shard().ok().and_then(|shard| self.custody.kek(&shard).ok());
+            let kek = name.shard().ok().and_then(|shard| self.kek(&shard).ok());
             let opened = match &kek {
                 Some(kek) => read::manifest(&sink.store, name, kek).await.ok(),
                 None => None,
@@ -184,7 +179,7 @@ impl Api for Working {
             by,
             reason: wire.reason,
         };
-        let erased = self.custody.erase_now(&asked).await?;
+        let erased = self.erase_now(&asked).await?;
         Ok(Response::new(pb::EraseUserReply {
             version: FRAME_VERSION,
             rows: erased.rows,

@@ -1,12 +1,13 @@
 //! Restored copies that no configuration took - the command was broken off, the controllers refused it and nobody could take
-//! it back - are removed after a while: nobody serves them, nobody erases them, and who is erased later lies in them.
+//! it back - are removed after a while: nobody serves them, nobody erases them, and who is erased later lies in them. So is what a
+//! restore left that broke off half way. The controllers take no copy that is half that old.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cell_shard::{Restore, copies, unclaimed};
-use platform_model::{NodeId, ReplicaId, RoutingTable, ShardId};
+use cell_shard::{Restore, Unclaimed, copies, unclaimed};
+use platform_model::{NodeId, RoutingTable, ShardId};
 
 use super::Custody;
 
@@ -19,7 +20,7 @@ const LEFT_FOR: Duration = Duration::from_secs(3_600);
 const TABLE_AGE_MS_MAX: u64 = 60_000;
 
 /// Copies that were seen before, and since when.
-pub(super) type Seen = BTreeMap<ShardId, (ReplicaId, Duration)>;
+pub(super) type Seen = BTreeMap<ShardId, (Unclaimed, Duration)>;
 
 impl Custody {
     pub(super) async fn sweep_on(&self) {
@@ -43,13 +44,13 @@ impl Custody {
         let now = self.shared.clock.monotonic();
         let mut left = Seen::new();
         for (shard, _) in lying {
-            let Some(replica) = self.left_here(&shard).await else {
+            let Some(left_here) = self.left_here(&shard).await else {
                 continue;
             };
-            let before = seen.get(&shard).filter(|(known, _)| *known == replica);
+            let before = seen.get(&shard).filter(|(known, _)| *known == left_here);
             let since = before.map_or(now, |(_, since)| *since);
-            if now.saturating_sub(since) < LEFT_FOR || !self.remove_left(&shard, replica).await {
-                left.insert(shard, (replica, since));
+            if now.saturating_sub(since) < LEFT_FOR || !self.remove_left(&shard, left_here).await {
+                left.insert(shard, (left_here, since));
             }
         }
         let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
@@ -58,24 +59,35 @@ impl Custody {
     }
 
     /// A copy on the disk that nobody took up, of a shard that this cell has no part in.
-    async fn left_here(&self, shard: &ShardId) -> Option<ReplicaId> {
+    async fn left_here(&self, shard: &ShardId) -> Option<Unclaimed> {
         let table = self.shared.followed.current();
-        if self.shared.hosted.copy(shard).is_some() || has_part(&table, &self.shared.node, shard) {
+        let is_open = self.shared.hosted.copy(shard).is_some();
+        if is_open || has_part(&table, &self.shared.node, shard) || self.jobs.is_busy(shard) {
             return None;
         }
         unclaimed(&*self.shared.disk, shard).await.ok().flatten()
     }
 
     /// False: it is looked at again.
-    async fn remove_left(&self, shard: &ShardId, replica: ReplicaId) -> bool {
+    async fn remove_left(&self, shard: &ShardId, left: Unclaimed) -> bool {
         let disk = Arc::clone(&self.shared.disk);
-        match Restore::discard(disk, shard.clone(), replica).await {
+        let removed = match left {
+            Unclaimed::Whole(replica) => {
+                self.jobs.discarded(replica);
+                Restore::discard(disk, shard.clone(), replica).await
+            }
+            Unclaimed::Half => {
+                let node = self.shared.node.clone();
+                Restore::clear_half(disk, shard.clone(), node).await
+            }
+        };
+        match removed {
             Ok(removed) => {
-                tracing::warn!(target: "audit", %shard, %replica, removed, "a restored copy that nobody took up is removed");
+                tracing::warn!(target: "audit", %shard, ?left, removed, "a restored copy that nobody took up is removed");
                 true
             }
             Err(error) => {
-                tracing::warn!(%shard, %replica, %error, "a restored copy that nobody took up could not be removed");
+                tracing::warn!(%shard, ?left, %error, "a restored copy that nobody took up could not be removed");
                 false
             }
         }

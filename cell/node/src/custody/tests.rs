@@ -1,33 +1,36 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
+mod left;
+mod unreadable;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use cell_layers::place::{self, Standing, Tally};
 use cell_layers::{RootTx, Table};
+use cell_relay::Place;
 use cell_sdk::{Arrival, Lent, Mode, RootCtx, Seen};
-use cell_shard::{KeyRange, Origin, Request, Restore, Scope, Tx, TxError, copies, keys_of};
+use cell_shard::{KeyRange, Request, Scope, Tx, TxError};
 use cell_store::Store;
 use cell_store::memory::Memory;
 use domains_identity::stored::{Claim, ClaimState};
 use parking_lot::Mutex;
-use platform_model::{
-    Actor, Code, Epoch, HomeId, Incarnation, Position, ReplicaId, RequestId, RootRef, ShardId, Term, UserId,
-};
+use platform_model::{Actor, Code, HomeId, RequestId, RootRef, ShardId, UserId};
 use platform_runtime::Clock;
 use platform_token::Verifier;
-use platform_wire::CallError;
 use platform_wire::backup::{Erased, ErasureRecord, ErasureStage};
 use platform_wire::directory::DirectoryClient;
+use platform_wire::{CallError, RefusalCode};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::erasing::Asked;
+use super::erasing::{self, Asked};
 use super::{Custody, Parts, Register};
 use crate::directory::{Claims, LookupKey};
-use crate::events::tests::bench::{Bench, FOLLOWERS, WITHIN, shard_of, user};
+use crate::events::tests::bench::{Bench, FOLLOWERS, WITHIN, shard_of};
 use crate::gateway;
 use crate::services::NodeServices;
 use crate::tests::hosted::lawful;
@@ -118,6 +121,7 @@ fn lent(bench: &Bench) -> Lent {
         keys: bench.keys(),
         claims,
         verifier: Verifier::new(8),
+        relocations: std::sync::OnceLock::new(),
     })
 }
 
@@ -304,63 +308,39 @@ async fn a_request_that_was_under_way_writes_nothing_behind_an_erasure() {
     bench.end().await;
 }
 
-/// A copy as a restore leaves it that nobody took up.
-async fn left(disk: &Arc<dyn Store>, shard: &ShardId) {
-    let node = "eu-central-1/0".parse().expect("a node");
-    let begun = Restore::begin(Arc::clone(disk), shard.clone(), node).await;
-    let mut restore = begun.expect("nothing lies there");
-    let mut key = keys_of(RootRef::user(user(1))).to_vec();
-    key.push(1);
-    restore
-        .put(vec![(Bytes::from(key), Bytes::from_static(b"x"))])
-        .await
-        .expect("put");
-    let origin = Origin {
-        position: Position(7),
-        term: Term {
-            epoch: Epoch(1),
-            incarnation: Incarnation(1),
-        },
-        time_ms: 1,
-        chain: 1,
-    };
-    restore
-        .finish(ReplicaId(9), Epoch(2), origin)
-        .await
-        .expect("written");
-}
-
+/// The planted omission: a certificate of erasure for one who lives on, and his address is free for anybody.
 #[tokio::test]
-async fn a_restored_copy_that_nobody_takes_up_is_removed_after_a_while_and_no_other() {
+async fn one_who_has_moved_away_is_not_erased_where_he_was() {
     let bench = Bench::new().await;
-    let (clock, hand) = Clock::manual(1_800_000_000_000);
-    let disk: Arc<dyn Store> = Memory::new();
-    let custody = custody_of(&bench, &Controllers::answering(), (Arc::clone(&disk), clock));
-    let (stray, own): (ShardId, _) = ("eu/eu-nowhere/000".parse().expect("a shard"), shard_of(FOLLOWERS));
-    for shard in [&stray, &own] {
-        left(&disk, shard).await;
-    }
-    let lying = async || {
-        let copies = copies(&*disk).await.expect("read");
-        copies.into_iter().map(|(shard, _)| shard).collect::<Vec<_>>()
+    let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
+    let custody = custody(&bench, &controllers);
+    let gone = Standing {
+        place: Place::Gone {
+            to: "eu/eu-west".parse().expect("a home"),
+            user_epoch: 2,
+        },
+        errand: None,
+        came_from: None,
+        clearing: true,
+        tally: Tally::default(),
     };
-    let mut seen = super::sweeping::Seen::new();
-    custody.sweep(&mut seen).await;
-    assert_eq!(
-        seen.keys().collect::<Vec<_>>(),
-        [&stray],
-        "this cell has a part in the other"
-    );
-    hand.advance(std::time::Duration::from_secs(3_599));
-    custody.sweep(&mut seen).await;
-    assert_eq!(
-        lying().await,
-        [own.clone(), stray.clone()],
-        "it may be taken up still"
-    );
-    hand.advance(std::time::Duration::from_secs(1));
-    custody.sweep(&mut seen).await;
-    assert_eq!(lying().await, [own]);
-    assert!(seen.is_empty());
+    let gone = &gone;
+    let note = |tx: Tx| async move { place::put_standing(&tx, person, gone) };
+    let noted = bench
+        .shard(FOLLOWERS)
+        .write(&erasing::request(&asked(person), Mode::Sync), note)
+        .await;
+    noted.expect("noted");
+    let refused = custody
+        .erase_now(&asked(person))
+        .await
+        .expect_err("he lives elsewhere");
+    assert_eq!(refused.code, RefusalCode::Placement, "{refused:?}");
+    assert!(refused.message.contains("eu/eu-west"), "{refused:?}");
+    assert_eq!(controllers.stages(), [], "nothing is put on record");
+    // What begins between the look and the end of the root is found in its transaction.
+    let ended = erasing::end_root(&bench.shard(FOLLOWERS), &asked(person)).await;
+    assert_eq!(ended.expect_err("refused").code, RefusalCode::Placement);
+    assert!(has_key(&bench, &custody, person).await);
     bench.end().await;
 }

@@ -35,6 +35,7 @@ pub fn job(job: &Job) -> pb::JobReply {
                 reply.replica = restored.replica.0.to_be_bytes().to_vec();
                 reply.erased = restored.erased.to_vec();
                 reply.left_out = restored.left_out;
+                reply.restored_ms = restored.at_ms;
             }
         }
     }

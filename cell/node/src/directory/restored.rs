@@ -2,19 +2,20 @@
 //! says so. Until every shard of people of its jurisdiction has said what its people hold, and that is claimed once more, no
 //! new claim is taken: else an address that is somebody's would be given to another.
 //!
-//! A claim that another holds by then is told and left as it is: a person decides.
+//! Here is the row; who asks is [`super::completing`].
 
 use bytes::Bytes;
-use cell_sdk::{ClaimDigest, ClaimEntry};
 use cell_shard::{Shard, Tx, TxError, shared_key};
-use platform_model::{Epoch, HomeId, Jurisdiction, RoutingTable, ShardId};
-use platform_wire::directory::HeldPage;
+use platform_model::{Epoch, Jurisdiction, RoutingTable, ShardId, UserId};
+use uuid::Uuid;
 
 use super::rows::{self, Failed, RowError};
 
 /// Shared table of a directory shard; part of its keys.
 const TABLE: &str = "restored";
 const KEY: &[u8] = b"epoch";
+const EPOCH_BYTES: usize = 8;
+const USER_BYTES: usize = 16;
 
 /// What a restore adds to a shard that is to lead in `epoch`: rows, by their keys as they stand in the log.
 pub(crate) fn notes(shard: &ShardId, epoch: Epoch) -> Vec<(Bytes, Bytes)> {
@@ -27,15 +28,58 @@ pub(crate) fn notes(shard: &ShardId, epoch: Epoch) -> Vec<(Bytes, Bytes)> {
     }
 }
 
+/// How far the people of its jurisdiction have been asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct CameTo {
+    /// Every shard of people before this one, in the order of their names; none: no page yet.
+    pub shard: Option<ShardId>,
+    /// And of that one everybody up to this person.
+    pub after: Option<UserId>,
+}
+
+impl CameTo {
+    /// Behind the epoch: the person, nil for nobody, and the shard's name. What is not read so is begun anew.
+    fn read(row: &[u8]) -> Self {
+        let parse = || {
+            let (user, shard) = row.get(EPOCH_BYTES..)?.split_first_chunk::<USER_BYTES>()?;
+            let user = UserId::from_uuid(Uuid::from_bytes(*user));
+            Some(Self {
+                shard: Some(std::str::from_utf8(shard).ok()?.parse().ok()?),
+                after: Some(user),
+            })
+        };
+        parse().unwrap_or_default()
+    }
+}
+
 /// Whether it lacks what others hold.
 pub(super) async fn is_incomplete(tx: &Tx) -> Result<bool, TxError> {
     Ok(tx.shared(TABLE)?.get(KEY).await?.is_some())
 }
 
-/// The same, asked by itself.
-pub(super) async fn is_to_be_completed(shard: &Shard) -> Result<bool, Failed> {
-    let look = |tx: Tx| async move { Ok::<_, RowError>(is_incomplete(&tx).await?) };
+/// The same, asked by itself: how far it is; none where nothing lacks.
+pub(super) async fn is_to_be_completed(shard: &Shard) -> Result<Option<CameTo>, Failed> {
+    let look = |tx: Tx| async move {
+        let row = tx.shared(TABLE)?.get(KEY).await?;
+        Ok::<_, RowError>(row.map(|row| CameTo::read(&row)))
+    };
     Ok(shard.read(&rows::request(), look).await?.value)
+}
+
+/// What people of shards up to here hold is claimed once more: whoever goes on, after a switchover too, begins behind it.
+pub(super) async fn note(shard: &Shard, people: &ShardId, after: UserId) -> Result<(), Failed> {
+    let name = people.to_string();
+    let name = &name;
+    let note = |tx: Tx| async move {
+        let table = tx.shared(TABLE)?;
+        let Some(row) = table.get(KEY).await? else {
+            return Ok(());
+        };
+        let epoch = row.get(..EPOCH_BYTES).ok_or(RowError::Damaged)?;
+        let row = [epoch, after.as_bytes(), name.as_bytes()].concat();
+        Ok::<_, RowError>(table.put(KEY, row)?)
+    };
+    shard.write(&rows::request(), note).await.map(|_| ())
 }
 
 /// As a restore leaves it.
@@ -55,21 +99,4 @@ pub(super) async fn completed(shard: &Shard) -> Result<(), Failed> {
 pub(super) fn shards_of_people(table: &RoutingTable, jurisdiction: &Jurisdiction) -> Vec<ShardId> {
     let of = |shard: &&ShardId| matches!(shard, ShardId::Root { .. }) && shard.jurisdiction() == jurisdiction;
     table.shards.keys().filter(of).cloned().collect()
-}
-
-/// Claims once more what people of `home` hold.
-pub(super) async fn claim_again(shard: &Shard, home: &HomeId, page: &HeldPage) -> Result<(), Failed> {
-    for claim in &page.claims {
-        let entry = ClaimEntry {
-            user: claim.user,
-            claim_id: claim.claim_id,
-            home: home.clone(),
-        };
-        if !rows::claim(shard, ClaimDigest(claim.digest), &entry, true).await? {
-            metrics::counter!("celld_claims_held_twice_total").increment(1);
-            let (shard, user, claim) = (shard.id(), claim.user, claim.claim_id);
-            tracing::error!(target: "audit", %shard, %home, %user, %claim, "what a person holds by his own record was given to another");
-        }
-    }
-    Ok(())
 }

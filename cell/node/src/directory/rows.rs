@@ -16,6 +16,9 @@ use super::restored;
 const TABLE: &str = "claims";
 /// Beside it: digest -> the claim id that is known to be active, and the epoch of the person's shard that said so.
 const SETTLED: &str = "settled";
+/// Beside it too: digest -> the claim id that was claimed once more, and how often. Who looked before that may not let the row
+/// go by what was true then.
+const RENEWED: &str = "renewed";
 /// Stands in log entries.
 const DOMAIN: &str = "directory";
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -37,20 +40,33 @@ pub(super) enum RowError {
 
 pub(super) type Failed = WriteError<RowError>;
 
-/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy. `known`: by the
-/// person's own record. A new one is not taken while the directory lacks what others hold.
+/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy. Whoever holds
+/// it may take it along to another home. `known`: by the person's own record. A new one is not taken while the directory lacks
+/// what others hold. One that stands already is noted as claimed once more: its registration goes on.
 pub(super) async fn claim(
     shard: &Shard,
     digest: ClaimDigest,
     entry: &ClaimEntry,
     known: bool,
 ) -> Result<bool, Failed> {
-    let (row, claim_id) = (encode(entry), entry.claim_id);
+    let (row, claim_id, user) = (encode(entry), entry.claim_id, entry.user);
     let insert = |tx: Tx| {
-        let row = row.clone();
+        let (row, home) = (row.clone(), entry.home.clone());
         async move {
             match tx.get(&digest.0).await? {
-                Some(held) => Ok(decode(&held)?.claim_id == claim_id),
+                Some(held) => {
+                    let held = decode(&held)?;
+                    if held.claim_id != claim_id || held.user != user {
+                        return Ok(false);
+                    }
+                    if held.home != home {
+                        tx.put(digest.0, row)?;
+                    }
+                    if !known {
+                        renew(&tx, digest, claim_id).await?;
+                    }
+                    Ok(true)
+                }
                 None if !known && restored::is_incomplete(&tx).await? => Err(RowError::Incomplete),
                 None => Ok(tx.put(digest.0, row).map(|()| true)?),
             }
@@ -59,24 +75,70 @@ pub(super) async fn claim(
     Ok(shard.write(&request(), insert).await?.value)
 }
 
-/// Removes the row if it has this claim id.
+/// Removes the row if it has this claim id: by word of whoever made the claim.
 pub(super) async fn release(shard: &Shard, digest: ClaimDigest, claim_id: Uuid) -> Result<(), Failed> {
     let remove = |tx: Tx| async move {
         match tx.get(&digest.0).await? {
-            Some(held) if decode(&held)?.claim_id == claim_id => {
-                tx.shared(SETTLED)?.clear(digest.0)?;
-                Ok(tx.clear(digest.0)?)
-            }
+            Some(held) if decode(&held)?.claim_id == claim_id => remove(&tx, digest),
             _ => Ok(()),
         }
     };
     shard.write(&request(), remove).await.map(|_| ())
 }
 
-/// Who holds the value.
+/// Removes the row if it is as it was looked at; false if it is not: what was asked about it then says nothing of it now.
+pub(super) async fn release_looked(shard: &Shard, row: &Looked) -> Result<bool, Failed> {
+    let remove = |tx: Tx| async move {
+        let now = read_row(&tx, row.digest).await?;
+        let same = now.is_some_and(|now| (now.entry, now.renewed) == (row.entry.clone(), row.renewed));
+        if same {
+            remove(&tx, row.digest)?;
+        }
+        Ok(same)
+    };
+    Ok(shard.write(&request(), remove).await?.value)
+}
+
+fn remove(tx: &Tx, digest: ClaimDigest) -> Result<(), RowError> {
+    tx.shared(SETTLED)?.clear(digest.0)?;
+    tx.shared(RENEWED)?.clear(digest.0)?;
+    Ok(tx.clear(digest.0)?)
+}
+
+async fn renew(tx: &Tx, digest: ClaimDigest, claim_id: Uuid) -> Result<(), RowError> {
+    let renewed = tx.shared(RENEWED)?;
+    let before = renewed.get(&digest.0).await?;
+    let count = number_in(before.as_deref(), claim_id)
+        .unwrap_or(0)
+        .wrapping_add(1);
+    Ok(renewed.put(digest.0, numbered(claim_id, count))?)
+}
+
+/// Who holds the value. A directory that lacks what others hold does not say that nobody does.
 pub(super) async fn lookup(shard: &Shard, digest: ClaimDigest) -> Result<Option<ClaimEntry>, Failed> {
-    let read = |tx: Tx| async move { tx.get(&digest.0).await?.map(|row| decode(&row)).transpose() };
+    let read = |tx: Tx| async move {
+        match tx.get(&digest.0).await? {
+            Some(row) => decode(&row).map(Some),
+            None if restored::is_incomplete(&tx).await? => Err(RowError::Incomplete),
+            None => Ok(None),
+        }
+    };
     Ok(shard.read(&request(), read).await?.value)
+}
+
+/// The row, if one is here: whether somebody holds the value elsewhere it does not say.
+pub(super) async fn look(shard: &Shard, digest: ClaimDigest) -> Result<Option<Looked>, Failed> {
+    let read = |tx: Tx| async move { read_row(&tx, digest).await };
+    Ok(shard.read(&request(), read).await?.value)
+}
+
+async fn read_row(tx: &Tx, digest: ClaimDigest) -> Result<Option<Looked>, RowError> {
+    let Some(row) = tx.get(&digest.0).await? else {
+        return Ok(None);
+    };
+    let settled = tx.shared(SETTLED)?.get(&digest.0).await?;
+    let renewed = tx.shared(RENEWED)?.get(&digest.0).await?;
+    Looked::read(digest, &row, (settled.as_deref(), renewed.as_deref())).map(Some)
 }
 
 /// A row, and in which epoch the person's own shard has said that this very claim is his; none: it has not.
@@ -85,6 +147,27 @@ pub(super) struct Looked {
     pub digest: ClaimDigest,
     pub entry: ClaimEntry,
     pub settled: Option<Epoch>,
+    /// How often it was claimed once more.
+    pub renewed: u64,
+}
+
+impl Looked {
+    fn read(
+        digest: ClaimDigest,
+        row: &[u8],
+        (settled, renewed): (Option<&[u8]>, Option<&[u8]>),
+    ) -> Result<Self, RowError> {
+        let entry = decode(row)?;
+        Ok(Self {
+            digest,
+            // One of an earlier build names no epoch.
+            settled: settled
+                .and_then(|row| row.strip_prefix(entry.claim_id.as_bytes()))
+                .map(|epoch| Epoch(number(epoch).unwrap_or(0))),
+            renewed: number_in(renewed, entry.claim_id).unwrap_or(0),
+            entry,
+        })
+    }
 }
 
 /// Notes that the person's own shard has said, in that epoch, that this very claim is his: until another epoch of it began
@@ -99,14 +182,16 @@ pub(super) async fn settle(
         match tx.get(&digest.0).await? {
             Some(held) if decode(&held)?.claim_id == claim_id => {
                 let settled = tx.shared(SETTLED)?;
-                let row = [&claim_id.as_bytes()[..], &epoch.0.to_be_bytes()].concat();
-                Ok(settled.put(digest.0, row)?)
+                Ok(settled.put(digest.0, numbered(claim_id, epoch.0))?)
             }
             _ => Ok(()),
         }
     };
     shard.write(&request(), settle).await.map(|_| ())
 }
+
+/// The rows beside a claim's: settled, renewed.
+type Beside = (Option<Bytes>, Option<Bytes>);
 
 /// Rows behind `after`, in the order of their digests, at most `limit`.
 pub(super) async fn page(
@@ -123,27 +208,33 @@ pub(super) async fn page(
             let page = tx.scan(range, limit, false).await?;
             let keys: Vec<Bytes> = page.rows.iter().map(|(key, _)| key.clone()).collect();
             let settled = tx.shared(SETTLED)?.get_many(&keys).await?;
-            let row =
-                |((key, value), settled): (&(Bytes, Bytes), Option<Bytes>)| -> Result<Looked, RowError> {
-                    let digest = <[u8; 32]>::try_from(&key[..]).map_err(|_| RowError::Damaged)?;
-                    let entry = decode(value)?;
-                    Ok(Looked {
-                        digest: ClaimDigest(digest),
-                        settled: settled.and_then(|settled| settled_in(&settled, entry.claim_id)),
-                        entry,
-                    })
-                };
-            page.rows.iter().zip(settled).map(row).collect()
+            let renewed = tx.shared(RENEWED)?.get_many(&keys).await?;
+            let beside = settled.into_iter().zip(renewed);
+            let row = |((key, value), (settled, renewed)): (&(Bytes, Bytes), Beside)| {
+                let digest = <[u8; 32]>::try_from(&key[..]).map_err(|_| RowError::Damaged)?;
+                Looked::read(
+                    ClaimDigest(digest),
+                    value,
+                    (settled.as_deref(), renewed.as_deref()),
+                )
+            };
+            page.rows.iter().zip(beside).map(row).collect()
         }
     };
     Ok(shard.read(&request(), read).await?.value)
 }
 
-/// The epoch in a row that settles this claim; one of an earlier build names none.
-fn settled_in(row: &[u8], claim_id: Uuid) -> Option<Epoch> {
-    let epoch = row.strip_prefix(claim_id.as_bytes())?;
-    let epoch = <[u8; 8]>::try_from(epoch).map_or(0, u64::from_be_bytes);
-    Some(Epoch(epoch))
+/// A row beside a claim's: of which claim id it is, and a number.
+fn numbered(claim_id: Uuid, number: u64) -> Vec<u8> {
+    [&claim_id.as_bytes()[..], &number.to_be_bytes()].concat()
+}
+
+fn number_in(row: Option<&[u8]>, claim_id: Uuid) -> Option<u64> {
+    number(row?.strip_prefix(claim_id.as_bytes())?)
+}
+
+fn number(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
 }
 
 /// Whose claim a row is; none if it is none.

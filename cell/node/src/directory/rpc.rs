@@ -204,9 +204,10 @@ impl Directory for Service {
         let caller = admit(request.extensions())?;
         let (asked, claim_id) = wire::release_of(request.into_inner(), &self.world)?;
         let (shard, digest) = self.shard(&asked)?;
-        let held = rows::lookup(&shard, digest).await.map_err(refused)?;
+        let held = rows::look(&shard, digest).await.map_err(refused)?;
         let foreigner = |held: ClaimEntry| !self.speaks_for(&caller.node, &held.home, held.user);
         if held
+            .map(|row| row.entry)
             .filter(|held| held.claim_id == claim_id)
             .is_some_and(foreigner)
         {

@@ -25,6 +25,11 @@ const BATCH_ROWS: usize = 8_000;
 /// Says that whatever lies here is being removed, and that nobody wants a receipt for it.
 const REMOVED: &[u8] = &[0];
 
+/// Whether that is what a mark of removal says.
+pub(crate) fn is_restoring(wiping: &[u8]) -> bool {
+    wiping == REMOVED
+}
+
 /// Why a copy could not be restored. Nothing of it opens as one.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
@@ -162,6 +167,36 @@ impl Restore {
             self.batch.clear(gone.clone());
         }
         self.flush().await
+    }
+
+    /// Takes back what was written so far: nothing of it stays.
+    ///
+    /// # Errors
+    /// The store's: then it is left as after a crash.
+    pub async fn abandon(mut self) -> Result<(), RestoreError> {
+        self.batch = WriteBatch::new();
+        self.clear().await?;
+        self.batch.clear(self.keys.wiping.clone());
+        self.flush().await
+    }
+
+    /// Removes what a restore left that broke off before its last batch. False: no such thing lies there.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn clear_half(
+        store: Arc<dyn Store>,
+        shard: ShardId,
+        node: NodeId,
+    ) -> Result<bool, RestoreError> {
+        let left = crate::copies::unclaimed(&*store, &shard).await;
+        let left = left.map_err(|error| RestoreError::Unavailable(error.to_string()))?;
+        if left != Some(crate::copies::Unclaimed::Half) {
+            return Ok(false);
+        }
+        // Whoever restores there now takes the fence from it.
+        Self::begin(store, shard, node).await?.abandon().await?;
+        Ok(true)
     }
 
     /// Takes back what was written, a whole copy too, unless it was opened since.

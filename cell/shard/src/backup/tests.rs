@@ -12,7 +12,7 @@ use platform_runtime::{Clock, TaskGroup};
 use super::{Frozen, Restore, RestoreError};
 use crate::copy::{Control, Copy, CopySettings, FrameKind, Peers, Told};
 use crate::tests::harness::{get, open, ownership, put};
-use crate::{Shard, copies};
+use crate::{Shard, Unclaimed, copies, unclaimed};
 
 const REPLICA: ReplicaId = ReplicaId(77);
 
@@ -243,4 +243,33 @@ async fn a_copy_that_no_configuration_took_is_taken_back_and_no_other() {
     led(&copy, Epoch(9)).await.expect("it serves");
     copy.close().await;
     assert!(!discard(REPLICA).await.expect("read"), "it is in use");
+}
+
+/// The planted omission: whoever looks for what nobody took up sees whole copies only.
+#[tokio::test]
+async fn what_a_restore_left_that_broke_off_is_told_from_a_copy_and_removed() {
+    let (_shard, frozen) = frozen().await;
+    let store: Arc<dyn Store> = Memory::new();
+    let shard = frozen.shard().clone();
+    let left = async || unclaimed(&*store, &shard).await.expect("read");
+    let clear = || Restore::clear_half(Arc::clone(&store), shard.clone(), elsewhere());
+    assert_eq!(left().await, None);
+    assert!(!clear().await.expect("read"), "nothing lies there");
+    let begun = Restore::begin(Arc::clone(&store), shard.clone(), elsewhere()).await;
+    let mut restore = begun.expect("an empty disk");
+    restore
+        .put(rows(&frozen, 200).await)
+        .await
+        .expect("kept in memory");
+    restore.flush().await.expect("written");
+    assert_eq!(left().await, Some(Unclaimed::Half));
+    assert!(clear().await.expect("removed"));
+    assert_eq!(left().await, None);
+    assert_eq!(copies(&*store).await.expect("read"), [], "rows are left");
+    let late = restore.finish(REPLICA, Epoch(9), frozen.origin()).await;
+    assert!(matches!(late, Err(RestoreError::Fenced { .. })), "{late:?}");
+    restored(&store, &frozen, Epoch(9)).await;
+    assert_eq!(left().await, Some(Unclaimed::Whole(REPLICA)));
+    assert!(!clear().await.expect("read"), "it is whole");
+    assert_eq!(left().await, Some(Unclaimed::Whole(REPLICA)));
 }

@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::restore_people::{Judgement, People};
+use super::restore_search::{self, Searched};
 use crate::run::{Options, bring_up};
 
 /// The cell that is lost: it holds the home, its keys, and the directory of its jurisdiction.
@@ -46,6 +47,7 @@ struct Ran {
     restored_in: Duration,
     left_out: u64,
     judgement: Judgement,
+    searched: Searched,
 }
 
 /// # Errors
@@ -78,6 +80,8 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     progress.progress("looking for what was acknowledged, and for who was erased");
     ran.judgement = people.judge().await;
     world.down(STOP_WITHIN).await?;
+    // Of a world that stands still: what was in memory is in files, if anywhere.
+    ran.searched = restore_search::search(&world, people.erased()).await?;
     Ok(ran)
 }
 
@@ -115,6 +119,7 @@ async fn lose_and_restore(world: &World, people: &People, progress: &dyn Progres
         restored_in,
         left_out,
         judgement: Judgement::default(),
+        searched: Searched::default(),
     })
 }
 
@@ -158,7 +163,7 @@ async fn restore(world: &World, shard: &str, backup: &str) -> Result<Value> {
 }
 
 /// What a command of `cellctl` says, which lies beside this program: what a person does is done as a person does it.
-async fn done(world: &World, arguments: &[&str]) -> Result<Value> {
+pub(super) async fn done(world: &World, arguments: &[&str]) -> Result<Value> {
     let own = std::env::current_exe().context("cannot tell where this program is")?;
     let cellctl = own.with_file_name("cellctl");
     let mut command = Command::new(&cellctl);
@@ -197,10 +202,14 @@ fn document(options: &Options, ran: &Ran) -> Document {
             Figure::at_least("left-out", ran.left_out as f64, "rows", 1.0),
             zero("lost", &judged.lost),
             zero("erased-came-back", &judged.came_back),
+            zero("erased-found-in-files", &ran.searched.found),
+            Figure::at_least("files-searched", ran.searched.files as f64, "files", 1.0),
+            Figure::at_least("codings-searched", ran.searched.patterns as f64, "codings", 1.0),
         ]);
     }
     document.notes.push(format!("seed {}", options.seed));
     let wrong = judged.lost.iter().chain(&judged.came_back);
+    let wrong = wrong.chain(&ran.searched.found);
     document.notes.extend(wrong.take(NOTES_MAX).cloned());
     document
 }

@@ -98,7 +98,11 @@ impl People {
     }
 
     pub fn to_be_erased(&self) -> impl Iterator<Item = UserId> {
-        self.people.iter().take(ERASED).map(|person| person.user)
+        self.erased().map(|person| person.user)
+    }
+
+    pub fn erased(&self) -> impl Iterator<Item = &Person> {
+        self.people.iter().take(ERASED)
     }
 
     /// Ride after ride, until it is stopped.

@@ -129,6 +129,7 @@ impl Restore {
             epoch: may.epoch,
             expected: may.expected,
             erased,
+            restored_ms: done.restored_ms,
         };
         let taken = admin.restore_shard(shard, &self.to, &copy, &self.reason).await;
         let error = match taken {

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use control_plane_ledger::Digest;
-use control_plane_state::backup::{BackupCommand, CustodyWork, RestoreSpec, may_restore_on};
+use control_plane_state::backup::{
+    BackupCommand, CustodyWork, RestoreSpec, may_restore_on, open_erasures_at,
+};
 use control_plane_state::{Author, Command, Refusal as Rule, State};
 use platform_model::{Epoch, Generation, HomeId, NodeId, ReplicaId, ShardId, UserId};
 use platform_wire::backup::{Erased, OPEN_ERASURES_MAX, read_digest};
@@ -17,6 +19,9 @@ use uuid::Uuid;
 use super::Parts;
 use crate::authorise::Verb;
 use crate::{members, refuse};
+
+/// So old a restored copy may be when it is taken, in milliseconds.
+const RESTORED_MS_MAX: u64 = 20 * 60 * 1_000;
 
 pub(super) struct Service(pub(super) Parts);
 
@@ -49,16 +54,25 @@ impl Backups for Service {
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
         // Perhaps an older one than the leader's: then the restore that was made by it is refused.
         let state = Arc::clone(&self.0.raft.state().borrow());
-        if let Author::Node { id, .. } = &author {
-            may_restore_on(&state, &shard, id).map_err(|rule| refuse::rule(&rule))?;
-        }
-        let users = match shard.home().filter(|_| wire.open_only) {
-            Some(home) => state.erasures.open(home).take(OPEN_ERASURES_MAX).collect(),
-            None => state.erasures.of(&shard).collect(),
+        let node = match &author {
+            Author::Node { id, .. } => Some(id),
+            _ => None,
         };
-        let erased = Erased {
-            users,
-            digest: *state.erasures.digest(&shard).as_bytes(),
+        let erased = if wire.open_only {
+            let open = open_erasures_at(&state, &shard, node).map_err(|rule| refuse::rule(&rule))?;
+            Erased {
+                users: open.take(OPEN_ERASURES_MAX).collect(),
+                // Of a part nobody asks for it.
+                digest: [0; 32],
+            }
+        } else {
+            if let Some(node) = node {
+                may_restore_on(&state, &shard, node).map_err(|rule| refuse::rule(&rule))?;
+            }
+            Erased {
+                users: state.left_out(&shard).collect(),
+                digest: *state.left_out_digest(&shard).as_bytes(),
+            }
         };
         Ok(Response::new((&erased).into()))
     }
@@ -113,6 +127,7 @@ impl Backups for Service {
             self.0.proposer.judge(author, reason, command).await?;
             return Ok(Response::new(reply));
         };
+        is_there_still(copy.restored_ms, self.0.clock.unix_ms())?;
         let spec = asked.of(copy, wire.copies_are_lost)?;
         let mut reply = reply(0, &spec);
         let command = Command::Backup(BackupCommand::RestoreShard(spec));
@@ -137,7 +152,7 @@ impl Asked {
         Ok(RestoreSpec {
             expected: config.generation,
             epoch: Epoch(config.epoch_max.0 + 1),
-            erased: state.erasures.digest(&self.shard),
+            erased: state.left_out_digest(&self.shard),
             // Nobody has this name.
             replica: ReplicaId(u128::MAX),
             copies_are_lost: true,
@@ -187,12 +202,32 @@ impl Service {
     }
 }
 
+/// A node removes a copy that nobody took up after an hour: one that a command names much later - it slept meanwhile - may not
+/// be there any more. Far less than that hour, whatever their clocks say.
+fn is_there_still(restored_ms: u64, now_ms: u64) -> Result<(), Refusal> {
+    let age_ms = now_ms.saturating_sub(restored_ms);
+    if restored_ms == 0 || age_ms <= RESTORED_MS_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "the copy was restored {} minutes ago: its node may have removed it",
+        age_ms / 60_000
+    );
+    Err(Refusal::new(RefusalCode::Placement, message)
+        .hint("cellctl backup restore: once more, from the backup"))
+}
+
 /// The command, and what stands in the ledger as its reason.
 fn erasure(wire: &pb::RecordErasureRequest) -> Result<(Command, String), Refusal> {
     let user = Uuid::from_slice(&wire.user).map_err(Refusal::invalid)?;
     let home: HomeId = wire.home.parse().map_err(Refusal::invalid)?;
     let (user, by) = (UserId::from_uuid(user), wire.by.clone());
     let reason = asked_by(&by, &wire.reason);
+    if !wire.moved_to.is_empty() {
+        let (to, rows) = (wire.moved_to.parse().map_err(Refusal::invalid)?, wire.rows);
+        let command = BackupCommand::RecordDeparture { home, user, rows, to };
+        return Ok((Command::Backup(command), "he lives elsewhere".to_owned()));
+    }
     let (command, reason) = if wire.begins {
         if wire.by.is_empty() || wire.reason.trim().is_empty() {
             return Err(Refusal::invalid(
@@ -229,5 +264,21 @@ fn reply(sequence: u64, spec: &RestoreSpec) -> pb::RestoreShardReply {
         sequence,
         epoch: spec.epoch.0,
         expected: spec.expected.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The planted omission: a copy that its node removed while the command slept leads a shard, and is the only one.
+    #[test]
+    fn a_copy_that_its_node_may_have_removed_is_not_taken() {
+        let now = 1_800_000_000_000;
+        for fresh in [0, now, now + 60_000, now - RESTORED_MS_MAX] {
+            is_there_still(fresh, now).expect("it is there");
+        }
+        let refused = is_there_still(now - RESTORED_MS_MAX - 1, now).expect_err("too old");
+        assert_eq!(refused.code, RefusalCode::Placement);
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn apply(
         BackupCommand::BeginErasure { home, user, by } => begin(state, envelope, (home, *user), by),
         BackupCommand::RecordErasure { home, user, .. } => record(state, envelope, (home, *user)),
         BackupCommand::NoteWork { shard, .. } => note(state, shard),
+        BackupCommand::RecordDeparture { home, user, to, .. } => depart(state, envelope, (home, *user), to),
         BackupCommand::RestoreShard(spec) => restore(state, envelope, spec),
     }
 }
@@ -55,6 +56,27 @@ fn record(
         return Err(BackupRefusal::NotBegun { user }.into());
     }
     Ok(noted(state.erasures.end(home, user)))
+}
+
+/// What he had in that home is gone, and he lives in another: who restores the one leaves him out. Idempotent.
+fn depart(
+    state: &mut State,
+    envelope: &Envelope,
+    (home, user): (&HomeId, UserId),
+    to: &HomeId,
+) -> Result<Changes, Refusal> {
+    is_of_whoever_serves(state, &envelope.author, home, user)?;
+    if !state.homes.contains_key(to) || to == home {
+        return Err(Refusal::UnknownHome(to.clone()));
+    }
+    if state.departures.erased_ms(home, user).is_none() && state.departures.count(home) >= ERASED_PER_HOME_MAX
+    {
+        let (home, max) = (home.clone(), ERASED_PER_HOME_MAX);
+        return Err(BackupRefusal::TooMany { home, max }.into());
+    }
+    let new = state.departures.begin(home, user, state.time_ms);
+    state.departures.end(home, user);
+    Ok(noted(new))
 }
 
 /// The decision is the record.
@@ -108,6 +130,35 @@ pub fn may_restore_on(state: &State, shard: &ShardId, node: &NodeId) -> Result<(
     may_lead(state, shard, node)
 }
 
+/// People whose erasure was begun and has not come to its end, of every shard of that home of which `node` holds a copy; of no
+/// node, all of them. Whoever serves a person ends his erasure, whatever the law has come to say of that place.
+///
+/// # Errors
+/// Whoever holds no copy of the shard is told of nobody.
+pub fn open_erasures_at<'a>(
+    state: &'a State,
+    shard: &ShardId,
+    node: Option<&'a NodeId>,
+) -> Result<impl Iterator<Item = UserId> + 'a, Refusal> {
+    let unknown = || Refusal::UnknownShard(shard.clone());
+    let home = shard.home().ok_or_else(unknown)?;
+    let (home, known) = state.homes.get_key_value(home).ok_or_else(unknown)?;
+    let holds = move |shard: &ShardId| {
+        let record = state.shards.get(shard).and_then(|record| record.config.as_ref());
+        let mut copies = record.into_iter().flat_map(ShardConfig::copies);
+        node.is_none_or(|node| copies.any(|copy| copy.node == *node))
+    };
+    if !holds(shard) {
+        return Err(Refusal::NotYours {
+            author: node.map(ToString::to_string).unwrap_or_default(),
+            subject: format!("shard {shard}"),
+        });
+    }
+    let count = known.shard_count;
+    let here = move |user: &UserId| holds(&ShardId::of_user(home, count, *user));
+    Ok(state.erasures.open(home).filter(here))
+}
+
 fn restore(state: &mut State, envelope: &Envelope, spec: &RestoreSpec) -> Result<Changes, Refusal> {
     let config = served(state, &spec.shard)?;
     may_be_given_up(state, envelope, spec, config)?;
@@ -155,7 +206,7 @@ fn may_be_given_up(
 
 /// A backup knows nothing of who was erased since: the list as it is now was applied, or nothing is restored.
 fn list_was_applied(state: &State, spec: &RestoreSpec) -> Result<(), Refusal> {
-    let have = state.erasures.digest(&spec.shard);
+    let have = state.left_out_digest(&spec.shard);
     if have == spec.erased {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use platform_model::{Epoch, Generation, HomeId, NodeId, ReplicaId, Role, ShardId, UserId};
 
-use super::{BackupCommand, BackupRefusal, CustodyWork, RestoreSpec};
+use super::{BackupCommand, BackupRefusal, CustodyWork, RestoreSpec, may_restore_on, open_erasures_at};
 use crate::apply::tests::{author, lawful, refusal, register};
 use crate::command::{Author, Command, Envelope};
 use crate::limits::{ERASED_PER_HOME_MAX, ERASED_PER_JURISDICTION_MAX};
@@ -11,6 +11,8 @@ use crate::refusal::Refusal;
 use crate::shard_config::{ConfigCommand, ProposedChange};
 use crate::state::State;
 use crate::{apply, apply::tests::place};
+
+mod departures;
 
 const NEW: ReplicaId = ReplicaId(4_711);
 
@@ -71,7 +73,7 @@ fn spec(state: &State) -> RestoreSpec {
         node: node("eu-central-2/0"),
         replica: NEW,
         epoch: Epoch(config.epoch_max.0 + 1),
-        erased: state.erasures.digest(&shard()),
+        erased: state.left_out_digest(&shard()),
         copies_are_lost: true,
     }
 }
@@ -346,4 +348,33 @@ fn what_was_never_served_has_nothing_to_restore() {
     );
     assert_eq!(state.shards[&shard()].epoch(), Epoch(1));
     assert_ne!(state.shards[&shard()].generation, Generation(0));
+}
+
+/// The planted omission: what was begun where the law has come to forbid the copy is never ended, for nobody hears of it.
+#[test]
+fn who_holds_the_persons_shard_hears_of_open_erasures_whatever_the_law_says_and_nobody_else() {
+    let mut state = served();
+    let (own, gone) = (user_of_the_shard(), user(4_711));
+    begin(&mut state, "eu-central-1/0", own);
+    // Of a shard that another holds.
+    let elsewhere = (5_000..)
+        .map(user)
+        .find(|user| ShardId::of_user(&home(), 2, *user) != shard());
+    let elsewhere = elsewhere.expect("every second");
+    state.erasures.begin(&home(), elsewhere, 1);
+    state.law = crate::law::LawBook::default();
+    let (holder, other) = (node("eu-central-1/0"), node("us-east-1/0"));
+    may_restore_on(&state, &shard(), &holder).expect_err("no law lets it lead");
+    let open = |node: Option<&NodeId>| -> Result<Vec<UserId>, Refusal> {
+        Ok(open_erasures_at(&state, &shard(), node)?.collect())
+    };
+    let held = open(Some(&holder)).expect("it holds a copy");
+    assert!(held.contains(&own) && !held.contains(&gone), "{held:?}");
+    let holds = |user: &UserId| {
+        let config = state.shards[&ShardId::of_user(&home(), 2, *user)].config.as_ref();
+        config.is_some_and(|config| config.copies().any(|copy| copy.node == holder))
+    };
+    assert_eq!(held.contains(&elsewhere), holds(&elsewhere));
+    open(Some(&other)).expect_err("it holds none");
+    assert_eq!(open(None).expect("an operator").len(), 2);
 }
