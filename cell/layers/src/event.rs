@@ -17,7 +17,7 @@ mod post;
 mod record;
 
 pub use fields::{Malformed, select, tags};
-pub use marks::{mark, note_mark};
+pub use marks::{decline, mark, note_mark};
 pub use parked::{
     Noted, PARKED_REASON_BYTES_MAX, Parked, all_parked, forget_parked, note_parked, park, parked, take_parked,
 };

@@ -15,7 +15,7 @@ mod walk;
 
 use std::time::Duration;
 
-use platform_model::{Actor, RequestId};
+use platform_model::{Actor, RequestId, RootRef};
 use platform_runtime::random;
 
 use crate::error::{TxError, WriteError};
@@ -96,6 +96,11 @@ impl Shard {
     pub fn set_outbox_full(&self, full: bool, over: bool) {
         self.shared.emissions.set_full(full);
         self.shared.emissions.set_over(over);
+    }
+
+    /// As [`Shard::set_outbox_full`], of what one root tells.
+    pub fn set_outbox_full_of(&self, root: RootRef, full: bool, over: bool) {
+        self.shared.emissions.set_full_of(root, full, over);
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cell_bridge_nats::{BridgeError, Broker, Channel, Mark, resume};
 use cell_relay::EventKey;
-use cell_shard::{BridgeMark, BridgePage, Found, OutboxError, OutboxKey, Shard};
+use cell_shard::{BridgeMark, BridgePage, OutboxError, OutboxKey, Shard};
 use platform_model::Position;
 use platform_model::matrix::Purpose;
 use platform_runtime::CancellationToken;
@@ -141,7 +141,7 @@ impl Bridging {
             let page = self.shard.bridge_page(after.as_ref(), AT_ONCE).await?;
             let there = |key: &OutboxKey| resumed.upto.is_some_and(|upto| event_of(key) <= upto);
             if let Some(last) = page.found.last() {
-                after = Some(*key_of(last));
+                after = Some(*last.key());
                 sequence = self.publish(&*channel, &page, there, sequence).await?;
             }
             self.note_waiting();
@@ -199,7 +199,7 @@ impl Bridging {
         loop {
             let page = self.shard.bridge_page(after.as_ref(), COUNTED_AT_ONCE).await?;
             count += page.found.len() as u64;
-            after = page.found.last().map(|last| *key_of(last)).or(after);
+            after = page.found.last().map(|last| *last.key()).or(after);
             if !page.more || count >= WAITING_MAX {
                 break;
             }
@@ -218,13 +218,6 @@ impl Bridging {
         let over = waiting >= WAITING_MAX + TAKEN_BACK_MAX;
         self.shard.set_bridge_full(waiting >= WAITING_MAX, over);
         self.waiting.set(waiting as f64);
-    }
-}
-
-fn key_of(found: &Found) -> &OutboxKey {
-    match found {
-        Found::Row(row) => &row.key,
-        Found::Unreadable(key) => key,
     }
 }
 

@@ -12,7 +12,7 @@ use cell_shard::{Mode, Request, Scope, Shard, Tx, WriteError};
 use platform_model::matrix::{Crossing, Purpose};
 use platform_model::{Actor, Code, HomeId, RequestId, RootRef, ShardId, UserId};
 use platform_runtime::random;
-use platform_wire::events::{Delivery, Receipt};
+use platform_wire::events::{Delivery, EventAt, Receipt};
 
 use super::admitted::NotAdmitted;
 use super::relay::event_key;
@@ -102,11 +102,15 @@ impl Parts {
         if table.shard_of_user(home, delivery.from).as_ref() != Some(source) {
             return Err(Receipt::Unlawful("its author is of another shard".to_owned()));
         }
+        self.has_come_so_far(source, delivery.key).map_err(Receipt::Later)
+    }
+
+    /// A key past all that its source can have told would make everything after it a repeat.
+    pub(super) fn has_come_so_far(&self, source: &ShardId, key: EventAt) -> Result<(), String> {
+        let table = self.followed.current();
         let known = table.shards.get(source).map(|route| route.epoch);
-        if known.is_none_or(|known| delivery.key.at.epoch > known) {
-            return Err(Receipt::Later(
-                "this node knows no such epoch of its source yet".to_owned(),
-            ));
+        if known.is_none_or(|known| key.at.epoch > known) {
+            return Err("this node knows no such epoch of its source yet".to_owned());
         }
         Ok(())
     }

@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use axum::{Router, middleware};
+use cell_shard::Shard;
 use futures::future::join_all;
-use platform_model::{CopyState, NodeId, RoutingTable, ShardId};
+use platform_model::{CopyState, Epoch, NodeId, RoutingTable, ShardId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
-use platform_wire::events::{Receipt, deliver_of, deliver_reply};
+use platform_wire::events::{Receipt, decline_of, deliver_of, deliver_reply};
 use platform_wire::pb::events_server::{Events as Door, EventsServer};
-use platform_wire::{Refusal, RefusalCode, pb};
+use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
 use tonic::{Extensions, Request, Response, Status};
 
 use super::cargo::law_revision;
+use super::decline::NotSaid;
 use super::{Events, Parts};
 use crate::directory::in_trace;
 
@@ -68,6 +70,16 @@ impl Service {
     }
 }
 
+impl Service {
+    fn served(&self, target: &ShardId, epoch: Epoch) -> Result<Shard, Refusal> {
+        let here = self.0.hosted.get(target);
+        here.filter(|shard| shard.epoch() == epoch).ok_or_else(|| {
+            let message = format!("{target} is not served here in that epoch");
+            Refusal::new(RefusalCode::Moved, message)
+        })
+    }
+}
+
 #[tonic::async_trait]
 impl Door for Service {
     async fn deliver(
@@ -77,11 +89,7 @@ impl Door for Service {
         let (extensions, message) = (request.extensions().clone(), request.into_inner());
         let asked = deliver_of(message, &self.0.world)?;
         self.admit(&extensions, &asked.source)?;
-        let here = self.0.hosted.get(&asked.target);
-        let shard = here.filter(|shard| shard.epoch() == asked.epoch).ok_or_else(|| {
-            let message = format!("{} is not served here in that epoch", asked.target);
-            Refusal::new(RefusalCode::Moved, message)
-        })?;
+        let shard = self.served(&asked.target, asked.epoch)?;
         // By a later law something may be kept that this one lets in: it comes here too, in a moment.
         if asked.law_revision > law_revision(&self.0.followed.current()) {
             let later = || Receipt::Later("this node does not know so late a law yet".to_owned());
@@ -93,6 +101,24 @@ impl Door for Service {
             .iter()
             .map(|one| self.0.receive(&asked.source, &shard, one));
         Ok(Response::new(deliver_reply(join_all(received).await)))
+    }
+
+    async fn decline(
+        &self,
+        request: Request<pb::DeclineRequest>,
+    ) -> Result<Response<pb::DeclineReply>, Status> {
+        let asked = decline_of(request.get_ref(), &self.0.world)?;
+        self.admit(request.extensions(), &asked.source)?;
+        let shard = self.served(&asked.target, asked.epoch)?;
+        let said = self.0.decline(&asked.source, &shard, asked.to, asked.key).await;
+        let taken = said.map_err(|why| match why {
+            NotSaid::Moved => Refusal::new(RefusalCode::Moved, why.to_string()),
+            NotSaid::Later(why) => Refusal::new(RefusalCode::Unavailable, why),
+        })?;
+        Ok(Response::new(pb::DeclineReply {
+            version: FRAME_VERSION,
+            taken,
+        }))
     }
 }
 

@@ -4,15 +4,16 @@ pub(crate) mod bench;
 
 use std::time::Duration;
 
+use cell_layers::RootTx;
 use cell_layers::event::EventField;
-use cell_sdk::Domain;
+use cell_sdk::{Address, Domain, tell};
 use platform_model::matrix::{Destination, Purpose};
 use platform_model::{DataClass, HomeId};
 use platform_wire::events::{Delivery, Receipt, Settle};
 
 use super::cargo::Kept;
 use crate::gateway;
-use bench::{AUTHORS, Bench, FOLLOWERS, WITHIN, delivery, titles, user};
+use bench::{ABROAD, AUTHORS, Bench, FOLLOWERS, WITHIN, delivery, titles, user, workout};
 
 #[tokio::test]
 async fn what_a_shard_tells_takes_effect_at_another_homes_root_once_and_in_order() {
@@ -141,6 +142,40 @@ async fn where_no_more_may_be_parked_the_next_is_kept_aside_by_its_source() {
     bench.tell(author, follower, 2).await;
     bench.events.relay(&bench.tasks);
     bench.until_seen(follower, &titles([2])).await;
+    bench.end().await;
+}
+
+/// Who tells ever more to those who cannot be reached closes the outbox to himself, and to nobody else of his shard.
+#[tokio::test]
+async fn one_author_of_whom_as_much_waits_as_may_holds_up_no_other() {
+    let bench = Bench::new().await;
+    let (author, other) = (bench.person(AUTHORS, 1).await, bench.person(AUTHORS, 4).await);
+    let follower = bench.person(FOLLOWERS, 2).await;
+    let abroad = &Address {
+        home: ABROAD.parse().expect("a home"),
+        user: user(9),
+    };
+    for _ in 0..40 {
+        let many =
+            |tx: RootTx| async move { (0..500).try_for_each(|number| tell(&tx, abroad, &workout(number))) };
+        bench.write(AUTHORS, author, "training", many).await;
+    }
+    bench.events.relay(&bench.tasks);
+    let refused = async {
+        while bench.try_tell(author, follower, 1).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, refused)
+        .await
+        .expect("he tells no more");
+    bench.tell(other, follower, 7).await;
+    let seen = async {
+        while !bench.seen(follower).await.contains(&"7".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, seen).await.expect("another does");
     bench.end().await;
 }
 

@@ -134,6 +134,11 @@ impl Shard {
         grown.is_ok()
     }
 
+    /// Whether what its roots are told is laid out for a broker.
+    pub fn is_bridged(&self) -> bool {
+        self.shared.limits.bridged
+    }
+
     /// Rows for a broker that this term has written, about.
     pub fn bridged_rows(&self) -> u64 {
         self.shared.emissions.bridged_rows()

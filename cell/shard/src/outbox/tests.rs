@@ -106,6 +106,28 @@ async fn a_full_outbox_takes_no_more_and_other_writes_go_on() {
 }
 
 #[tokio::test]
+async fn who_told_as_much_as_may_wait_tells_no_more_and_others_do() {
+    let shard = open(Memory::new(), 1).await.expect("opens");
+    shard.set_outbox_full_of(root(1), true, false);
+    let refused = tell(&shard, 1, &[event(Some(9), 1)]).await;
+    assert_eq!(refused, Err(WriteError::Overloaded));
+    tell(&shard, 2, &[event(Some(9), 2)]).await.expect("another");
+    let back = async || {
+        let write = |tx: Tx| async move {
+            tx.emit_back(event(Some(9), 3));
+            Ok::<_, TxError>(())
+        };
+        let written = shard.write(&request_of(Uuid::new_v4(), 1), write).await;
+        written.map(|_| ())
+    };
+    back().await.expect("what takes back finds room");
+    shard.set_outbox_full_of(root(1), true, true);
+    assert_eq!(back().await, Err(WriteError::Overloaded));
+    shard.set_outbox_full_of(root(1), false, false);
+    tell(&shard, 1, &[event(Some(9), 4)]).await.expect("told");
+}
+
+#[tokio::test]
 async fn a_transaction_of_a_root_notes_something_in_a_shared_table_or_nothing_anywhere() {
     let shard = open(Memory::new(), 1).await.expect("opens");
     let write = |fails: bool| {

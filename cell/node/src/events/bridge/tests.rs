@@ -16,6 +16,7 @@ use platform_model::{EpochPosition, Position, UserId};
 
 use super::Bridge;
 use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, WITHIN, shard_of};
+use crate::relocation::told;
 use broker::{Trouble, Unsure};
 
 const SOON: Duration = Duration::from_millis(20);
@@ -170,6 +171,40 @@ async fn a_stream_that_was_made_anew_is_not_gone_on_with() {
     tokio::time::timeout(WITHIN, asked).await.expect("it looks");
     assert_eq!(rows_left(&bench).await, 1, "it waits for a person");
     assert!(broker.keys(&shard_of(AUTHORS)).is_empty());
+    bench.end().await;
+}
+
+/// What broke: who moved away was cleared, his key too, while the broker had not got what he told.
+#[tokio::test]
+async fn what_a_person_told_waits_for_the_broker_before_he_may_be_cleared() {
+    let trouble = Trouble {
+        loses_calls_of_ten: 10,
+        ..Trouble::default()
+    };
+    let broker = Arc::new(Unsure::new(1, trouble));
+    let (bench, author, follower) = bench(bridge(&broker, "nats-eu", false)).await;
+    bench.tell(author, follower, 1).await;
+    bench.events.relay(&bench.tasks);
+    bench.until_seen(follower, &["1".to_owned()]).await;
+    let shard = bench.shard(AUTHORS);
+    let delivered = async {
+        while shard
+            .outbox()
+            .page()
+            .await
+            .expect("read")
+            .is_some_and(|page| !page.is_empty())
+        {
+            tokio::time::sleep(SOON).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, delivered).await.expect("delivered");
+    assert_eq!(told::waits(&shard, author).await, Ok(true));
+    assert_eq!(told::waits(&shard, follower).await, Ok(false));
+    let page = shard.bridge_page(None, 10).await.expect("read");
+    let gone: Vec<_> = page.found.iter().map(|found| *found.key()).collect();
+    shard.note_bridged("s", &gone, None).await.expect("noted");
+    assert_eq!(told::waits(&shard, author).await, Ok(false));
     bench.end().await;
 }
 

@@ -237,15 +237,7 @@ impl Bench {
         F: Fn(RootTx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, DomainError>> + Send,
     {
-        let request = Request {
-            actor: Actor::User(user),
-            domain,
-            request_id: RequestId::from_uuid(Uuid::new_v4()),
-            mode: Mode::Sync,
-            scope: Scope::Root(RootRef::user(user)),
-            not_older_than: None,
-            deadline: WITHIN,
-        };
+        let request = root_request(user, domain);
         let write = |tx: Tx| f(RootTx::new(tx, RootRef::user(user), domain, key));
         let written = self.shard(home).write(&request, write).await;
         written.map_err(|error| error.to_string()).expect("written").value
@@ -261,6 +253,22 @@ impl Bench {
             tell(&tx, address, &workout(number))
         })
         .await;
+    }
+
+    /// As [`Self::tell`], where it may be refused.
+    pub(crate) async fn try_tell(&self, author: UserId, to: UserId, number: u128) -> Result<(), String> {
+        let key = self.key(AUTHORS, author).await;
+        let address = &Address {
+            home: FOLLOWERS.parse().expect("a home"),
+            user: to,
+        };
+        let request = root_request(author, "training");
+        let write = |tx: Tx| {
+            let tx = RootTx::new(tx, RootRef::user(author), "training", &key);
+            async move { tell(&tx, address, &workout(number)) }
+        };
+        let written = self.shard(AUTHORS).write(&request, write).await;
+        written.map(drop).map_err(|error| error.to_string())
     }
 
     /// Titles of what the follower was shown, in the order in which it came.
@@ -311,6 +319,18 @@ impl Bench {
     pub(crate) async fn end(self) {
         self.hosted.close_all().await;
         assert!(self.tasks.shutdown(WITHIN).await);
+    }
+}
+
+fn root_request(user: UserId, domain: &'static str) -> Request {
+    Request {
+        actor: Actor::User(user),
+        domain,
+        request_id: RequestId::from_uuid(Uuid::new_v4()),
+        mode: Mode::Sync,
+        scope: Scope::Root(RootRef::user(user)),
+        not_older_than: None,
+        deadline: WITHIN,
     }
 }
 
