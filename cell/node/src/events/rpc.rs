@@ -210,4 +210,48 @@ mod tests {
         assert_eq!(reply.receipts, [delivered]);
         bench.end().await;
     }
+
+    #[tokio::test]
+    async fn only_who_speaks_for_a_source_has_its_events_declined_and_what_was_is_a_repeat() {
+        let bench = Bench::new().await;
+        let service = Service(Arc::clone(&bench.events.parts));
+        bench.person(AUTHORS, 1).await;
+        let follower = bench.person(FOLLOWERS, 2).await;
+        let sent = delivery(follower, 5);
+        let ask = async |kind: &str, epoch: u64| {
+            let message = pb::DeclineRequest {
+                version: FRAME_VERSION,
+                world: service.0.world.to_string(),
+                source: shard_of(AUTHORS).to_string(),
+                target: shard_of(FOLLOWERS).to_string(),
+                epoch,
+                to: follower.as_bytes().to_vec(),
+                at_epoch: sent.key.at.epoch.0,
+                at_position: sent.key.at.position.0,
+                index: sent.key.index,
+                event: sent.key.event,
+            };
+            let mut request = Request::new(message);
+            *request.extensions_mut() = of("eu-central", kind);
+            service
+                .decline(request)
+                .await
+                .map(|reply| reply.into_inner().taken)
+        };
+        let (node, stranger) = ("cell/eu-central-1/node/0", "cell/eu-central-1/node/1");
+        for (kind, epoch, code) in [
+            (stranger, 1, RefusalCode::NotAuthorised),
+            (node, 2, RefusalCode::Moved),
+        ] {
+            let status = ask(kind, epoch).await.expect_err("refused");
+            assert_eq!(Refusal::from_status(&status).expect("a refusal").code, code);
+        }
+        assert!(!ask(node, 1).await.expect("answered"), "it was never sent");
+        assert_eq!(bench.receive(&sent).await, Receipt::Delivered, "late: a repeat");
+        assert!(bench.seen(follower).await.is_empty());
+        let next = delivery(follower, 6);
+        assert_eq!(bench.receive(&next).await, Receipt::Delivered);
+        assert_eq!(bench.seen(follower).await.len(), 1, "what is behind it arrives");
+        bench.end().await;
+    }
 }
