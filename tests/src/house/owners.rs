@@ -19,6 +19,7 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("async-nats", &[("cell-bridge-nats", CODE), ("bench", CODE)]),
     ("object_store", &[("cell-backup", CODE)]),
     ("s3s-fs", &[("cell-backup", TESTS)]),
+    ("mimalloc", &[("cell-node", CODE)]),
     // The control plane.
     ("openraft", &[("control-plane-raft", CODE)]),
     ("redb", &[("control-plane-raft", CODE)]),

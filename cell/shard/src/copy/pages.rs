@@ -1,5 +1,5 @@
-//! Pages of a copy: rows of a range of keys from one snapshot, at most about a megabyte. The range is chosen here as the
-//! rows are walked; whoever takes the page remembers where the next one begins.
+//! Pages of a copy: rows of a range of keys from one snapshot, few enough that reading and sending them holds nobody up. The
+//! range is chosen here as the rows are walked; whoever takes the page remembers where the next one begins.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::walk::Walk;
 /// Rows of one page.
 const PAGE_ROWS: usize = 8_000;
 /// Keys and values of one page, about.
-pub(crate) const PAGE_BYTES: usize = 1024 * 1024;
+pub(crate) const PAGE_BYTES: usize = 512 * 1024;
 
 /// Reads a page for a standby, when the foreground allows.
 pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId) {
