@@ -188,10 +188,8 @@ mod tests {
         };
         assert_eq!(bench.receive(&late).await, Receipt::Delivered, "a repeat");
         assert_eq!(bench.seen(follower).await, titles([]));
-        let source = shard_of(AUTHORS);
-        let again = bench
-            .parts()
-            .decline(&source, &bench.shard(FOLLOWERS), follower, late.key);
+        let (source, shard) = (shard_of(AUTHORS), bench.shard(FOLLOWERS));
+        let again = bench.parts().decline(&source, &shard, follower, late.key);
         assert_eq!(again.await, Ok(false), "however often it is asked");
         bench.end().await;
     }
