@@ -48,8 +48,12 @@ pub enum InvalidBucket {
     Mode { path: PathBuf, mode: u32 },
     #[error("{} has no line `{key} = ...`", path.display())]
     Missing { path: PathBuf, key: &'static str },
-    #[error("{0} is no address with TLS, and plain text was not asked for")]
-    Plaintext(String),
+    #[error("{} has more than one section: it is not said whose secrets are meant", path.display())]
+    Sections { path: PathBuf },
+    #[error("the endpoint is no address with TLS, and plain text was not asked for")]
+    Plaintext,
+    #[error("the endpoint has a `@`: secrets stand in a file")]
+    SecretInAddress,
     #[error("there are no credentials: no file is named, and the environment has no `{0}`")]
     NoCredentials(&'static str),
     #[error("the bucket cannot be used")]
@@ -74,13 +78,13 @@ impl BackupStore {
 }
 
 fn opened(bucket: &Bucket) -> Result<BackupStore, InvalidBucket> {
-    if let Some(plain) = bucket
-        .endpoint
-        .as_ref()
-        .filter(|endpoint| !endpoint.starts_with("https://"))
-        && !bucket.plaintext
-    {
-        return Err(InvalidBucket::Plaintext(plain.clone()));
+    if let Some(endpoint) = &bucket.endpoint {
+        if endpoint.contains('@') {
+            return Err(InvalidBucket::SecretInAddress);
+        }
+        if !endpoint.starts_with("https://") && !bucket.plaintext {
+            return Err(InvalidBucket::Plaintext);
+        }
     }
     let Credentials { id, secret, token } = match &bucket.credentials_file {
         Some(file) => of_file(file)?,
@@ -123,7 +127,6 @@ fn read(path: &Path) -> Result<Vec<u8>, InvalidBucket> {
 }
 
 fn of_file(path: &Path) -> Result<Credentials, InvalidBucket> {
-    let text = Zeroizing::new(String::from_utf8_lossy(&read(path)?).into_owned());
     let of = std::fs::metadata(path).map_err(|source| InvalidBucket::File {
         path: path.to_owned(),
         source,
@@ -132,6 +135,17 @@ fn of_file(path: &Path) -> Result<Credentials, InvalidBucket> {
     if mode & 0o077 != 0 {
         let path = path.to_owned();
         return Err(InvalidBucket::Mode { path, mode });
+    }
+    let text = Zeroizing::new(String::from_utf8_lossy(&read(path)?).into_owned());
+    if text
+        .lines()
+        .filter(|line| line.trim_start().starts_with('['))
+        .count()
+        > 1
+    {
+        return Err(InvalidBucket::Sections {
+            path: path.to_owned(),
+        });
     }
     let line = |key: &'static str| {
         text.lines().find_map(|line| {
@@ -189,6 +203,8 @@ mod tests {
         let missing = of_file(&half).map(drop).expect_err("half").to_string();
         assert!(missing.contains("aws_secret_access_key"), "{missing}");
         assert!(of_file(Path::new("/nowhere")).is_err());
+        let (_dir, two) = file(&format!("{text}[other]\naws_session_token = T\n"), 0o600);
+        assert!(matches!(of_file(&two), Err(InvalidBucket::Sections { .. })));
         let set = |name: &'static str| (name != "AWS_SESSION_TOKEN").then(|| name.to_lowercase());
         assert_eq!(of_environment(set).expect("set").id, "aws_access_key_id");
         assert!(matches!(
@@ -216,8 +232,14 @@ mod tests {
         BackupStore::bucket(&plain).expect("named");
         let refused = BackupStore::bucket(&bucket).map(drop).expect_err("no TLS");
         assert!(
-            matches!(refused, BackupError::Bucket(InvalidBucket::Plaintext(_))),
+            matches!(refused, BackupError::Bucket(InvalidBucket::Plaintext)),
             "{refused}"
         );
+        let secret = Bucket {
+            endpoint: Some("https://id:secret@127.0.0.1:9".into()),
+            ..bucket
+        };
+        let refused = BackupStore::bucket(&secret).map(drop).expect_err("a secret");
+        assert!(!format!("{refused:?}").contains("secret@"), "{refused:?}");
     }
 }

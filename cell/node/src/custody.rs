@@ -27,7 +27,7 @@ use cell_layers::keys::Kek;
 use cell_sdk::{Domain, Lent};
 use cell_store::Store;
 use parking_lot::Mutex;
-use platform_model::{NodeId, ShardId, UserId, WorldId};
+use platform_model::{NodeId, RoutingTable, ShardId, UserId, WorldId};
 use platform_runtime::{Clock, TaskGroup};
 use platform_wire::follow::Followed;
 use platform_wire::{Refusal, RefusalCode};
@@ -79,6 +79,20 @@ pub struct Sink {
     pub bytes_per_second: u64,
 }
 
+/// Why the place that the settings name is not the law's sink of that name: a law that names another region permits what
+/// is in that one, not what is here.
+fn misplaced(table: &RoutingTable, sink: &Sink) -> Option<String> {
+    let known = table.matrix().and_then(|matrix| matrix.sink(&sink.name))?;
+    let here = sink
+        .region
+        .as_ref()
+        .filter(|here| known.region.as_str() != here.as_str())?;
+    let (name, there) = (&sink.name, &known.region);
+    Some(format!(
+        "the law has the sink {name} in {there}, this node's settings have it in {here}"
+    ))
+}
+
 impl Custody {
     pub fn new(parts: Parts) -> Self {
         Self {
@@ -93,18 +107,9 @@ impl Custody {
             Refusal::new(RefusalCode::Unknown, "this node has no backup store")
                 .hint("set `backup.folder` or `backup.bucket`, and `backup.sink`, in its settings")
         })?;
-        let table = self.shared.followed.current();
-        let known = table.matrix().and_then(|matrix| matrix.sink(&sink.name));
-        match (&sink.region, known) {
-            // A law that names another region permits what is in that one, not what is here.
-            (Some(here), Some(known)) if known.region.as_str() != here => {
-                let message = format!(
-                    "the law has the sink {} in {}, this node's settings have it in {here}",
-                    sink.name, known.region
-                );
-                Err(Refusal::new(RefusalCode::LawForbids, message))
-            }
-            _ => Ok(sink),
+        match misplaced(&self.shared.followed.current(), sink) {
+            Some(why) => Err(Refusal::new(RefusalCode::LawForbids, why)),
+            None => Ok(sink),
         }
     }
 

@@ -8,7 +8,6 @@
 //! | `send` | the call that takes events to the node that serves their roots |
 //! | `decline` | whether its receiver has an event that is to be set aside |
 //! | `receive` | the receiver's transaction: effect and mark together, or parked |
-//! | `bridge` | what is told, on its way to a broker outside |
 //! | `admitted` | no foreign data is kept before the controllers know of it |
 //! | `rpc` | the door for other nodes |
 //! | `operator` | parked events, for people at work |
@@ -17,7 +16,6 @@
 //! shard tells one root take effect in the order in which they were told. Nothing leaves that is not committed.
 
 mod admitted;
-mod bridge;
 mod cargo;
 mod decline;
 mod faults;
@@ -43,7 +41,6 @@ use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 use admitted::Admitted;
 
-pub use bridge::Bridge;
 pub use operator::routes as operator_routes;
 pub use rpc::routes;
 
@@ -63,7 +60,6 @@ struct Parts {
     client: EventsClient,
     domains: Arc<Vec<Box<dyn Domain>>>,
     admitted: Admitted,
-    bridge: Option<Bridge>,
 }
 
 /// What [`Events::new`] is given.
@@ -77,8 +73,6 @@ pub struct Lent {
     pub client: EventsClient,
     pub reports: ReportClient,
     pub domains: Arc<Vec<Box<dyn Domain>>>,
-    /// Where they go outside, if they do.
-    pub bridge: Option<Bridge>,
 }
 
 impl Events {
@@ -92,7 +86,6 @@ impl Events {
             clock: lent.clock,
             client: lent.client,
             domains: lent.domains,
-            bridge: lent.bridge,
             admitted: Admitted::new(lent.reports),
         };
         Self {

@@ -7,7 +7,6 @@ mod begin;
 use std::sync::{Arc, OnceLock};
 
 use cell_backup::BackupError;
-use cell_bridge_nats::BridgeError;
 use cell_law::Law;
 use cell_sdk::{Domain, Lent};
 use cell_stream::{Streams, inbound};
@@ -80,8 +79,6 @@ pub enum StartError {
     Store(#[from] EngineError),
     #[error("the node's threads cannot be started")]
     Threads(#[source] std::io::Error),
-    #[error("the bridge cannot be used")]
-    Bridge(#[from] BridgeError),
     #[error("the backup store cannot be opened")]
     Backup(#[from] BackupError),
     #[error("the node's start cannot be noted")]
@@ -138,7 +135,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         world: settings.world.clone(),
         cut_off: Some(config.data_dir.join(CUT_OFF)),
         log_kept: config.shards.log_kept(),
-        bridged: config.bridge.is_set(),
     };
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &wired);
@@ -154,7 +150,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         client: EventsClient::new(identity.clone()),
         reports: reports.clone(),
         domains: Arc::clone(&domains),
-        bridge: begin::bridge(config).await?,
     });
     let parts = Parts {
         identity,

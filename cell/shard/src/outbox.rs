@@ -8,7 +8,6 @@
 //! when it was delivered ([`Shard::clear_outbox`]). Where events go, and whether, is nothing that this crate knows.
 
 mod aside;
-mod bridge;
 mod queue;
 mod row;
 mod walk;
@@ -26,7 +25,6 @@ use crate::shard::Shard;
 use crate::tx::Tx;
 
 pub use aside::{ASIDE_PER_ROOT_MAX, Aside, SetAside};
-pub use bridge::{BridgeMark, BridgePage};
 pub(crate) use queue::Emissions;
 pub use queue::Taken;
 pub(crate) use row::{Emitted, KEY_BYTES, bytes, emitted};
@@ -116,7 +114,5 @@ fn request() -> Request {
     }
 }
 
-#[cfg(test)]
-mod bridge_tests;
 #[cfg(test)]
 mod tests;

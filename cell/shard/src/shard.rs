@@ -208,13 +208,6 @@ impl Drop for TermEnd {
 }
 
 impl Shared {
-    /// So many events are in the batch at `position`; whoever takes them to a broker looks when it is committed.
-    pub(crate) fn note_bridged(&self, position: Position, events: usize) {
-        if self.limits.bridged && events > 0 {
-            self.emissions.bridged(position, events);
-        }
-    }
-
     pub(crate) fn pair(&self, position: Position) -> EpochPosition {
         EpochPosition {
             epoch: self.term.epoch,

@@ -53,10 +53,6 @@ pub fn ids(bytes: &[u8]) {
     if let Ok(key) = text.parse::<IdempotencyKey>() {
         assert_eq!(key.as_uuid().get_version_num(), 7);
     }
-    let shard: ShardId = "eu/eu-central/007".parse().expect("a shard");
-    if let Some(event) = cell_bridge_nats::read_message_id(&shard, text) {
-        assert_eq!(cell_bridge_nats::message_id(&shard, event), text);
-    }
     // Numbers may have zeros before them; they are the same numbers.
     reads_again::<EpochPosition>(text);
 }
@@ -67,7 +63,6 @@ pub fn id_seeds() -> Vec<Vec<u8>> {
         "018f9b1e-7c5a-7b3e-9f00-0123456789ab",
         "{018f9b1e-7c5a-7b3e-9f00-0123456789ab}",
         "e12:345",
-        "eu/eu-central/007/12/3456/0/1",
         "e0:0",
         "0123456789abcdef0123456789abcdef",
         "region",

@@ -123,7 +123,6 @@ pub const LAYERS: &[Layer] = &[
         ],
     )
     .in_tests(&["platform-canary"]),
-    layer("cell-bridge-nats", 3, &["cell-relay", "platform-model"]).in_tests(&["platform-runtime"]),
     layer(
         "cell-sdk",
         5,
@@ -161,7 +160,6 @@ pub const LAYERS: &[Layer] = &[
         7,
         &[
             "cell-backup",
-            "cell-bridge-nats",
             "cell-law",
             "cell-layers",
             "cell-relay",
@@ -258,7 +256,6 @@ pub const LAYERS: &[Layer] = &[
         8,
         &[
             "cell-backup",
-            "cell-bridge-nats",
             "cell-layers",
             "cell-shard",
             "cell-store",
@@ -280,7 +277,6 @@ pub const LAYERS: &[Layer] = &[
         &["platform-canary", "platform-model", "platform-runtime"],
     )
     .in_tests(&[
-        "cell-bridge-nats",
         "cell-law",
         "chaos",
         "cli-world",
@@ -296,7 +292,6 @@ pub const LAYERS: &[Layer] = &[
         9,
         &[
             "cell-backup",
-            "cell-bridge-nats",
             "cell-layers",
             "cell-node",
             "cell-sdk",

@@ -98,9 +98,19 @@ async fn a_bucket_that_breaks_a_backup_is_seen_through() {
     flip(&server.object(&manifest.name, "part-00000001"), 40);
     let damaged = |error: &BackupError| matches!(error, BackupError::DamagedPart { part: 1, .. });
     bench.is_refused(&manifest.name, damaged).await;
+    // Whoever can write there has nobody read it into memory.
+    let huge = |file: &str, bytes: u64| {
+        let file = fs::File::create(server.object(&manifest.name, file)).expect("made");
+        file.set_len(bytes).expect("as long as that");
+    };
+    huge("part-00000001", (64 << 20) + 1);
+    bench.is_refused(&manifest.name, damaged).await;
     fs::remove_file(server.object(&manifest.name, "part-00000001")).expect("removed");
     let missing = |error: &BackupError| matches!(error, BackupError::MissingPart { part: 1, .. });
     bench.is_refused(&manifest.name, missing).await;
+    huge("manifest", (1 << 20) + 1);
+    let unreadable = |error: &BackupError| matches!(error, BackupError::DamagedManifest(_));
+    bench.is_refused(&manifest.name, unreadable).await;
     fs::remove_file(server.object(&manifest.name, "manifest")).expect("removed");
     let none = |error: &BackupError| matches!(error, BackupError::NoSuchBackup(_));
     bench.is_refused(&manifest.name, none).await;

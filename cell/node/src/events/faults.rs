@@ -10,11 +10,6 @@ pub(super) fn answers_before_the_effect() -> bool {
     planted("event-answered-early")
 }
 
-/// The bridge notes that the broker has it before the broker says so: a kill in between loses it for the stream.
-pub(super) fn marks_before_the_ack() -> bool {
-    planted("bridge-mark-before-ack")
-}
-
 #[cfg(feature = "failpoints")]
 fn planted(name: &str) -> bool {
     fail::eval(name, |_| ()).is_some()

@@ -32,11 +32,6 @@ pub(crate) struct Emissions {
     over: AtomicBool,
     /// Roots of which as much waits as may, and whether as much of what takes back too.
     full_roots: RwLock<BTreeMap<RootRef, bool>>,
-    bridge_full: AtomicBool,
-    bridge_over: AtomicBool,
-    /// The last position with something for a broker, and about how much there was in this term.
-    bridged_at: AtomicU64,
-    bridged: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -110,12 +105,8 @@ impl Emissions {
         if of_root.is_some_and(|over| over || !takes_back) {
             return true;
         }
-        let full = if takes_back {
-            [&self.over, &self.bridge_over]
-        } else {
-            [&self.full, &self.bridge_full]
-        };
-        full.iter().any(|full| full.load(Ordering::Relaxed))
+        let full = if takes_back { &self.over } else { &self.full };
+        full.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_full_of(&self, root: RootRef, full: bool, over: bool) {
@@ -129,26 +120,6 @@ impl Emissions {
 
     pub(crate) fn set_over(&self, over: bool) {
         self.over.store(over, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_bridge_full(&self, full: bool, over: bool) {
-        self.bridge_full.store(full, Ordering::Relaxed);
-        self.bridge_over.store(over, Ordering::Relaxed);
-    }
-
-    /// So many rows for a broker are in the batch at `position`; whether it is written is not known yet.
-    pub(crate) fn bridged(&self, position: Position, rows: usize) {
-        self.bridged.fetch_add(rows as u64, Ordering::Relaxed);
-        self.bridged_at.fetch_max(position.0, Ordering::AcqRel);
-    }
-
-    pub(crate) fn bridged_rows(&self) -> u64 {
-        self.bridged.load(Ordering::Relaxed)
-    }
-
-    /// Whether something for a broker may have been committed behind `seen`.
-    pub(crate) fn is_bridged_behind(&self, seen: Position, committed: Position) -> bool {
-        committed > seen && self.bridged_at.load(Ordering::Acquire) > seen.0
     }
 
     pub(crate) fn set_full(&self, full: bool) {

@@ -1,5 +1,4 @@
-//! A NATS server of this machine, as tests and measurements start, kill and start again one. Nothing that serves people
-//! uses it.
+//! A NATS server of this machine, as a measurement starts one. Nothing that serves people uses it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Where the program is.
 ///
 /// # Errors
-/// Why there is none, for a test that says `skipped: why`.
+/// Why there is none, for a result that says `skipped: why`.
 pub fn program() -> Result<PathBuf, String> {
     let named = std::env::var_os(VARIABLE).map(PathBuf::from);
     let found = named.or_else(|| {
@@ -32,31 +31,35 @@ pub fn program() -> Result<PathBuf, String> {
 
 /// A server with its streams in a folder. Ends with this value.
 pub struct NatsServer {
-    program: PathBuf,
-    folder: PathBuf,
-    /// More settings, as they stand in its file.
-    settings: String,
     port: u16,
     child: Child,
 }
 
 impl NatsServer {
-    /// Starts one whose streams are synced with every message, on a free port that it keeps over restarts.
+    /// Starts one whose streams are synced with every message, on a free port.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start(program: &Path, folder: &Path, settings: &str) -> io::Result<Self> {
+    pub fn start(program: &Path, folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         // Free a moment ago: a server has no way to say which port it took that is simpler.
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let child = spawn(program, folder, port, settings)?;
-        Ok(Self {
-            program: program.to_owned(),
-            folder: folder.to_owned(),
-            settings: settings.to_owned(),
-            port,
-            child,
-        })
+        let file = folder.join("nats.conf");
+        let store = folder.join("streams");
+        let text = format!(
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n",
+            store.display()
+        );
+        std::fs::write(&file, text)?;
+        let log = std::fs::File::create(folder.join("nats.log"))?;
+        let child = Command::new(program)
+            .arg("-c")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        Ok(Self { port, child })
     }
 
     pub fn address(&self) -> String {
@@ -65,24 +68,6 @@ impl NatsServer {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
-    }
-
-    /// SIGKILL, and the end awaited.
-    ///
-    /// # Errors
-    /// It cannot be killed.
-    pub fn kill(&mut self) -> io::Result<()> {
-        self.child.kill()?;
-        self.child.wait().map(drop)
-    }
-
-    /// Starts it again on what lies in its folder.
-    ///
-    /// # Errors
-    /// It cannot be started.
-    pub fn again(&mut self) -> io::Result<()> {
-        self.child = spawn(&self.program, &self.folder, self.port, &self.settings)?;
-        Ok(())
     }
 
     /// Waits until it takes connections.
@@ -108,24 +93,7 @@ impl NatsServer {
 impl Drop for NatsServer {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ = self.kill();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
-}
-
-fn spawn(program: &Path, folder: &Path, port: u16, settings: &str) -> io::Result<Child> {
-    let file = folder.join("nats.conf");
-    let store = folder.join("streams");
-    let text = format!(
-        "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n{settings}\n",
-        store.display()
-    );
-    std::fs::write(&file, text)?;
-    let log = std::fs::File::create(folder.join("nats.log"))?;
-    Command::new(program)
-        .arg("-c")
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()
 }
