@@ -18,7 +18,7 @@ pub use context::{AnonymousCtx, Ctx, RootCtx};
 pub use directory::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};
 pub use domain::Domain;
 pub use error::{DomainError, ProblemResponse};
-pub use event::{Address, EventInfo, Received, Takes, tell};
+pub use event::{Address, EventInfo, Received, Takes, tell, tell_back};
 pub use services::{Lent, OpenUser, RelocationState, Services};
 
 pub use cell_shard::{Answer, Mode};
