@@ -49,6 +49,9 @@ pub enum BackupError {
     /// Restored, the rows are not what the shard held.
     #[error("what backup {0} restores is not what the shard held: its state digest differs")]
     State(String),
+    /// Who lives where by now decides who is served.
+    #[error("where its people live by now cannot be told: {0}")]
+    Directory(String),
     #[error("no store can be made beside the node's: {0}")]
     Scratch(String),
     #[error("the process ends")]
@@ -86,6 +89,7 @@ impl BackupError {
             Self::Withheld(_) => "law-forbids",
             Self::Uncommitted => "uncommitted",
             Self::State(_) => "state",
+            Self::Directory(_) => "directory",
             Self::Scratch(_) => "scratch",
             Self::Stopped => "stopped",
         }

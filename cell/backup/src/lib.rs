@@ -19,7 +19,7 @@
 //! | [`write`], [`read`] | a shard to parts, parts to rows |
 //! | [`pace`], [`permit`] | what holds a backup back: the requests beside it, the law |
 //! | [`rehearse`] | a backup restored into a store of its own, and compared |
-//! | [`restore`], [`erased`] | rows to a copy, without who was erased |
+//! | [`restore`], [`erased`], [`residents`] | rows to a copy, without who was erased; who lives elsewhere by now is not served there |
 //!
 //! Never here: where a backup may lie (the law is asked by the node), who may ask, which copy leads; a log of entries
 //! between backups: a restore ends where the backup was taken.
@@ -34,6 +34,7 @@ pub mod permit;
 pub mod progress;
 pub mod read;
 pub mod rehearse;
+pub mod residents;
 pub mod restore;
 mod rows;
 pub mod s3;
@@ -51,5 +52,6 @@ pub use name::BackupName;
 pub use pace::Pace;
 pub use permit::Permit;
 pub use progress::Progress;
+pub use residents::{AllAtHome, Resident, Residents};
 pub use store::BackupStore;
 pub use write::Writer;

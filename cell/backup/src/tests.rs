@@ -25,8 +25,8 @@ use platform_runtime::{Clock, TaskGroup, random};
 use crate::permit::Asks;
 use crate::restore::{Restored, Wanted};
 use crate::{
-    BackupError, BackupName, BackupStore, ErasedPeople, Manifest, Pace, Permit, Progress, Writer, read,
-    rehearse, restore,
+    AllAtHome, BackupError, BackupName, BackupStore, ErasedPeople, Manifest, Pace, Permit, Progress,
+    Resident, Residents, Writer, read, rehearse, restore,
 };
 
 const PEOPLE: u128 = 12;
@@ -167,6 +167,7 @@ impl Bench {
             epoch: Epoch(9),
             erased,
             claimant: nobodys,
+            residents: &AllAtHome,
             notes: Vec::new(),
         };
         let disk = Arc::clone(disk);

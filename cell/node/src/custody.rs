@@ -34,6 +34,7 @@ use platform_wire::{Refusal, RefusalCode};
 
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
+use crate::relocation::Elsewheres;
 use jobs::Jobs;
 
 pub use register::Register;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub scratch: PathBuf,
     pub lent: Lent,
     pub domains: Arc<Vec<Box<dyn Domain>>>,
+    /// Where people were before.
+    pub elsewhere: Arc<dyn Elsewheres>,
     pub register: Arc<dyn Register>,
     /// Where backups go, and what the law calls it; none where the settings name no store.
     pub sink: Option<Sink>,

@@ -181,6 +181,9 @@ pub fn json_seeds() -> Vec<Vec<u8>> {
 
 pub fn query(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
+    if let Ok(cursor) = text.parse::<ExportCursor>() {
+        assert_eq!(cursor.text().parse::<ExportCursor>().ok(), Some(cursor));
+    }
     let Ok(uri) = format!("/v1/activities?{text}").parse::<Uri>() else {
         return;
     };
@@ -200,5 +203,6 @@ pub fn query_seeds() -> Vec<Vec<u8>> {
         "limit=100&cursor=AAECAwQF",
         "channels=heart_rate,speed&resolution=5&from=0&to=600.5",
         "limit=%31&limit=2",
+        "training.00ffA1",
     ])
 }

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use cell_backup::restore::{self, Wanted};
-use cell_backup::{BackupError, BackupName, ErasedPeople, Pace, Permit, Progress, Writer};
+use cell_backup::{
+    BackupError, BackupName, ErasedPeople, Pace, Permit, Progress, Resident, Residents, Writer,
+};
 use cell_law::{Part, Withheld};
 use cell_layers::keys::Kek;
+use cell_layers::place;
 use cell_shard::{Restore, Shard};
+use futures::future::BoxFuture;
 use platform_model::{Epoch, ReplicaId, ShardId};
 use platform_runtime::random;
 use platform_wire::backup::Erased;
@@ -186,6 +191,7 @@ impl Asked {
             epoch: self.epoch,
             erased: &people,
             claimant: directory::claimant,
+            residents: &Registered(custody, &self.shard),
             notes: directory::notes(&self.shard, self.epoch),
         };
         let disk = Arc::clone(&custody.shared.disk);
@@ -199,6 +205,30 @@ impl Asked {
                 at_ms: custody.shared.clock.unix_ms(),
             }),
         })
+    }
+}
+
+/// As the directory has them.
+struct Registered<'a>(&'a Custody, &'a ShardId);
+
+impl Residents for Registered<'_> {
+    fn elsewhere(&self, people: Vec<Resident>) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, String>> {
+        let Self(custody, shard) = self;
+        let asked = async move {
+            let Some(home) = shard.home() else {
+                return Ok(Vec::new());
+            };
+            let gone = custody.shared.elsewhere.gone_from(home, people).await?;
+            for (user, standing) in &gone {
+                let place = &standing.place;
+                tracing::warn!(target: "audit", %shard, %user, ?place, "somebody of a backup lives elsewhere by now: he is not served where it is restored");
+            }
+            Ok(gone
+                .iter()
+                .map(|(user, standing)| place::row_of(*user, standing))
+                .collect())
+        };
+        Box::pin(asked)
     }
 }
 

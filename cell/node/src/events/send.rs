@@ -13,6 +13,9 @@ use super::relay::Place;
 /// Events of one call.
 pub(super) const DELIVERIES_MAX: usize = 64;
 
+/// Homes that an event follows its receiver through at once.
+const HOMES_MAX: usize = 16;
+
 /// Ends the reason of what waits because too much like it is set aside.
 const FULL: &str = "; and as many are set aside as may be";
 
@@ -145,32 +148,39 @@ impl Parts {
         }
     }
 
-    /// The receiver lives in another home by now: the gate is asked again, for that one, and the event goes there. It is not
-    /// followed further at once: who has moved on is asked for again later.
+    /// The receiver lives in another home by now: the gate is asked again, for that one, and the event goes there; and on from
+    /// there, for he may have moved more than once since he was known. Nobody comes back to a home, so a home that is told twice
+    /// only says that somebody is not up to date: asked again later.
     async fn follow(&self, source: &Shard, key: &OutboxKey, home: HomeId) -> Came {
-        let table = self.followed.current();
-        let user = key.to.as_user();
-        let shard = user.and_then(|user| table.shard_of_user(&home, user));
-        let to = Place {
-            home: Some(home),
-            shard,
-        };
         let row = match source.outbox_rows(&[*key]).await {
             Ok(rows) => rows.into_iter().next().flatten(),
             Err(error) => return Came::Later(error.to_string()),
         };
         let Some(row) = row else { return Came::Gone };
-        let delivery = match self.load(source, &to, &row).await {
-            Ok(delivery) => delivery,
-            Err(came) => return came,
-        };
-        match self.carry(source.id(), &to, &[delivery]).await {
-            Ok(receipts) => match receipts.into_iter().next() {
-                Some(Receipt::HomeMoved(_)) | None => Came::Moved,
-                Some(receipt) => self.judge(source, &to, key, receipt).await,
-            },
-            Err(why) => Came::Later(why),
+        let user = key.to.as_user();
+        let (mut home, mut asked) = (home, Vec::new());
+        while asked.len() < HOMES_MAX && !asked.contains(&home) {
+            let shard = user.and_then(|user| self.followed.current().shard_of_user(&home, user));
+            let to = Place {
+                home: Some(home.clone()),
+                shard,
+            };
+            asked.push(home);
+            let delivery = match self.load(source, &to, &row).await {
+                Ok(delivery) => delivery,
+                Err(came) => return came,
+            };
+            let receipts = match self.carry(source.id(), &to, &[delivery]).await {
+                Ok(receipts) => receipts,
+                Err(why) => return Came::Later(why),
+            };
+            match receipts.into_iter().next() {
+                Some(Receipt::HomeMoved(next)) => home = next,
+                Some(receipt) => return self.judge(source, &to, key, receipt).await,
+                None => return Came::Moved,
+            }
         }
+        Came::Moved
     }
 
     async fn carry(

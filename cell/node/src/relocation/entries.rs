@@ -18,6 +18,7 @@ use platform_wire::relocation::{EntryStep, EntryTold};
 use prost::Message;
 
 use super::Parts;
+use crate::directory::is_incomplete;
 
 /// Shared table of a directory shard; part of its keys.
 const TABLE: &str = "homes";
@@ -47,6 +48,9 @@ pub(super) enum EntryError {
     Tx(#[from] TxError),
     #[error("an entry of the directory is damaged")]
     Damaged,
+    /// Restored to before something that others know.
+    #[error("the directory lacks what others hold, and takes no relocation yet")]
+    Incomplete,
 }
 
 /// Takes a step on the row of the person.
@@ -62,6 +66,10 @@ pub(super) async fn step_here(
         return Ok(told(entry, None));
     }
     let take = |tx: Tx| async move {
+        // What began before its backup goes on to its end.
+        if matches!(step, EntryStep::Start { .. }) && is_incomplete(&tx).await? {
+            return Err(EntryError::Incomplete);
+        }
         let before = tx.get(key).await?.map(|row| decode(&row)).transpose()?;
         let (after, refused) = apply(before.clone(), step);
         if after != before

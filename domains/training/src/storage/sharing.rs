@@ -99,6 +99,14 @@ pub async fn list(
         .await?)
 }
 
+/// Whom the person's workouts are shown.
+///
+/// # Errors
+/// The transaction's.
+pub async fn shown_to(tx: &RootTx) -> Result<Vec<ShownTo>, DomainError> {
+    Ok(SHOWN_TO.scan(tx, Query::first(SHOWN_TO_MAX)).await?.rows)
+}
+
 async fn follower_changed(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
     let unreadable =
         || Problem::new(Code::BadRequest).detail("the event is not the message that it should be");
@@ -207,7 +215,7 @@ async fn forget(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
 }
 
 async fn followers(tx: &RootTx) -> Result<Vec<Address>, DomainError> {
-    let rows = SHOWN_TO.scan(tx, Query::first(SHOWN_TO_MAX)).await?.rows;
+    let rows = shown_to(tx).await?;
     rows.iter().map(address).collect()
 }
 

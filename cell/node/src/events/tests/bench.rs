@@ -1,9 +1,10 @@
-//! Two homes on one node, one shard each, with people in them.
+//! Homes on one node, one shard each, with people in them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use cell_layers::keys::{KeyCache, UserKey};
+use cell_layers::place::{self, Standing};
 use cell_layers::{Query, RootTx, Table};
 use cell_relay::parked::PARKED_PER_ROOT_MAX;
 use cell_sdk::{Address, DomainError, Mode, tell};
@@ -41,6 +42,8 @@ pub(crate) const DIRECTORY: &str = "directory/eu/000";
 pub(crate) const AUTHORS: &str = "eu/eu-west";
 pub(crate) const ABROAD: &str = "us/us-east";
 pub(crate) const FOLLOWERS: &str = "eu/eu-central";
+/// A third home of the same law, for who moves twice.
+pub(crate) const BEYOND: &str = "eu/eu-south";
 const SHARED: Table<SharedWorkout> = Table::new();
 const ACCOUNTS: Table<Account> = Table::new();
 
@@ -60,13 +63,13 @@ pub(crate) fn shard_of(home: &str) -> ShardId {
     format!("{home}/000").parse().expect("a shard")
 }
 
-/// Both homes, one shard each, their keys, all on this node.
+/// All homes, one shard each, their keys, all on this node.
 fn table(world: platform_model::WorldId) -> RoutingTable {
     let mut table = RoutingTable {
         world,
         ..tests::sample::table()
     };
-    for home in [AUTHORS, FOLLOWERS] {
+    for home in [AUTHORS, FOLLOWERS, BEYOND] {
         let id: HomeId = home.parse().expect("a home");
         let known = Home {
             shard_count: 1,
@@ -143,7 +146,7 @@ impl Bench {
             domains: Arc::new(gateway::domains()),
         });
         let open = async {
-            while hosted.served().len() < 5 {
+            while hosted.served().len() < 7 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -233,6 +236,22 @@ impl Bench {
         written.map_err(|error| error.to_string()).expect("written").value
     }
 
+    /// Has somebody stand so in a home, as a relocation leaves him.
+    pub(crate) async fn stand(&self, home: &str, user: UserId, standing: &Standing) {
+        let request = Request {
+            actor: Actor::User(user),
+            domain: "relocation",
+            request_id: RequestId::from_uuid(Uuid::new_v4()),
+            mode: Mode::Sync,
+            scope: Scope::Root(RootRef::user(user)),
+            not_older_than: None,
+            deadline: WITHIN,
+        };
+        let note = |tx: Tx| async move { place::put_standing(&tx, user, standing) };
+        let noted = self.shard(home).write(&request, note).await;
+        noted.map_err(|error| error.to_string()).expect("noted");
+    }
+
     /// The author tells somebody of a workout.
     pub(crate) async fn tell(&self, author: UserId, to: UserId, number: u128) {
         let address = &Address {
@@ -263,20 +282,28 @@ impl Bench {
 
     /// Titles of what the follower was shown, in the order in which it came.
     pub(crate) async fn seen(&self, follower: UserId) -> Vec<String> {
+        self.seen_in(FOLLOWERS, follower).await
+    }
+
+    async fn seen_in(&self, home: &str, follower: UserId) -> Vec<String> {
         let read = |tx: RootTx| async move { Ok(SHARED.scan(&tx, Query::first(1_000)).await?.rows) };
-        let rows = self.write(FOLLOWERS, follower, "training", read).await;
+        let rows = self.write(home, follower, "training", read).await;
         rows.into_iter().filter_map(|row| row.title).collect()
     }
 
     pub(crate) async fn until_seen(&self, follower: UserId, wanted: &[String]) {
+        self.until_seen_in(FOLLOWERS, follower, wanted).await;
+    }
+
+    pub(crate) async fn until_seen_in(&self, home: &str, follower: UserId, wanted: &[String]) {
         let wait = async {
-            while self.seen(follower).await.len() < wanted.len() {
+            while self.seen_in(home, follower).await.len() < wanted.len() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         let came = tokio::time::timeout(WITHIN, wait).await;
-        assert!(came.is_ok(), "{:?}", self.seen(follower).await);
-        assert_eq!(self.seen(follower).await, wanted);
+        assert!(came.is_ok(), "{:?}", self.seen_in(home, follower).await);
+        assert_eq!(self.seen_in(home, follower).await, wanted);
     }
 
     pub(crate) async fn receive(&self, delivery: &Delivery) -> Receipt {
