@@ -12,6 +12,8 @@ pub enum BackupError {
     NoSuchBackup(String),
     #[error("the backup store cannot be used")]
     Store(#[source] object_store::Error),
+    #[error(transparent)]
+    Bucket(#[from] crate::s3::InvalidBucket),
     #[error("part {part} of backup {name} is missing")]
     MissingPart { name: String, part: u64 },
     /// Flipped, cut short, of another place or of another backup.
@@ -71,6 +73,7 @@ impl BackupError {
             Self::Name(_) => "name",
             Self::NoSuchBackup(_) => "no-such-backup",
             Self::Store(_) => "store",
+            Self::Bucket(_) => "bucket",
             Self::MissingPart { .. } => "missing-part",
             Self::DamagedPart { .. } => "damaged-part",
             Self::DamagedManifest(_) => "damaged-manifest",

@@ -15,7 +15,7 @@
 //! |---|---|
 //! | [`name`], [`manifest`] | what a backup is called and what it says of itself |
 //! | [`seal`] | the key of a backup; parts sealed under it, each bound to its place |
-//! | [`store`] | the object store |
+//! | [`store`], [`s3`] | the object store: a folder, or a bucket |
 //! | [`write`], [`read`] | a shard to parts, parts to rows |
 //! | [`pace`], [`permit`] | what holds a backup back: the requests beside it, the law |
 //! | [`rehearse`] | a backup restored into a store of its own, and compared |
@@ -37,6 +37,7 @@ pub mod rehearse;
 pub mod residents;
 pub mod restore;
 mod rows;
+pub mod s3;
 pub mod seal;
 pub mod store;
 pub mod write;

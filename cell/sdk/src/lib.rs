@@ -19,7 +19,7 @@ pub use context::{AnonymousCtx, Ctx, RootCtx};
 pub use directory::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};
 pub use domain::Domain;
 pub use error::{DomainError, ProblemResponse};
-pub use event::{Address, EventInfo, Received, Takes, tell};
+pub use event::{Address, EventInfo, Received, Takes, tell, tell_back};
 pub use export::{ExportCursor, ExportItem, ExportPage, Exported};
 pub use services::{Lent, OpenUser, RelocationState, Services};
 

@@ -26,7 +26,7 @@ async fn open(pd: &[String]) -> Result<(), OpenError> {
 async fn rows(raw: &TransactionClient) -> Vec<Vec<u8>> {
     let mut tx = raw.begin_optimistic().await.expect("begins");
     let keys = tx.scan_keys(ANY_ROW.to_vec().., 16).await.expect("scans");
-    let keys = keys.map(|key| Vec::from(&key).clone()).collect();
+    let keys = keys.map(Vec::<u8>::from).collect();
     tx.rollback().await.expect("ends");
     keys
 }

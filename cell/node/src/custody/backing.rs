@@ -19,7 +19,7 @@ use platform_wire::backup::Erased;
 use platform_wire::{Refusal, RefusalCode};
 
 use super::jobs::{Done, Failed, Job, Restored};
-use super::{Custody, Sink, faults};
+use super::{Custody, Sink, faults, misplaced};
 use crate::directory;
 use crate::hosted::Hosted;
 
@@ -60,7 +60,7 @@ impl Custody {
             kek,
             store: &sink.store,
             pace: Pace::new(clock, sink.bytes_per_second),
-            permit: &|| self.permit(served.id(), &sink.name),
+            permit: &|| self.permit(served.id(), sink),
         };
         Ok(Done {
             manifest: writer.write(frozen, progress).await?,
@@ -69,9 +69,12 @@ impl Custody {
     }
 
     /// What the newest law that is known here says of bytes of that shard that are about to leave.
-    fn permit(&self, shard: &ShardId, sink: &str) -> Permit {
+    fn permit(&self, shard: &ShardId, sink: &Sink) -> Permit {
         let table = self.shared.followed.current();
-        match self.shared.law.may_back_up(&table, shard, sink) {
+        if let Some(why) = misplaced(&table, sink) {
+            return Permit::Denied(why);
+        }
+        match self.shared.law.may_back_up(&table, shard, &sink.name) {
             Ok(()) => Permit::Granted,
             Err(why) if why.waits() => Permit::Held(why.to_string()),
             Err(why) => Permit::Denied(why.to_string()),

@@ -1,6 +1,7 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
 mod left;
+mod sink;
 mod unreadable;
 
 use std::collections::BTreeSet;

@@ -89,7 +89,12 @@ impl Parts {
                         ..delivery
                     });
                 }
-                Err(came) => sent.came.push((one.key, came)),
+                Err(came) => {
+                    if came == Came::Unreached {
+                        sent.unreached = Some("its receiver cannot be asked".to_owned());
+                    }
+                    sent.came.push((one.key, came));
+                }
             }
         }
         if deliveries.is_empty() {
@@ -100,7 +105,7 @@ impl Parts {
                 for (key, receipt) in keys.into_iter().zip(receipts) {
                     let came = match receipt {
                         Receipt::HomeMoved(home) => self.follow(source, &key, home).await,
-                        other => self.judge(source, &key, other).await,
+                        other => self.judge(source, &to, &key, other).await,
                     };
                     sent.came.push((key, came));
                 }
@@ -135,7 +140,7 @@ impl Parts {
         match self.loaded(source.id(), home, row).await {
             Ok(delivery) => Ok(delivery),
             Err(Kept::Later(why)) => Err(Came::Later(why)),
-            Err(Kept::Aside(why)) => Err(self.aside(source, &row.key, &why).await),
+            Err(Kept::Aside(why)) => Err(self.kept_out(source, to, &row.key, &why).await),
             Err(Kept::Erased) => {
                 metrics::counter!("celld_events_of_erased_total").increment(1);
                 Err(Came::Delivered)
@@ -171,7 +176,7 @@ impl Parts {
             };
             match receipts.into_iter().next() {
                 Some(Receipt::HomeMoved(next)) => home = next,
-                Some(receipt) => return self.judge(source, key, receipt).await,
+                Some(receipt) => return self.judge(source, &to, key, receipt).await,
                 None => return Came::Moved,
             }
         }
@@ -197,7 +202,7 @@ impl Parts {
         sent.await.map_err(|error: CallError| error.to_string())
     }
 
-    async fn judge(&self, source: &Shard, key: &OutboxKey, receipt: Receipt) -> Came {
+    async fn judge(&self, source: &Shard, to: &Place, key: &OutboxKey, receipt: Receipt) -> Came {
         match receipt {
             Receipt::Delivered => {
                 metrics::counter!("celld_events_delivered_total").increment(1);
@@ -215,14 +220,14 @@ impl Parts {
                 other => other,
             },
             Receipt::Unlawful(why) => {
-                let why = format!("the law of its receiver keeps it out: {why}");
-                self.aside(source, key, &why).await
+                let why = format!("its receiver keeps it out: {why}");
+                self.kept_out(source, to, key, &why).await
             }
         }
     }
 
     /// Out of the outbox, so that nothing behind it waits.
-    async fn aside(&self, source: &Shard, key: &OutboxKey, reason: &str) -> Came {
+    pub(super) async fn aside(&self, source: &Shard, key: &OutboxKey, reason: &str) -> Came {
         match source.set_aside(key, reason).await {
             Ok(SetAside::Done) => {
                 metrics::counter!("celld_events_parked_total").increment(1);
@@ -244,7 +249,7 @@ impl Sent {
     }
 }
 
-fn target(
+pub(super) fn target(
     table: &platform_model::RoutingTable,
     me: &platform_model::NodeId,
     shard: &ShardId,

@@ -2,7 +2,7 @@
 //! follower's, numbered in the order in which they came.
 
 use cell_layers::{Query, RootTx, RowCursor, Rows};
-use cell_sdk::{Address, DomainError, Received, tell};
+use cell_sdk::{Address, DomainError, Received, tell, tell_back};
 use platform_model::{Code, HomeId, Problem, UserId};
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ pub async fn withdraw(tx: &RootTx, workout: Uuid) -> Result<(), DomainError> {
         workout: workout.as_bytes().to_vec(),
     };
     for follower in followers(tx).await? {
-        tell(tx, &follower, &withdrawn)?;
+        tell_back(tx, &follower, &withdrawn)?;
     }
     Ok(())
 }
@@ -125,7 +125,7 @@ async fn follower_changed(tx: &RootTx, event: &Received) -> Result<(), DomainErr
     let hidden = WorkoutsHidden {
         told_ms: tx.log_time_ms(),
     };
-    tell(tx, &follower, &hidden)
+    tell_back(tx, &follower, &hidden)
 }
 
 /// Appended, whatever is there: that nothing comes twice is the platform's promise, and to be seen here. Only what was told

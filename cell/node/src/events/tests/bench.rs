@@ -6,8 +6,10 @@ use std::time::Duration;
 use cell_layers::keys::{KeyCache, UserKey};
 use cell_layers::place::{self, Standing};
 use cell_layers::{Query, RootTx, Table};
+use cell_relay::parked::PARKED_PER_ROOT_MAX;
 use cell_sdk::{Address, DomainError, Mode, tell};
-use cell_shard::{Request, Scope, Shard, Tx};
+use cell_shard::{Request, Scope, Shard, Tx, TxError};
+use cell_store::key::Tuple;
 use cell_store::memory::Memory;
 use domains_identity::stored::Account;
 use domains_training::stored::{SharedWorkout, WorkoutShared};
@@ -228,15 +230,7 @@ impl Bench {
         F: Fn(RootTx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, DomainError>> + Send,
     {
-        let request = Request {
-            actor: Actor::User(user),
-            domain,
-            request_id: RequestId::from_uuid(Uuid::new_v4()),
-            mode: Mode::Sync,
-            scope: Scope::Root(RootRef::user(user)),
-            not_older_than: None,
-            deadline: WITHIN,
-        };
+        let request = root_request(user, domain);
         let write = |tx: Tx| f(RootTx::new(tx, RootRef::user(user), domain, key));
         let written = self.shard(home).write(&request, write).await;
         written.map_err(|error| error.to_string()).expect("written").value
@@ -270,6 +264,22 @@ impl Bench {
         .await;
     }
 
+    /// As [`Self::tell`], where it may be refused.
+    pub(crate) async fn try_tell(&self, author: UserId, to: UserId, number: u128) -> Result<(), String> {
+        let key = self.key(AUTHORS, author).await;
+        let address = &Address {
+            home: FOLLOWERS.parse().expect("a home"),
+            user: to,
+        };
+        let request = root_request(author, "training");
+        let write = |tx: Tx| {
+            let tx = RootTx::new(tx, RootRef::user(author), "training", &key);
+            async move { tell(&tx, address, &workout(number)) }
+        };
+        let written = self.shard(AUTHORS).write(&request, write).await;
+        written.map(drop).map_err(|error| error.to_string())
+    }
+
     /// Titles of what the follower was shown, in the order in which it came.
     pub(crate) async fn seen(&self, follower: UserId) -> Vec<String> {
         self.seen_in(FOLLOWERS, follower).await
@@ -301,9 +311,43 @@ impl Bench {
         self.parts().receive(&shard_of(AUTHORS), &shard, delivery).await
     }
 
+    /// As if as many events of that root were parked as may be.
+    pub(crate) async fn fill_parked(&self, user: UserId) {
+        let shard = self.shard(FOLLOWERS);
+        let request = Request {
+            actor: Actor::User(user),
+            domain: "relay",
+            request_id: RequestId::from_uuid(Uuid::new_v4()),
+            mode: Mode::Sync,
+            scope: Scope::Shared("parked"),
+            not_older_than: None,
+            deadline: WITHIN,
+        };
+        let fill = |tx: Tx| async move {
+            (0..PARKED_PER_ROOT_MAX as u64).try_for_each(|number| {
+                let key = Tuple::new().uuid(user.as_uuid()).u64(number).pack();
+                tx.put(key, "x")
+            })
+        };
+        let filled = shard.write::<_, TxError, _, _>(&request, fill).await;
+        filled.expect("written");
+    }
+
     pub(crate) async fn end(self) {
         self.hosted.close_all().await;
         assert!(self.tasks.shutdown(WITHIN).await);
+    }
+}
+
+fn root_request(user: UserId, domain: &'static str) -> Request {
+    Request {
+        actor: Actor::User(user),
+        domain,
+        request_id: RequestId::from_uuid(Uuid::new_v4()),
+        mode: Mode::Sync,
+        scope: Scope::Root(RootRef::user(user)),
+        not_older_than: None,
+        deadline: WITHIN,
     }
 }
 
