@@ -17,7 +17,7 @@ pub use decide::decisions;
 pub use lookup_key::{LookupKey, LookupKeyError};
 pub use reconcile::Reconciler;
 #[cfg(test)]
-pub(crate) use restored::{completed, note_by_hand};
+pub(crate) use restored::{complete_by_hand, note_by_hand};
 pub(crate) use restored::{is_incomplete, notes};
 pub(crate) use rows::claimant;
 pub(crate) use rpc::in_trace;

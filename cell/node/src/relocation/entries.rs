@@ -53,6 +53,14 @@ pub(super) enum EntryError {
     Incomplete,
 }
 
+/// What a person reads of it: that a step was rejected says nothing, why does.
+pub(super) fn reason(error: &WriteError<EntryError>) -> String {
+    match error {
+        WriteError::Rejected(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
 /// Takes a step on the row of the person.
 pub(super) async fn step_here(
     shard: &Shard,
@@ -220,7 +228,7 @@ impl Parts {
         let shard = shard.ok_or_else(|| format!("{authority} has no directory"))?;
         if let Some(here) = self.hosted.get(&shard) {
             let told = step_here(&here, user, step).await;
-            return told.map_err(|error| error.to_string());
+            return told.map_err(|error| reason(&error));
         }
         let served = table.primary_of(&shard);
         let served = served.filter(|(route, _)| route.node != *self.hosted.node());

@@ -13,7 +13,7 @@ use platform_wire::relocation::{AskedEntry, EntryStep, entry_of, entry_reply};
 use platform_wire::{Refusal, RefusalCode, pb};
 use tonic::{Extensions, Request, Response, Status};
 
-use super::entries::{EntryError, step_here};
+use super::entries::{EntryError, reason, step_here};
 use super::{Parts, Relocations};
 use crate::directory::in_trace;
 use crate::peers::holds;
@@ -91,7 +91,7 @@ fn refused(error: &WriteError<EntryError>) -> Status {
         WriteError::Fenced => RefusalCode::Moved,
         _ => RefusalCode::Unavailable,
     };
-    Refusal::new(code, error.to_string()).into()
+    Refusal::new(code, reason(error)).into()
 }
 
 #[tonic::async_trait]

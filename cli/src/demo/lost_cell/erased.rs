@@ -149,15 +149,16 @@ pub async fn stays(
         story,
     )
     .await;
-    let clock = Clock::system();
+    let (clock, key) = (Clock::system(), random::uuid_v7());
     let begun = clock.monotonic();
+    // Always under one key: one that broke off holds the address until it is decided.
     let another = loop {
         let newcomer = Newcomer {
             name: "somebody-else".to_owned(),
             country: person.country,
             email: person.email.clone(),
         };
-        match scene.app.register(newcomer).await {
+        match scene.app.register_under(newcomer, key).await {
             Ok(another) => break Ok(another),
             Err(failure) if clock.monotonic() - begun > COMPLETE_WITHIN => break Err(failure),
             Err(_) => clock.sleep(AGAIN_AFTER).await,

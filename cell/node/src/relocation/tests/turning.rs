@@ -8,7 +8,7 @@ use platform_wire::relocation::{EntryStep, Step, Taken};
 
 use super::bench::{Bench, home};
 use super::{CENTRAL, WEST, asked};
-use crate::directory::{completed, note_by_hand};
+use crate::directory::{complete_by_hand, note_by_hand};
 use crate::events::tests::bench::DIRECTORY;
 use crate::relocation::standing::change;
 
@@ -256,7 +256,7 @@ async fn a_directory_that_was_restored_lets_nobody_set_out_before_it_is_complete
     let begun = bench.parts().begin(&asked(person, CENTRAL), "ann", false).await;
     assert_eq!(begun.expect("begins").phase, "copying");
     assert!(bench.add(WEST, person, 10).await, "he is served");
-    completed(&directory).await.expect("written");
+    complete_by_hand(&directory).await;
     bench.until_gone(person).await;
     assert_eq!(bench.count(CENTRAL, person).await, 11);
     bench.end().await;
