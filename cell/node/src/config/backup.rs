@@ -130,7 +130,8 @@ mod tests {
             ..Backup::default()
         };
         assert_eq!(folder().check(), Ok(()));
-        let broken: [(fn(&mut Backup), &str); 5] = [
+        type Break = fn(&mut Backup);
+        let broken: [(Break, &str); 5] = [
             (|b| b.folder = "/backups".into(), "backup"),
             (|b| b.sink.clear(), "backup"),
             (|b| b.region.clear(), "backup.region"),

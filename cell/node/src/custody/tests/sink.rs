@@ -13,12 +13,7 @@ fn law(region: &str) -> LawInForce {
         region: region.parse().expect("a region"),
     };
     let areas: [(&str, &str, &[&str]); 1] = [("eu", "DE", &["eu-central", "eu-west"])];
-    plain::in_force_with_sinks(
-        &areas,
-        [0; 32].into(),
-        true,
-        [("backup-eu".to_owned(), sink)].into(),
-    )
+    plain::in_force_with_sinks(&areas, [0; 32], true, [("backup-eu".to_owned(), sink)].into())
 }
 
 #[test]
