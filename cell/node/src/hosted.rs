@@ -232,6 +232,13 @@ impl Hosted {
         futures::future::join_all(open.iter().map(Copy::leave)).await;
     }
 
+    /// The same where nobody can wait for the answers: said once.
+    pub fn leave_at_once(&self) {
+        for open in self.shared.open.read().values() {
+            open.copy.leave_at_once();
+        }
+    }
+
     /// Closes every copy: waiting transactions are answered first.
     pub async fn close_all(&self) {
         self.shared.closing.cancel();

@@ -59,7 +59,7 @@ pub mod wire;
 pub use check_store::{Finding, Verdict, check_store};
 pub use config::Config;
 pub use run::start;
-pub use running::Running;
+pub use running::{Failure, Running};
 
 #[cfg(test)]
 mod tests;
