@@ -13,7 +13,7 @@ use platform_model::thresholds::{
 use platform_model::{CellId, NodeId, ReplicaId, ShardId};
 use platform_wire::replicas::ReplicasReport;
 
-use super::act::Act;
+use super::act::{Act, By};
 use super::operate::{Operations, failover_asked};
 use super::reports::NodesHeard;
 use super::silence::{self, Silence};
@@ -198,6 +198,14 @@ impl Leader {
     pub fn settled(&mut self, shard: &ShardId) {
         if let Some(watched) = self.shards.get_mut(shard) {
             watched.busy_since_micros = None;
+        }
+    }
+
+    /// Takes out what nodes ask for: they ask again, and by then it is known what they were granted before.
+    pub fn put_off(&mut self, acts: &mut Vec<Act>) {
+        let asked = acts.extract_if(.., |act| matches!(act.by, By::Node(_)));
+        for act in asked.collect::<Vec<_>>() {
+            self.settled(&act.shard);
         }
     }
 
