@@ -155,6 +155,18 @@ impl Hosted {
             .collect()
     }
 
+    /// Has every copy that serves look at what its shard takes on disk.
+    pub async fn measure(&self) {
+        let open: Vec<Copy> = {
+            let open = self.shared.open.read();
+            let served = open.values().filter(|open| open.copy.shard().is_some());
+            served.map(|open| open.copy.clone()).collect()
+        };
+        for copy in open {
+            copy.measure().await;
+        }
+    }
+
     /// Every copy on this node's disk, open or not, judged by the law that the table carries.
     pub fn copies(&self, table: &RoutingTable) -> Vec<HeldCopy> {
         let open = self.shared.open.read();

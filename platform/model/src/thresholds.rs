@@ -64,6 +64,8 @@ thresholds! {
     REPAIR_NODE_AT_ONCE_MAX = 2;
     /// In the whole world.
     REPAIR_WORLD_AT_ONCE_MAX = 16;
+    /// A node takes a new copy only if its disk takes so much more than the shard is large, in MiB.
+    ROOM_LEFT_MIB = 128;
     /// The leader looks at operations and suspects so often.
     OPERATION_TICK_MS = 200;
     /// A step that was refused or came to nothing is tried again after so long.

@@ -15,7 +15,7 @@ use platform_wire::replicas::ReplicasReport;
 
 use super::act::{Act, By};
 use super::operate::{Operations, failover_asked};
-use super::reports::NodesHeard;
+use super::reports::{NodesHeard, Said};
 use super::silence::{self, Silence};
 use super::takeover::Evenness;
 use super::told::{self, Heard, Teller};
@@ -80,7 +80,11 @@ impl Leader {
 
     /// Takes a report of a node that has registered.
     pub fn hear(&mut self, now_micros: u64, state: &State, report: &ReplicasReport) -> Vec<Act> {
-        let said = (report.incarnation, report.leaving);
+        let said = Said {
+            incarnation: report.incarnation,
+            leaving: report.leaving,
+            free_bytes: report.free_bytes,
+        };
         if !self.heard.hear(now_micros, &report.node, said) {
             return Vec::new();
         }

@@ -28,6 +28,8 @@ pub struct Look<'a> {
     pub heard: &'a dyn Fn(&NodeId) -> bool,
     /// Whether a node has been silent for so long that what lies there is replaced.
     pub gone: &'a dyn Fn(&NodeId) -> bool,
+    /// What a node's disk still takes, if it tells.
+    pub free_bytes: &'a dyn Fn(&NodeId) -> Option<u64>,
     /// A name that was never given to a copy.
     pub fresh: ReplicaId,
     /// Milliseconds since 1970.
@@ -119,7 +121,8 @@ impl Look<'_> {
         if self.config.names(replica) {
             return self.leave(Vec::new());
         }
-        if let Some(waits) = self.unsteady().or_else(|| self.silent("target", node)) {
+        let waits = self.unsteady().or_else(|| self.silent("target", node));
+        if let Some(waits) = waits.or_else(|| self.no_room(node)) {
             return waits;
         }
         let node = node.clone();

@@ -12,7 +12,7 @@ use platform_model::thresholds::{REPAIR_EVERY_MS, REPAIR_NODE_AT_ONCE_MAX, REPAI
 use platform_model::{NodeId, ShardId};
 
 use super::act::{Act, By};
-use super::leader::Leader;
+use super::leader::{Leader, config_of};
 
 impl Leader {
     /// Starts what brings shards back to the goals of their homes.
@@ -49,8 +49,15 @@ impl Leader {
     /// What the planner is told beside the state.
     pub fn observed(&self, now_micros: u64, state: &State) -> Observed {
         let gone = state.nodes.keys().filter(|node| self.is_gone(now_micros, node));
+        let bytes = self.shards.iter().filter_map(|(shard, watched)| {
+            let primary = config_of(state, shard)?.primary.replica;
+            let bytes = watched.copy(primary)?.report.bytes;
+            (bytes > 0).then(|| (shard.clone(), bytes))
+        });
         Observed {
             silent: gone.cloned().collect(),
+            bytes: bytes.collect(),
+            free: self.heard.all_free_bytes(),
             ..Observed::default()
         }
     }

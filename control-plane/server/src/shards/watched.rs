@@ -205,6 +205,7 @@ mod tests {
             commits_per_second: 0,
             p99_micros: 0,
             stalled_micros: 0,
+            bytes: 0,
         }
     }
 

@@ -13,6 +13,7 @@ fn tell(sim: &mut Sim, from: &str, told: Told) -> Vec<Act> {
         node: node(from),
         incarnation: Incarnation(1),
         leaving: false,
+        free_bytes: None,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
     };
@@ -88,6 +89,7 @@ fn an_earlier_start_of_a_node_is_not_heard() {
         node: node(HERE),
         incarnation: Incarnation(0),
         leaving: false,
+        free_bytes: None,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
     };
