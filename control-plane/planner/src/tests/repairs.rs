@@ -204,6 +204,26 @@ fn a_disk_without_room_takes_nothing_and_one_of_which_nobody_tells_does() {
 }
 
 #[test]
+fn a_standby_that_no_goal_asks_for_is_told_and_the_least_of_them_first() {
+    let spare = |goal, standbys: &[(&str, CopyState)]| {
+        let mut state = world(&NODES, &[EU, US]);
+        home(&mut state, "eu/eu-central", goal);
+        serve(&mut state, ONE, "eu-central-1/0", standbys);
+        let plan = plan(&state, &nobody());
+        assert!(plan.steps.is_empty(), "nothing takes it out by itself: {plan:?}");
+        plan.surplus.first().map(|surplus| surplus.node.to_string())
+    };
+    let (near, far) = ("eu-central-2/0", "eu-west-1/0");
+    let (in_sync, behind) = (CopyState::InSync, CopyState::CatchingUp);
+    assert_eq!(spare(Survival::Region, &[(far, in_sync)]), None);
+    assert_eq!(spare(Survival::None, &[(far, in_sync)]).as_deref(), Some(far));
+    let both = [(near, in_sync), (far, in_sync)];
+    assert_eq!(spare(Survival::Region, &both).as_deref(), Some(near));
+    let far_behind = [(near, in_sync), (far, behind)];
+    assert_eq!(spare(Survival::Zone, &far_behind).as_deref(), Some(far));
+}
+
+#[test]
 fn an_unlawful_standby_is_taken_out_even_if_it_is_the_last() {
     let narrow: (&str, &str, &[&str]) = ("eu", "DE", &["eu-central"]);
     let mut state = world(&NODES, &[narrow, US]);
