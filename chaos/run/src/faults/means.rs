@@ -70,8 +70,9 @@ impl Means {
 
     /// # Errors
     /// Where there is none.
-    pub fn fill_disk(&self) -> Result<()> {
-        self.small_disk.as_ref().context("there is no small disk")?.fill()
+    pub async fn fill_disk(&self) -> Result<()> {
+        let disk = self.small_disk.as_ref().context("there is no small disk")?;
+        disk.fill().await
     }
 
     /// # Errors
@@ -110,8 +111,8 @@ impl Means {
 mod tests {
     use super::*;
 
-    #[test]
-    fn who_has_no_means_says_so_for_the_faults_that_need_some() {
+    #[tokio::test]
+    async fn who_has_no_means_says_so_for_the_faults_that_need_some() {
         let means = Means::default();
         let lacking: Vec<String> = Fault::all()
             .iter()
@@ -122,7 +123,7 @@ mod tests {
         let disks = ["slow-disk", "failing-disk"];
         let all = std::iter::once("full-disk").chain(clocks).chain(disks);
         assert_eq!(lacking, all.collect::<Vec<_>>());
-        assert!(means.fill_disk().is_err() && means.set_disk(Health::Slow).is_err());
+        assert!(means.fill_disk().await.is_err() && means.set_disk(Health::Slow).is_err());
         let mut noted = Means::default();
         let made: Option<()> = noted.noted(&[Fault::FullDisk], Err(anyhow::anyhow!("no root")));
         assert_eq!((made, noted.lacks(Fault::FullDisk)), (None, Some("no root")));

@@ -113,7 +113,7 @@ impl Strike {
                     signal(scene.world, &seat, Signal::SIGSTOP)?;
                 }
             }
-            Fault::FullDisk => scene.means.fill_disk()?,
+            Fault::FullDisk => scene.means.fill_disk().await?,
             Fault::SlowDisk => scene.means.set_disk(Health::Slow)?,
             Fault::FailingDisk => scene.means.set_disk(Health::Failing)?,
             Fault::ClockJump | Fault::ClockJumpLeader | Fault::ClockJumpRouter => {
