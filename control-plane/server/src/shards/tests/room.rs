@@ -95,3 +95,18 @@ fn repair_makes_no_copy_on_a_disk_without_room_and_makes_it_once_there_is() {
     assert_eq!(standbys.len(), 1, "{standbys:?}");
     assert_eq!(standbys[0].node, node(THERE));
 }
+
+#[test]
+fn a_repair_that_finds_no_room_is_given_up_for_another_is_planned() {
+    let mut sim = Sim::new();
+    has_left(&mut sim, THERE, 0);
+    let repair = OperationKind::Repair {
+        add: Some(node(THERE)),
+        remove: None,
+    };
+    let id = sim.start(repair).expect("starts");
+    sim.run(5_000);
+    assert_eq!(sim.operation(id).state.as_str(), "cancelled");
+    assert_eq!(sim.config().standbys, []);
+    assert_eq!(sim.reason("cancel-operation"), "its target has no room");
+}
