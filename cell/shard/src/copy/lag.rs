@@ -30,12 +30,13 @@ impl Lag {
     pub(crate) fn push(&mut self, now: Moment, position: Position, bytes: usize) {
         let bytes = bytes as u64;
         self.bytes = self.bytes.saturating_add(bytes);
-        match self.entries.back_mut() {
-            Some(last) if self.entries.len() >= ENTRIES_MAX => {
+        let is_full = self.entries.len() >= ENTRIES_MAX;
+        match self.entries.back_mut().filter(|_| is_full) {
+            Some(last) => {
                 last.position = position;
                 last.bytes = last.bytes.saturating_add(bytes);
             }
-            _ => self.entries.push_back(Waiting {
+            None => self.entries.push_back(Waiting {
                 position,
                 bytes,
                 since: now,
