@@ -18,6 +18,7 @@ use platform_wire::{CallError, RefusalCode};
 
 use crate::convert;
 use crate::hosted::Hosted;
+use crate::room::Room;
 use crate::telling::{Sent, Telling};
 
 /// Pause between two reports.
@@ -30,6 +31,7 @@ pub struct Replicas {
     pub hosted: Hosted,
     pub telling: Telling,
     pub followed: Followed,
+    pub(crate) room: Room,
     pub clock: Clock,
 }
 
@@ -88,6 +90,7 @@ impl Replicas {
             node: self.hosted.node().clone(),
             incarnation: self.hosted.start().incarnation,
             leaving: self.hosted.is_leaving(),
+            free_bytes: self.room.free_bytes(),
             copies,
             told: told.collect(),
         };
@@ -156,5 +159,6 @@ fn copy_report(shard: ShardId, status: &CopyStatus) -> CopyReport {
         commits_per_second: status.commits_per_second,
         p99_micros: status.p99_micros,
         stalled_micros: status.stalled_micros,
+        bytes: status.bytes,
     }
 }

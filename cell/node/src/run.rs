@@ -43,6 +43,7 @@ use crate::peers::{self, Outgoing};
 use crate::relocation::{self, Relocations};
 use crate::replicas::Replicas;
 use crate::reporter::Reporter;
+use crate::room::Room;
 use crate::running::Running;
 use crate::services::NodeServices;
 use crate::starting::StartingError;
@@ -151,6 +152,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         reports: reports.clone(),
         domains: Arc::clone(&domains),
     });
+    let room_left = Room::of(config.data_dir.clone(), &hosted).await;
     let parts = Parts {
         identity,
         events,
@@ -165,6 +167,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         lookup_key,
         sink,
         room: Arc::new(Semaphore::new(config.limits.requests)),
+        room_left,
         hearing: CancellationToken::new(),
         tasks,
         shards,
@@ -190,6 +193,7 @@ struct Parts {
     sink: Option<Sink>,
     /// For requests of apps.
     room: Arc<Semaphore>,
+    room_left: Room,
     /// Cancelled when nothing is heard from peers any more.
     hearing: CancellationToken,
     tasks: TaskGroup,
@@ -218,11 +222,14 @@ impl Parts {
             self.routes(settings, (&lent, &relocations), reports.clone()),
             (&serving.on(self.wire.handle()), &serving),
         );
+        let room = self.room_left.clone();
+        room.keep(config.data_dir.clone(), &self.hosted, &self.clock, &self.tasks);
         let replicas = Replicas {
             reports: reports.clone(),
             hosted: self.hosted.clone(),
             telling: self.telling.clone(),
             followed: self.followed.clone(),
+            room,
             clock: self.clock.clone(),
         };
         replicas.start(&self.tasks.on(self.wire.handle()));

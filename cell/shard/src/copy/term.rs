@@ -79,6 +79,7 @@ impl Core {
         self.opens_later = None;
         self.door.write().shard = None;
         self.recent.clear();
+        self.lag.clear();
         if let Some(term) = self.term.take() {
             term.gate.finish(if self.failed {
                 End::Unavailable

@@ -43,8 +43,10 @@ pub fn document(told: &Told) -> Document {
 
 fn figures(told: &Told) -> Vec<Figure> {
     let sum = |of: fn(&Round) -> usize| count(told.rounds.iter().map(of).sum());
+    let faults: BTreeSet<Fault> = told.rounds.iter().map(|round| round.strike.fault).collect();
     let mut figures = vec![
         Figure::at_least("rounds", count(told.rounds.len()), "rounds", 1.0),
+        Figure::info("faults-struck", count(faults.len()), "faults"),
         Figure::info("requests", sum(|round| round.requests), "requests"),
         Figure::info(
             "operations-judged",
@@ -214,6 +216,8 @@ fn of_copies(told: &Told) -> Vec<Figure> {
         figures.push(Figure::at_least("moves-done", done(Kind::Move), "moves", 1.0));
         figures.push(Figure::info("handovers-done", done(Kind::Handover), "handovers"));
         let hits = told.rounds.iter().filter_map(|round| round.hit.as_ref());
+        // One that was seen elsewhere than where it was aimed at had gone on by the time it was struck, perhaps.
+        let hits = hits.filter(|hit| hit.step == hit.wanted);
         let steps: BTreeSet<&str> = hits.map(|hit| hit.step.as_str()).collect();
         figures.push(Figure::info("steps-struck", count(steps.len()), "steps"));
         figures.push(Figure::info("moves-not-begun", count(not_begun), "moves"));
@@ -310,6 +314,7 @@ fn row_of(round: &Round) -> Value {
         "ended": round.moved.as_ref().map(|moved| moved.end.clone()),
         "aimed-at": round.hit.as_ref().map(|hit| hit.wanted),
         "step": round.hit.as_ref().map(|hit| hit.step.clone()),
+        "paused": round.hit.as_ref().map(|hit| hit.paused.is_some()),
         "part": round.hit.as_ref().and_then(|hit| hit.part),
         "primaries-left": round.left,
     })

@@ -5,6 +5,7 @@ mod gray;
 mod operations;
 mod proposals;
 mod repair;
+mod room;
 mod takeover;
 
 use std::collections::BTreeMap;
