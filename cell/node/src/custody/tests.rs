@@ -1,6 +1,7 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
 mod left;
+mod living;
 mod sink;
 mod unreadable;
 
@@ -146,13 +147,13 @@ fn custody(bench: &Bench, controllers: &Arc<Controllers>) -> Custody {
     custody_of(bench, controllers, (Memory::new(), Clock::system()))
 }
 
-fn custody_of(
-    bench: &Bench,
-    controllers: &Arc<Controllers>,
-    (disk, clock): (Arc<dyn Store>, Clock),
-) -> Custody {
+fn custody_of(bench: &Bench, controllers: &Arc<Controllers>, with: (Arc<dyn Store>, Clock)) -> Custody {
+    Custody::new(parts(bench, controllers, with))
+}
+
+fn parts(bench: &Bench, controllers: &Arc<Controllers>, (disk, clock): (Arc<dyn Store>, Clock)) -> Parts {
     let followed = bench.followed();
-    Custody::new(Parts {
+    Parts {
         world: followed.current().world.clone(),
         node: "eu-central-1/0".parse().expect("a node"),
         hosted: bench.hosted.clone(),
@@ -168,7 +169,7 @@ fn custody_of(
         sink: None,
         clock,
         tasks: bench.tasks.child(),
-    })
+    }
 }
 
 fn asked(user: UserId) -> Asked {
