@@ -6,6 +6,9 @@
     reason = "a test says what it skipped and what it measured"
 )]
 
+#[path = "backup/given.rs"]
+mod given;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
@@ -229,6 +232,7 @@ async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() 
         scene.done(&["backup", "verify", backup])?;
     }
     refused_while_it_lives(&scene, &backups)?;
+    given::to_an_officer(&scene, &ada)?;
     // After the backup was made.
     erased(&scene, &ada).await?;
     scene.lose().await?;

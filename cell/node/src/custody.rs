@@ -6,6 +6,7 @@
 
 mod backing;
 mod erasing;
+mod exporting;
 mod faults;
 mod jobs;
 mod register;

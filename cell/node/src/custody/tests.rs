@@ -1,5 +1,6 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
+mod exported;
 mod left;
 mod living;
 mod sink;
@@ -49,6 +50,15 @@ struct Controllers {
     told: Mutex<Vec<ErasureRecord>>,
     /// What is left of people where they were before, and where.
     left: Mutex<Option<&'static str>>,
+    /// Whose data was given to whom.
+    exported: Mutex<Vec<(UserId, String)>>,
+}
+
+fn unreachable_controllers() -> CallError {
+    CallError::Unreachable {
+        addresses: "controllers".to_owned(),
+        last: "planted".to_owned(),
+    }
 }
 
 #[async_trait]
@@ -83,10 +93,7 @@ impl Register for Controllers {
             ErasureStage::Done { .. } => &self.ends,
         };
         if !answers.load(Ordering::Relaxed) {
-            return Err(CallError::Unreachable {
-                addresses: "controllers".to_owned(),
-                last: "planted".to_owned(),
-            });
+            return Err(unreachable_controllers());
         }
         let mut told = self.told.lock();
         told.push(record.clone());
@@ -109,6 +116,15 @@ impl Register for Controllers {
 
     async fn note_work(&self, _: &ShardId, _: &'static str, _: (&str, &str)) -> Result<u64, CallError> {
         Ok(1)
+    }
+
+    async fn note_export(&self, _: &ShardId, user: UserId, by: (&str, &str)) -> Result<u64, CallError> {
+        if !self.begins.load(Ordering::Relaxed) {
+            return Err(unreachable_controllers());
+        }
+        let mut exported = self.exported.lock();
+        exported.push((user, by.0.to_owned()));
+        Ok(exported.len() as u64)
     }
 }
 
