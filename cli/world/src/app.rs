@@ -3,6 +3,7 @@
 //! It repeats nothing: whether a failed request may be sent again is for the steps to say.
 
 mod answer;
+mod erasure;
 mod export;
 mod following;
 mod kind;

@@ -1,4 +1,5 @@
-//! What is held of a person is given to an officer who says why, into a file of his own, and to nobody else.
+//! What is held of a person is given to an officer who says why, into a file of his own, and to nobody else; and it is gone once the
+//! person says so himself.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -38,5 +39,29 @@ pub fn to_an_officer(scene: &Scene, ada: &Person) -> Result<()> {
         "{shown}"
     );
     ensure!(!shown.contains(&ada.name), "{shown}");
+    Ok(())
+}
+
+/// By the password, for ever; the token alone destroys nothing.
+pub async fn up(scene: &Scene, cleo: &Person) -> Result<()> {
+    let thief = Person {
+        password: "not the password of anybody".to_owned(),
+        ..cleo.clone()
+    };
+    let refused = scene.app.erase(&thief).await;
+    let said = refused.as_ref().err().map(|failure| failure.code());
+    ensure!(said == Some("invalid-credentials"), "{refused:?}");
+    scene.app.profile(cleo).await.map_err(told)?;
+    let erased = scene.app.erase(cleo).await.map_err(told)?;
+    let certificate = erased.certificate.context("it is on record")?;
+    refused_as_nobody("the profile", scene.app.profile(cleo).await)?;
+    let shown = scene
+        .done(&["audit", "show", &certificate.to_string()])?
+        .to_string();
+    let id = cleo.user.to_string();
+    ensure!(
+        shown.contains("record-erasure") && shown.contains(&id) && shown.contains("the person"),
+        "{shown}"
+    );
     Ok(())
 }

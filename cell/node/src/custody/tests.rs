@@ -1,6 +1,7 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
 mod exported;
+mod himself;
 mod left;
 mod living;
 mod sink;
@@ -156,6 +157,7 @@ fn lent(bench: &Bench) -> Lent {
         verifier: Verifier::new(8),
         domains: std::sync::Arc::new(crate::gateway::domains()),
         relocations: std::sync::OnceLock::new(),
+        custody: std::sync::OnceLock::new(),
     })
 }
 

@@ -41,6 +41,7 @@ pub(in crate::directory) fn reconciler(bench: &Bench) -> Reconciler {
         verifier: Verifier::new(8),
         domains: std::sync::Arc::new(crate::gateway::domains()),
         relocations: std::sync::OnceLock::new(),
+        custody: std::sync::OnceLock::new(),
     };
     Reconciler {
         hosted: bench.hosted.clone(),

@@ -88,6 +88,7 @@ impl Bench {
             verifier: Verifier::new(8),
             domains: std::sync::Arc::new(crate::gateway::domains()),
             relocations: std::sync::OnceLock::new(),
+            custody: std::sync::OnceLock::new(),
         });
         let recorder = Arc::new(Recorder::default());
         let relocations = Relocations::new(Parts {
