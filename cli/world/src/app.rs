@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use answer::{Answer, Failure};
+pub use erasure::Certified;
 pub use export::{Item, TakenAlong};
 pub use following::{Followed, Shared, SharedPage};
 pub use kind::{Kind, Nobody, Observer};
