@@ -187,6 +187,7 @@ impl Directory for Service {
             user: entry.user,
             claim_id: entry.claim_id,
             home: entry.home,
+            version: entry.version,
         };
         let held = rows::claim(&shard, digest, &entry, false)
             .await
@@ -229,6 +230,7 @@ impl Directory for Service {
             user: e.user,
             claim_id: e.claim_id,
             home: e.home,
+            version: e.version,
         });
         Ok(Response::new(wire::lookup_reply(found.as_ref())))
     }
@@ -281,6 +283,7 @@ mod tests {
                 user: user(number).as_bytes().to_vec(),
                 claim_id: Uuid::from_u128(number).as_bytes().to_vec(),
                 home: home.to_owned(),
+                version: 0,
             }),
         });
         let domain = "a".repeat(16);

@@ -165,6 +165,7 @@ impl Parts {
                 user: take.user,
                 claim_id: *claim_id,
                 home: home.clone(),
+                version: taken_along(take.operation),
             };
             let directory = self.lent.directory();
             let claimed = directory
@@ -180,6 +181,16 @@ impl Parts {
         }
         Ok(0)
     }
+}
+
+/// Of the claims of a relocation: above those of all before it.
+fn taken_along(operation: u64) -> u64 {
+    operation.saturating_mul(2)
+}
+
+/// Of those that are taken back when it has come to nothing: above its own.
+pub(super) fn taken_back(operation: u64) -> u64 {
+    operation.saturating_mul(2).saturating_add(1)
 }
 
 /// A copy comes in, for this operation.

@@ -57,6 +57,7 @@ pub(in crate::directory) fn entry(user: UserId) -> ClaimEntry {
         user,
         claim_id: Uuid::from_u128(100),
         home: FOLLOWERS.parse().expect("a home"),
+        version: 0,
     }
 }
 

@@ -237,6 +237,7 @@ impl Bench {
             user: person,
             claim_id: Uuid::from_u128(claim_id),
             home: home(WEST),
+            version: 0,
         };
         let directory = self.services.directory();
         let claimed = directory.claim(&"eu".parse().expect("one"), digest, entry).await;
