@@ -192,7 +192,7 @@ impl Bench {
         self.keys_of(home, person).await.len()
     }
 
-    async fn keys_of(&self, home: &str, person: UserId) -> Vec<bytes::Bytes> {
+    pub(super) async fn keys_of(&self, home: &str, person: UserId) -> Vec<bytes::Bytes> {
         let mut keys: Vec<bytes::Bytes> = Vec::new();
         loop {
             let start = keys
