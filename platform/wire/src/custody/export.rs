@@ -62,7 +62,8 @@ impl Exporting {
     /// # Errors
     /// Why there is no other; what came before is not the whole then.
     pub async fn next(&mut self) -> Result<Option<ExportPage>, CallError> {
-        let page = async { self.pages.message().await.map(Response::new) };
+        let pages = &mut self.pages;
+        let page = async { pages.message().await.map(Response::new) };
         let page = nodes::answer_within(&self.address, PAGE_WITHIN, page).await?;
         let Some(page) = page else { return Ok(None) };
         nodes::understood(&self.address, page.version)?;
