@@ -205,12 +205,15 @@ struct Parts {
 impl Parts {
     fn open(self, settings: &Settings, listener: TcpListener, reports: ReportClient) -> Running {
         let config = &settings.config;
-        let address = advertised(config, &listener);
+        let address = begin::advertised(config, &listener);
         let serving = self.tasks.child();
         let services = self.lent(settings);
         let lent: Lent = Arc::clone(&services) as Lent;
         let relocations = self.relocations(settings, &lent, reports.clone());
         let _ = services.relocations.set(relocations.lent());
+        let custody = self.custody(settings, (&lent, &relocations), reports.clone());
+        let _ = services.custody.set(custody.lent());
+        custody.start();
         let limits = Limits {
             connections: config.limits.connections,
             ..Limits::default()
@@ -219,7 +222,7 @@ impl Parts {
             listener,
             self.identity.clone(),
             limits,
-            self.routes(settings, (&lent, &relocations), reports.clone()),
+            self.routes(settings, (&lent, &relocations), custody),
             (&serving.on(self.wire.handle()), &serving),
         );
         let room = self.room_left.clone();
@@ -294,6 +297,33 @@ impl Parts {
             verifier: Verifier::new(settings.config.limits.tokens),
             domains: Arc::clone(&self.domains),
             relocations: OnceLock::new(),
+            custody: OnceLock::new(),
+        })
+    }
+
+    /// What operators have done to data here.
+    fn custody(
+        &self,
+        settings: &Settings,
+        (lent, relocations): (&Lent, &Relocations),
+        reports: ReportClient,
+    ) -> Custody {
+        Custody::new(custody::Parts {
+            world: settings.world.clone(),
+            node: settings.node.clone(),
+            hosted: self.hosted.clone(),
+            followed: self.followed.clone(),
+            law: self.law.clone(),
+            keys: self.keys.clone(),
+            disk: self.store.store(),
+            scratch: settings.config.data_dir.join("scratch"),
+            lent: Arc::clone(lent),
+            domains: Arc::clone(&self.domains),
+            elsewhere: Arc::new(relocations.clone()),
+            register: Arc::new(reports),
+            sink: self.sink.clone(),
+            clock: self.clock.clone(),
+            tasks: self.tasks.clone(),
         })
     }
 
@@ -320,7 +350,7 @@ impl Parts {
         &self,
         settings: &Settings,
         (lent, relocations): (&Lent, &Relocations),
-        reports: ReportClient,
+        custody: Custody,
     ) -> axum::Router {
         let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
         let door = Door {
@@ -346,24 +376,6 @@ impl Parts {
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
         let world = || settings.world.clone();
-        let custody = Custody::new(custody::Parts {
-            world: world(),
-            node: settings.node.clone(),
-            hosted: hosted.clone(),
-            followed: followed.clone(),
-            law: self.law.clone(),
-            keys: self.keys.clone(),
-            disk: self.store.store(),
-            scratch: settings.config.data_dir.join("scratch"),
-            lent: Arc::clone(lent),
-            domains: Arc::clone(&self.domains),
-            elsewhere: Arc::new(relocations.clone()),
-            register: Arc::new(reports),
-            sink: self.sink.clone(),
-            clock: self.clock.clone(),
-            tasks: self.tasks.clone(),
-        });
-        custody.start();
         gateway::routes(&self.domains, Arc::clone(lent), door)
             .merge(custody::routes(custody).reset_fallback())
             .merge(operator_read::routes(Arc::clone(lent)))
@@ -381,16 +393,5 @@ impl Parts {
             .merge(directory::routes(world(), hosted, followed, self.law.clone()).reset_fallback())
             .merge(replication.into_axum_router().reset_fallback())
             .merge(health::routes(health))
-    }
-}
-
-fn advertised(config: &Config, listener: &TcpListener) -> String {
-    if config.advertise.is_empty() {
-        listener
-            .local_addr()
-            .expect("a bound listener has an address")
-            .to_string()
-    } else {
-        config.advertise.clone()
     }
 }

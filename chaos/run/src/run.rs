@@ -306,19 +306,47 @@ fn possible(options: &Options, world: &World) -> Result<Possible> {
     })
 }
 
+/// For a scenario: what it looks for shows in no world that only comes up, so that it is planted from the start.
+///
 /// # Errors
 /// When the world does not come up.
 pub async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> Result<()> {
-    bring_up_with(options, world, Vec::new(), progress).await
+    let planted = options.plant.iter().map(|plant| planted(plant)).collect();
+    up(options, world, planted, progress).await.map(drop)
 }
 
-/// The same, with this in the environment of every process.
+/// With this in the environment of every process. What is planted is planted once the world has come up.
 async fn bring_up_with(
     options: &Options,
     world: &World,
     environment: Vec<(String, String)>,
     progress: &dyn Progress,
 ) -> Result<()> {
+    let environment = up(options, world, environment, progress).await?;
+    if let Some(plant) = &options.plant {
+        progress.progress(&format!("every cell starts again with {plant}"));
+        world.set_environment(environment.into_iter().chain([planted(plant)]).collect());
+        let nodes: Vec<Seat> = seats().into_iter().filter(|seat| seat.node().is_some()).collect();
+        for seat in &nodes {
+            world.stop(seat, STOP_WITHIN).await?;
+        }
+        world.start_others(&nodes).await?;
+    }
+    Ok(())
+}
+
+/// How a process is told of a planted fault.
+fn planted(plant: &str) -> (String, String) {
+    ("FAILPOINTS".to_owned(), format!("{plant}=return"))
+}
+
+/// Answers the environment of every process.
+async fn up(
+    options: &Options,
+    world: &World,
+    environment: Vec<(String, String)>,
+    progress: &dyn Progress,
+) -> Result<Vec<(String, String)>> {
     let binaries = match (options.no_build, &options.plant) {
         (true, _) => Binaries::AsTheyAre,
         (false, Some(_)) => Binaries::Failpoints,
@@ -330,17 +358,7 @@ async fn bring_up_with(
     let environment: Vec<(String, String)> = environment.into_iter().chain(short).collect();
     world.set_environment(environment.clone());
     world.up(binaries, progress).await?;
-    if let Some(plant) = &options.plant {
-        progress.progress(&format!("every cell starts again with {plant}"));
-        let planted = ("FAILPOINTS".to_owned(), format!("{plant}=return"));
-        world.set_environment(environment.into_iter().chain([planted]).collect());
-        let nodes: Vec<Seat> = seats().into_iter().filter(|seat| seat.node().is_some()).collect();
-        for seat in &nodes {
-            world.stop(seat, STOP_WITHIN).await?;
-        }
-        world.start_others(&nodes).await?;
-    }
-    Ok(())
+    Ok(environment)
 }
 
 /// One file for each checker and round.

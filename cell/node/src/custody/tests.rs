@@ -1,6 +1,9 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
+mod exported;
+mod himself;
 mod left;
+mod living;
 mod sink;
 mod unreadable;
 
@@ -48,6 +51,15 @@ struct Controllers {
     told: Mutex<Vec<ErasureRecord>>,
     /// What is left of people where they were before, and where.
     left: Mutex<Option<&'static str>>,
+    /// Whose data was given to whom.
+    exported: Mutex<Vec<(UserId, String)>>,
+}
+
+fn unreachable_controllers() -> CallError {
+    CallError::Unreachable {
+        addresses: "controllers".to_owned(),
+        last: "planted".to_owned(),
+    }
 }
 
 #[async_trait]
@@ -82,10 +94,7 @@ impl Register for Controllers {
             ErasureStage::Done { .. } => &self.ends,
         };
         if !answers.load(Ordering::Relaxed) {
-            return Err(CallError::Unreachable {
-                addresses: "controllers".to_owned(),
-                last: "planted".to_owned(),
-            });
+            return Err(unreachable_controllers());
         }
         let mut told = self.told.lock();
         told.push(record.clone());
@@ -108,6 +117,15 @@ impl Register for Controllers {
 
     async fn note_work(&self, _: &ShardId, _: &'static str, _: (&str, &str)) -> Result<u64, CallError> {
         Ok(1)
+    }
+
+    async fn note_export(&self, _: &ShardId, user: UserId, by: (&str, &str)) -> Result<u64, CallError> {
+        if !self.begins.load(Ordering::Relaxed) {
+            return Err(unreachable_controllers());
+        }
+        let mut exported = self.exported.lock();
+        exported.push((user, by.0.to_owned()));
+        Ok(exported.len() as u64)
     }
 }
 
@@ -139,6 +157,7 @@ fn lent(bench: &Bench) -> Lent {
         verifier: Verifier::new(8),
         domains: std::sync::Arc::new(crate::gateway::domains()),
         relocations: std::sync::OnceLock::new(),
+        custody: std::sync::OnceLock::new(),
     })
 }
 
@@ -146,13 +165,13 @@ fn custody(bench: &Bench, controllers: &Arc<Controllers>) -> Custody {
     custody_of(bench, controllers, (Memory::new(), Clock::system()))
 }
 
-fn custody_of(
-    bench: &Bench,
-    controllers: &Arc<Controllers>,
-    (disk, clock): (Arc<dyn Store>, Clock),
-) -> Custody {
+fn custody_of(bench: &Bench, controllers: &Arc<Controllers>, with: (Arc<dyn Store>, Clock)) -> Custody {
+    Custody::new(parts(bench, controllers, with))
+}
+
+fn parts(bench: &Bench, controllers: &Arc<Controllers>, (disk, clock): (Arc<dyn Store>, Clock)) -> Parts {
     let followed = bench.followed();
-    Custody::new(Parts {
+    Parts {
         world: followed.current().world.clone(),
         node: "eu-central-1/0".parse().expect("a node"),
         hosted: bench.hosted.clone(),
@@ -168,7 +187,7 @@ fn custody_of(
         sink: None,
         clock,
         tasks: bench.tasks.child(),
-    })
+    }
 }
 
 fn asked(user: UserId) -> Asked {

@@ -1,6 +1,7 @@
 //! Events between two homes of one node: told, relayed, taken once and in order, parked where they cannot be.
 
 pub(crate) mod bench;
+mod for_ever;
 
 use std::time::Duration;
 
@@ -268,6 +269,16 @@ async fn a_field_without_a_class_or_of_another_law_does_not_come_in() {
         .receive(&abroad, &shard, &delivery(follower, 5))
         .await;
     assert!(matches!(refused, Receipt::Unlawful(_)), "{refused:?}");
+    // Of the home that its author lives in, and not of his shard.
+    let anothers = "eu/eu-west/001".parse().expect("a shard");
+    let refused = bench
+        .parts()
+        .receive(&anothers, &shard, &delivery(follower, 5))
+        .await;
+    assert!(
+        matches!(&refused, Receipt::Unlawful(why) if why.contains("another shard")),
+        "{refused:?}"
+    );
     assert!(bench.seen(follower).await.is_empty());
     bench.end().await;
 }

@@ -118,6 +118,7 @@ impl Parts {
         let asked = self.ask_there(shard, user, errand, user_epoch, Step::Activate);
         let confirmed = match asked.await {
             Ok(Taken::Done { user_epoch }) => user_epoch,
+            Ok(Taken::Refused(why)) => return self.not_there(shard, user, errand, &why).await,
             Ok(other) => return Next::Later(LATER, format!("{to} does not serve him yet: {other:?}")),
             Err(why) => return Next::Later(LATER, why),
         };
@@ -137,6 +138,32 @@ impl Parts {
                 tracing::info!(target: "audit", shard = %shard.id(), %user, %to, user_epoch = confirmed, "a person has moved out");
                 Next::Again
             }
+            Err(error) => Next::Later(LATER, error.to_string()),
+        }
+    }
+
+    /// The entry names a home that does not know him: it was restored to before he came. What lies here may be all that there is
+    /// of him, and stays; whoever looks at his relocation is told.
+    async fn not_there(&self, shard: &Shard, user: UserId, errand: &Errand, why: &str) -> Next {
+        let to = &errand.other;
+        let outcome = format!(
+            "the directory names {to}, which does not know him: was it restored to before he came? ({why})"
+        );
+        if errand.outcome == outcome {
+            return Next::Later(ASK_AGAIN, outcome);
+        }
+        metrics::counter!("celld_relocations_not_there_total").increment(1);
+        tracing::error!(target: "audit", shard = %shard.id(), %user, %to, why, "a person is served nowhere: his new home does not know him");
+        let note = |before: Option<Standing>| {
+            let before = before.ok_or("he does not stand here")?;
+            let errand = before.errand.clone().map(|errand| Errand {
+                outcome: outcome.clone(),
+                ..errand
+            });
+            Ok(Standing { errand, ..before })
+        };
+        match change(shard, user, note).await {
+            Ok(_) => Next::Later(ASK_AGAIN, outcome),
             Err(error) => Next::Later(LATER, error.to_string()),
         }
     }

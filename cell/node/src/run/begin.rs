@@ -14,6 +14,7 @@ use platform_wire::follow::{self, Follow, FollowError, Followed};
 use platform_wire::keys::KeysClient;
 use platform_wire::renew;
 use platform_wire::report::ReportClient;
+use tokio::net::TcpListener;
 
 use super::StartError;
 use crate::config::{Config, Settings};
@@ -108,6 +109,18 @@ pub(super) fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
         store,
         bytes_per_second: u64::from(config.backup.mib_per_second) << 20,
     }))
+}
+
+/// Where others find it.
+pub(super) fn advertised(config: &Config, listener: &TcpListener) -> String {
+    if config.advertise.is_empty() {
+        listener
+            .local_addr()
+            .expect("a bound listener has an address")
+            .to_string()
+    } else {
+        config.advertise.clone()
+    }
 }
 
 /// The certificate, which must be this node's.
