@@ -89,12 +89,15 @@ pub struct Message {
 pub enum Withheld {
     /// The broker takes none as large as that.
     TooLarge,
+    /// Nobody who published it knew what its fields are.
+    Unknown,
 }
 
 impl Withheld {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TooLarge => "too-large",
+            Self::Unknown => "unknown",
         }
     }
 }

@@ -207,16 +207,20 @@ impl Bridging {
 
     /// What the broker never takes as it is stands in the stream without what it says: it holds up nothing for ever.
     async fn send(&self, channel: &dyn Channel, after: u64, message: Message) -> Result<(), BridgeError> {
-        match channel.publish(after, &message).await {
-            Err(BridgeError::TooLarge { reason }) => {
-                let (event, domain) = (&message.name, &message.domain);
-                tracing::error!(shard = %self.shard.id(), stream = self.stream, after, domain, event, reason, "an event is named to the broker without what it says");
-                metrics::counter!("celld_bridge_withheld_total").increment(1);
+        let outcome = channel.publish(after, &message).await;
+        let (sent, named) = match outcome {
+            Err(BridgeError::TooLarge { .. }) if message.withheld.is_none() => {
                 let named = message.without_payload(Withheld::TooLarge);
-                channel.publish(after, &named).await
+                (channel.publish(after, &named).await, named)
             }
-            outcome => outcome,
+            outcome => (outcome, message),
+        };
+        if let (Ok(()), Some(why)) = (&sent, named.withheld) {
+            let (domain, event, why) = (&named.domain, &named.name, why.as_str());
+            tracing::error!(shard = %self.shard.id(), stream = self.stream, after, domain, event, why, "an event is named to the broker without what it says");
+            metrics::counter!("celld_bridge_withheld_total", "why" => why).increment(1);
         }
+        sent
     }
 
     /// The rows go and the mark moves, in one transaction.

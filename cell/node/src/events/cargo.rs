@@ -151,7 +151,7 @@ impl Opened<'_> {
     }
 }
 
-fn unreadable() -> Kept {
+pub(super) fn unreadable() -> Kept {
     Kept::Aside("the event cannot be read".to_owned())
 }
 

@@ -1,12 +1,13 @@
 //! An event as the broker gets it, made when its turn has come: the law is the one that is in force then.
 
-use cell_bridge_nats::Message;
-use cell_layers::event::EventField;
+use bytes::Bytes;
+use cell_bridge_nats::{Message, Withheld};
+use cell_layers::event::{EventField, Posted};
 use cell_shard::{Found, OutboxRow};
+use platform_model::DataClass;
 use platform_model::matrix::{Destination, SinkKind};
-use platform_model::{DataClass, RootRef};
 
-use super::super::cargo::{Heading, Kept, law_revision};
+use super::super::cargo::{Heading, Kept, law_revision, unreadable};
 use super::{Bridging, event_of};
 
 /// Who told it and whom it is for stand beside every message: ids, and the law is asked for them as for any field.
@@ -35,9 +36,8 @@ impl Bridging {
         match self.message(row).await {
             Ok(message) => Prepared::Message(message),
             Err(Kept::Later(why)) => Prepared::Waits(why),
-            // Told by a later version of this program.
-            Err(Kept::Unknown) => Prepared::Waits("no domain here tells such an event".to_owned()),
             Err(Kept::Erased) => left_out("erased"),
+            Err(Kept::Unknown) => Prepared::Waits("no domain here tells such an event".to_owned()),
             Err(Kept::Aside(why)) => {
                 tracing::info!(target: "audit", shard = %self.shard.id(), sink = self.bridge.sink, why, "an event does not go to the broker");
                 left_out("law")
@@ -47,8 +47,15 @@ impl Bridging {
 
     async fn message(&self, row: &OutboxRow) -> Result<Message, Kept> {
         let (parts, bridge, source) = (&self.parts, &self.bridge, self.shard.id());
+        let posted = Posted::read(&row.payload);
+        let author = posted.ok_or_else(unreadable)?.from;
         // First, for a key may have to be waited for: the law that is asked is the one that is in force after that.
-        let opened = parts.opened(source, row).await?;
+        let opened = match parts.opened(source, row).await {
+            Ok(opened) => Some(opened),
+            // Nobody here can say what its fields are: it is named alone.
+            Err(Kept::Unknown) => None,
+            Err(kept) => return Err(kept),
+        };
         let table = parts.followed.current();
         let law = table.law.as_ref();
         let kind = law
@@ -64,19 +71,23 @@ impl Bridging {
             purpose: bridge.purpose,
         };
         parts.passes(source, heading, &WHO)?;
-        let (payload, _) = opened.cut(|field| {
+        let passes = |field: &EventField| {
             Ok(bridge.classes.contains(&field.class) && parts.passes(source, heading, field)?)
-        })?;
+        };
+        let payload = match &opened {
+            Some(opened) => opened.cut(passes)?.0,
+            None => Bytes::new(),
+        };
         Ok(Message {
             key: event_of(&row.key),
             domain: row.domain.clone(),
             name: row.name.clone(),
             version: row.version,
-            from: RootRef::user(opened.author).to_string(),
+            from: author.to_string(),
             to: row.key.to.to_string(),
             law: law_revision(&table),
             payload,
-            withheld: None,
+            withheld: opened.is_none().then_some(Withheld::Unknown),
         })
     }
 }
