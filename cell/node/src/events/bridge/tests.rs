@@ -111,10 +111,7 @@ async fn a_message_that_is_taken_wherever_it_comes_is_seen() {
         comes_late_of_ten: 5,
         ..Trouble::NONE
     };
-    let broker = Arc::new(Unsure {
-        fenced: false,
-        ..Unsure::new(1, late)
-    });
+    let broker = Arc::new(Unsure::new(1, late).unfenced());
     let (bench, author, follower) = bench(bridge(&broker, "nats-eu")).await;
     tell_under_kills(&bench, author, follower, 6).await;
     let told = told(&bench).await;
@@ -159,10 +156,8 @@ async fn what_the_broker_never_takes_is_named_there_and_holds_up_nothing() {
     bench_of_one.events.relay(&bench_of_one.tasks);
     until_empty(&bench_of_one).await;
     bench_of_one.end().await;
-    let broker = Arc::new(Unsure {
-        bytes_max: measured.stream_of(&shard_of(AUTHORS))[0].payload.len() + 8,
-        ..Unsure::new(1, Trouble::NONE)
-    });
+    let bytes_max = measured.stream_of(&shard_of(AUTHORS))[0].payload.len() + 8;
+    let broker = Arc::new(Unsure::new(1, Trouble::NONE).taking(bytes_max));
     let (bench, author, follower) = bench(bridge(&broker, "nats-eu")).await;
     for number in [one, other, one] {
         bench.tell(author, follower, number).await;

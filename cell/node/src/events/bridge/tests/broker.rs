@@ -82,10 +82,10 @@ impl Streams {
 pub struct Unsure {
     streams: Arc<Mutex<Streams>>,
     trouble: Arc<Mutex<Trouble>>,
-    /// It looks whether a message is the next one. Not: a bug for tests of tests.
-    pub fenced: bool,
+    /// It looks whether a message is the next one.
+    fenced: bool,
     /// Of one message.
-    pub bytes_max: usize,
+    bytes_max: usize,
 }
 
 struct OfShard {
@@ -105,6 +105,18 @@ impl Unsure {
             fenced: true,
             bytes_max: usize::MAX,
         }
+    }
+
+    /// A bug for tests of tests: it takes whatever comes.
+    pub fn unfenced(self) -> Self {
+        Self {
+            fenced: false,
+            ..self
+        }
+    }
+
+    pub fn taking(self, bytes_max: usize) -> Self {
+        Self { bytes_max, ..self }
     }
 
     pub fn set_trouble(&self, trouble: Trouble) {
