@@ -13,6 +13,7 @@
 //! | `operator` | begin, show, cancel, for people at work |
 //! | `personal` | the same for the person, who consents by asking |
 //! | `standing` | transactions on where a person stands |
+//! | `told` | what he told that is not where it goes |
 //!
 //! Each step is a transaction of a shard: whoever leads next reads where the person stands and goes on from there. A source
 //! that starts anew before its fence copies anew; behind it, it asks the entry, and cancels what is not committed.
@@ -36,6 +37,7 @@ mod running;
 mod source;
 mod standing;
 mod target;
+pub(crate) mod told;
 mod turning;
 
 use std::collections::BTreeSet;

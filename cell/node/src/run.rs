@@ -7,6 +7,7 @@ mod begin;
 use std::sync::{Arc, OnceLock};
 
 use cell_backup::BackupError;
+use cell_bridge_nats::BridgeError;
 use cell_law::Law;
 use cell_sdk::{Domain, Lent};
 use cell_stream::{Streams, inbound};
@@ -80,6 +81,8 @@ pub enum StartError {
     Store(#[from] EngineError),
     #[error("the node's threads cannot be started")]
     Threads(#[source] std::io::Error),
+    #[error("the bridge cannot be used")]
+    Bridge(#[from] BridgeError),
     #[error("the backup store cannot be opened")]
     Backup(#[from] BackupError),
     #[error("the node's start cannot be noted")]
@@ -119,7 +122,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let wired = tasks.on(wire.handle());
     let store = Engine::open(&settings, &clock, &shards).await?;
     let (this, shared) = begin::begin(&store, &settings).await?;
-    let sink = begin::sink(config)?;
+    let (sink, bridge) = (begin::sink(config)?, begin::bridge(&settings).await?);
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
     let followed = begin::follow(config, &identity, &clock, &wired)?;
     let reports = begin::reports(config, &identity, &clock, &wire)?;
@@ -136,6 +139,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         world: settings.world.clone(),
         cut_off: Some(config.data_dir.join(CUT_OFF)),
         log_kept: config.shards.log_kept(),
+        bridged: config.bridge.is_set(),
     };
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &wired);
@@ -151,6 +155,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         client: EventsClient::new(identity.clone()),
         reports: reports.clone(),
         domains: Arc::clone(&domains),
+        bridge,
     });
     let room_left = Room::of(config.data_dir.clone(), &hosted).await;
     let parts = Parts {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cell_layers::RootTx;
 use cell_layers::event::EventField;
 use cell_sdk::{Address, Domain, tell};
+use platform_model::matrix::{Destination, Purpose};
 use platform_model::{DataClass, HomeId};
 use platform_wire::events::{Delivery, Receipt, Settle};
 
@@ -226,9 +227,13 @@ async fn a_field_that_the_law_keeps_is_left_out_and_without_its_ids_an_event_sta
     };
     let passes = |source: &str, to: &str, class| {
         let to: HomeId = to.parse().expect("a home");
+        let heading = super::cargo::Heading {
+            destination: Destination::Home(&to.jurisdiction),
+            purpose: Purpose::Service,
+        };
         bench
             .parts()
-            .passes(&source.parse().expect("a shard"), &to, &field(class))
+            .passes(&source.parse().expect("a shard"), heading, &field(class))
     };
     // The plain law: what is of a jurisdiction stays in its regions.
     assert_eq!(passes("eu/eu-west/000", FOLLOWERS, DataClass::Health), Ok(true));

@@ -7,14 +7,15 @@ use std::time::Duration;
 use cell_layers::place::{Errand, Standing};
 use cell_relay::Place;
 use cell_relay::home::OperationId;
-use cell_shard::{Found, Shard};
-use platform_model::{Code, HomeId, RootRef, UserId};
+use cell_shard::Shard;
+use platform_model::{Code, HomeId, UserId};
 use platform_wire::relocation::{Step, Take, Taken};
 
 use super::Parts;
 use super::ending::{held_claims, remove_rows};
 use super::leaving::Leaving;
 use super::standing::{self, change};
+use super::told;
 
 /// Pause before what could not be done is tried again.
 pub(super) const LATER: Duration = Duration::from_millis(500);
@@ -179,7 +180,7 @@ impl Parts {
         let Some(here) = shard.id().home() else {
             return Next::Rest;
         };
-        match tells(shard, user).await {
+        match told::waits(shard, user).await {
             Ok(false) => {}
             Ok(true) => return Next::Later(LATER, "what he told is not delivered yet".to_owned()),
             Err(why) => return Next::Later(LATER, why),
@@ -285,21 +286,6 @@ impl Parts {
         let taken = self.arrivals.take(&target, &take).await;
         taken.map_err(|error| error.to_string())
     }
-}
-
-/// Whether something that he told here waits in the outbox.
-async fn tells(shard: &Shard, user: UserId) -> Result<bool, String> {
-    let (mut walk, root) = (shard.outbox(), RootRef::user(user));
-    while let Some(found) = walk.page().await.map_err(|error| error.to_string())? {
-        for found in found {
-            let Found::Row(row) = found else { continue };
-            let posted = cell_layers::event::Posted::read(&row.payload);
-            if posted.is_some_and(|posted| posted.from == root) {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }
 
 /// The relocation is over, and why.

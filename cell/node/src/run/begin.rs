@@ -1,8 +1,10 @@
 //! Single steps of a node's start: each makes one part out of the settings.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cell_backup::{BackupError, BackupStore};
+use cell_bridge_nats::{BridgeError, Nats};
 use cell_law::Law;
 use cell_layers::keys::{Kek, KeyCache};
 use platform_model::{Jurisdiction, SharedStore, Start};
@@ -20,6 +22,7 @@ use super::StartError;
 use crate::config::{Config, Settings};
 use crate::custody::Sink;
 use crate::engine::Engine;
+use crate::events::{Bridge, WAITING_MAX, WAITING_OF_ONE_MAX};
 use crate::gateway;
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
@@ -91,6 +94,24 @@ pub(super) fn reports(
 ) -> Result<ReportClient, InvalidAddress> {
     let _on = wire.handle().enter();
     ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())
+}
+
+/// The broker of the settings, if they name one. Nothing is asked of it here: one that is away stops no start.
+pub(super) async fn bridge(settings: &Settings) -> Result<Option<Bridge>, BridgeError> {
+    let (settings, world) = (&settings.config.bridge, &settings.world);
+    if !settings.is_set() {
+        return Ok(None);
+    }
+    let broker = Nats::connect(settings.of_broker(), world.clone()).await?;
+    Ok(Some(Bridge {
+        broker: Arc::new(broker),
+        sink: settings.sink.clone(),
+        purpose: settings.purpose,
+        classes: settings.classes.clone(),
+        waiting_max: WAITING_MAX,
+        waiting_of_one_max: WAITING_OF_ONE_MAX,
+        marks_early: false,
+    }))
 }
 
 /// The backup store of the settings, if they name one.
