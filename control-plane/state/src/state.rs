@@ -12,11 +12,12 @@ use crate::backup::Erasures;
 use crate::law::LawBook;
 use crate::ledger::Ledger;
 use crate::operation::Operations;
+use crate::recovery::Recovery;
 use crate::shard_config::ShardConfig;
 use crate::trust::Trust;
 
 /// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
-pub const STATE_VERSION: u16 = 5;
+pub const STATE_VERSION: u16 = 6;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -45,6 +46,9 @@ pub struct State {
     /// People whose data was erased.
     #[serde(default)]
     pub erasures: Erasures,
+    /// How often the world was recovered, and what is not known since.
+    #[serde(default)]
+    pub recovery: Recovery,
     /// End of the record of decisions and refusals.
     pub ledger: Ledger,
     /// Who is believed.
@@ -173,6 +177,7 @@ impl State {
             automation: Automation::default(),
             operations: Operations::default(),
             erasures: Erasures::default(),
+            recovery: Recovery::default(),
         }
     }
 

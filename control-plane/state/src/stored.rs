@@ -34,8 +34,8 @@ pub fn read(version: u16, stored: Value) -> Result<State, UnreadableState> {
         1 => with_configs(with_ledger(stored).map_err(parse)?).map_err(parse)?,
         // 2 -> 3: worlds had no law, and nothing was on record about trust; what is absent reads as none.
         2 | 3 => with_configs(stored).map_err(parse)?,
-        // 4 -> 5: nobody had been erased.
-        4 | STATE_VERSION => stored,
+        // 4 -> 5: nobody had been erased. 5 -> 6: no world had been recovered.
+        4 | 5 | STATE_VERSION => stored,
         found => return Err(UnreadableState::Version { found }),
     };
     serde_json::from_value(stored).map_err(parse)
@@ -157,6 +157,16 @@ mod tests {
         let names = state.shards.values().filter_map(|record| record.config.as_ref());
         let names: std::collections::BTreeSet<_> = names.map(|config| config.primary.replica).collect();
         assert_eq!(names.len(), 4, "each its own");
+        let again = serde_json::to_value(&state).expect("writes");
+        assert_eq!(read(STATE_VERSION, again).expect("reads"), state);
+    }
+
+    #[test]
+    fn a_state_of_version_5_was_never_recovered() {
+        let stored: Value = serde_json::from_str(include_str!("stored_state_v5.json")).expect("JSON");
+        assert!(stored.get("recovery").is_none(), "as it was written then");
+        let state = read(5, stored).expect("reads");
+        assert!(state.recovery.is_over() && !state.shards.is_empty());
         let again = serde_json::to_value(&state).expect("writes");
         assert_eq!(read(STATE_VERSION, again).expect("reads"), state);
     }

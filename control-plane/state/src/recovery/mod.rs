@@ -1,0 +1,43 @@
+//! A world whose controllers lost their majority, or all their disks, and go on from a backup of their state.
+//!
+//! What was decided after the backup is not known, and orders of then may still be on their way. So a recovery begins a new
+//! *incarnation* of the world: the high part of the table's generation, of every number on record, and of every generation and
+//! epoch that is given out from then on. Nothing of before is ever taken for newer.
+//!
+//! Which copies a shard has may have changed since the backup. Until every node that any known configuration of it names has
+//! told what it was configured by, the shard is *unsure*: nothing is promoted, moved or restored there. Then the configuration
+//! with the highest generation holds. No table is given out before that of every shard is known: nodes and routers go on by the
+//! one that they have.
+
+mod apply;
+mod command;
+mod incarnation;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+pub use apply::permits;
+pub(crate) use apply::apply;
+pub use command::{RecoveryCommand, RecoveryRefusal, Stands};
+pub use incarnation::{NotRecoverable, Recovering, incarnation_at, recover};
+use platform_model::{NodeId, ShardId};
+use serde::{Deserialize, Serialize};
+
+/// How often a world was recovered, and what is not known since.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// 0: never. Grows with each; otherwise it says nothing.
+    pub incarnation: u64,
+    /// Shards whose configuration may not be the newest.
+    pub unsure: BTreeSet<ShardId>,
+    /// Nodes that will never answer, by somebody's word.
+    pub silent: BTreeSet<NodeId>,
+}
+
+impl Recovery {
+    /// Whether the table may be given out: nothing in it is older than what nodes know.
+    pub fn is_over(&self) -> bool {
+        self.unsure.is_empty()
+    }
+}
