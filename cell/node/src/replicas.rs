@@ -5,10 +5,11 @@
 //! It waits for nobody: while no controller answers, copies go on by the table that is known here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cell_shard::{CopyStatus, Told};
-use platform_model::ShardId;
+use platform_model::{Generation, ShardId, ShardRoute};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_wire::follow::Followed;
@@ -31,6 +32,8 @@ pub struct Replicas {
     pub telling: Telling,
     pub followed: Followed,
     pub clock: Clock,
+    /// Whether the controllers ask by what the copies here are configured: their world was recovered.
+    pub asked: AtomicBool,
 }
 
 impl Replicas {
@@ -90,6 +93,7 @@ impl Replicas {
             leaving: self.hosted.is_leaving(),
             copies,
             told: told.collect(),
+            configured: self.configured(),
         };
         // What the answer confirms is true of no moment before the question.
         let asked = self.clock.monotonic();
@@ -102,7 +106,15 @@ impl Replicas {
         }
     }
 
+    /// Of a node that has followed no table since it began nothing is known: it does not say that it knows of nothing.
+    fn configured(&self) -> Option<Vec<(ShardId, ShardRoute)>> {
+        let follows = self.followed.current().generation > Generation(0);
+        let tells = self.asked.load(Ordering::Relaxed) && follows;
+        tells.then(|| self.hosted.routes())
+    }
+
     fn take(&self, asked: Duration, reply: &ReplicasReply) {
+        self.asked.store(reply.tell, Ordering::Relaxed);
         for (shard, generation) in &reply.newest {
             if let Some(copy) = self.hosted.copy(shard) {
                 copy.confirmed(asked, *generation);

@@ -5,6 +5,7 @@
 mod begin;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cell_backup::BackupError;
 use cell_law::Law;
@@ -219,6 +220,7 @@ impl Parts {
             telling: self.telling.clone(),
             followed: self.followed.clone(),
             clock: self.clock.clone(),
+            asked: AtomicBool::new(false),
         };
         replicas.start(&self.tasks.on(self.wire.handle()));
         let reporter = Reporter {

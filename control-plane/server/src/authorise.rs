@@ -63,6 +63,8 @@ pub enum Verb {
     ReadErased,
     NoteWork,
     RestoreShard,
+    ReadWorld,
+    GiveNodeUp,
 }
 
 const EVERYONE: &[Role] = &[
@@ -75,7 +77,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 55] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -129,6 +131,8 @@ impl Verb {
         Self::ReadErased,
         Self::NoteWork,
         Self::RestoreShard,
+        Self::ReadWorld,
+        Self::GiveNodeUp,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -186,6 +190,8 @@ impl Verb {
             Self::ReadErased => "read-erased",
             Self::NoteWork => "note-work",
             Self::RestoreShard => "restore-shard",
+            Self::ReadWorld => "read-world",
+            Self::GiveNodeUp => "give-node-up",
         }
     }
 
@@ -234,7 +240,9 @@ impl Verb {
             | Self::CancelOperation
             | Self::ReverseOperation
             | Self::FinishOperation
-            | Self::RestoreShard => &[Role::Sre],
+            | Self::RestoreShard
+            | Self::ReadWorld
+            | Self::GiveNodeUp => &[Role::Sre],
             Self::ForwardPropose
             | Self::ForwardHeartbeat
             | Self::ForwardReplicas

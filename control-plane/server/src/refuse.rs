@@ -4,6 +4,7 @@ use control_plane_raft::{InitializeError, ProposeError};
 use control_plane_state::Refusal as Rule;
 use control_plane_state::backup::BackupRefusal;
 use control_plane_state::operation::{OperationId, OperationRefusal};
+use control_plane_state::recovery::RecoveryRefusal;
 use control_plane_state::trust::TrustRefusal;
 use platform_wire::{Refusal, RefusalCode};
 
@@ -56,6 +57,7 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::Config(_) => (RefusalCode::Placement, "cellctl shard show"),
         Rule::Trust(rule) => return trust(rule),
         Rule::Backup(rule) => return backup(rule),
+        Rule::Recovery(rule) => return recovery(rule),
         Rule::Limit { .. } => (RefusalCode::Limit, ""),
         Rule::Duration { .. } => (RefusalCode::Invalid, ""),
         Rule::LawForbids(_) => (RefusalCode::LawForbids, "cellctl policy why-not"),
@@ -122,6 +124,16 @@ fn backup(rule: &BackupRefusal) -> Refusal {
         BackupRefusal::NoProof { .. } | BackupRefusal::Unborn { .. } => (RefusalCode::Placement, ""),
     };
     Refusal::new(code, rule.to_string()).hint(hint)
+}
+
+/// A rule about recovered worlds.
+fn recovery(rule: &RecoveryRefusal) -> Refusal {
+    let code = match rule {
+        RecoveryRefusal::Unsure { .. } | RecoveryRefusal::NotTold { .. } => RefusalCode::Unavailable,
+        RecoveryRefusal::NoReason { .. } => RefusalCode::Invalid,
+        _ => RefusalCode::GenerationMismatch,
+    };
+    Refusal::new(code, rule.to_string()).hint("cellctl world status")
 }
 
 /// A rule about trust.

@@ -9,9 +9,9 @@ use platform_model::{
 use serde::{Deserialize, Serialize};
 
 use crate::backup::BackupRefusal;
-use crate::recovery::RecoveryRefusal;
 use crate::law::LawBook;
 use crate::operation::OperationRefusal;
+use crate::recovery::RecoveryRefusal;
 use crate::shard_config::ConfigRefusal;
 use crate::trust::TrustRefusal;
 

@@ -8,7 +8,9 @@ mod convert;
 #[cfg(test)]
 mod tests;
 
-use platform_model::{Epoch, Generation, Incarnation, NodeId, Position, ReplicaId, ShardId, Term};
+use platform_model::{
+    Epoch, Generation, Incarnation, NodeId, Position, ReplicaId, ShardId, ShardRoute, Term,
+};
 
 use crate::controllers::{CallError, PROMPT};
 use crate::frame::MESSAGE_BYTES_MAX;
@@ -30,6 +32,8 @@ pub struct ReplicasReport {
     pub leaving: bool,
     pub copies: Vec<CopyReport>,
     pub told: Vec<(ShardId, Told)>,
+    /// By what its copies are configured, all of them; none if it was not asked.
+    pub configured: Option<Vec<(ShardId, ShardRoute)>>,
 }
 
 /// How one copy stands.
@@ -177,6 +181,8 @@ pub struct ReplicasReply {
     pub newest: Vec<(ShardId, Generation)>,
     /// Shards whose primary is asked to compare all chunks with its standbys.
     pub verify: Vec<ShardId>,
+    /// The world was recovered: the node is asked by what its copies are configured.
+    pub tell: bool,
 }
 
 impl ReportClient {

@@ -9,6 +9,7 @@ pub mod join;
 mod law;
 mod ledger;
 mod operations;
+mod recovery;
 mod report;
 mod residency;
 mod simulate;
@@ -30,6 +31,7 @@ use platform_wire::pb::backups_server::BackupsServer;
 use platform_wire::pb::forward_server::ForwardServer;
 use platform_wire::pb::ledger_server::LedgerServer;
 use platform_wire::pb::operations_server::OperationsServer;
+use platform_wire::pb::recovery_server::RecoveryServer;
 use platform_wire::pb::report_server::ReportServer;
 use platform_wire::pb::topology_server::TopologyServer;
 use platform_wire::pb::trust_server::TrustServer;
@@ -78,6 +80,7 @@ pub fn routes(parts: &Parts) -> Router {
         .add_service(ReportServer::new(report::Service(parts.clone())))
         .add_service(AdminServer::new(admin::Service(parts.clone())))
         .add_service(BackupsServer::new(backups::Service(parts.clone())))
+        .add_service(RecoveryServer::new(recovery::Service(parts.clone())))
         .add_service(OperationsServer::new(operations::Service(parts.clone())))
         .add_service(ForwardServer::new(forward::Service(parts.clone())))
         .add_service(LedgerServer::new(ledger::Service(parts.clone())))

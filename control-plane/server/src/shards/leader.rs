@@ -15,6 +15,7 @@ use platform_wire::replicas::ReplicasReport;
 
 use super::act::Act;
 use super::operate::{Operations, failover_asked};
+use super::recovering::Told;
 use super::reports::NodesHeard;
 use super::silence::{self, Silence};
 use super::takeover::Evenness;
@@ -56,6 +57,8 @@ pub struct Leader {
     /// Nodes that hold copies.
     holders: BTreeSet<NodeId>,
     silence: Silence,
+    /// Of a recovered world: what nodes told of it.
+    pub(super) told: Told,
     /// New names of copies: each is drawn once.
     pub(super) fresh: fn() -> ReplicaId,
 }
@@ -74,6 +77,7 @@ impl Leader {
             silent: BTreeSet::new(),
             holders: BTreeSet::new(),
             silence: Silence::default(),
+            told: Told::new(),
             fresh,
         }
     }
@@ -84,7 +88,9 @@ impl Leader {
         if !self.heard.hear(now_micros, &report.node, said) {
             return Vec::new();
         }
-        let mut acts = self.hear_copies(now_micros, state, report);
+        self.note_told(state, report);
+        let mut acts = self.adopt(now_micros, state);
+        acts.extend(self.hear_copies(now_micros, state, report));
         for (shard, told) in &report.told {
             let Some(config) = config_of(state, shard) else {
                 continue;

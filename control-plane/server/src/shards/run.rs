@@ -92,9 +92,10 @@ impl Shards {
     pub async fn hear(&self, report: &ReplicasReport) -> Result<ReplicasReply, Refusal> {
         let heard = self.with(|leading, state, now| {
             let acts = leading.leader.hear(now, state, report);
-            (acts, leading.leader.to_verify(now, state, &report.node))
+            let verify = leading.leader.to_verify(now, state, &report.node);
+            (acts, verify, leading.leader.asks(state))
         });
-        let (acts, verify) = heard.ok_or_else(refuse::no_leader)?;
+        let (acts, verify, tell) = heard.ok_or_else(refuse::no_leader)?;
         self.carry_out(acts);
         // Whoever leads no more must not vouch for what is newest.
         let state = self
@@ -106,6 +107,7 @@ impl Shards {
         Ok(ReplicasReply {
             newest: newest(&state, report),
             verify,
+            tell,
         })
     }
 
@@ -240,6 +242,8 @@ fn fresh() -> ReplicaId {
 /// The newest configurations of the shards that the node told of, and of which it holds a copy.
 fn newest(state: &State, report: &ReplicasReport) -> Vec<(ShardId, platform_model::Generation)> {
     let told = report.copies.iter().map(|copy| &copy.shard);
+    // Of what may have changed since the backup nobody is told that it is the newest.
+    let told = told.filter(|shard| !state.recovery.unsure.contains(*shard));
     let known = told.filter_map(|shard| {
         let config = state.shards.get(shard)?.config.as_ref()?;
         let holds = config.copies().any(|copy| copy.node == report.node);

@@ -63,6 +63,7 @@ impl Nodes {
             leaving: self.leaving.contains(node),
             copies: Vec::new(),
             told: Vec::new(),
+            configured: None,
         };
         for (shard, route) in &table.shards {
             self.erase(node, shard, &route.set, &mut report);

@@ -88,6 +88,8 @@ fn path(verb: Verb) -> &'static str {
         Verb::ReadErased => "Backups/ReadErased",
         Verb::NoteWork => "Backups/NoteWork",
         Verb::RestoreShard => "Backups/RestoreShard",
+        Verb::ReadWorld => "Recovery/ReadWorld",
+        Verb::GiveNodeUp => "Recovery/GiveNodeUp",
     }
 }
 

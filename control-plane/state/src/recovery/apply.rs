@@ -60,7 +60,11 @@ fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
             expected: stands.expected,
         });
     }
-    if stands.newest.as_ref().is_some_and(|newest| newest.generation <= have.generation) {
+    if stands
+        .newest
+        .as_ref()
+        .is_some_and(|newest| newest.generation <= have.generation)
+    {
         let (shard, have) = (shard.clone(), have.generation);
         return Err(RecoveryRefusal::NotNewer { shard, have }.into());
     }

@@ -1,8 +1,11 @@
 //! What a recovery makes of a state that was kept.
 
-use control_plane_ledger::{Digest, Entry, Head, Record, Verdict};
+use std::collections::BTreeSet;
+
+use control_plane_ledger::{Digest, Head};
 use platform_model::{Epoch, Generation};
 
+use super::{Origin, Recovery};
 use crate::ledger::Ledger;
 use crate::state::State;
 
@@ -14,17 +17,6 @@ const BEGINS_MS: u64 = 1_767_225_600_000; // 2026-01-01
 const STEP_MS: u64 = 600_000;
 /// 40 years of them.
 const INCARNATION_MAX: u64 = 1 << 21;
-
-/// Who recovers it, when, from what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recovering {
-    pub now_ms: u64,
-    /// SPIFFE id.
-    pub by: String,
-    pub reason: String,
-    /// Of what was recovered from.
-    pub backup: Digest,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotRecoverable {
@@ -67,47 +59,54 @@ impl State {
     }
 }
 
-/// Begins the next incarnation of a world with a state that was kept; with the decision that stands first in its ledger.
-/// Pure: the same state and the same words give the same.
+/// Begins the next incarnation of a world with a state that was kept. Pure: the same state and the same words give the same.
 ///
 /// # Errors
 /// [`NotRecoverable`].
-pub fn recover(mut state: State, how: &Recovering) -> Result<(State, Entry), NotRecoverable> {
+pub fn recover(mut state: State, how: &Origin) -> Result<State, NotRecoverable> {
     if state.made.is_none() {
         return Err(NotRecoverable::NoWorld);
     }
-    if how.now_ms < state.time_ms {
-        let (now_ms, state_ms) = (how.now_ms, state.time_ms);
+    if how.at_ms < state.time_ms {
+        let (now_ms, state_ms) = (how.at_ms, state.time_ms);
         return Err(NotRecoverable::Clock { now_ms, state_ms });
     }
-    let incarnation = incarnation_at(how.now_ms, state.recovery.incarnation)?;
-    state.time_ms = how.now_ms;
-    state.recovery.incarnation = incarnation;
-    state.recovery.silent.clear();
+    let incarnation = incarnation_at(how.at_ms, state.recovery.incarnation)?;
     let served = state.shards.iter().filter(|(_, record)| record.config.is_some());
-    state.recovery.unsure = served.map(|(shard, _)| shard.clone()).collect();
+    let unsure = served.map(|(shard, _)| shard.clone()).collect();
+    state.time_ms = how.at_ms;
     state.table_generation = Generation(raised(incarnation, state.table_generation.0));
-    // Numbers of decisions of before may have been given to others since: none is given twice. The chain goes on.
-    let head = state.ledger.head();
+    // Numbers of decisions of before may have been given to others since: none is given twice. The hash binds what goes on to what
+    // was, and to who said so.
     state.ledger = Ledger::after(Head {
         sequence: floor(incarnation),
-        hash: head.hash,
+        hash: how.binds(&state.ledger.head()),
     });
-    let entry = state.ledger.accept(Record {
-        time_ms: state.time_ms,
-        actor: how.by.clone(),
-        command: "recover-world".to_owned(),
-        subject: "world".to_owned(),
-        command_digest: how.backup,
-        inputs_digest: head.hash,
-        verdict: Verdict::Accepted {
-            table: state.table_generation.0,
-        },
-        reason: how.reason.clone(),
-        count: 1,
-        repeats: 0,
-    });
-    Ok((state, entry))
+    state.recovery = Recovery {
+        incarnation,
+        unsure,
+        silent: BTreeSet::new(),
+        origin: Some(how.clone()),
+    };
+    Ok(state)
+}
+
+impl Origin {
+    fn binds(&self, before: &Head) -> Digest {
+        let mut bytes = Vec::new();
+        let at = self.at_ms.to_be_bytes();
+        for part in [
+            before.hash.as_bytes().as_slice(),
+            self.backup.as_bytes(),
+            self.by.as_bytes(),
+            self.reason.as_bytes(),
+            &at,
+        ] {
+            bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        Digest::of("meridian recovered world", &bytes)
+    }
 }
 
 impl State {

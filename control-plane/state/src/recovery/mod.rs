@@ -17,10 +17,11 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-pub use apply::permits;
 pub(crate) use apply::apply;
+pub use apply::permits;
 pub use command::{RecoveryCommand, RecoveryRefusal, Stands};
-pub use incarnation::{NotRecoverable, Recovering, incarnation_at, recover};
+use control_plane_ledger::Digest;
+pub use incarnation::{NotRecoverable, incarnation_at, recover};
 use platform_model::{NodeId, ShardId};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,19 @@ pub struct Recovery {
     pub unsure: BTreeSet<ShardId>,
     /// Nodes that will never answer, by somebody's word.
     pub silent: BTreeSet<NodeId>,
+    /// Of the last.
+    pub origin: Option<Origin>,
+}
+
+/// Who recovered a world, when, from what, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    pub at_ms: u64,
+    /// SPIFFE id.
+    pub by: String,
+    pub reason: String,
+    /// Of the backup that it was recovered from.
+    pub backup: Digest,
 }
 
 impl Recovery {

@@ -5,9 +5,12 @@ mod told;
 
 use std::collections::BTreeSet;
 
-use platform_model::{Epoch, Generation, Incarnation, InvalidId, Position, ReplicaId, ShardId, Term};
+use platform_model::{
+    Epoch, Generation, Incarnation, InvalidId, Position, ReplicaId, ShardId, ShardRoute, Term,
+};
 
 use super::{CopyReport, ReplicasReply, ReplicasReport, TOLD_MAX, Told, copies_sent, told_sent};
+use crate::convert::InvalidTable;
 use crate::frame::FRAME_VERSION;
 use crate::pb;
 use crate::report::COPIES_MAX;
@@ -40,6 +43,8 @@ pub enum InvalidReplicas {
     Range { fork: u64, end: u64 },
     #[error("a copy of {0} is in it twice")]
     Twice(ShardId),
+    #[error("a configuration that is none")]
+    Configured(#[from] InvalidTable),
 }
 
 pub(super) fn request(world: String, report: &ReplicasReport) -> pb::ReplicasRequest {
@@ -51,6 +56,14 @@ pub(super) fn request(world: String, report: &ReplicasReport) -> pb::ReplicasReq
         leaving: report.leaving,
         copies: copies_sent(report).iter().map(Into::into).collect(),
         told: told_sent(report).iter().map(Into::into).collect(),
+        tells: report.configured.is_some(),
+        configured: report
+            .configured
+            .iter()
+            .flatten()
+            .take(COPIES_MAX)
+            .map(|(shard, route)| crate::convert::route((shard, route)))
+            .collect(),
     }
 }
 
@@ -60,6 +73,7 @@ impl TryFrom<pb::ReplicasRequest> for ReplicasReport {
     fn try_from(wire: pb::ReplicasRequest) -> Result<Self, InvalidReplicas> {
         few("copies", wire.copies.len(), COPIES_MAX)?;
         few("things to tell", wire.told.len(), TOLD_MAX)?;
+        few("configurations", wire.configured.len(), COPIES_MAX)?;
         let copies = wire.copies.into_iter().map(CopyReport::try_from);
         let copies: Vec<CopyReport> = copies.collect::<Result<_, _>>()?;
         once_each(&copies)?;
@@ -70,8 +84,19 @@ impl TryFrom<pb::ReplicasRequest> for ReplicasReport {
             leaving: wire.leaving,
             copies,
             told: told.collect::<Result<_, _>>()?,
+            configured: wire.tells.then(|| configured(wire.configured)).transpose()?,
         })
     }
+}
+
+fn configured(routes: Vec<pb::ShardRoute>) -> Result<Vec<(ShardId, ShardRoute)>, InvalidReplicas> {
+    let read = |wire: pb::ShardRoute| {
+        let (shard, route) = crate::convert::read_route(wire)?;
+        number("generation", route.set.generation.0)?;
+        number("epoch", route.epoch.0)?;
+        Ok((shard, route))
+    };
+    routes.into_iter().map(read).collect()
 }
 
 impl From<&CopyReport> for pb::CopyReport {
@@ -141,6 +166,7 @@ impl From<&ReplicasReply> for pb::ReplicasReply {
             version: FRAME_VERSION,
             newest: newest.collect(),
             verify: reply.verify.iter().map(ToString::to_string).collect(),
+            tell: reply.tell,
         }
     }
 }
@@ -159,6 +185,7 @@ impl TryFrom<pb::ReplicasReply> for ReplicasReply {
         Ok(Self {
             newest: newest.collect::<Result<_, InvalidReplicas>>()?,
             verify: verify.collect::<Result<_, InvalidId>>()?,
+            tell: wire.tell,
         })
     }
 }

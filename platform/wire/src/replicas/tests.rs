@@ -109,6 +109,10 @@ fn report() -> ReplicasReport {
         leaving: true,
         copies: vec![copy(1), copy(2)],
         told: all_told().into_iter().map(|told| (shard(), told)).collect(),
+        configured: Some(vec![(
+            shard(),
+            ShardRoute::single("eu-central-1/0".parse().expect("a node"), Epoch(3)),
+        )]),
     }
 }
 
@@ -129,6 +133,7 @@ fn an_answer_is_read_as_it_was_written() {
     let reply = ReplicasReply {
         newest: vec![(shard(), Generation(9))],
         verify: vec![shard()],
+        tell: true,
     };
     let wire = pb::ReplicasReply::from(&reply);
     assert_eq!(ReplicasReply::try_from(wire), Ok(reply));
@@ -138,7 +143,7 @@ type Spoil = fn(&mut pb::ReplicasRequest);
 
 #[test]
 fn what_no_node_would_say_is_refused_by_name() {
-    let cases: [(Spoil, InvalidReplicas); 9] = [
+    let cases: [(Spoil, InvalidReplicas); 10] = [
         (|r| r.copies[0].replica.push(0), InvalidReplicas::Replica(17)),
         (|r| r.copies[0].term = None, InvalidReplicas::Missing("term")),
         (|r| r.copies[0].last = u64::MAX, InvalidReplicas::Number("last")),
@@ -152,6 +157,10 @@ fn what_no_node_would_say_is_refused_by_name() {
         (
             |r| r.incarnation = NUMBER_MAX + 1,
             InvalidReplicas::Number("incarnation"),
+        ),
+        (
+            |r| r.configured[0].epoch = NUMBER_MAX + 1,
+            InvalidReplicas::Number("epoch"),
         ),
         (
             |r| r.told = vec![r.told[0].clone(); TOLD_MAX + 1],

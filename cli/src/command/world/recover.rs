@@ -1,0 +1,173 @@
+//! `world recover`: a world whose controllers lost their majority, or all their disks, goes on from a backup of their state.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use platform_runtime::clock::Clock;
+use platform_wire::recovery::{RECOVER_FILE, ToRecover, WorldState};
+use serde::Serialize;
+
+use super::backup::explain_key;
+use crate::ask;
+use crate::command::WorldArgs;
+use crate::contexts::Target;
+use crate::exit::{Ended, Hinted};
+use crate::printer::Printer;
+use crate::world::disk;
+use crate::world::kept::{self, Kept, KeptError, KeptKey};
+
+/// How long a controller is waited for that may still live.
+const ANSWERS_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+/// The log of a controller that has run.
+const RUN: &str = "raft.redb";
+
+/// Leaves a kept state in the data directory of a controller that never ran: when it is started next, it begins alone with it,
+/// and the others are added. Severe: what was decided after the backup is lost, and whoever is left of the old controllers must
+/// never be started again. Refused while any of them answers. Nodes and routers serve on meanwhile; no shard is promoted or
+/// moved before all who may know of it have told what they know.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: cellctl world recover /backup/world/world.1795000000000.5f2c9a01 --key /safe/world.key --data-dir /var/lib/controld --confirm WORLD --reason 'both regions burnt'"
+)]
+pub struct Recover {
+    /// The backup: its folder, as `cellctl world backup` named it.
+    backup: PathBuf,
+    /// The file of the key.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The data directory of the controller that is to begin; it must never have run.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// The first 8 digits of the world's id once more. On a terminal one is asked for them.
+    #[arg(long, value_name = "WORLD")]
+    confirm: Option<String>,
+    /// Why; stands in the record of the first decisions after it.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Reads the backup whole and says what would be done, and does nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    world: WorldArgs,
+}
+
+#[derive(Debug, Serialize)]
+struct RecoverView {
+    backup: String,
+    world: String,
+    data_dir: PathBuf,
+    bytes: u64,
+    /// Of the last decision that is not lost, in milliseconds since 1970.
+    time_ms: u64,
+    changed: bool,
+}
+
+impl Recover {
+    pub async fn run(&self, printer: &Printer) -> Result<Ended> {
+        let target = self.world.target()?;
+        let (kept, state) = self.read(&target).await?;
+        if self.reason.trim().is_empty() {
+            return Err(Hinted::new("a recovery takes a reason", &["--reason TEXT"]).into());
+        }
+        if self.data_dir.join(RUN).exists() {
+            let message = format!(
+                "a controller has run in {}: nothing is recovered over it",
+                self.data_dir.display()
+            );
+            return Err(Hinted::new(message, &["name the data directory of one that never ran"]).into());
+        }
+        nobody_lives(&target).await?;
+        let mut view = RecoverView {
+            backup: kept.name,
+            world: kept.world,
+            data_dir: self.data_dir.clone(),
+            bytes: kept.bytes,
+            time_ms: kept.time_ms,
+            changed: false,
+        };
+        if self.dry_run {
+            printer.progress("the backup is whole and no controller answers; nothing was changed: --dry-run");
+        } else {
+            let name = target.world.to_string().chars().take(8).collect::<String>();
+            let again = format!("the same command with --confirm {name}");
+            ask::severe(&name, self.confirm.as_deref(), &again, printer).await?;
+            self.leave(&target, &view, &state)?;
+            view.changed = true;
+            printer.progress("start that controller, then add the others: cellctl member add");
+        }
+        printer.document(&view);
+        Ok(Ended::Ok)
+    }
+
+    async fn read(&self, target: &Target) -> Result<(Kept, WorldState)> {
+        let key = KeptKey::load(&self.key).map_err(explain_key)?;
+        let (folder, world) = (self.backup.clone(), target.world.to_string());
+        let read = tokio::task::spawn_blocking(move || kept::read(&folder, &world, &key));
+        read.await?.map_err(explain)
+    }
+
+    fn leave(&self, target: &Target, view: &RecoverView, state: &WorldState) -> Result<()> {
+        let identity = target.identity()?;
+        let left = ToRecover {
+            world: target.world.to_string(),
+            state_version: state.version,
+            state: serde_json::from_slice(&state.bytes).context("the state is no JSON")?,
+            at_ms: Clock::system().unix_ms(),
+            by: identity.spiffe_id().to_string(),
+            reason: self.reason.clone(),
+            backup: view.backup.clone(),
+        };
+        disk::create_folder(&self.data_dir)?;
+        disk::write_private(&self.data_dir.join(RECOVER_FILE), &serde_json::to_vec(&left)?)
+    }
+}
+
+/// A controller that answers is of a world that lives: what it holds is newer than any backup.
+async fn nobody_lives(target: &Target) -> Result<()> {
+    let admin = target.admin()?;
+    let asked = tokio::time::timeout(ANSWERS_WITHIN, admin.status_local()).await;
+    let Ok(Ok(status)) = asked else {
+        return Ok(());
+    };
+    if status.members.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} answers: the world lives", status.controller);
+    let hints = [
+        "cellctl world status",
+        "a world that has lost its majority for good: stop every controller that is left, for ever",
+    ];
+    Err(Hinted::new(message, &hints).into())
+}
+
+fn explain(error: KeptError) -> anyhow::Error {
+    let hint = match &error {
+        KeptError::ForeignKey(_) => "name the key that was used then with --key",
+        KeptError::NoSuchBackup(_) => "name the folder that `cellctl world backup` made",
+        KeptError::OtherWorld { .. } => "cellctl context list",
+        KeptError::TooNew { .. } => "use the build that made it, or a later one",
+        _ => "take an older backup",
+    };
+    Hinted::new(format!("{error} ({})", error.code()), &[hint]).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_is_named_by_a_word_that_stays_the_same() {
+        let part = KeptError::DamagedPart {
+            name: "world.1.a".into(),
+            part: 2,
+        };
+        let text = crate::exit::text(&explain(part), "");
+        assert!(
+            text.contains("part 2") && text.contains("(damaged-part)"),
+            "{text}"
+        );
+        let text = crate::exit::text(&explain(KeptError::ForeignKey("world.1.a".into())), "");
+        assert!(text.contains("(foreign-key)") && text.contains("--key"), "{text}");
+    }
+}
