@@ -1,7 +1,8 @@
 //! A shard at one position, written to the store in sealed parts.
 //!
 //! Reading and sealing run beside the requests ([`crate::beside`]); while a part is sealed the one before is put in the
-//! store, so that two are in memory at once and no more. The pace holds both back, and the law is asked before each.
+//! store, so that two are in memory at once and no more. The pace holds back every page that is read, so that no processor is
+//! busy with it for longer than a page takes; the law is asked before each part.
 
 use bytes::Bytes;
 use cell_layers::keys::Kek;
@@ -23,10 +24,12 @@ use crate::store::BackupStore;
 
 /// Bytes of a part before it is sealed, about.
 const PART_BYTES: usize = 4 << 20;
-/// Bytes that are read from the shard at once.
-const PAGE_BYTES: usize = 512 << 10;
+/// Bytes that are read from the shard, digested and waited for at once: a millisecond of a processor, or less.
+const PAGE_BYTES: usize = 64 << 10;
 /// Reading the rows once more costs so much less than writing them.
 const DIGEST_COSTS: u64 = 4;
+/// Bytes of the second reading that one look at the threads beside does.
+const DIGESTED_BYTES: usize = 1 << 20;
 
 /// What a backup is written with.
 pub struct Writer<'a> {
@@ -63,6 +66,7 @@ impl Writer<'_> {
             part_bytes_max,
             parts: 0,
             digest: Sha256::new(),
+            pace: self.pace.clone(),
         };
         let mut writing = Writing {
             with: self,
@@ -88,6 +92,7 @@ struct Source {
     part_bytes_max: usize,
     parts: u64,
     digest: Sha256,
+    pace: Pace,
 }
 
 /// A sealed part.
@@ -114,7 +119,10 @@ impl Source {
         while plain.len() < self.part_bytes_max
             && let Some(start) = self.next.take()
         {
-            let page = runtime.block_on(self.frozen.page(start, PAGE_BYTES.min(self.part_bytes_max)))?;
+            let page_bytes = PAGE_BYTES.min(self.part_bytes_max);
+            runtime.block_on(self.pace.hold(page_bytes as u64));
+            let page = runtime.block_on(self.frozen.page(start, page_bytes))?;
+            let begins = plain.len();
             for (key, value) in &page.rows {
                 if !rows::push(&mut plain, key, value) {
                     return Err(BackupError::Row);
@@ -122,12 +130,12 @@ impl Source {
                 rows += 1;
                 bytes += (key.len() + value.len()) as u64;
             }
+            self.digest.update(&plain[begins..]);
             self.next = page.next;
         }
         if plain.is_empty() {
             return Ok(None);
         }
-        self.digest.update(&plain);
         let number = self.parts;
         self.parts += 1;
         Ok(Some(Part {
@@ -140,13 +148,18 @@ impl Source {
 
     /// Adds more of the rows to the digest, read anew: what the parts have left out, it has not.
     async fn digested(
-        self,
+        mut self,
         mut state: StateDigest,
         from: Bytes,
     ) -> Result<(Self, StateDigest, Option<Bytes>), BackupError> {
         beside::run(move |runtime| {
-            let more = self.frozen.digest(&mut state, from, PART_BYTES);
-            let next = runtime.block_on(more)?;
+            let mut next = Some(from);
+            for _ in 0..DIGESTED_BYTES / PAGE_BYTES {
+                let Some(from) = next else { break };
+                runtime.block_on(self.pace.hold(PAGE_BYTES as u64 / DIGEST_COSTS));
+                let more = self.frozen.digest(&mut state, from, PAGE_BYTES);
+                next = runtime.block_on(more)?;
+            }
             Ok((self, state, next))
         })
         .await?
@@ -184,7 +197,6 @@ impl Writing<'_> {
     async fn parts(&mut self, mut source: Source) -> Result<Source, BackupError> {
         let mut ready = None;
         loop {
-            self.with.pace.hold(source.part_bytes_max as u64).await;
             self.granted().await?;
             // Both to their ends, so that nothing is put any more once one has failed.
             let (sealed, put) = tokio::join!(source.part(), self.put(ready.take()));
@@ -199,7 +211,6 @@ impl Writing<'_> {
     async fn digest(&mut self, mut source: Source) -> Result<(Source, StateDigest), BackupError> {
         let (mut state, mut next) = (StateDigest::default(), Some(Bytes::new()));
         while let Some(from) = next {
-            self.with.pace.hold(PART_BYTES as u64 / DIGEST_COSTS).await;
             (source, state, next) = source.digested(state, from).await?;
         }
         Ok((source, state))
