@@ -37,6 +37,8 @@ pub struct Nodes {
     /// When a copy heard its primary serve last.
     heard: BTreeMap<ReplicaId, u64>,
     verify: BTreeSet<ShardId>,
+    /// They were asked by what their copies are configured.
+    asked: bool,
     /// Every copy that was erased, once for each order carried out.
     pub erased: Vec<(NodeId, ReplicaId)>,
 }
@@ -63,7 +65,7 @@ impl Nodes {
             leaving: self.leaving.contains(node),
             copies: Vec::new(),
             told: Vec::new(),
-            configured: None,
+            configured: self.asked.then(|| configured(node, table)),
         };
         for (shard, route) in &table.shards {
             self.erase(node, shard, &route.set, &mut report);
@@ -79,6 +81,7 @@ impl Nodes {
     /// Takes the answer to a report.
     pub fn hear(&mut self, reply: &ReplicasReply) {
         self.verify.extend(reply.verify.iter().cloned());
+        self.asked = reply.tell;
     }
 
     fn lead(&mut self, shard: &ShardId, route: &ShardRoute, report: &mut ReplicasReport) {
@@ -287,4 +290,16 @@ fn blank(shard: &ShardId, route: &ShardRoute, replica: ReplicaId, state: &str) -
         p99_micros: 0,
         stalled_micros: 0,
     }
+}
+
+/// The routes of all copies on a node.
+fn configured(node: &NodeId, table: &RoutingTable) -> Vec<(ShardId, ShardRoute)> {
+    let here = |route: &ShardRoute| {
+        let mut standbys = route.set.standbys.iter().map(|copy| &copy.node);
+        route.node == *node || standbys.any(|standby| standby == node)
+    };
+    let shards = table.shards.iter().filter(|(_, route)| here(route));
+    shards
+        .map(|(shard, route)| (shard.clone(), route.clone()))
+        .collect()
 }

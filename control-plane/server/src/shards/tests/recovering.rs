@@ -1,0 +1,79 @@
+//! A world whose controllers are lost goes on from a backup of their state.
+
+use control_plane_state::recovery::{Origin, RecoveryCommand, recover};
+
+use super::*;
+
+const HERE: &str = "eu-central-1/0";
+const STANDBY: &str = "eu-central-2/0";
+/// Of the incarnations: above every number that was given out before.
+const INCARNATION: u64 = 1 << 32;
+
+/// A shard with a standby, a backup of its world, and a failover after that.
+fn failed_over() -> (Sim, State) {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    let backup = sim.state.clone();
+    sim.nodes.kill(&node(HERE), sim.now_ms);
+    sim.run_until(60_000, |sim| sim.primary() == STANDBY);
+    assert_eq!(sim.primary(), STANDBY, "it is promoted");
+    sim.run(2_000);
+    (sim, backup)
+}
+
+/// All controllers begin anew with the backup; nodes go on by the table that they have.
+fn lose_controllers(sim: &mut Sim, backup: State) {
+    let how = Origin {
+        at_ms: BEGIN_MS + sim.now_ms,
+        by: "spiffe://x/operator/sre/kim".to_owned(),
+        reason: "a fire".to_owned(),
+        backup: Digest::plain(b"backup"),
+    };
+    sim.state = recover(backup, &how).expect("a world");
+    sim.leader = Leader::new(sim.now_ms * 1_000, fresh);
+    sim.committed.clear();
+}
+
+#[test]
+fn what_was_decided_after_the_backup_is_found_out_from_the_nodes_and_the_world_goes_on() {
+    let (mut sim, backup) = failed_over();
+    sim.nodes.revive(&node(HERE));
+    sim.run(5_000);
+    let newest = sim.config().clone();
+    lose_controllers(&mut sim, backup);
+    assert_eq!(sim.primary(), HERE, "as the backup has it");
+    let waits = sim.run_until(20_000, |sim| sim.state.recovery.is_over());
+    assert!(
+        sim.state.recovery.is_over(),
+        "after {waits} ms: {:?}",
+        sim.state.recovery
+    );
+    let now = sim.config();
+    assert_eq!((&now.primary, now.epoch), (&newest.primary, newest.epoch));
+    assert!(now.generation.0 > INCARNATION && now.epoch_max.0 >= INCARNATION);
+    let mut effects = sim.effects();
+    effects.dedup();
+    assert_eq!(effects, ["adopt-shard"], "nothing else was done meanwhile");
+    assert!(sim.reason("adopt-shard").contains("a fire"));
+    // What fails from here on is replaced as before, in an epoch that was never given out.
+    sim.run(5_000);
+    sim.nodes.kill(&node(STANDBY), sim.now_ms);
+    sim.run_until(60_000, |sim| sim.primary() == HERE);
+    assert_eq!(sim.primary(), HERE);
+    assert!(sim.config().epoch.0 > INCARNATION, "{}", sim.config().epoch);
+}
+
+/// The planted omission: the primary of the backup is promoted, or replaced, while nobody knows of the one since.
+#[test]
+fn while_a_node_has_not_told_nothing_is_done_until_a_person_gives_it_up() {
+    let (mut sim, backup) = failed_over();
+    lose_controllers(&mut sim, backup);
+    sim.run(120_000);
+    let unsure = sim.state.recovery.unsure.contains(&Sim::shard());
+    assert!(unsure, "one who may know more is silent");
+    assert_eq!(sim.primary(), HERE, "as the backup has it: {:?}", sim.effects());
+    let give_up = RecoveryCommand::GiveUp { node: node(HERE) };
+    sim.accept(operator(), "burnt", Command::Recovery(give_up));
+    sim.run(5_000);
+    assert!(sim.state.recovery.is_over(), "{:?}", sim.state.recovery);
+    assert_eq!(sim.primary(), STANDBY, "it told");
+}
