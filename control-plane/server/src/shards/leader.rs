@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use control_plane_state::State;
 use control_plane_state::shard_config::{
     ConfigCommand, ConfigPhase, CopyState, DriverAction, DriverEvent, DriverSettings, ShardConfig,
 };
+use control_plane_state::{Command, State};
 use platform_model::thresholds::{
     HANDOVER_MS, LISTEN_MS, MISSING_MS, PREPARE_WAIT_MS, REPAIR_AFTER_MS, RETRY_MS,
 };
@@ -59,6 +59,7 @@ pub struct Leader {
     silence: Silence,
     /// Of a recovered world: what nodes told of it.
     pub(super) told: Told,
+    unsure: BTreeSet<ShardId>,
     /// New names of copies: each is drawn once.
     pub(super) fresh: fn() -> ReplicaId,
 }
@@ -78,6 +79,7 @@ impl Leader {
             holders: BTreeSet::new(),
             silence: Silence::default(),
             told: Told::new(),
+            unsure: BTreeSet::new(),
             fresh,
         }
     }
@@ -164,6 +166,7 @@ impl Leader {
     /// Looks a state over that has changed: which shards have something under way, which copies are named.
     pub fn look_over(&mut self, state: &State) {
         self.under_way.clear();
+        self.unsure.clone_from(&state.recovery.unsure);
         for (shard, record) in &state.shards {
             let Some(config) = &record.config else { continue };
             if config.phase != ConfigPhase::Steady {
@@ -237,6 +240,9 @@ impl Leader {
 
     /// Lets a command go unless another one for its shard is under way.
     pub(super) fn give(&mut self, now_micros: u64, act: Act) -> Option<Act> {
+        if self.unsure.contains(&act.shard) && !matches!(act.command, Command::Recovery(_)) {
+            return None;
+        }
         let watched = self.watched(&act.shard);
         let busy = watched.busy_since_micros;
         if busy.is_some_and(|since| now_micros.saturating_sub(since) < BUSY_MICROS_MAX) {

@@ -54,6 +54,11 @@ fn what_was_decided_after_the_backup_is_found_out_from_the_nodes_and_the_world_g
     effects.dedup();
     assert_eq!(effects, ["adopt-shard"], "nothing else was done meanwhile");
     assert!(sim.reason("adopt-shard").contains("a fire"));
+    assert_eq!(
+        sim.refusals(),
+        [],
+        "what cannot be is not asked for again and again"
+    );
     // What fails from here on is replaced as before, in an epoch that was never given out.
     sim.run(5_000);
     sim.nodes.kill(&node(STANDBY), sim.now_ms);
