@@ -57,6 +57,8 @@ record-erasure     node
 read-erased        node
 note-work          node
 restore-shard      sre
+read-world         sre
+give-node-up       sre
 ";
 
 #[test]
