@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Plan;
 use super::stand::Stand;
-use super::writers::{Writers, pause};
+use super::writers::{Acked, Writers, longest_pause, pause};
 use crate::output;
 use crate::statistics::{Spread, millis};
 use crate::versions;
@@ -46,8 +46,26 @@ pub async fn run(plan: Plan) -> Result<Document> {
     Ok(document)
 }
 
-/// The begin and the end of each.
-async fn rounds(stand: &Stand, writers: &Writers, count: usize) -> Result<Vec<(Duration, Duration)>> {
+/// One switchover: when it was asked for, when its operation was done, and the end of the calm after it.
+struct Round {
+    asked: Duration,
+    done: Duration,
+    ended: Duration,
+}
+
+impl Round {
+    /// The longest pause of those that began while the shard was handed over.
+    fn pause(&self, acked: &[Acked]) -> (Duration, Duration) {
+        let first_after = acked
+            .iter()
+            .map(|one| one.acked)
+            .filter(|at| *at > self.done)
+            .min();
+        longest_pause(acked, self.asked, first_after.unwrap_or(self.ended))
+    }
+}
+
+async fn rounds(stand: &Stand, writers: &Writers, count: usize) -> Result<Vec<Round>> {
     let (clock, admin, mut times) = (Clock::system(), stand.world.admin()?, Vec::new());
     clock.sleep(CALM).await;
     for round in 1..=count {
@@ -66,7 +84,7 @@ async fn rounds(stand: &Stand, writers: &Writers, count: usize) -> Result<Vec<(D
             expected: None,
             force: None,
         };
-        let begun = writers.now();
+        let asked = writers.now();
         let started = admin
             .failover_shard(&given, "bench")
             .await
@@ -78,24 +96,31 @@ async fn rounds(stand: &Stand, writers: &Writers, count: usize) -> Result<Vec<(D
             "switchover {round}: {:?}",
             view.state
         );
+        let done = writers.now();
         clock.sleep(CALM / 2).await;
-        let ended = writers.now();
-        let took = millis(pause(&writers.acked(), begun, ended));
+        let one = Round {
+            asked,
+            done,
+            ended: writers.now(),
+        };
+        let (from, to) = one.pause(&writers.acked());
         output::progress(&format!(
-            "switchover {round} of {count}: writes paused for {took:.1} ms"
+            "switchover {round} of {count}: writes paused for {:.1} ms, {:.1} ms after it was asked for",
+            millis(to - from),
+            millis(from.saturating_sub(asked)),
         ));
-        times.push((begun, ended));
+        times.push(one);
     }
     Ok(times)
 }
 
-fn document(times: &[(Duration, Duration)], writers: &Writers, fsync: Spread) -> Result<Document> {
+fn document(rounds: &[Round], writers: &Writers, fsync: Spread) -> Result<Document> {
     let acked = writers.acked();
-    let pauses: Vec<f64> = times
-        .iter()
-        .map(|(from, to)| millis(pause(&acked, *from, *to)))
-        .collect();
+    let pauses = rounds.iter().map(|round| round.pause(&acked));
+    let pauses: Vec<f64> = pauses.map(|(from, to)| millis(to - from)).collect();
     let spread = Spread::of(pauses.iter().copied());
+    let after = rounds.iter().map(|round| pause(&acked, round.done, round.ended));
+    let after = Spread::of(after.map(millis));
     let (failed, samples) = writers.failed();
     let verdict = linearizable(&writers.operations());
     let mut document = Document::new("switchover");
@@ -111,13 +136,17 @@ fn document(times: &[(Duration, Duration)], writers: &Writers, fsync: Spread) ->
         Figure::info("switchover-pause-max", spread.most, "ms"),
         Figure::at_most("client-errors", failed as f64, "requests", 0.0),
         Figure::at_most("not-linearizable", verdict.found as f64, "people", 0.0),
-        Figure::info("switchovers", times.len() as f64, "rounds"),
+        Figure::info("switchovers", rounds.len() as f64, "rounds"),
         Figure::info("writes", acked.len() as f64, "writes"),
         Figure::info("fsync-p50", fsync.median, "ms"),
     ];
     document.tables.insert(
         "pauses-ms".into(),
-        json!([spread.row("pause"), fsync.row("fsync")]),
+        json!([
+            spread.row("pause"),
+            after.row("longest pause in the half second after"),
+            fsync.row("fsync"),
+        ]),
     );
     document.notes.extend(samples);
     document

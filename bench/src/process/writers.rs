@@ -171,6 +171,12 @@ fn micros(time: Duration) -> u64 {
 
 /// The longest time without an acknowledgement between two times.
 pub fn pause(acked: &[Acked], from: Duration, to: Duration) -> Duration {
+    let (begun, ended) = longest_pause(acked, from, to);
+    ended - begun
+}
+
+/// Begin and end of the longest time without an acknowledgement between two times.
+pub fn longest_pause(acked: &[Acked], from: Duration, to: Duration) -> (Duration, Duration) {
     let mut times: Vec<Duration> = acked
         .iter()
         .map(|one| one.acked)
@@ -181,9 +187,9 @@ pub fn pause(acked: &[Acked], from: Duration, to: Duration) -> Duration {
     times.sort();
     times
         .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .max()
-        .unwrap_or_default()
+        .map(|pair| (pair[0], pair[1]))
+        .max_by_key(|(begun, ended)| *ended - *begun)
+        .unwrap_or((from, to))
 }
 
 #[cfg(test)]

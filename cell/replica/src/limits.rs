@@ -12,8 +12,6 @@ pub const PENDING_ENTRIES_MAX: u64 = 1024;
 pub const STANDBYS_MAX: usize = 8;
 /// A standby that lags by no more is put into the effective set.
 pub const JOIN_LAG_ENTRIES: u64 = 64;
-/// Async writes wait once the slowest member lags by more: the bound of what a failover may lose.
-pub const ASYNC_LAG_ENTRIES: u64 = 24;
 /// Epoch ends that a status carries, newest first.
 pub const EPOCH_ENDS_MAX: usize = 64;
 /// Pages and key reads of one standby that wait until what they show is committed.

@@ -267,7 +267,8 @@ impl<C: Content> Replica<C> {
     pub fn async_open(&self) -> bool {
         match &self.role {
             Role::Primary(primary) => {
-                self.durable.0.saturating_sub(primary.committed.0) <= crate::limits::ASYNC_LAG_ENTRIES
+                self.durable.0.saturating_sub(primary.committed.0)
+                    <= platform_model::replica_set::ASYNC_LAG_ENTRIES
             }
             _ => false,
         }

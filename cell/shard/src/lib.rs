@@ -43,6 +43,7 @@ mod submission;
 mod time;
 mod trim;
 mod tx;
+mod walk;
 mod window;
 
 #[cfg(test)]

@@ -70,4 +70,10 @@ pub trait Snapshot: Send + Sync {
     /// # Errors
     /// As [`Snapshot::get`]; [`SnapshotError::Invalid`] when `range.start > range.end`.
     async fn scan(&self, range: &KeyRange, limit: usize, reverse: bool) -> Result<Page, SnapshotError>;
+
+    /// About how many bytes the rows of a range take on disk, without reading them; none where the engine cannot tell. What
+    /// was overwritten and what was written just now may be counted or not.
+    fn bytes_about(&self, _range: &KeyRange) -> Option<u64> {
+        None
+    }
 }

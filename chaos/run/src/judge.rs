@@ -12,6 +12,7 @@ use chaos::verdict::Verdict;
 use cli_world::app::{App, Person};
 use futures::StreamExt;
 use platform_model::EpochPosition;
+use platform_model::replica_set::ASYNC_LAG_ENTRIES;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -31,6 +32,24 @@ pub struct Judgement {
     pub transactions: Verdict,
     /// What could not be read at all.
     pub unreadable: Vec<String>,
+    /// Writes acknowledged before the standbys had them, of each person: what a failover lost of them.
+    pub edits: Vec<(Verdict, Counts)>,
+}
+
+impl Judgement {
+    /// Of those writes: acknowledged, and lost.
+    pub fn async_counts(&self) -> (usize, usize) {
+        let sum = |of: fn(&Counts) -> usize| self.edits.iter().map(|(_, counts)| of(counts)).sum();
+        (sum(|counts| counts.acknowledged), sum(|counts| counts.async_lost))
+    }
+
+    /// Everything that was found wrong.
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        let whole = [&self.acknowledged, &self.linearizable, &self.transactions];
+        whole
+            .into_iter()
+            .chain(self.edits.iter().map(|(verdict, _)| verdict))
+    }
 }
 
 /// Reads everything back and lets the checkers judge.
@@ -77,6 +96,7 @@ pub async fn judge(app: &App, load: &Load) -> Judgement {
         ("acknowledged", json!({ "writes": writes, "found": found })),
     ];
     Judgement {
+        edits: edits(load),
         histories,
         counts: acknowledged.1,
         acknowledged: acknowledged.0,
@@ -84,6 +104,20 @@ pub async fn judge(app: &App, load: &Load) -> Judgement {
         transactions,
         unreadable,
     }
+}
+
+/// Where nobody but one node may serve somebody nothing may be lost.
+fn edits(load: &Load) -> Vec<(Verdict, Counts)> {
+    let judged = load.residents.iter().enumerate().map(|(index, resident)| {
+        let lost_max = if resident.seats.len() > 1 {
+            usize::try_from(ASYNC_LAG_ENTRIES).unwrap_or(usize::MAX)
+        } else {
+            0
+        };
+        let edits = load.record.edits(index, |edits| edits.clone());
+        edits.judge(&resident.person.name, lost_max)
+    });
+    judged.collect()
 }
 
 /// Each operation as a transaction. Transactions of one entry of the log share a pair: that says nothing of their order.

@@ -1,7 +1,8 @@
 //! People of one round who use the platform through the router, and what they remember of it: their names as registers,
-//! the files that they sent, whoever came in. What is not answered is sent again under its key until it is.
+//! the files that they sent, the titles that they gave them, whoever came in. What is not answered is sent again under its key until it is.
 
 mod client;
+mod edits;
 mod record;
 
 use std::collections::BTreeSet;
@@ -24,7 +25,7 @@ pub use record::{Record, Sent};
 
 /// One request and its answer. Longer, and the client takes it for lost and sends it again under its key.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(4);
-/// People in each home. Two clients write the name of each, two read it, one sends files.
+/// People in each home. Two clients write the name of each, two read it, one sends files, one changes a title.
 const PEOPLE_IN_A_HOME: usize = 2;
 /// Between two requests of one client.
 const PAUSE: Duration = Duration::from_millis(60);
@@ -132,6 +133,7 @@ impl Load {
                 clients.push(Box::pin(async move { client(number + 2).reads_names().await }));
             }
             clients.push(Box::pin(async move { client(4).sends_files().await }));
+            clients.push(Box::pin(async move { client(5).changes_a_title().await }));
         }
         join_all(clients).await;
     }

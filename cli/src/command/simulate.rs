@@ -63,6 +63,8 @@ struct ShardRow {
     rto_ms: Option<u64>,
     /// Acknowledged writes that are lost; nothing: all of them.
     rpo_entries: Option<u64>,
+    /// Of writes that were acknowledged before the standbys had them, at most, as entries of the log; nothing: all of them.
+    rpo_async_entries: Option<u64>,
     goal_met: bool,
     infeasible: Option<String>,
     rules: Vec<String>,
@@ -188,6 +190,7 @@ impl ShardRow {
             successor: shard.successor.as_ref().map(ToString::to_string),
             rto_ms: shard.rto_ms,
             rpo_entries: shard.rpo_entries,
+            rpo_async_entries: shard.rpo_async_entries,
             goal_met: shard.goal_met,
             infeasible: shard.infeasible.clone(),
             rules: shard.rules.clone(),
@@ -204,6 +207,10 @@ impl RoomRow {
             copies_max: room.copies_max,
         }
     }
+}
+
+fn lost(entries: Option<u64>) -> String {
+    entries.map_or_else(|| "all".to_owned(), |entries| entries.to_string())
 }
 
 fn yes(met: bool) -> String {
@@ -244,6 +251,7 @@ impl Listed for ShardRow {
         Column::new("successor"),
         Column::new("back after"),
         Column::new("lost writes"),
+        Column::new("of async at most"),
         Column::new("goal"),
         Column::wide("why missed"),
         Column::wide("permitted by"),
@@ -257,8 +265,8 @@ impl Listed for ShardRow {
             self.primary.clone(),
             or_dash(&self.successor),
             self.rto_ms.map_or_else(|| "when somebody acts".to_owned(), time),
-            self.rpo_entries
-                .map_or_else(|| "all".to_owned(), |entries| entries.to_string()),
+            lost(self.rpo_entries),
+            lost(self.rpo_async_entries),
             yes(self.goal_met),
             or_dash(&self.infeasible),
             self.rules.join(" "),
@@ -306,6 +314,7 @@ mod tests {
             successor: successor.map(|node| node.parse().expect("a node")),
             rto_ms: served.then_some(if outcome == "fails-over" { 1_500 } else { 0 }),
             rpo_entries: (outcome != "lost").then_some(0),
+            rpo_async_entries: (outcome != "lost").then_some(if outcome == "serves-on" { 0 } else { 24 }),
             rules: vec!["eu-stays".into()],
             goal_met: outcome == "serves-on",
             infeasible: (outcome == "fails-over").then(|| "no other cell in the region".into()),

@@ -233,6 +233,19 @@ impl App {
         Ok(self.send(Kind::Original, request).await?.body)
     }
 
+    /// Gives an activity a title, under a key with which it can be sent again.
+    pub async fn retitle_under(
+        &self,
+        person: &Person,
+        id: Uuid,
+        title: &str,
+        key: Uuid,
+    ) -> Result<Answer, Failure> {
+        let request = self.by(person, Method::PATCH, &format!("/v1/activities/{id}"));
+        let request = request.json(&json!({ "name": title }));
+        self.send(Kind::ChangeTitle, with_key(request, key)).await
+    }
+
     pub async fn delete(&self, person: &Person, id: Uuid) -> Result<(), Failure> {
         let request = with_key(
             self.by(person, Method::DELETE, &format!("/v1/activities/{id}")),

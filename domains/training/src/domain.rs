@@ -9,6 +9,9 @@ use crate::gate::Gate;
 use crate::storage::sharing;
 use crate::{routes, storage, stored};
 
+/// Acknowledged before the standbys have it. An upload and a removal ask for more: they are sync.
+pub(crate) const MODE: Mode = Mode::Async;
+
 /// One for each node: its clones of routes share the bound of files that are read at once.
 #[derive(Debug, Clone, Default)]
 pub struct Training {
@@ -27,9 +30,8 @@ impl Domain for Training {
         storage::DOMAIN
     }
 
-    /// An upload's acknowledgement and a removal ask for more: they are sync.
     fn mode(&self) -> Mode {
-        Mode::Async
+        MODE
     }
 
     fn tables(&self) -> &'static [TableInfo] {

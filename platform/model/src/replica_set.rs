@@ -15,6 +15,8 @@ pub const LEASE_MICROS: u64 = 700_000;
 /// How long whoever holds a shard in a store that nodes share may read after it proved that it holds it, at most: the
 /// shard's lease, if that is shorter. Whoever takes it waits so long.
 pub const SHARED_LEASE_MICROS: u64 = 500_000;
+/// Async writes wait once the slowest member lags by more entries: the bound of what a failover may lose.
+pub const ASYNC_LAG_ENTRIES: u64 = 24;
 
 /// How far a standby is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

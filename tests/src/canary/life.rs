@@ -214,10 +214,23 @@ impl<'a> Person<'a> {
         let id = came.json()["id"].as_str().unwrap_or_default().to_owned();
         self.read_workout(&id, &body, title, &told.positions[1].latitude)
             .await?;
+        self.retitle(&id).await?;
         if kind == "gpx" {
             let mut sent = self.own("DELETE", &format!("/v1/activities/{id}"));
             self.keyed(&mut sent, "a removal");
             self.good("DELETE /v1/activities/{id}", &sent, 204).await?;
+        }
+        Ok(())
+    }
+
+    async fn retitle(&mut self, id: &str) -> Result<()> {
+        let title = self.canaries.text("changed workout title");
+        let mut sent = self.own("PATCH", &format!("/v1/activities/{id}"));
+        sent.body = json!({ "name": title }).to_string().into_bytes();
+        self.keyed(&mut sent, "a change of a title");
+        let came = self.good("PATCH /v1/activities/{id}", &sent, 200).await?;
+        if came.json()["name"] != *title {
+            bail!("the title was not changed");
         }
         Ok(())
     }

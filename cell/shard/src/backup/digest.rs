@@ -11,9 +11,8 @@ use xxhash_rust::xxh3::Xxh3;
 use super::restore::RestoreError;
 use crate::copy::{end_of_all, hash_row};
 use crate::keys::{ShardKeys, join};
+use crate::walk::Walk;
 
-/// Rows read at once.
-const ROWS: usize = 512;
 /// Bytes that are digested before others have their turn.
 const TURN_BYTES: usize = 4 << 20;
 
@@ -42,21 +41,22 @@ impl StateDigest {
         bytes_max: usize,
     ) -> Result<Option<Bytes>, SnapshotError> {
         let mut bytes = 0;
-        for mut range in keys.replicated_in(&start, &end_of_all()) {
+        for range in keys.replicated_in(&start, &end_of_all()) {
+            let mut next = range.start.clone();
+            let mut walk = Walk::new(snapshot, range);
             loop {
                 if bytes >= bytes_max {
-                    return Ok(Some(keys.relative(&range.start)));
+                    return Ok(Some(keys.relative(&next)));
                 }
-                let page = snapshot.scan(&range, ROWS, false).await?;
-                for (key, value) in &page.rows {
-                    bytes += key.len() + value.len();
-                    hash_row(&mut self.hasher, &keys.relative(key), value);
-                }
-                self.rows += page.rows.len() as u64;
-                let Some((last, _)) = page.rows.last().filter(|_| page.more) else {
+                let Some(rows) = walk.next(usize::MAX).await? else {
                     break;
                 };
-                range.start = join(last, &[0]);
+                for (key, value) in &rows {
+                    bytes += key.len() + value.len();
+                    hash_row(&mut self.hasher, &keys.relative(key), value);
+                    next = join(key, &[0]);
+                }
+                self.rows += rows.len() as u64;
             }
         }
         Ok(None)

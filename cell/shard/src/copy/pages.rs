@@ -5,19 +5,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cell_replica::Event;
-use cell_store::{KeyRange, Snapshot, SnapshotError};
+use cell_store::{Snapshot, SnapshotError};
 use platform_model::ReplicaId;
 
 use super::content::Rows;
 use super::inner::Inner;
 use crate::keys::{ShardKeys, join};
+use crate::walk::Walk;
 
 /// Rows of one page.
 const PAGE_ROWS: usize = 8_000;
 /// Keys and values of one page, about.
 pub(crate) const PAGE_BYTES: usize = 1024 * 1024;
-/// Rows that are looked at to tell how much is left.
-const ROWS_COUNTED: usize = 2_000;
 
 /// Reads a page for a standby, when the foreground allows.
 pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId) {
@@ -44,7 +43,7 @@ pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId) {
     rows.time_ms = applied.time_ms;
     if !last {
         let behind = rows.ranges.last().map(|(_, end)| end.clone()).unwrap_or_default();
-        rows.left_bytes = left(&*snapshot, &inner.keys, behind).await.unwrap_or(0);
+        rows.left_bytes = left(&*snapshot, &inner.keys, &behind);
     }
     let event = Event::PageRead {
         to,
@@ -68,26 +67,24 @@ pub(crate) async fn page(
     let mut rows = Rows::default();
     let mut bytes = 0;
     for range in keys.replicated_in(&start, &end) {
-        let mut rest = range;
+        let mut next = range.start.clone();
+        let mut walk = Walk::new(snapshot, range);
         loop {
-            let limit = PAGE_ROWS.saturating_sub(rows.rows.len());
-            if limit == 0 || bytes >= bytes_max {
-                let next = keys.relative(&rest.start);
-                rows.ranges.push((start, next));
+            let room = PAGE_ROWS.saturating_sub(rows.rows.len());
+            if room == 0 || bytes >= bytes_max {
+                rows.ranges.push((start, keys.relative(&next)));
                 return Ok((rows, false));
             }
-            let page = snapshot.scan(&rest, limit.min(512), false).await?;
-            let more = page.more;
-            for (key, value) in page.rows {
+            let Some(piece) = walk.next(room).await? else {
+                break;
+            };
+            for (key, value) in piece {
                 bytes += key.len() + value.len();
-                rest.start = join(&key, &[0]);
+                next = join(&key, &[0]);
                 rows.rows.push((keys.relative(&key), value));
                 if bytes >= bytes_max {
                     break;
                 }
-            }
-            if !more && bytes < bytes_max {
-                break;
             }
         }
     }
@@ -101,14 +98,8 @@ pub(crate) fn end_of_all() -> Bytes {
     last.end
 }
 
-/// Bytes behind a key, about: of so many rows that are looked at, and no more.
-async fn left(snapshot: &dyn Snapshot, keys: &ShardKeys, behind: Bytes) -> Result<u64, SnapshotError> {
-    let mut bytes = 0;
-    for range in keys.replicated_in(&behind, &end_of_all()) {
-        let range = KeyRange::new(range.start, range.end);
-        let page = snapshot.scan(&range, ROWS_COUNTED, false).await?;
-        let some: usize = page.rows.iter().map(|(key, value)| key.len() + value.len()).sum();
-        bytes += some as u64;
-    }
-    Ok(bytes)
+/// Bytes behind a key, about, as the engine knows them without reading; 0 if it does not.
+fn left(snapshot: &dyn Snapshot, keys: &ShardKeys, behind: &Bytes) -> u64 {
+    let ranges = keys.replicated_in(behind, &end_of_all()).into_iter();
+    ranges.filter_map(|range| snapshot.bytes_about(&range)).sum()
 }

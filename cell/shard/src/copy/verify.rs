@@ -17,7 +17,8 @@ use super::item::ToDigest;
 use super::job::Job;
 use super::pages::page;
 use super::told::Told;
-use crate::keys::{ShardKeys, join};
+use crate::keys::ShardKeys;
+use crate::walk::Walk;
 
 /// Keys and values of one chunk, about.
 const CHUNK_BYTES: usize = 3 * 1024 * 1024;
@@ -25,8 +26,6 @@ const CHUNK_BYTES: usize = 3 * 1024 * 1024;
 const STUCK: Duration = Duration::from_secs(20);
 /// Chunks by which the primary is ahead of the slowest standby that follows.
 const AHEAD_MAX: u32 = 16;
-/// Rows read at once.
-const ROWS: usize = 1_000;
 
 /// The verification that is under way on a primary.
 #[derive(Debug, Default)]
@@ -240,16 +239,12 @@ pub(crate) async fn digest_of(
     end: &[u8],
 ) -> Result<u64, SnapshotError> {
     let mut hasher = Xxh3::new();
-    for mut range in keys.replicated_in(start, end) {
-        loop {
-            let page = snapshot.scan(&range, ROWS, false).await?;
-            for (key, value) in &page.rows {
+    for range in keys.replicated_in(start, end) {
+        let mut walk = Walk::new(snapshot, range);
+        while let Some(rows) = walk.next(usize::MAX).await? {
+            for (key, value) in &rows {
                 hash_row(&mut hasher, &keys.relative(key), value);
             }
-            let Some((last, _)) = page.rows.last().filter(|_| page.more) else {
-                break;
-            };
-            range.start = join(last, &[0]);
         }
     }
     Ok(hasher.digest())

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use fjall::{Keyspace, Readable};
+use fjall::{AbstractTree as _, Keyspace, Readable};
 
 use crate::range::fill;
 use crate::{Key, KeyRange, Limits, Page, Snapshot, SnapshotError, Value};
@@ -131,6 +131,26 @@ impl Snapshot for EmbeddedSnapshot {
                 fill(rows.map(row), limit, &Limits::PORTABLE)
             }
         })
+    }
+
+    /// The sizes of the tables that the range touches; of one that is more than that a part, by nothing better, is a half.
+    fn bytes_about(&self, range: &KeyRange) -> Option<u64> {
+        if range.is_empty() {
+            return Some(0);
+        }
+        let version = self.data.tree.current_version();
+        let about = version.iter_tables().map(|table| {
+            let (keys, bytes) = (&table.metadata.key_range, table.metadata.file_size);
+            let (min, max) = (&keys.min()[..], &keys.max()[..]);
+            if max < &range.start[..] || min >= &range.end[..] {
+                0
+            } else if min >= &range.start[..] && max < &range.end[..] {
+                bytes
+            } else {
+                bytes / 2
+            }
+        });
+        Some(about.sum())
     }
 }
 

@@ -1,4 +1,5 @@
-//! What one client does, over and over: writes somebody's name, reads it, or sends files.
+//! What one client does, over and over: writes somebody's name, reads it, sends files, or changes
+//! the title of one.
 
 use std::time::Duration;
 
@@ -9,12 +10,17 @@ use cli_world::app::{App, Failure, track};
 use platform_model::EpochPosition;
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
+use uuid::Uuid;
 
+use super::edits::{number_of, title};
 use super::record::Kind;
 use super::{ANSWER_WITHIN, PAUSE, Record, Resident, Sent};
 
 /// Before a request is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(150);
+
+/// The number of the file whose title is changed: no other has it.
+const EDITED: u64 = 1 << 32;
 
 #[derive(Clone, Copy)]
 pub struct Client<'a> {
@@ -40,11 +46,7 @@ impl Client<'_> {
             let written = self
                 .until_answered(Kind::Write, || self.app.rename_under(person, &name, key))
                 .await;
-            let outcome = if written.is_some() {
-                Outcome::Done
-            } else {
-                Outcome::Unknown
-            };
+            let outcome = outcome_of(written.is_some());
             if let Some(answer) = written
                 && let Some(pair) = answer.written
             {
@@ -87,28 +89,69 @@ impl Client<'_> {
     }
 
     pub async fn sends_files(self) {
-        let person = &self.resident.person;
         for number in 0_u64.. {
             if self.record.is_stopped() {
                 return;
             }
-            let (bytes, key) = (Bytes::from(track::gpx(&person.name, number)), random::uuid_v7());
-            let upload = || self.app.upload(person, bytes.clone(), key);
-            let answer = self.until_answered(Kind::Send, upload).await;
-            let id = answer.map(|(_, activity)| activity.id);
-            self.record.sent(Sent {
-                person: self.person,
-                outcome: if id.is_some() {
-                    Outcome::Done
-                } else {
-                    Outcome::Unknown
-                },
-                bytes,
-                id,
-                number,
-            });
+            self.sends(Kind::Send, number).await;
             pause().await;
         }
+    }
+
+    /// Sends one file, and tells under which id it is there.
+    async fn sends(&self, kind: Kind, number: u64) -> Option<Uuid> {
+        let person = &self.resident.person;
+        let (bytes, key) = (Bytes::from(track::gpx(&person.name, number)), random::uuid_v7());
+        let upload = || self.app.upload(person, bytes.clone(), key);
+        let answer = self.until_answered(kind, upload).await;
+        let id = answer.map(|(_, activity)| activity.id);
+        self.record.sent(Sent {
+            person: self.person,
+            outcome: outcome_of(id.is_some()),
+            bytes,
+            id,
+            number,
+        });
+        id
+    }
+
+    /// Changes the title of one file over and over, and looks after each change what is there: a failover may have taken
+    /// the newest back.
+    pub async fn changes_a_title(self) {
+        let person = &self.resident.person;
+        let Some(id) = self.sends(Kind::Edit, EDITED).await else {
+            return;
+        };
+        for number in 1_usize.. {
+            if self.record.is_stopped() {
+                return;
+            }
+            let (title, key) = (title(number), random::uuid_v7());
+            let change = || self.app.retitle_under(person, id, &title, key);
+            let changed = self.until_answered(Kind::Edit, change).await;
+            self.record
+                .edits(self.person, |edits| edits.ended(outcome_of(changed.is_some())));
+            // Not while it is unreachable: the next one looks then.
+            if let Some(shown) = self.shown(id).await {
+                let newest = self.record.edits(self.person, |edits| edits.newest());
+                let again = if shown < newest {
+                    self.shown(id).await
+                } else {
+                    Some(shown)
+                };
+                let again = again.unwrap_or(shown);
+                self.record.edits(self.person, |edits| edits.read(shown, again));
+            }
+            pause().await;
+        }
+    }
+
+    /// The change whose title a file has.
+    async fn shown(&self, id: Uuid) -> Option<usize> {
+        let asked = self.app.activity(&self.resident.person, id);
+        let asked = tokio::time::timeout(ANSWER_WITHIN, asked).await;
+        let activity = asked.ok()?.ok()?;
+        Some(number_of(activity.name.as_deref()))
     }
 
     /// Sends under one key until there is an answer; none when that took too long after the load has stopped.
@@ -143,6 +186,14 @@ impl Client<'_> {
     fn remember(&self, invoked: u64, action: Action, outcome: Outcome) {
         let who = (self.client, self.resident.person.name.as_str());
         self.record.operation(who, invoked, action, outcome);
+    }
+}
+
+fn outcome_of(is_answered: bool) -> Outcome {
+    if is_answered {
+        Outcome::Done
+    } else {
+        Outcome::Unknown
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the clients of one round remember: operations on names as a history, files, failures by person, and when each
+//! What the clients of one round remember: operations on names as a history, files, titles, failures by person, and when each
 //! client last had an answer.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 use platform_model::EpochPosition;
 use platform_runtime::clock::Clock;
 use uuid::Uuid;
+
+use super::edits::Edits;
 
 /// Operations that one round remembers at most; more are not made.
 const OPERATIONS_MAX: usize = 200_000;
@@ -34,6 +36,8 @@ pub struct Sent {
 struct Inner {
     operations: Vec<Operation>,
     sent: Vec<Sent>,
+    /// Of each person.
+    edits: Vec<Edits>,
     /// Failed requests of each person.
     failures: Vec<usize>,
     samples: Vec<String>,
@@ -50,7 +54,7 @@ struct Inner {
 }
 
 /// Kinds of clients that a person has.
-const KINDS: usize = 3;
+const KINDS: usize = 4;
 
 /// What a client does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,7 @@ pub enum Kind {
     Write,
     Read,
     Send,
+    Edit,
 }
 
 /// Shared by all clients of a round.
@@ -75,6 +80,7 @@ impl Record {
             stopped: AtomicBool::new(false),
             inner: Mutex::new(Inner {
                 failures: vec![0; people],
+                edits: vec![Edits::default(); people],
                 newest: vec![None; people],
                 silence: vec![Duration::ZERO; people],
                 answered_at: vec![[now; KINDS]; people],
@@ -155,6 +161,10 @@ impl Record {
         self.inner.lock().sent.push(sent);
     }
 
+    pub fn edits<T>(&self, person: usize, f: impl FnOnce(&mut Edits) -> T) -> T {
+        f(&mut self.inner.lock().edits[person])
+    }
+
     /// Whether every client of every person had an answer after this time.
     pub fn all_answered_since(&self, time: Duration) -> bool {
         let inner = self.inner.lock();
@@ -181,13 +191,14 @@ impl Record {
         self.inner.lock().samples.clone()
     }
 
-    /// Writes that were acknowledged: names and files.
+    /// Writes that were acknowledged: names, files and titles.
     pub fn written_count(&self) -> usize {
         let inner = self.inner.lock();
         let is_written =
             |one: &&Operation| matches!(one.action, Action::Write(_)) && matches!(one.outcome, Outcome::Done);
         let names = inner.operations.iter().filter(is_written).count();
-        names + inner.sent.iter().filter(|sent| sent.id.is_some()).count()
+        let files = inner.sent.iter().filter(|sent| sent.id.is_some()).count();
+        names + files + inner.edits.iter().map(Edits::acknowledged).sum::<usize>()
     }
 
     /// Requests, and those without an end.

@@ -55,6 +55,17 @@ fn figures(told: &Told) -> Vec<Figure> {
             sum(|round| round.judgement.counts.acknowledged),
             "files",
         ),
+        Figure::info(
+            "acknowledged-async",
+            sum(|round| round.judgement.async_counts().0),
+            "changes",
+        ),
+        // A failover may lose them, within its bound: `async-wrong` says whether it lost more.
+        Figure::info(
+            "async-lost",
+            sum(|round| round.judgement.async_counts().1),
+            "changes",
+        ),
     ];
     let wrong = told.rounds.iter().map(Round::wrong).sum::<usize>() + told.lost_later.len();
     if told.plant.is_some() {
@@ -75,6 +86,7 @@ fn figures(told: &Told) -> Vec<Figure> {
             "acknowledged-wrong",
             sum(|round| round.judgement.acknowledged.found),
         ),
+        zero("async-wrong", sum(Round::async_wrong)),
         zero(
             "not-linearizable",
             sum(|round| round.judgement.linearizable.found),
@@ -235,6 +247,8 @@ fn table(told: &Told) -> Vec<Value> {
             "files": sum(|round| round.judgement.counts.acknowledged),
             "lost": sum(|round| round.judgement.counts.sync_lost),
             "wrong": sum(|round| round.judgement.acknowledged.found),
+            "async-lost": sum(|round| round.judgement.async_counts().1),
+            "async-wrong": sum(Round::async_wrong),
             "not-linearizable": sum(|round| round.judgement.linearizable.found),
             "anomalies": sum(|round| round.judgement.transactions.found),
             "unsettled": sum(|round| round.unsettled),
@@ -268,13 +282,7 @@ fn wrong(told: &Told) -> Vec<String> {
     let mut wrong = Vec::new();
     for (number, round) in told.rounds.iter().enumerate() {
         let (judgement, fault) = (&round.judgement, round.strike.fault.name());
-        let verdicts = [
-            &judgement.acknowledged,
-            &judgement.linearizable,
-            &judgement.transactions,
-        ];
-        let verdicts = verdicts.into_iter();
-        let verdicts = verdicts.filter(|verdict| !verdict.is_clean());
+        let verdicts = judgement.verdicts().filter(|verdict| !verdict.is_clean());
         wrong.extend(verdicts.map(|verdict| format!("round {number}, {fault}: {verdict}")));
         wrong.extend(
             judgement

@@ -152,10 +152,21 @@ fn failures(load: &Load, strike: &Strike, copied: bool, moved: Option<&Moved>) -
 impl Round {
     /// What was acknowledged and is not there or not as it was, and histories that no order explains.
     pub fn wrong(&self) -> usize {
-        let judgement = &self.judgement;
-        let found =
-            judgement.acknowledged.found + judgement.linearizable.found + judgement.transactions.found;
-        found + judgement.unreadable.len()
+        let found = self
+            .judgement
+            .verdicts()
+            .map(|verdict| verdict.found)
+            .sum::<usize>();
+        found + self.judgement.unreadable.len()
+    }
+
+    /// Async writes: more lost than the bound says, or read otherwise than they can be.
+    pub fn async_wrong(&self) -> usize {
+        self.judgement
+            .edits
+            .iter()
+            .map(|(verdict, _)| verdict.found)
+            .sum()
     }
 
     /// One line for whoever watches.

@@ -210,6 +210,7 @@ mod tests {
             successor: successor.map(|node| node.parse().expect("a node")),
             rto_ms,
             rpo_entries: (outcome != "lost").then_some(0),
+            rpo_async_entries: (outcome != "lost").then_some(24),
             rules: Vec::new(),
             goal_met: true,
             infeasible: None,

@@ -29,6 +29,7 @@ pub struct Profile {
 #[derive(Debug, Deserialize)]
 pub struct Activity {
     pub id: Uuid,
+    pub name: Option<String>,
     pub sport: String,
     pub truncated: bool,
     pub figures: Figures,

@@ -4,6 +4,7 @@ use control_plane_planner::Observed;
 use control_plane_planner::simulate::{self as planner, Fate, GoalAfter, Loss, Outcome, Thresholds};
 use control_plane_state::{Refusal as Rule, State};
 use platform_model::ShardId;
+use platform_model::replica_set::ASYNC_LAG_ENTRIES;
 use platform_model::thresholds::{LEASE_MS, MISSING_MS, REPORT_EVERY_MS, RETRY_MS, TICK_MS};
 use platform_wire::operation::{HeadRoom, Lose, SimulatedShard, Simulation};
 use platform_wire::{Refusal, RefusalCode};
@@ -25,8 +26,7 @@ pub(super) fn answer(
         missing_ms: MISSING_MS,
         tick_ms: TICK_MS,
         retry_ms: RETRY_MS,
-        // Not told: what is told of a loss is of sync writes.
-        async_lag_entries: 0,
+        async_lag_entries: ASYNC_LAG_ENTRIES,
     };
     let found = planner::simulate(state, observed, &lose, &thresholds);
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -86,6 +86,11 @@ fn shard(shard: ShardId, fate: Fate) -> SimulatedShard {
         rto_ms: fate.rto_ms,
         rpo_entries: match fate.loss {
             Loss::None | Loss::Async { .. } => Some(0),
+            Loss::Unknown | Loss::Everything => None,
+        },
+        rpo_async_entries: match fate.loss {
+            Loss::None => Some(0),
+            Loss::Async { entries_max } => Some(entries_max),
             Loss::Unknown | Loss::Everything => None,
         },
         rules: fate.rules,

@@ -5,6 +5,7 @@ mod body;
 pub mod query;
 mod read;
 mod remove;
+mod rename;
 mod shared;
 mod upload;
 
@@ -20,7 +21,10 @@ use crate::gate::Gate;
 pub fn routes(gate: Gate) -> Router<Lent> {
     Router::new()
         .route("/v1/activities", post(upload::upload).get(read::list))
-        .route("/v1/activities/{id}", get(read::detail).delete(remove::remove))
+        .route(
+            "/v1/activities/{id}",
+            get(read::detail).patch(rename::rename).delete(remove::remove),
+        )
         .route("/v1/activities/{id}/streams", get(read::streams))
         .route("/v1/activities/{id}/original", get(read::original))
         .route("/v1/following/activities", get(shared::list))

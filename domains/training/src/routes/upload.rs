@@ -136,7 +136,8 @@ async fn store(ctx: &RootCtx, command: &Command, parts: &Arc<Parts>) -> Result<R
     Err(last)
 }
 
-fn outcome(status: StatusCode, activity: Activity) -> Result<Outcome, DomainError> {
+/// The activity as the answer to a command.
+pub(super) fn outcome(status: StatusCode, activity: Activity) -> Result<Outcome, DomainError> {
     let view = serde_json::to_value(ActivityView::from(activity));
     Ok(Outcome::new(
         status,

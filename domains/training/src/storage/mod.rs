@@ -5,6 +5,7 @@
 
 mod read;
 mod remove;
+mod rename;
 pub mod sharing;
 mod write;
 
@@ -17,6 +18,7 @@ use crate::stored::{
 
 pub use read::{Listed, get, laps, list, original, original_bytes, points};
 pub use remove::remove;
+pub use rename::rename;
 pub use write::{Commit, Parts, commit, stage};
 
 /// The domain's name: in keys, log entries and metrics.

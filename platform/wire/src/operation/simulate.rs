@@ -36,6 +36,8 @@ pub struct SimulatedShard {
     pub rto_ms: Option<u64>,
     /// Acknowledged sync writes that would be lost; `None`: all of them.
     pub rpo_entries: Option<u64>,
+    /// Acknowledged async writes that would be lost at most, as entries of the log; `None`: all of them.
+    pub rpo_async_entries: Option<u64>,
     /// Ids of the rules that permit the successor to lead where it is.
     pub rules: Vec<String>,
     /// Whether the home's goal would still be met.
@@ -105,6 +107,7 @@ impl From<&SimulatedShard> for pb::SimulatedShard {
                 .unwrap_or_default(),
             rto_ms: shard.rto_ms,
             rpo_entries: shard.rpo_entries,
+            rpo_async_entries: shard.rpo_async_entries,
             rules: shard.rules.clone(),
             goal_met: shard.goal_met,
             infeasible: shard.infeasible.clone().unwrap_or_default(),
@@ -144,6 +147,7 @@ fn shard(wire: pb::SimulatedShard) -> Result<SimulatedShard, InvalidOperation> {
         successor,
         rto_ms: wire.rto_ms,
         rpo_entries: wire.rpo_entries,
+        rpo_async_entries: wire.rpo_async_entries,
         rules: words("rules", wire.rules)?,
         goal_met: wire.goal_met,
         infeasible: said(wire.infeasible),

@@ -87,6 +87,7 @@ fn a_simulation_is_read_as_it_was_written() {
             successor: Some("eu-central-2/0".parse().expect("a node")),
             rto_ms: Some(1_200),
             rpo_entries: Some(0),
+            rpo_async_entries: Some(24),
             rules: vec!["eu-stays".into()],
             goal_met: false,
             infeasible: Some("no other cell".into()),

@@ -52,7 +52,9 @@ async fn run(holds: &Holds, held: &Arc<Held>) {
                 }
                 // A door that passes us and then refuses is not asked again at once: each time costs one his turn.
                 let begun = holds.clock.monotonic();
-                if !opened && serves_there(holds, held, place, &asked, &mut changes).await {
+                let serves = !opened && serves_there(holds, held, place, &asked, &mut changes).await;
+                tracing::debug!(shard = %held.shard, ?asked, again = opened, serves, "asked whether it is served");
+                if serves {
                     opened = true;
                     held.open();
                     continue;

@@ -1,7 +1,7 @@
 //! A failover loses of the answered async writes no more than the bound.
 
 use cell_replica::Log;
-use cell_replica::limits::ASYNC_LAG_ENTRIES;
+use platform_model::replica_set::ASYNC_LAG_ENTRIES;
 
 use crate::sim::content::SimContent;
 use crate::sim::oracle::Oracle;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -272,4 +272,40 @@ async fn uploads_that_were_left_go_one_with_each_later_upload() {
         assert_eq!(bench.upload(fixtures::get(name)).await.0, StatusCode::CREATED);
         assert_eq!(bench.rows_of("pending_upload"), left);
     }
+}
+
+#[tokio::test]
+async fn a_title_is_changed_under_a_key_and_taken_away() {
+    let bench = Bench::new().await;
+    let (_, activity) = bench.upload(fixtures::get(RIDE)).await;
+    let path = format!("/v1/activities/{}", id(&activity));
+    let patch = |key, body: Value| {
+        let body = body.to_string().into_bytes();
+        bench.send(request(1, "PATCH", &path, Some(key), body))
+    };
+    let first_key = key();
+    let titled = json(patch(first_key, json!({ "name": "Home ride" })).await).await;
+    assert_eq!(
+        (titled.0, &titled.1["name"]),
+        (StatusCode::OK, &json!("Home ride"))
+    );
+    let (_, detail) = bench.ask("GET", &path).await;
+    assert_eq!(detail["name"], "Home ride");
+    assert_eq!(detail["figures"], activity["figures"], "nothing else changes");
+
+    let other = json(patch(key(), json!({ "name": "Long ride" })).await).await;
+    assert_eq!(other.1["name"], "Long ride");
+    let again = patch(first_key, json!({ "name": "Home ride" })).await;
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
+    assert_eq!(json(again).await, titled, "the answer of then");
+    assert_eq!(
+        bench.ask("GET", &path).await.1["name"],
+        "Long ride",
+        "and no second change"
+    );
+
+    let same = json(patch(key(), json!({})).await).await;
+    assert_eq!(same.1["name"], "Long ride", "what is absent stays");
+    let none = json(patch(key(), json!({ "name": null })).await).await;
+    assert_eq!((none.0, none.1.get("name")), (StatusCode::OK, None));
 }

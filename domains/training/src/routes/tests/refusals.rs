@@ -179,3 +179,38 @@ async fn a_file_past_the_bound_is_refused_and_so_is_a_removal_with_a_large_body(
         );
     }
 }
+
+#[tokio::test]
+async fn a_title_that_is_none_is_refused_and_the_old_one_stays() {
+    let bench = Bench::new().await;
+    let (_, activity) = bench.upload(fixtures::get("hrv-activity.fit")).await;
+    let path = format!("/v1/activities/{}", activity["id"].as_str().expect("an id"));
+    let send = |path: String, key, body: String| {
+        let request = request(1, "PATCH", &path, key, body.into_bytes());
+        async { json(bench.send(request).await).await }
+    };
+    let long = format!("{{\"name\":\"{}\"}}", "x".repeat(201));
+    for body in [
+        "",
+        "[]",
+        "{\"name\":7}",
+        "{\"name\":\"\"}",
+        "{\"name\":\"a\\nb\"}",
+        "{\"sport\":\"running\"}",
+        &long,
+    ] {
+        let (status, refused) = send(path.clone(), Some(key()), body.to_owned()).await;
+        assert_eq!(
+            (status, code(&refused)),
+            (StatusCode::BAD_REQUEST, "invalid-body"),
+            "{body}"
+        );
+    }
+    let good = || "{\"name\":\"A ride\"}".to_owned();
+    let (status, _) = send(path.clone(), None, good()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "a change takes a key");
+    let nobody = format!("/v1/activities/{}", uuid::Uuid::from_u128(9));
+    let (status, refused) = send(nobody, Some(key()), good()).await;
+    assert_eq!((status, code(&refused)), (StatusCode::NOT_FOUND, "not-found"));
+    assert_eq!(bench.ask("GET", &path).await.1["name"], activity["name"]);
+}
