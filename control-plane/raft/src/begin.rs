@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use openraft::alias::LeaderIdOf;
-use openraft::vote::RaftLeaderId;
+use openraft::vote::RaftLeaderIdExt;
 use openraft::{BasicNode, Membership};
 use platform_model::WorldId;
 

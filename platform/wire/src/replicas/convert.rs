@@ -90,7 +90,7 @@ impl TryFrom<pb::ReplicasRequest> for ReplicasReport {
 }
 
 fn configured(routes: Vec<pb::ShardRoute>) -> Result<Vec<(ShardId, ShardRoute)>, InvalidReplicas> {
-    let read = |wire: pb::ShardRoute| {
+    let read = |wire: pb::ShardRoute| -> Result<(ShardId, ShardRoute), InvalidReplicas> {
         let (shard, route) = crate::convert::read_route(wire)?;
         number("generation", route.set.generation.0)?;
         number("epoch", route.epoch.0)?;

@@ -111,7 +111,7 @@ fn report() -> ReplicasReport {
         told: all_told().into_iter().map(|told| (shard(), told)).collect(),
         configured: Some(vec![(
             shard(),
-            ShardRoute::single("eu-central-1/0".parse().expect("a node"), Epoch(3)),
+            ShardRoute::single("eu-central-1/0".parse().expect("a node"), Epoch(3), ReplicaId(5)),
         )]),
     }
 }
