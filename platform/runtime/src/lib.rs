@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod data_dir;
 pub mod files;
+mod memory;
 pub mod random;
 pub mod retry;
 pub mod serve;

@@ -31,7 +31,7 @@ fn ours() -> (Manifest, Kek) {
         rows: 3,
         bytes: 4,
         digest: [5; 32],
-        state: 6,
+        state: Some(6),
     };
     (manifest, Kek::from_bytes([7; 32]))
 }

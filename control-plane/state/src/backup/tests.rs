@@ -360,7 +360,7 @@ fn who_holds_the_persons_shard_hears_of_open_erasures_whatever_the_law_says_and_
         .find(|user| ShardId::of_user(&home(), 2, *user) != shard());
     let elsewhere = elsewhere.expect("every second");
     state.erasures.begin(&home(), elsewhere, 1);
-    state.policy = Default::default();
+    state.law = crate::law::LawBook::default();
     let (holder, other) = (node("eu-central-1/0"), node("us-east-1/0"));
     may_restore_on(&state, &shard(), &holder).expect_err("no law lets it lead");
     let open = |node: Option<&NodeId>| -> Result<Vec<UserId>, Refusal> {

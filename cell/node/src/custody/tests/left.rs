@@ -74,7 +74,7 @@ async fn a_restored_copy_that_nobody_takes_up_is_removed_after_a_while_and_no_ot
     custody.sweep(&mut seen).await;
     assert_eq!(
         seen.keys().collect::<Vec<_>>(),
-        [&half, &stray],
+        [&stray, &half],
         "this cell has a part in the other"
     );
     hand.advance(std::time::Duration::from_secs(3_599));
