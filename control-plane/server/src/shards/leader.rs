@@ -167,6 +167,8 @@ impl Leader {
     pub fn look_over(&mut self, state: &State) {
         self.under_way.clear();
         self.unsure.clone_from(&state.recovery.unsure);
+        let unsure = u32::try_from(self.unsure.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("controld_recovery_unsure_shards").set(f64::from(unsure));
         for (shard, record) in &state.shards {
             let Some(config) = &record.config else { continue };
             if config.phase != ConfigPhase::Steady {

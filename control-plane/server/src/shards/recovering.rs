@@ -26,7 +26,10 @@ impl Leader {
             self.told.clear();
         } else if let Some(configured) = &report.configured {
             let routes = configured.iter().cloned().collect();
-            self.told.insert(report.node.clone(), routes);
+            if self.told.insert(report.node.clone(), routes).is_none() {
+                let (shards, waits_for) = (state.recovery.unsure.len(), awaited(state, &self.told));
+                tracing::warn!(node = %report.node, shards, ?waits_for, "the world was recovered; a node has told what it knows");
+            }
         }
     }
 
@@ -50,8 +53,8 @@ impl Leader {
     }
 }
 
-/// Who waits for whom, for people.
-pub fn awaited(state: &State, told: &Told) -> BTreeSet<NodeId> {
+/// Who has not told yet, of those that the state knows of.
+fn awaited(state: &State, told: &Told) -> BTreeSet<NodeId> {
     let unsure = state.recovery.unsure.iter();
     let known = unsure.filter_map(|shard| config_of(state, shard));
     let nodes = known.flat_map(|config| config.copies().map(|copy| copy.node.clone()));
