@@ -1,8 +1,9 @@
 //! Shard transactions on each engine, beside the engine driven bare with the same batches.
 //!
-//! Ours: eight shards of one node on the engine, 64 people and one ([`side`]). Every batch that their committers give to
-//! the engine is kept ([`record`]); bare: the very same batches to a fresh place of the same engine, as many at once as
-//! there are committers, with no shard above and no fence. Their quotient is what the shard costs over its engine.
+//! Ours: eight shards of one node on the engine, 64 people and one ([`side`]). Every commit that they give to the engine is
+//! kept ([`record`]); bare: the very same commits, batch for batch and under the same fences, to a fresh place of the same
+//! engine, as many at once as there are committers, with no shard above: no client that waits for its answer, nothing read,
+//! judged, sealed or encoded. Their quotient is what the shard and its clients cost over the engine on this machine.
 //! FoundationDB is not among them: it was never there.
 
 mod figures;

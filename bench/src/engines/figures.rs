@@ -65,7 +65,7 @@ fn notes(plan: &Plan) -> Vec<String> {
         ),
         format!(
             "of-bare: time that the very batches of a run of ours take on a fresh place of the same engine, {SHARDS} at \
-             once, without shards and fences, over the time that ours took; median of {} runs of {:?}",
+             once, under the same fences and without shards, over the time that ours took; median of {} runs of {:?}",
             plan.pairs, plan.phase
         ),
     ];

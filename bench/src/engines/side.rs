@@ -14,7 +14,7 @@ use platform_runtime::{Clock, TaskGroup, random};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::record::Recorder;
+use super::record::{Commit, Recorder};
 use crate::commit::load::Phase;
 use crate::commit::ours;
 use crate::commit::rows::Rows;
@@ -93,7 +93,7 @@ impl Side {
     ///
     /// # Errors
     /// A transaction was not acknowledged.
-    pub fn run(&self, clients: usize, time: Duration) -> Result<(Phase, Vec<Vec<WriteBatch>>)> {
+    pub fn run(&self, clients: usize, time: Duration) -> Result<(Phase, Vec<Vec<Commit>>)> {
         self.store.take();
         let started = self.clock.monotonic();
         let running = ours::clients_until(&self.shards, &self.rows, &self.tasks, clients, started + time);
@@ -106,14 +106,15 @@ impl Side {
         Ok((phase, self.store.take()))
     }
 
-    /// Commits the batches of each group one after the other, the groups at once, to a fresh place; answers how long
-    /// that took.
+    /// Does the commits of each group one after the other, under their fences, the groups at once, in a fresh place; answers
+    /// how long that took.
     ///
     /// # Errors
     /// The engine does not open or commit.
-    pub fn replay(&self, engine: &Engine, groups: Vec<Vec<WriteBatch>>) -> Result<Duration> {
+    pub fn replay(&self, engine: &Engine, groups: Vec<Vec<Commit>>) -> Result<Duration> {
         self.runtime.block_on(async {
             let store = engine.fresh(&self.tasks).await?;
+            set_fences(&*store, &groups).await?;
             let (done, mut finished) = mpsc::channel(groups.len().max(1));
             let started = self.clock.monotonic();
             for group in groups {
@@ -142,10 +143,22 @@ impl Side {
     }
 }
 
-async fn commit_all(store: &dyn Store, batches: Vec<WriteBatch>) -> Result<()> {
-    for batch in batches {
+/// What the first commit of each group finds there.
+async fn set_fences(store: &dyn Store, groups: &[Vec<Commit>]) -> Result<()> {
+    let mut batch = WriteBatch::new();
+    for fence in groups.iter().filter_map(|group| group.first()?.fences.first()) {
+        if let Some(expected) = &fence.expected {
+            batch.put(fence.key.clone(), expected.clone());
+        }
+    }
+    let set = store.commit(batch, Vec::new()).await;
+    set.context("the fences of bare are not set")
+}
+
+async fn commit_all(store: &dyn Store, commits: Vec<Commit>) -> Result<()> {
+    for Commit { batch, fences } in commits {
         store
-            .commit(batch, Vec::new())
+            .commit(batch, fences)
             .await
             .context("bare does not commit")?;
     }

@@ -8,8 +8,10 @@
 use crate::entry::Content;
 use crate::frame::{Ask, Promise};
 use crate::moment::{Moment, counted, kept};
+use crate::persist::Done;
 use crate::plant::Plant;
-use crate::replica::{Replica, Role};
+use crate::primary::Stage;
+use crate::replica::{Out, Replica, Role};
 
 impl<C: Content> Replica<C> {
     /// Promises, as a standby. Never for longer than what is durably known to have been promised.
@@ -19,6 +21,20 @@ impl<C: Content> Replica<C> {
         Promise {
             echo: ask.sent,
             micros,
+        }
+    }
+
+    /// Once it serves and what it promised to those before it has run out, or was given back, it forgets durably that it
+    /// ever promised: a restart then waits for nothing. While it leads it promises nothing, and whoever it follows later
+    /// asks anew, which is durable before it is answered.
+    pub(crate) fn let_the_promise_go(&mut self, now: Moment, out: &mut Out<C>) {
+        let Role::Primary(primary) = &self.role else {
+            return;
+        };
+        let is_over = now >= self.own_promise || primary.released_to_me;
+        if primary.stage == Stage::Serving && is_over && self.meta.lease_micros_max > 0 {
+            self.meta.lease_micros_max = 0;
+            self.persist_meta(Done::Nothing, out);
         }
     }
 

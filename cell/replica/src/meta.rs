@@ -43,7 +43,8 @@ pub struct Meta {
     pub candidate: Epoch,
     /// The highest order that was carried out.
     pub order: OrderIndex,
-    /// The longest lease that was ever promised under, in microseconds.
+    /// The longest lease that was promised under, in microseconds, since this copy led last and had waited out what it had
+    /// promised until then.
     pub lease_micros_max: u64,
     /// The term of this epoch was given up for the handover of this generation.
     pub released: Option<(Epoch, Generation)>,

@@ -68,8 +68,8 @@ pub struct Replica<C: Content> {
 pub(crate) type Out<C> = Vec<Action<C>>;
 
 impl<C: Content> Replica<C> {
-    /// A copy as its node starts. It counts as having promised at this moment for the longest lease that it ever
-    /// promised under, for it cannot know what it said before.
+    /// A copy as its node starts. It counts as having promised at this moment for the longest lease that it promised
+    /// under since it led last, for it cannot know what it said before.
     pub fn start(
         now: Moment,
         me: NodeKey,

@@ -5,8 +5,12 @@
 //! one renews by an empty one); the taker waits d(1+r) after its fence commit *returned*: whatever the holder sent
 //! successfully it sent before that. No lease record, no clock in the store.
 //!
+//! Each counts its own `d`, for two of one cell may be of different releases: the fence says the holder's, and the taker
+//! waits for whichever is longer.
+//!
 //! A holder that gives the shard up on purpose says so in the fence, once it reads no more: then nobody has to be waited
-//! for. Whoever has not waited himself may not say it, for the one before him may still read.
+//! for. Whoever has not waited himself may not say it, for the one before him may still read; nor may he let in who
+//! writes, or hand the shard over to a copy elsewhere, which then would not wait either.
 
 use platform_model::Epoch;
 
@@ -31,10 +35,11 @@ pub enum SharedEvent {
     Assigned {
         epoch: Epoch,
     },
-    /// The commit that sets the fence returned.
+    /// The commit that sets the fence returned. Whoever held it before may read for `held_micros` after a proof.
     FenceReturned {
         epoch: Epoch,
         answer: StoreAnswer,
+        held_micros: u64,
     },
     /// A fenced commit that was sent at `sent` returned.
     CommitReturned {
@@ -87,6 +92,12 @@ pub struct SharedPlants {
     pub counts_from_answer: bool,
     /// Whoever waits already says that nobody reads.
     pub releases_while_waiting: bool,
+    /// Whoever waits lets in who writes.
+    pub writes_while_waiting: bool,
+    /// Whoever waits hands over to a copy elsewhere.
+    pub hands_over_while_waiting: bool,
+    /// The taker waits for a lease of his own length.
+    pub waits_the_own_lease: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,9 +151,14 @@ impl SharedHolder {
         }
     }
 
-    /// Whether transactions may be committed: the fence decides in the end.
+    /// Whether clients may be let in: nobody else may still read. The fence decides of what they write in the end.
     pub fn may_write(&self) -> bool {
-        self.role == SharedRole::Holding
+        self.role == SharedRole::Holding || (self.plants.writes_while_waiting && self.waits_until().is_some())
+    }
+
+    /// Whether the shard may be handed over to a copy elsewhere, which then serves at once.
+    pub fn may_hand_over(&self) -> bool {
+        self.plants.hands_over_while_waiting || self.waits_until().is_none()
     }
 
     pub fn epoch(&self) -> Epoch {
@@ -154,7 +170,11 @@ impl SharedHolder {
     pub fn step(&mut self, now: Moment, event: SharedEvent) -> Result<Vec<SharedAction>, SharedRefusal> {
         match event {
             SharedEvent::Assigned { epoch } => self.assigned(now, epoch),
-            SharedEvent::FenceReturned { epoch, answer } => self.fence_returned(now, epoch, answer),
+            SharedEvent::FenceReturned {
+                epoch,
+                answer,
+                held_micros,
+            } => self.fence_returned(now, epoch, answer, held_micros),
             SharedEvent::CommitReturned { epoch, sent, answer } => {
                 self.commit_returned(now, epoch, sent, answer)
             }
@@ -193,6 +213,7 @@ impl SharedHolder {
         now: Moment,
         epoch: Epoch,
         answer: StoreAnswer,
+        held_micros: u64,
     ) -> Result<Vec<SharedAction>, SharedRefusal> {
         let fencing = matches!(self.role, SharedRole::Fencing { .. });
         if epoch != self.epoch || !fencing {
@@ -202,8 +223,10 @@ impl SharedHolder {
             StoreAnswer::Done | StoreAnswer::Free => {
                 let wait = if answer == StoreAnswer::Free || self.plants.no_wait {
                     0
-                } else {
+                } else if self.plants.waits_the_own_lease {
                     kept(self.lease_micros)
+                } else {
+                    kept(self.lease_micros.max(held_micros))
                 };
                 self.role = SharedRole::Waiting {
                     until: now.plus(wait),
@@ -273,102 +296,4 @@ impl SharedHolder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LEASE: u64 = 400_000;
-
-    #[test]
-    fn a_taker_waits_longer_than_the_holder_may_read() {
-        let mut holder = SharedHolder::new(LEASE, SharedPlants::default());
-        assert_eq!(
-            holder.step(Moment(0), SharedEvent::Assigned { epoch: Epoch(1) }),
-            Ok(vec![SharedAction::SetFence { epoch: Epoch(1) }])
-        );
-        let done = SharedEvent::FenceReturned {
-            epoch: Epoch(1),
-            answer: StoreAnswer::Done,
-        };
-        assert_eq!(holder.step(Moment(10), done), Ok(Vec::new()));
-        assert!(!holder.may_read(Moment(10)));
-        let until = Moment(10).plus(kept(LEASE));
-        let begun = holder.step(until, SharedEvent::Tick).expect("time passes");
-        assert_eq!(begun.len(), 2);
-        assert!(!holder.may_read(until), "nothing has proved the fence yet");
-        let proof = SharedEvent::CommitReturned {
-            epoch: Epoch(1),
-            sent: until,
-            answer: StoreAnswer::Done,
-        };
-        assert_eq!(holder.step(until.plus(5_000), proof), Ok(Vec::new()));
-        assert!(holder.may_read(until.plus(counted(LEASE) - 1)));
-        assert!(
-            !holder.may_read(until.plus(counted(LEASE))),
-            "counted from when it was sent"
-        );
-    }
-
-    #[test]
-    fn what_was_given_up_is_not_waited_for_and_who_waits_gives_nothing_up() {
-        let assigned = SharedEvent::Assigned { epoch: Epoch(1) };
-        let returned = |answer| SharedEvent::FenceReturned {
-            epoch: Epoch(1),
-            answer,
-        };
-        let mut taker = SharedHolder::new(LEASE, SharedPlants::default());
-        taker.step(Moment(0), assigned).expect("given");
-        let begun = taker
-            .step(Moment(9), returned(StoreAnswer::Free))
-            .expect("awaited");
-        assert!(begun.contains(&SharedAction::Serving { epoch: Epoch(1) }));
-        let given_up = taker.step(Moment(10), SharedEvent::GiveUp).expect("at any time");
-        assert!(given_up.contains(&SharedAction::Release { epoch: Epoch(1) }));
-        assert_eq!(taker.reads_until(), None);
-
-        let mut waits = SharedHolder::new(LEASE, SharedPlants::default());
-        waits.step(Moment(0), assigned).expect("given");
-        waits
-            .step(Moment(9), returned(StoreAnswer::Done))
-            .expect("awaited");
-        assert_eq!(waits.waits_until(), Some(Moment(9).plus(kept(LEASE))));
-        assert_eq!(waits.step(Moment(10), SharedEvent::GiveUp), Ok(Vec::new()));
-    }
-
-    #[test]
-    fn one_that_writes_does_not_renew_beside_it() {
-        let mut holder = SharedHolder::new(LEASE, SharedPlants::default());
-        let epoch = Epoch(1);
-        holder
-            .step(Moment(0), SharedEvent::Assigned { epoch })
-            .expect("given");
-        let answer = StoreAnswer::Free;
-        holder
-            .step(Moment(1), SharedEvent::FenceReturned { epoch, answer })
-            .expect("awaited");
-        let written = SharedEvent::CommitReturned {
-            epoch,
-            sent: Moment(LEASE / 4),
-            answer: StoreAnswer::Done,
-        };
-        holder.step(Moment(LEASE / 4), written).expect("held");
-        assert_eq!(holder.step(Moment(LEASE / 2), SharedEvent::Tick), Ok(Vec::new()));
-        let renews = holder.step(Moment(LEASE), SharedEvent::Tick);
-        assert_eq!(renews, Ok(vec![SharedAction::Renew { epoch }]));
-    }
-
-    #[test]
-    fn a_late_assignment_is_refused() {
-        let mut holder = SharedHolder::new(LEASE, SharedPlants::default());
-        let assigned = |epoch| SharedEvent::Assigned { epoch: Epoch(epoch) };
-        assert!(holder.step(Moment(0), assigned(3)).is_ok());
-        let before = holder;
-        assert_eq!(
-            holder.step(Moment(1), assigned(2)),
-            Err(SharedRefusal::OldEpoch {
-                given: Epoch(2),
-                held: Epoch(3)
-            })
-        );
-        assert_eq!(holder, before);
-    }
-}
+mod tests;

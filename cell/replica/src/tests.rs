@@ -50,5 +50,6 @@ pub(crate) fn seal(last: Head, term: Term, body: Body<Small>) -> Entry<Small> {
 
 mod events;
 mod histories;
+mod promises;
 mod rules;
 mod table;

@@ -38,6 +38,7 @@ impl<C: Content> Replica<C> {
     }
 
     fn primary_tick(&mut self, now: Moment, out: &mut Out<C>) {
+        self.let_the_promise_go(now, out);
         let pace = self.lease_micros() / KEEP_ALIVES_PER_LEASE;
         let retry = self.retry_micros();
         let serves = self.may_answer(now);

@@ -99,6 +99,21 @@ impl FenceValue {
         }
     }
 
+    /// What stands beside the fence: for how long this opening reads after a proof. A key of its own, which a release that
+    /// does not know it leaves as it is; so it names the opening that it is of.
+    pub(crate) fn lease(&self, micros: u64) -> Bytes {
+        let mut bytes = BytesMut::with_capacity(16);
+        bytes.put_u64(self.attempt >> 32);
+        bytes.put_u64(micros);
+        bytes.freeze()
+    }
+
+    /// The lease of the opening that set this fence; none if it did not say.
+    pub(crate) fn lease_of(&self, mut said: &[u8]) -> Option<u64> {
+        let of_this = said.len() == 16 && said.get_u64() == self.attempt >> 32;
+        of_this.then(|| said.get_u64())
+    }
+
     /// Whether both speak of the same ownership.
     pub(crate) fn same_owner(&self, other: &Self) -> bool {
         self.epoch == other.epoch && self.node == other.node
@@ -138,6 +153,14 @@ mod tests {
         };
         assert_eq!(FenceValue::decode(&shared.encode()), Some(shared.clone()));
         assert!(!shared.next_opening().released);
+        let said = shared.lease(500_000);
+        assert_eq!(shared.next_attempt().lease_of(&said), Some(500_000));
+        assert_eq!(
+            shared.next_opening().lease_of(&said),
+            None,
+            "of the one before it, which said so"
+        );
+        assert_eq!(shared.lease_of(b""), None);
         assert_eq!(FenceValue::decode(&shared.encode()[..20]), None);
         assert_eq!(FenceValue::decode(b"\x02junk that is long enough"), None);
     }

@@ -31,6 +31,8 @@ pub(crate) struct ShardKeys {
     outbox: Bytes,
     pub trim: Bytes,
     pub fence: Bytes,
+    /// In a shared store: for how long whoever set the fence reads after a proof.
+    pub lease: Bytes,
     pub applied: Bytes,
     pub incarnation: Bytes,
     pub replica: Bytes,
@@ -58,6 +60,7 @@ impl ShardKeys {
             outbox: under("s", OUTBOX),
             trim: under("s", "trim"),
             fence: under("m", "fence"),
+            lease: under("m", "lease"),
             applied: under("m", "applied"),
             incarnation: under("m", "incarnation"),
             replica: under("m", "replica"),

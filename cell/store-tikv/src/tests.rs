@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cluster;
+mod deciding;
 mod differential;
 mod factory;
 mod fences;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cell_store::{CommitError, Fence, KeyRange, Limits, Mutation, Snapshot, Store, StoreError, WriteBatch};
+use cell_store::{
+    CommitError, Fence, KeyRange, Limits, Mutation, Snapshot, Store, StoreError, Value, WriteBatch,
+};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use tikv_client::TransactionClient;
@@ -182,6 +184,15 @@ impl Store for Tikv {
             );
         }
         Ok(())
+    }
+
+    async fn settled(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        let began = self.shared.clock.monotonic();
+        let read = decide::settled(&self.shared, key).await;
+        let took = self.shared.clock.monotonic().saturating_sub(began);
+        let outcome = if read.is_ok() { "ok" } else { "unavailable" };
+        meters::note(Call::Get, outcome, took);
+        read.map_err(|reason| StoreError::Unavailable { reason })
     }
 
     fn limits(&self) -> Limits {

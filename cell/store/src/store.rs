@@ -32,15 +32,28 @@ pub trait Store: Send + Sync + 'static {
     /// still be written later. The caller then commits a batch that changes only its fence before it reads.
     async fn commit(&self, batch: WriteBatch, fences: Vec<Fence>) -> Result<(), CommitError>;
 
-    /// Decides what others have under way in `range`: a commit of theirs that is not final by now is final when this
-    /// returns, done or never done. Nothing rests on it but time: whoever takes a shard from a node that died need not
-    /// wait until what that one left locked runs out. Whoever it cuts off hears [`CommitError::Unknown`] at most, as
-    /// he may from any commit. An engine whose commits leave nothing behind has nothing to decide.
+    /// Decides what others have under way in `range`, as far as it is met: a commit of theirs that is met is final when
+    /// this returns, done or never done. One that is about to begin may not be met, so nothing may rest on this but time:
+    /// whoever takes a shard from a node that died need not wait until what that one left locked runs out. Whoever it
+    /// cuts off hears [`CommitError::Unknown`] at most, as he may from any commit. An engine whose commits leave nothing
+    /// behind has nothing to decide.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: some may still be under way; asking again is safe.
     async fn decide(&self, _range: &KeyRange) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    /// What the newest commit that is final says of `key`. Neither waits for what is under way nor touches it, where a
+    /// snapshot may have to wait: for whoever has to know who holds a shard before he cuts anybody off.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn settled(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        let read = self.snapshot().await?.get(key).await;
+        read.map_err(|error| StoreError::Unavailable {
+            reason: error.to_string(),
+        })
     }
 
     /// The bounds that this engine enforces.

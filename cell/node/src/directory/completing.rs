@@ -94,10 +94,14 @@ impl Reconciler {
                     let (shard, holder) = (shard.id(), holder.entry.claim_id);
                     tracing::info!(target: "audit", %shard, claim = %holder, ?decision, released, "the row of a claim that is nobody's lies where another's was");
                 }
-                Ok((Decision::Active, _)) => return Ok(held_twice(shard, &holder.entry, entry)),
+                Ok((Decision::Active, _)) => {
+                    held_twice(shard, &holder.entry, entry);
+                    return Ok(());
+                }
                 // His rows cannot be read, by anybody: not for that is his address another's.
                 Err(problem) if problem.code == Code::Internal => {
-                    return Ok(held_twice(shard, &holder.entry, entry));
+                    held_twice(shard, &holder.entry, entry);
+                    return Ok(());
                 }
                 Err(problem) => return Err(problem),
             }

@@ -180,6 +180,9 @@ pub(super) async fn settle(
     shard.write(&request(), settle).await.map(|_| ())
 }
 
+/// The rows beside a claim's: settled, renewed.
+type Beside = (Option<Bytes>, Option<Bytes>);
+
 /// Rows behind `after`, in the order of their digests, at most `limit`.
 pub(super) async fn page(
     shard: &Shard,
@@ -197,15 +200,14 @@ pub(super) async fn page(
             let settled = tx.shared(SETTLED)?.get_many(&keys).await?;
             let renewed = tx.shared(RENEWED)?.get_many(&keys).await?;
             let beside = settled.into_iter().zip(renewed);
-            let row =
-                |((key, value), (settled, renewed)): (&(Bytes, Bytes), (Option<Bytes>, Option<Bytes>))| {
-                    let digest = <[u8; 32]>::try_from(&key[..]).map_err(|_| RowError::Damaged)?;
-                    Looked::read(
-                        ClaimDigest(digest),
-                        value,
-                        (settled.as_deref(), renewed.as_deref()),
-                    )
-                };
+            let row = |((key, value), (settled, renewed)): (&(Bytes, Bytes), Beside)| {
+                let digest = <[u8; 32]>::try_from(&key[..]).map_err(|_| RowError::Damaged)?;
+                Looked::read(
+                    ClaimDigest(digest),
+                    value,
+                    (settled.as_deref(), renewed.as_deref()),
+                )
+            };
             page.rows.iter().zip(beside).map(row).collect()
         }
     };

@@ -10,12 +10,9 @@ use crate::event::Event;
 use crate::frame::{Ask, Message};
 use crate::moment::{Moment, kept};
 use crate::names::OrderIndex;
-use crate::plant::Plants;
 use crate::refusal::Refusal;
 use crate::replica::{Replica, Role};
-use crate::{Action, Group, NodeKey};
-
-const GROUP: Group = Group { world: 7, shard: 3 };
+use crate::{Action, NodeKey};
 
 fn prepare(epoch: u64, order: u64) -> Event<Small> {
     Event::Prepare {
@@ -60,18 +57,6 @@ fn prepare_is_answered_only_when_the_own_promise_has_run_out() {
     ));
     let then = NOW.plus(kept(400_000));
     assert!(answered(&standby.step(then, Event::Tick).expect("time passes")));
-}
-
-#[test]
-fn a_restart_counts_as_a_promise_for_the_longest_lease_ever() {
-    let (standby, _) = Replica::start(
-        NOW,
-        NodeKey(2),
-        GROUP,
-        durable(2, Some(config(3, 1, 1))),
-        Plants::none(),
-    );
-    assert_eq!(standby.own_promise, NOW.plus(kept(400_000)));
 }
 
 #[test]

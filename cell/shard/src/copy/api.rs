@@ -190,6 +190,9 @@ impl Core {
     }
 
     pub(crate) fn configured(&mut self, config: Configuration) {
+        let Some(config) = self.put_off(config) else {
+            return;
+        };
         self.adopt_a_name(&config);
         self.starts
             .retain(|replica, _| config.standby(*replica).is_some());

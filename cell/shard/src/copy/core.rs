@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cell_replica::action::Action;
 use cell_replica::shared::SharedHolder;
-use cell_replica::{Event, Frame, Message, Moment, Refusal, Replica, Role, Stage};
+use cell_replica::{Configuration, Event, Frame, Message, Moment, Refusal, Replica, Role, Stage};
 use cell_store::{Limits, Store};
 use parking_lot::RwLock;
 use platform_model::{Position, ReplicaId, Term};
@@ -89,6 +89,8 @@ pub(crate) struct Core {
     pub holder: Option<SharedHolder>,
     /// A term that serves, to which nobody is let in yet: whoever held the shard before may still read.
     pub opens_later: Option<Term>,
+    /// A handover that begins only then.
+    pub put_off: Option<Configuration>,
     pub failed: bool,
     /// Nothing more is taken in.
     pub closing: bool,

@@ -1,9 +1,12 @@
 //! Holding a shard in a store that the nodes of a cell share: what is read is answered only for so long after the last
 //! batch that the fence let through was sent. One that writes nothing sends an empty batch in time; one that gives the
 //! shard up says so in the fence, once it reads no more.
+//!
+//! Whoever has taken the fence and waits until the one before reads no more writes what is his own (his term, his state,
+//! what is trimmed), lets nobody in, and hands the shard to nobody.
 
-use cell_replica::Moment;
 use cell_replica::shared::{SharedAction, SharedEvent, SharedHolder, StoreAnswer};
+use cell_replica::{Configuration, Moment, Phase};
 use cell_store::WriteBatch;
 use platform_model::Term;
 
@@ -38,18 +41,33 @@ impl Core {
         self.publish();
     }
 
-    /// Until when whoever held the shard before may still read; none if nobody may.
+    /// Until when whoever held the shard before may still read; none if nobody may, or nothing comes of it here any more.
     pub(crate) fn waits_until(&self) -> Option<Moment> {
-        self.holder.as_ref().and_then(SharedHolder::waits_until)
+        let holder = self.holder.as_ref().filter(|_| !self.closing);
+        holder.and_then(SharedHolder::waits_until)
     }
 
     /// The machine serves: who comes to the door is let in, as soon as nobody else may still read. Until then the fence
     /// alone is this node's: its term begins in the log meanwhile, and no write of a client is let in.
     pub(crate) fn open_in_turn(&mut self, term: Term) {
-        match self.waits_until() {
-            Some(_) => self.opens_later = Some(term),
-            None => self.open_term(term),
+        if self.holder.as_ref().is_none_or(SharedHolder::may_write) {
+            self.open_term(term);
+        } else {
+            self.opens_later = Some(term);
         }
+    }
+
+    /// A handover that comes while whoever held the shard before may still read is kept for later: the copy elsewhere
+    /// that it is for would serve as soon as this one gives its term up, and wait for nobody.
+    pub(crate) fn put_off(&mut self, config: Configuration) -> Option<Configuration> {
+        let may = self.holder.as_ref().is_none_or(SharedHolder::may_hand_over);
+        let hands_over = matches!(config.phase, Phase::Handover { .. });
+        let newest = self.put_off.as_ref().map(|kept| kept.generation);
+        if newest.is_some_and(|newest| config.generation < newest) {
+            return None;
+        }
+        self.put_off = (hands_over && !may).then(|| config.clone());
+        self.put_off.is_none().then_some(config)
     }
 
     /// Sends an empty batch if it is time, and nothing else is about to be sent. Whoever has waited holds from now on.
@@ -67,11 +85,15 @@ impl Core {
             self.items.push_back(Item::Renew);
             self.wake.notify_one();
         }
-        if self.waits_until().is_none()
-            && let Some(term) = self.opens_later.take()
-        {
+        if self.waits_until().is_some() {
+            return;
+        }
+        if let Some(term) = self.opens_later.take() {
             self.open_term(term);
             self.publish();
+        }
+        if let Some(config) = self.put_off.take() {
+            self.configured(config);
         }
     }
 
@@ -89,12 +111,16 @@ impl Core {
 }
 
 impl Writer {
-    /// Proves the fence, unless what was written just now has.
+    /// Proves the fence, unless what was written just now has. The first time nobody reads any more by another's lease:
+    /// the own one is said.
     pub(crate) async fn renew(&mut self) -> Result<(), super::writer::Failed> {
-        if self.proved.is_some() {
+        let mut batch = WriteBatch::new();
+        if let Some(micros) = self.says.take() {
+            batch.put(self.keys.lease.clone(), self.fence.lease(micros));
+        } else if self.proved.is_some() {
             return Ok(());
         }
-        self.commit(WriteBatch::new(), None).await
+        self.commit(batch, None).await
     }
 
     /// Says in the fence that the shard was given up. Tried once: without it the next one waits.

@@ -37,6 +37,8 @@ pub(crate) struct Loaded {
     pub fence: FenceValue,
     /// In a shared store.
     pub holder: Option<SharedHolder>,
+    /// As [`Taken::says`].
+    pub says: Option<u64>,
     pub number: u64,
     pub index: Index,
     pub applied: Applied,
@@ -61,7 +63,7 @@ pub(crate) struct Loading<'a> {
 
 impl Loading<'_> {
     pub(crate) async fn load(&self, nodes: &mut Nodes) -> Result<Loaded, OpenError> {
-        let Taken { fence, holder } = self.take_fence().await?;
+        let Taken { fence, holder, says } = self.take_fence().await?;
         let snapshot = self.store.snapshot().await.map_err(unavailable)?;
         let get = async |key: &Bytes| snapshot.get(key).await.map_err(unavailable);
         let applied = match get(&self.keys.applied).await? {
@@ -108,6 +110,7 @@ impl Loading<'_> {
             durable: Durable { meta, log },
             fence,
             holder,
+            says,
             number,
             index,
             applied,

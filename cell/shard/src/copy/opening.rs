@@ -155,6 +155,7 @@ impl Opening {
             nameless: loaded.nameless,
             holder: loaded.holder,
             opens_later: None,
+            put_off: None,
             failed: false,
             closing: false,
         };
@@ -180,6 +181,7 @@ impl Opening {
             meter: Meter::new(&self.settings.shard),
             skips_fence: self.settings.plants.skips_fence,
             proved: None,
+            says: loaded.says,
         }
     }
 }

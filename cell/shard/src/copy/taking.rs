@@ -39,6 +39,8 @@ pub struct Taking {
     pub generation: Generation,
     pub replica: ReplicaId,
     pub lease_micros: u64,
+    /// For how long whoever held it before may read if its release did not say so in the store.
+    pub unsaid_micros: u64,
     /// The node is to serve it; else it holds a standby, or something to erase.
     pub leads: bool,
 }
@@ -55,6 +57,7 @@ impl Taking {
             replica: standby.map_or(set.primary, |copy| copy.replica),
             // The other standbys' lease is longer: it is lost by what a network does, this one by a slow store alone.
             lease_micros: set.lease_micros.min(SHARED_LEASE_MICROS),
+            unsaid_micros: set.lease_micros.max(SHARED_LEASE_MICROS),
             leads,
         }
     }
@@ -65,6 +68,8 @@ impl Taking {
 pub(crate) struct Taken {
     pub fence: FenceValue,
     pub holder: Option<SharedHolder>,
+    /// The lease that is to be said in the store once nobody reads by a longer one any more.
+    pub says: Option<u64>,
 }
 
 impl Loading<'_> {
@@ -76,22 +81,10 @@ impl Loading<'_> {
         };
         for _ in 0..OPEN_ATTEMPTS_MAX {
             if !lets_go {
-                self.decide().await;
+                self.decide().await?;
             }
-            let snapshot = self.store.snapshot().await.map_err(unavailable)?;
-            let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
-            let (next, answer) = self.next_fence(found.as_deref())?;
-            let mut batch = WriteBatch::new();
-            batch.put(self.keys.fence.clone(), next.encode());
-            let fence = Fence {
-                key: self.keys.fence.clone(),
-                expected: found,
-            };
-            match self.store.commit(batch, vec![fence]).await {
-                Ok(()) => {
-                    let holder = self.settings.taking.map(|taking| self.holder(taking, answer));
-                    return Ok(Taken { fence: next, holder });
-                }
+            match self.set_fence().await? {
+                Ok(taken) => return Ok(taken),
                 Err(error) => last = error,
             }
             // Somebody was in the way.
@@ -101,10 +94,41 @@ impl Loading<'_> {
         Err(unavailable(last))
     }
 
+    /// One try, over the fence that stands.
+    async fn set_fence(&self) -> Result<Result<Taken, CommitError>, OpenError> {
+        let snapshot = self.store.snapshot().await.map_err(unavailable)?;
+        let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
+        let said = snapshot.get(&self.keys.lease).await.map_err(unavailable)?;
+        let (fence, answer) = self.next_fence(found.as_deref())?;
+        let held_micros = self.held_micros(found.as_deref(), said.as_deref())?;
+        let mut batch = WriteBatch::new();
+        batch.put(self.keys.fence.clone(), fence.encode());
+        let mut taken = Taken {
+            fence,
+            holder: None,
+            says: None,
+        };
+        let taking = self.settings.taking;
+        if let Some(Taking { lease_micros, .. }) = taking {
+            let waits = answer != StoreAnswer::Free;
+            let longest = lease_micros.max(if waits { held_micros } else { 0 });
+            // Should this process be gone before it has waited, the next one waits as long.
+            batch.put(self.keys.lease.clone(), taken.fence.lease(longest));
+            taken.says = (longest != lease_micros).then_some(lease_micros);
+        }
+        let expected = Fence {
+            key: self.keys.fence.clone(),
+            expected: found,
+        };
+        Ok(self.store.commit(batch, vec![expected]).await.map(|()| {
+            taken.holder = taking.map(|taking| self.holder(taking, answer, held_micros));
+            taken
+        }))
+    }
+
     /// Whether nobody has anything under way in the shard that would have to be met. Whoever held it before in a shared
     /// store may be about to give it up: he hears of the change as this node does. What he writes until then is not cut
-    /// off, and nobody waits for his lease. From one who is dead nothing comes, perhaps not even the fence: it may be
-    /// locked by his last commit.
+    /// off, and nobody waits for his lease. From one who is dead nothing comes.
     ///
     /// # Errors
     /// [`OpenError::Fenced`] for who comes too late: nothing of the one who has it is touched.
@@ -114,11 +138,7 @@ impl Loading<'_> {
         };
         let until = self.clock.monotonic() + LET_GO_WITHIN;
         loop {
-            let left = until.saturating_sub(self.clock.monotonic());
-            let Ok(held) = tokio::time::timeout(left.max(LET_GO_LOOK), self.held()).await else {
-                return Ok(false);
-            };
-            let held = held?;
+            let held = self.held().await?;
             self.taken(taking, held.clone())?;
             match held {
                 None => return Ok(true),
@@ -131,11 +151,20 @@ impl Loading<'_> {
         }
     }
 
-    /// What the fence says; none if it was never set.
+    /// What the fence says, also where a commit under way has it locked; none if it was never set.
     async fn held(&self) -> Result<Option<FenceValue>, OpenError> {
-        let snapshot = self.store.snapshot().await.map_err(unavailable)?;
-        let found = snapshot.get(&self.keys.fence).await.map_err(unavailable)?;
+        let found = self.store.settled(&self.keys.fence).await.map_err(unavailable)?;
         found.map(|bytes| self.readable(&bytes)).transpose()
+    }
+
+    /// For how long whoever set the fence that was found may read after a proof.
+    fn held_micros(&self, found: Option<&[u8]>, said: Option<&[u8]>) -> Result<u64, OpenError> {
+        let standing = found.map(|bytes| self.readable(bytes)).transpose()?;
+        let unsaid = self.settings.taking.map_or(0, |taking| taking.unsaid_micros);
+        let of = standing
+            .zip(said)
+            .and_then(|(standing, said)| standing.lease_of(said));
+        Ok(of.unwrap_or(unsaid))
     }
 
     fn readable(&self, fence: &[u8]) -> Result<FenceValue, OpenError> {
@@ -144,15 +173,22 @@ impl Loading<'_> {
 
     /// Ends what whoever held the shard before has under way in it. It is his no more: his commits fail as soon as the
     /// fence is set, and until then each either has happened and is read, or never happens.
-    async fn decide(&self) {
+    ///
+    /// # Errors
+    /// [`OpenError::Fenced`] for who comes too late, perhaps since the last time: nothing is decided.
+    async fn decide(&self) -> Result<(), OpenError> {
+        if let Some(taking) = &self.settings.taking {
+            self.taken(taking, self.held().await?)?;
+        }
         let decided = tokio::time::timeout(DECIDED_WITHIN, self.store.decide(&self.keys.whole())).await;
         let error = match decided {
-            Ok(Ok(())) => return,
+            Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
         // Only time is lost: what lies in the way is waited out.
         tracing::info!(shard = %self.settings.shard, error, "what is under way in it is not decided");
+        Ok(())
     }
 
     fn next_fence(&self, found: Option<&[u8]>) -> Result<(FenceValue, StoreAnswer), OpenError> {
@@ -217,13 +253,17 @@ impl Loading<'_> {
         }
     }
 
-    fn holder(&self, taking: Taking, answer: StoreAnswer) -> SharedHolder {
+    fn holder(&self, taking: Taking, answer: StoreAnswer, held_micros: u64) -> SharedHolder {
         let plants: SharedPlants = self.settings.plants.shared;
         let mut holder = SharedHolder::new(taking.lease_micros, plants);
         let (now, epoch) = (Moment(micros(self.clock)), taking.epoch.max(Epoch(1)));
         let taken = [
             SharedEvent::Assigned { epoch },
-            SharedEvent::FenceReturned { epoch, answer },
+            SharedEvent::FenceReturned {
+                epoch,
+                answer,
+                held_micros,
+            },
         ];
         for event in taken {
             holder

@@ -13,4 +13,5 @@ mod settling;
 mod storm;
 mod switchover;
 mod takeover;
+mod waiting;
 mod world;

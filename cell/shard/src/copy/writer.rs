@@ -3,8 +3,7 @@
 //!
 //! After `Unknown` nothing else is sent: a batch that changes only the attempt in the fence goes first; once that is `Ok`
 //! the batch in question is there or can never be, and its number tells which, as long as the fence is still this writer's.
-//! What was not written is written again, for
-//! the machine counts on its order.
+//! What was not written is written again, for the machine counts on its order.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +50,8 @@ pub(crate) struct Writer {
     pub skips_fence: bool,
     /// When the last batch that got through the fence was sent; taken by whoever counts on it.
     pub proved: Option<Moment>,
+    /// In a shared store: for how long it reads after a proof, to be said with the next one.
+    pub says: Option<u64>,
 }
 
 /// Why the copy can write no more.

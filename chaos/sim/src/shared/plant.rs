@@ -9,16 +9,24 @@ pub enum SharedPlant {
     AttemptNotRaised,
     EpochOfItsOwn,
     ReleaseWhileWaiting,
+    EarlyDoor,
+    HandoverWhileWaiting,
+    WaitTheOwnLease,
+    CounterWithoutTheFence,
 }
 
 impl SharedPlant {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::TakerDoesNotWait,
         Self::LeaseFromTheAnswer,
         Self::DropTheFence,
         Self::AttemptNotRaised,
         Self::EpochOfItsOwn,
         Self::ReleaseWhileWaiting,
+        Self::EarlyDoor,
+        Self::HandoverWhileWaiting,
+        Self::WaitTheOwnLease,
+        Self::CounterWithoutTheFence,
     ];
 
     pub fn name(self) -> &'static str {
@@ -29,6 +37,10 @@ impl SharedPlant {
             Self::AttemptNotRaised => "attempt-not-raised",
             Self::EpochOfItsOwn => "epoch-chosen-by-the-node",
             Self::ReleaseWhileWaiting => "release-while-waiting",
+            Self::EarlyDoor => "early-door",
+            Self::HandoverWhileWaiting => "handover-while-waiting",
+            Self::WaitTheOwnLease => "wait-the-own-lease",
+            Self::CounterWithoutTheFence => "counter-without-the-fence",
         }
     }
 }

@@ -24,15 +24,24 @@ pub(super) enum Batch {
     Renew,
     /// Says that nobody reads any more.
     Release,
-    Write(u64),
+    /// What a client wrote.
+    Write { value: u64, number: u64 },
+    /// What whoever has the fence writes by itself.
+    Own { number: u64 },
 }
 
 /// How a batch ended, as the store knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Landed {
     Done(Fence),
-    /// Done; nobody can be reading.
-    Free(Fence),
+    /// The fence is set, and what then stands is read: the number of the newest batch. Whether nobody can be reading, and
+    /// if so for how long after a proof.
+    Taken {
+        fence: Fence,
+        number: u64,
+        free: bool,
+        held_micros: u64,
+    },
     Fenced,
 }
 
@@ -41,6 +50,12 @@ pub(super) struct Store {
     pub fence: Fence,
     /// Nobody has held it yet, or whoever did gave it up.
     free: bool,
+    /// For how long anybody may read after a proof, as it stands beside the fence.
+    said_micros: u64,
+    /// The lease that each node counts.
+    leases: Vec<u64>,
+    /// Of the newest batch.
+    pub number: u64,
     pub log: Vec<u64>,
     /// Whom the control plane gave which epoch.
     pub given: BTreeMap<Epoch, usize>,
@@ -55,7 +70,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(leases: Vec<u64>) -> Self {
         Self {
             fence: Fence {
                 epoch: Epoch(0),
@@ -63,6 +78,9 @@ impl Store {
                 attempt: 0,
             },
             free: true,
+            said_micros: 0,
+            leases,
+            number: 0,
             log: Vec::new(),
             given: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
@@ -85,7 +103,8 @@ impl Store {
         match batch {
             Batch::Raise => self.fence.attempt += 1,
             Batch::Release => self.free = true,
-            Batch::Write(value) => {
+            Batch::Own { number } => self.number = number,
+            Batch::Write { value, number } => {
                 if !own {
                     self.breaks("no-write-under-another-fence", node);
                 }
@@ -93,8 +112,11 @@ impl Store {
                     self.breaks("late-commit-after-unknown", node);
                 }
                 self.log.push(value);
+                self.number = number;
             }
-            Batch::Renew | Batch::Take(_) => {}
+            // Sent by one that holds: nobody reads by another's lease any more.
+            Batch::Renew => self.said_micros = self.leases[node],
+            Batch::Take(_) => {}
         }
         Landed::Done(self.fence)
     }
@@ -102,7 +124,7 @@ impl Store {
     fn take(&mut self, node: usize, epoch: Epoch) -> Landed {
         let stands = self.fence.node == node && self.fence.epoch == epoch;
         if stands {
-            return Landed::Done(self.fence);
+            return self.taken(false);
         }
         if self.fence.epoch >= epoch && !self.own_epochs {
             return Landed::Fenced;
@@ -120,10 +142,18 @@ impl Store {
         if self.given.get(&epoch) != Some(&node) {
             self.breaks("fence-only-as-committed", node);
         }
-        if std::mem::take(&mut self.free) {
-            Landed::Free(self.fence)
-        } else {
-            Landed::Done(self.fence)
+        let free = std::mem::take(&mut self.free);
+        let own = self.leases[node];
+        self.said_micros = if free { own } else { self.said_micros.max(own) };
+        self.taken(free)
+    }
+
+    fn taken(&self, free: bool) -> Landed {
+        Landed::Taken {
+            fence: self.fence,
+            number: self.number,
+            free,
+            held_micros: self.said_micros,
         }
     }
 

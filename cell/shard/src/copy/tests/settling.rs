@@ -89,6 +89,7 @@ async fn written(takes: bool) -> (Result<(), Failed>, bool) {
         meter: Meter::new(&shard_id()),
         skips_fence: false,
         proved: None,
+        says: None,
     };
     let mut batch = WriteBatch::new();
     batch.put("row", "new");

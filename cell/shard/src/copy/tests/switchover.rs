@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::world::{PATIENCE, World, node, read, try_read, try_write, write};
 use crate::{Mode, WriteError};
 
-fn hand_over(target: ReplicaId) -> ConfigCommand {
+pub(super) fn hand_over(target: ReplicaId) -> ConfigCommand {
     ConfigCommand::BeginHandover {
         target,
         certificate: None,
