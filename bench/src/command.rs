@@ -28,6 +28,7 @@ Examples:
   bench lease --minutes 30         full load for so long: leases that lapsed, failovers
   bench lease --beside ./build.sh  the same with that beside it, again and again
   bench events                     events between two cells, real processes, about 60 s
+  bench relocate                   people with 500 real rides change home under load, about 5 minutes
   bench all --save                 every suite, and keep the results in bench/results
 
 Exit code: 0 every goal met, 3 a goal missed, 1 the run failed, 2 usage.";
@@ -91,6 +92,8 @@ enum Suite {
     },
     /// Real processes: events between people in two cells, their rate, cost and delay
     Events,
+    /// Real processes: how long people with many rides take to change home, and for how long their writes pause
+    Relocate,
     /// Every suite that needs no world of processes, as one document
     All(Disk),
 }
@@ -122,6 +125,7 @@ pub fn run(cli: &Cli) -> Result<Verdict> {
         Suite::Copy => vec![run_processes(cli, "copy", process::copy)?],
         Suite::Lease { minutes, beside } => vec![run_lease(cli, *minutes, beside.clone())?],
         Suite::Events => vec![run_processes(cli, "events", process::events)?],
+        Suite::Relocate => vec![run_processes(cli, "relocate", process::relocate)?],
         Suite::All(disk) => vec![
             run_commit(cli, disk)?,
             run_engines(cli, disk)?,

@@ -7,7 +7,9 @@ mod copy;
 mod events;
 mod failover;
 mod lease;
+mod relocate;
 mod replicate;
+mod rides;
 mod stand;
 mod switchover;
 mod takeover;
@@ -17,6 +19,7 @@ pub use copy::run as copy;
 pub use events::run as events;
 pub use failover::run as failover;
 pub use lease::{Beside, run as lease};
+pub use relocate::run as relocate;
 pub use replicate::run as replicate;
 pub use switchover::run as switchover;
 pub use takeover::run as takeover;
@@ -30,6 +33,9 @@ pub struct Plan {
     pub load_s: u64,
     /// Data of the shard that is copied beside a load.
     pub copy_mib: usize,
+    /// People who change home, and the rides of each.
+    pub movers: usize,
+    pub rides: usize,
 }
 
 impl Plan {
@@ -38,6 +44,8 @@ impl Plan {
             rounds: 30,
             load_s: 20,
             copy_mib: 2_048,
+            movers: 10,
+            rides: 500,
         }
     }
 
@@ -46,6 +54,8 @@ impl Plan {
             rounds: 3,
             load_s: 4,
             copy_mib: 48,
+            movers: 2,
+            rides: 10,
         }
     }
 }

@@ -53,6 +53,11 @@ impl Writers {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
+    /// After a stop.
+    pub fn go_on(&self) {
+        self.stopped.store(false, Ordering::Relaxed);
+    }
+
     pub fn now(&self) -> Duration {
         self.clock.monotonic()
     }

@@ -1,6 +1,7 @@
 //! What a layer can answer besides the value.
 
 use cell_shard::TxError;
+use platform_model::HomeId;
 
 use crate::record::MigrateError;
 
@@ -31,6 +32,12 @@ pub enum LayerError {
     /// It opens, and yet says what it cannot say.
     #[error("a stored value of {layer} is damaged: {what}")]
     Damaged { layer: &'static str, what: &'static str },
+    /// He has moved: nothing of him is read or written here.
+    #[error("the person lives in {to} since user epoch {user_epoch}")]
+    Gone { to: HomeId, user_epoch: u64 },
+    /// He moves at this moment: nothing of him is read or written here until it is over.
+    #[error("the person is on the way to another home")]
+    OnTheWay,
     /// The person was erased, or is about to be.
     #[error("the root has ended")]
     RootEnded,
@@ -52,6 +59,10 @@ pub enum LayerError {
 impl LayerError {
     /// Whether the same operation may succeed later, unchanged.
     pub fn retryable(&self) -> bool {
-        matches!(self, Self::Tx(error) if !error.is_limit())
+        match self {
+            Self::Tx(error) => !error.is_limit(),
+            Self::OnTheWay => true,
+            _ => false,
+        }
     }
 }

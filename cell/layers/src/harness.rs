@@ -59,7 +59,7 @@ impl Bench {
         }
     }
 
-    fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> Request {
         Request {
             actor: Actor::Anonymous,
             domain: DOMAIN,

@@ -15,4 +15,4 @@ pub use cache::{KeyCache, Miss};
 pub use kek::{Kek, KekError};
 pub use key_shard::{KeyError, KeyShard, TokenKeyRow};
 pub use rows::KeyRows;
-pub use user_key::UserKey;
+pub use user_key::{DigestKey, UserKey};

@@ -11,6 +11,7 @@
 //! | [`timeline`] | a list in order of a personal value that never stands in a key |
 //! | [`event`] | events between roots: told, opened field by field, marked, parked |
 //! | [`idempotency`] | one effect for one command |
+//! | [`place`] | whether the person lives here, and his rows as a whole while he moves |
 //! | [`ended`] | the end of a root, which every write asks for |
 //! | [`keys`] | users' keys, wrapped by the jurisdiction's, in the home's key shard |
 //!
@@ -28,6 +29,7 @@ pub mod error;
 pub mod event;
 pub mod idempotency;
 pub mod keys;
+pub mod place;
 pub mod record;
 pub mod root_tx;
 pub mod samples;

@@ -11,7 +11,7 @@ use platform_model::{RootKind, RootRef};
 use crate::envelope::{Envelope, OVERHEAD_BYTES, Place};
 use crate::error::LayerError;
 use crate::keys::UserKey;
-use crate::{digest, stored};
+use crate::{digest, place, stored};
 
 /// Largest value before it is sealed, in bytes: what every engine takes, less what sealing adds.
 pub const VALUE_BYTES_MAX: usize = cell_store::Limits::PORTABLE.value_bytes_max - OVERHEAD_BYTES;
@@ -69,6 +69,21 @@ impl RootTx {
         })
     }
 
+    /// The same, once it is certain that the person lives here: read in this very transaction.
+    ///
+    /// # Errors
+    /// [`LayerError::Gone`], [`LayerError::OnTheWay`]; the transaction's.
+    pub async fn enter(self) -> Result<Self, LayerError> {
+        let Some(user) = self.root.as_user() else {
+            return Ok(self);
+        };
+        let standing = place::standing(&self.tx, user).await?;
+        match standing.and_then(|standing| standing.absence()) {
+            Some(absence) => Err(absence),
+            None => Ok(self),
+        }
+    }
+
     pub fn root(&self) -> RootRef {
         self.root
     }
@@ -108,7 +123,7 @@ impl RootTx {
     }
 
     pub(crate) fn digest_of(&self, label: &[u8], value: &[u8]) -> [u8; 32] {
-        digest::keyed(self.seal.key.bytes(), label, value)
+        digest::keyed(self.seal.key.digest_bytes(), label, value)
     }
 
     /// The beginning of the keys of one table or layer of this domain.

@@ -8,6 +8,7 @@
 //! its public half: a token signed earlier would be refused everywhere.
 
 mod destroying;
+mod moving;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,7 +46,10 @@ struct Shared {
     client: KeysClient,
     clock: Clock,
     keks: BTreeMap<Jurisdiction, Kek>,
-    opened: KeyCache,
+    /// Of each home: one who moves has a key in each of two.
+    opened: RwLock<BTreeMap<HomeId, Arc<KeyCache>>>,
+    /// As every one of them is made.
+    model: KeyCache,
     signing: RwLock<BTreeMap<HomeId, SigningKey>>,
 }
 
@@ -103,7 +107,8 @@ impl HomeKeys {
                 client,
                 clock,
                 keks,
-                opened,
+                opened: RwLock::default(),
+                model: opened,
                 signing,
             }),
         }
@@ -114,7 +119,8 @@ impl HomeKeys {
     /// # Errors
     /// `not-found` when there is none or it was destroyed; `unavailable` while nobody serves the key shard.
     pub async fn open(&self, followed: &Followed, home: &HomeId, user: UserId) -> Result<UserKey, Problem> {
-        let miss = match self.shared.opened.get(user) {
+        let opened = self.opened_of(home);
+        let miss = match opened.get(user) {
             Ok(key) => return Ok(key),
             Err(miss) => miss,
         };
@@ -123,7 +129,7 @@ impl HomeKeys {
             .await?
             .ok_or(Code::NotFound)?;
         let key = self.opened(home, user, &row)?;
-        self.shared.opened.put(user, key.clone(), miss);
+        opened.put(user, key.clone(), miss);
         Ok(key)
     }
 
@@ -132,12 +138,23 @@ impl HomeKeys {
     /// # Errors
     /// As [`HomeKeys::open`].
     pub async fn create(&self, followed: &Followed, home: &HomeId, user: UserId) -> Result<(), Problem> {
-        let miss = self.shared.opened.get(user).err();
-        let fresh = rows::wrap_user(self.kek(home)?, user, &UserKey::generate());
+        self.create_of(followed, home, user, &UserKey::generate()).await
+    }
+
+    async fn create_of(
+        &self,
+        followed: &Followed,
+        home: &HomeId,
+        user: UserId,
+        fresh: &UserKey,
+    ) -> Result<(), Problem> {
+        let opened = self.opened_of(home);
+        let miss = opened.get(user).err();
+        let fresh = rows::wrap_user(self.kek(home)?, user, fresh);
         let row = self.user_row(followed, home, user, Some(fresh)).await?;
         let key = self.opened(home, user, &row.ok_or(Code::Internal)?)?;
         if let Some(miss) = miss {
-            self.shared.opened.put(user, key, miss);
+            opened.put(user, key, miss);
         }
         Ok(())
     }
@@ -244,7 +261,7 @@ impl HomeKeys {
         if !here {
             if shared.signing.write().remove(home).is_some() {
                 // Whoever serves it now may destroy keys that were opened here.
-                shared.opened.clear();
+                self.opened_of(home).clear();
             }
             return Ok(None);
         }

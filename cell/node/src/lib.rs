@@ -14,6 +14,7 @@
 //! | [`directory`] | claims, here or on the node that serves their shard |
 //! | [`check_store`] | whether the store can be used, without starting |
 //! | [`events`] | what people's roots tell each other: relays of the shards served here, and the receiver's side |
+//! | [`relocation`] | a person changes home: both shards' sides, driven from where he stands; the directory's entry |
 //! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
 //! | [`wire`] | the threads that what nodes say to each other runs on |
@@ -44,6 +45,7 @@ mod keys_rpc;
 pub mod operator_read;
 pub mod peers;
 pub mod problems;
+pub mod relocation;
 pub mod replicas;
 pub mod reporter;
 pub mod run;

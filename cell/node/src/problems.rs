@@ -1,7 +1,7 @@
 //! What the node itself tells apps: the shard is elsewhere, not open yet, or its keys are.
 
 use cell_shard::Standing;
-use platform_model::{Code, Epoch, NodeId, Problem, RoutingTable, SetPhase, ShardId, ShardRoute};
+use platform_model::{Code, Epoch, HomeId, NodeId, Problem, RoutingTable, SetPhase, ShardId, ShardRoute};
 
 use crate::hosted::Hosted;
 
@@ -53,6 +53,13 @@ fn elsewhere(
 fn is_being_chosen(route: Option<&ShardRoute>, served: Epoch) -> bool {
     let phase = route.map(|route| route.set.phase);
     matches!(phase, Some(SetPhase::Promoting { epoch, .. }) if epoch > served)
+}
+
+/// The person lives in another home. Nothing of the request was executed.
+pub fn home_moved(home: &HomeId, user_epoch: u64) -> Problem {
+    Problem::new(Code::HomeMoved)
+        .with("home", home.to_string())
+        .with("user_epoch", user_epoch)
 }
 
 /// This node, or another, will serve it in a moment: nothing of the request was executed.

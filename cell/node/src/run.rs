@@ -4,8 +4,8 @@
 
 mod begin;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use cell_backup::BackupError;
 use cell_law::Law;
@@ -22,6 +22,7 @@ use platform_wire::directory::{DecideClient, DirectoryClient};
 use platform_wire::events::EventsClient;
 use platform_wire::follow::{FollowError, Followed};
 use platform_wire::join::{self, JoinError};
+use platform_wire::relocation::{ArrivalsClient, EntriesClient};
 use platform_wire::report::ReportClient;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -40,6 +41,7 @@ use crate::hosted::{Hosted, Lending};
 use crate::keys_rpc;
 use crate::operator_read;
 use crate::peers::{self, Outgoing};
+use crate::relocation::{self, Relocations};
 use crate::replicas::Replicas;
 use crate::reporter::Reporter;
 use crate::running::Running;
@@ -202,7 +204,10 @@ impl Parts {
         let config = &settings.config;
         let address = advertised(config, &listener);
         let serving = self.tasks.child();
-        let lent = self.lent(settings);
+        let services = self.lent(settings);
+        let lent: Lent = Arc::clone(&services) as Lent;
+        let relocations = self.relocations(settings, &lent, reports.clone());
+        let _ = services.relocations.set(relocations.lent());
         let limits = Limits {
             connections: config.limits.connections,
             ..Limits::default()
@@ -211,7 +216,7 @@ impl Parts {
             listener,
             self.identity.clone(),
             limits,
-            self.routes(settings, &lent, reports.clone()),
+            self.routes(settings, (&lent, &relocations), reports.clone()),
             (&serving.on(self.wire.handle()), &serving),
         );
         let replicas = Replicas {
@@ -235,6 +240,7 @@ impl Parts {
         };
         reporter.start(&self.tasks);
         self.events.relay(&self.tasks);
+        relocations.start();
         let reconciler = Reconciler {
             hosted: self.hosted.clone(),
             followed: self.followed.clone(),
@@ -263,7 +269,7 @@ impl Parts {
     }
 
     /// What the node lends its domains.
-    fn lent(&self, settings: &Settings) -> Lent {
+    fn lent(&self, settings: &Settings) -> Arc<NodeServices> {
         let claims = Claims {
             hosted: self.hosted.clone(),
             followed: self.followed.clone(),
@@ -281,11 +287,35 @@ impl Parts {
             keys: self.keys.clone(),
             claims,
             verifier: Verifier::new(settings.config.limits.tokens),
+            relocations: OnceLock::new(),
+        })
+    }
+
+    /// People who change home.
+    fn relocations(&self, settings: &Settings, lent: &Lent, reports: ReportClient) -> Relocations {
+        Relocations::new(relocation::Parts {
+            world: settings.world.clone(),
+            hosted: self.hosted.clone(),
+            followed: self.followed.clone(),
+            keys: self.keys.clone(),
+            law: self.law.clone(),
+            clock: self.clock.clone(),
+            lent: Arc::clone(lent),
+            entries: EntriesClient::new(self.identity.clone()),
+            arrivals: ArrivalsClient::new(self.identity.clone()),
+            records: Arc::new(reports),
+            tasks: self.tasks.child(),
+            driven: relocation::Driven::default(),
         })
     }
 
     /// Everything that the one listener serves.
-    fn routes(&self, settings: &Settings, lent: &Lent, reports: ReportClient) -> axum::Router {
+    fn routes(
+        &self,
+        settings: &Settings,
+        (lent, relocations): (&Lent, &Relocations),
+        reports: ReportClient,
+    ) -> axum::Router {
         let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
         let door = Door {
             hosted: hosted.clone(),
@@ -335,6 +365,9 @@ impl Parts {
                 (hosted.clone(), followed.clone()),
                 Arc::clone(lent),
             ))
+            .merge(relocation::operator_routes(relocations))
+            .merge(relocation::arrivals_routes(relocations).reset_fallback())
+            .merge(relocation::entry_routes(relocations).reset_fallback())
             .merge(events::operator_routes(&self.events))
             .merge(events::routes(&self.events).reset_fallback())
             .merge(keys_rpc::routes(world(), hosted.clone(), followed.clone()).reset_fallback())

@@ -1,11 +1,11 @@
 //! What the node lends its domains: its clock, its copy of the table, people's shards and keys, tokens, the directory.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cell_sdk::{Directory, OpenUser, Services};
+use cell_sdk::{Directory, OpenUser, RelocationState, Services};
 use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError};
 use platform_model::{
     Actor, Code, HomeId, Problem, RegionId, RequestId, RootRef, RoutingTable, UserId, WorldId,
@@ -18,7 +18,8 @@ use platform_wire::follow::Followed;
 use crate::directory::Claims;
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
-use crate::problems::{not_here, unavailable};
+use crate::problems::{home_moved, not_here, unavailable};
+use crate::relocation::{LentRelocations, Relocations, came_from, gone};
 
 const DEADLINE: Duration = Duration::from_secs(3);
 
@@ -32,6 +33,17 @@ pub struct NodeServices {
     pub keys: HomeKeys,
     pub claims: Claims,
     pub verifier: Verifier,
+    /// Set once the node's parts are put together.
+    pub relocations: OnceLock<LentRelocations>,
+}
+
+impl NodeServices {
+    fn relocations(&self) -> Result<Relocations, Problem> {
+        self.relocations
+            .get()
+            .and_then(LentRelocations::get)
+            .ok_or_else(|| unavailable("the node is starting"))
+    }
 }
 
 #[async_trait]
@@ -63,8 +75,40 @@ impl Services for NodeServices {
             .hosted
             .get(&id)
             .ok_or_else(|| not_here(&table, &self.hosted, &id))?;
-        let key = self.keys.open(&self.followed, home, user).await?;
-        Ok(OpenUser { shard, key })
+        match self.keys.open(&self.followed, home, user).await {
+            Ok(key) => Ok(OpenUser { shard, key }),
+            // The key of one who has moved is destroyed: he is told of his home, as long as this shard knows it.
+            Err(problem) if problem.code == Code::NotFound => Err(match gone(&shard, user).await {
+                Some((home, user_epoch)) => home_moved(&home, user_epoch),
+                None => problem,
+            }),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    async fn open_arrived(&self, home: &HomeId, from: &HomeId, user: UserId) -> Result<OpenUser, Problem> {
+        let open = match self.open_user(home, user).await {
+            // Nobody of that id is here: it has come to the wrong shard.
+            Err(problem) if problem.code == Code::NotFound => return self.open_user(from, user).await,
+            other => other?,
+        };
+        if came_from(&open.shard, user).await?.as_ref() == Some(from) {
+            Ok(open)
+        } else {
+            Err(Code::InvalidToken.into())
+        }
+    }
+
+    async fn relocate(&self, home: &HomeId, user: UserId, to: &HomeId) -> Result<RelocationState, Problem> {
+        self.relocations()?.ask(home, user, to).await
+    }
+
+    async fn relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
+        self.relocations()?.state(home, user).await
+    }
+
+    async fn withdraw_relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
+        self.relocations()?.withdraw(home, user).await
     }
 
     async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem> {

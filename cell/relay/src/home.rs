@@ -32,7 +32,7 @@ pub enum EntryRefusal {
     Late,
 }
 
-impl<S: Copy + PartialEq> Entry<S> {
+impl<S: Clone + PartialEq> Entry<S> {
     pub fn new(home: S) -> Self {
         Self {
             home,

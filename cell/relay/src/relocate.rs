@@ -46,7 +46,7 @@ pub struct RelocatePlants {
     pub law_not_asked: bool,
 }
 
-impl<S: Copy + PartialEq> Place<S> {
+impl<S: Clone + PartialEq> Place<S> {
     pub fn serves(&self) -> bool {
         matches!(self, Self::Home { .. })
     }
@@ -91,7 +91,8 @@ impl<S: Copy + PartialEq> Place<S> {
     }
 
     /// The source has read the entry, and began to read after its marker was set: it takes its marker back only if that
-    /// operation is over and he still lives here.
+    /// operation is over and he still lives here. An entry that never heard of it, of a directory that was restored to
+    /// before, says nothing.
     ///
     /// # Errors
     /// The entry does not say so.
@@ -103,8 +104,8 @@ impl<S: Copy + PartialEq> Place<S> {
         else {
             return Err(PlaceRefusal::NotNow);
         };
-        let cancelled =
-            entry.home == here && entry.user_epoch == user_epoch && entry.operation != Some(operation);
+        let over = entry.newest >= operation && entry.operation != Some(operation);
+        let cancelled = entry.home == here && entry.user_epoch == user_epoch && over;
         if cancelled || plants.assume_the_cancel {
             Ok(Self::Home { user_epoch })
         } else {
@@ -154,7 +155,7 @@ impl<S: Copy + PartialEq> Place<S> {
         let over = entry.newest >= operation && entry.operation != Some(operation);
         if over && entry.home != here {
             Ok(Self::Gone {
-                to: entry.home,
+                to: entry.home.clone(),
                 user_epoch: entry.user_epoch,
             })
         } else {
@@ -290,6 +291,21 @@ mod tests {
         assert_eq!(
             fenced.resume('a', &entry, RelocatePlants::default()),
             Ok(Place::Home { user_epoch: 1 })
+        );
+    }
+
+    /// The planted omission: a directory that was restored to before the operation makes two homes of one.
+    #[test]
+    fn an_entry_that_never_heard_of_the_operation_brings_nobody_back() {
+        let fenced: Place<char> = Place::Home { user_epoch: 1 }
+            .fence(OperationId(7))
+            .expect("lives here");
+        let mut earlier = Entry::new('a');
+        earlier.start(OperationId(3), 'b').expect("starts");
+        earlier.cancel(OperationId(3)).expect("cancels");
+        assert_eq!(
+            fenced.resume('a', &earlier, RelocatePlants::default()),
+            Err(PlaceRefusal::NotByTheEntry)
         );
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
-use cell_layers::{RootTx, ended};
-use cell_shard::{Answer, Mode, Request, Scope, Tx};
+use cell_layers::{LayerError, RootTx, ended};
+use cell_shard::{Answer, Mode, Request, Scope, Tx, WriteError};
 use http::request::Parts;
 use platform_model::{Actor, Code, HomeId, Problem, RootRef, UserId};
 use platform_token::Claims;
@@ -17,6 +17,11 @@ use crate::services::{Lent, OpenUser};
 
 /// The longest that one transaction may take, queueing and retries included.
 pub const TRANSACTION_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a request of a person who is on the way to another home waits here, and how often it looks: a fence is shorter, as
+/// a rule, and then the answer says where he lives.
+const MOVES_WITHIN: Duration = Duration::from_millis(600);
+const LOOK_AGAIN: Duration = Duration::from_millis(4);
 
 /// One person's root in its shard, on behalf of one actor.
 #[derive(Clone)]
@@ -42,13 +47,22 @@ impl RootCtx {
         F: Fn(RootTx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, DomainError>> + Send,
     {
-        let (request, f) = (self.request(domain, mode), &f);
-        let write = |tx: Tx| async move {
-            ended::goes_on(&tx).await?;
-            f(self.root_tx(tx, domain)).await
-        };
-        let answer = self.open.shard.write(&request, write).await;
-        self.noted(answer.map_err(write_problem)?)
+        let (request, shard) = (self.request(domain, mode), &self.open.shard);
+        let mut waited = Duration::ZERO;
+        loop {
+            let f = &f;
+            let run = |tx: Tx| async move {
+                ended::goes_on(&tx).await?;
+                f(self.root_tx(tx, domain).enter().await?).await
+            };
+            match shard.write(&request, run).await {
+                Err(error) if is_on_the_way(&error) && waited < MOVES_WITHIN => {
+                    shard.rest(LOOK_AGAIN).await;
+                    waited += LOOK_AGAIN;
+                }
+                answer => return self.noted(answer.map_err(write_problem)?),
+            }
+        }
     }
 
     /// As [`RootCtx::write`], on a root that has ended: for what an erasure still has to do there, and for nothing else.
@@ -85,13 +99,19 @@ impl RootCtx {
         F: Fn(RootTx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, DomainError>> + Send,
     {
-        let request = self.request(domain, Mode::Async);
-        let answer = self
-            .open
-            .shard
-            .read(&request, |tx| f(self.root_tx(tx, domain)))
-            .await;
-        self.noted(answer.map_err(write_problem)?)
+        let (request, shard) = (self.request(domain, Mode::Async), &self.open.shard);
+        let mut waited = Duration::ZERO;
+        loop {
+            let f = &f;
+            let run = |tx| async move { f(self.root_tx(tx, domain).enter().await?).await };
+            match shard.read(&request, run).await {
+                Err(error) if is_on_the_way(&error) && waited < MOVES_WITHIN => {
+                    shard.rest(LOOK_AGAIN).await;
+                    waited += LOOK_AGAIN;
+                }
+                answer => return self.noted(answer.map_err(write_problem)?),
+            }
+        }
     }
 
     /// Positions of another shard than the one that was asked would mean nothing to who asked it.
@@ -144,21 +164,52 @@ where
         let services = Lent::from_ref(state);
         let arrival = Arrival::from_request_parts(parts, state).await?;
         let claims = services.verify_token(bearer(parts)?)?;
-        let open = services
-            .open_user(&claims.home, claims.user)
-            .await
-            .map_err(token_without_person)?;
-        services.check_session(&open, &claims).await?;
-        let actor = Actor::User(claims.user);
-        let root = RootCtx {
-            user: claims.user,
-            home: claims.home.clone(),
-            actor,
-            open,
+        let root = entered(
+            &services,
             arrival,
-        };
+            Actor::User(claims.user),
+            &claims.home,
+            claims.user,
+        )
+        .await
+        .map_err(token_without_person)?;
+        services.check_session(&root.open, &claims).await?;
         Ok(Self { claims, root })
     }
+}
+
+/// The root of a person whose token is of `home`, where the request has come: to that home, or to the one where he lives since.
+async fn entered(
+    services: &Lent,
+    mut arrival: Arrival,
+    actor: Actor,
+    home: &HomeId,
+    user: UserId,
+) -> Result<RootCtx, Problem> {
+    let here = arrival.shard.home().filter(|here| *here != home).cloned();
+    let (open, home) = match here {
+        None => (services.open_user(home, user).await?, home.clone()),
+        Some(here) => {
+            // What he saw last may have been where he lived before: it means nothing here.
+            arrival.not_older_than = None;
+            (services.open_arrived(&here, home, user).await?, here)
+        }
+    };
+    Ok(RootCtx {
+        user,
+        home,
+        actor,
+        open,
+        arrival,
+    })
+}
+
+/// Nothing was done: he is fenced, or about to be served here.
+fn is_on_the_way(error: &WriteError<DomainError>) -> bool {
+    matches!(
+        error,
+        WriteError::Rejected(DomainError::Layer(LayerError::OnTheWay))
+    )
 }
 
 /// A token whose person is not there (any more) is no good; everything else is passed on.
@@ -210,6 +261,16 @@ impl AnonymousCtx {
             open,
             arrival,
         })
+    }
+}
+
+impl AnonymousCtx {
+    /// As [`AnonymousCtx::open`], for a token of a home where he may have lived before.
+    ///
+    /// # Errors
+    /// As [`AnonymousCtx::open`]; `invalid-token` when he did not come from there.
+    pub async fn open_by_token(&self, home: &HomeId, user: UserId) -> Result<RootCtx, Problem> {
+        entered(&self.services, self.arrival.clone(), Actor::Anonymous, home, user).await
     }
 }
 

@@ -47,6 +47,11 @@ fn layer_problem(error: &LayerError) -> Problem {
         LayerError::KeyAheadOfTime { .. } => {
             Problem::new(Code::IdempotencyKeyInvalid).detail(format!("{error}: is the device's clock right?"))
         }
+        LayerError::Gone { to, user_epoch } => Problem::new(Code::HomeMoved)
+            .with("home", to.to_string())
+            .with("user_epoch", *user_epoch),
+        // Nothing was read or written: it may be sent again in a moment, wherever he is then.
+        LayerError::OnTheWay => Problem::new(Code::Moving).retry_after_s(1),
         LayerError::RootEnded => Code::NotFound.into(),
         LayerError::InvalidCursor => Code::InvalidCursor.into(),
         LayerError::UploadIncomplete => {

@@ -19,6 +19,6 @@ pub use directory::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};
 pub use domain::Domain;
 pub use error::{DomainError, ProblemResponse};
 pub use event::{Address, EventInfo, Received, Takes, tell};
-pub use services::{Lent, OpenUser, Services};
+pub use services::{Lent, OpenUser, RelocationState, Services};
 
 pub use cell_shard::{Answer, Mode};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cell_layers::keys::UserKey;
 use cell_shard::Shard;
-use platform_model::{HomeId, Problem, RegionId, RoutingTable, UserId, WorldId};
+use platform_model::{Code, HomeId, Problem, RegionId, RoutingTable, UserId, WorldId};
 use platform_runtime::clock::Clock;
 use platform_token::Claims;
 
@@ -19,6 +19,18 @@ pub type Lent = Arc<dyn Services>;
 pub struct OpenUser {
     pub shard: Shard,
     pub key: UserKey,
+}
+
+/// How a person's relocation stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RelocationState {
+    /// `at-home`, `copying`, `fenced`, `erasing`, `gone`.
+    pub phase: String,
+    /// Where to, or where he came from.
+    pub other: Option<String>,
+    pub since_ms: u64,
+    /// How the last one ended; empty while one is under way.
+    pub outcome: String,
 }
 
 /// Implemented by the node. Errors are problems that an app may see as they are.
@@ -36,6 +48,39 @@ pub trait Services: Send + Sync + 'static {
     /// # Errors
     /// `moved` when the shard is served elsewhere, `not-found` when the person has no key.
     async fn open_user(&self, home: &HomeId, user: UserId) -> Result<OpenUser, Problem>;
+
+    /// As [`Services::open_user`], of one whose token is of the home where he lived before he came to `home`.
+    ///
+    /// # Errors
+    /// `invalid-token` when he did not come from there; as [`Services::open_user`].
+    async fn open_arrived(&self, home: &HomeId, from: &HomeId, user: UserId) -> Result<OpenUser, Problem> {
+        let _ = (home, from, user);
+        Err(Code::InvalidToken.into())
+    }
+
+    /// A person asks to live in another home, and consents to it. Asked again for the same home it changes nothing.
+    ///
+    /// # Errors
+    /// `law-forbids` with the rule, `unknown-home`, `conflict` when he moves elsewhere already.
+    async fn relocate(&self, home: &HomeId, user: UserId, to: &HomeId) -> Result<RelocationState, Problem> {
+        let _ = (home, user, to);
+        Err(Code::Unavailable.into())
+    }
+
+    /// How his relocation stands, or how the last one ended.
+    async fn relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
+        let _ = (home, user);
+        Err(Code::Unavailable.into())
+    }
+
+    /// He wants it no more: possible up to the commit in the directory.
+    ///
+    /// # Errors
+    /// `conflict` when none is under way, or it is past that.
+    async fn withdraw_relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
+        let _ = (home, user);
+        Err(Code::Unavailable.into())
+    }
 
     /// Makes the person's key in the home's key shard, durably; one that exists stays as it is.
     async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem>;

@@ -96,6 +96,11 @@ impl Shard {
         self.shared.gate.ended().await;
     }
 
+    /// Waits by the shard's own clock.
+    pub async fn rest(&self, duration: std::time::Duration) {
+        self.shared.clock.sleep(duration).await;
+    }
+
     /// Committed entries behind `after`, oldest first, at most `limit` and about 8 MiB: ask again from behind the
     /// last one. Each is checked against the chain. Cancel- and retry-safe.
     ///

@@ -5,6 +5,11 @@ mod claims;
 mod events;
 mod events_people;
 mod recover;
+mod relocate;
+mod relocate_blows;
+mod relocate_judge;
+mod relocate_names;
+mod relocate_people;
 mod restore;
 mod restore_people;
 mod restore_search;
@@ -27,6 +32,8 @@ pub enum Scenario {
     Events,
     /// An address that two want at once, in two cells, is one person's; one that nobody finished to claim is free again.
     Claims,
+    /// Who changes home while he uses it has one home, and all that was acknowledged.
+    Relocate,
     /// A cell is lost for good under load and goes on from its backups; who was erased stays erased.
     Restore,
     /// All controllers are lost for good under load, and the world goes on from a backup of their state.
@@ -42,6 +49,7 @@ impl Scenario {
         match self {
             Self::Events => events::run(options, progress).await,
             Self::Claims => claims::run(options, progress).await,
+            Self::Relocate => relocate::run(options, progress).await,
             Self::Restore => restore::run(options, progress).await,
             Self::Recover => recover::run(options, progress).await,
             Self::SharedStore => shared_store::run(options, progress).await,

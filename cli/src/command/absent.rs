@@ -33,11 +33,6 @@ const ABSENT: &[(&[&str], &str, &str)] = &[
         "cellctl simulate --lose region/REGION   shows what would become of them",
     ),
     (
-        &["user", "relocate"],
-        "no person changes home",
-        "cellctl home list",
-    ),
-    (
         &["plan"],
         "there are no plans of many operations",
         "--dry-run   on each command that changes something",

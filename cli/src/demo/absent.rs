@@ -10,7 +10,10 @@ const ABSENT: [(&str, &str); 10] = [
         "plans of many operations",
         "no drain, no evacuation, no rebalancing: shards move one by one",
     ),
-    ("relocation", "no person changes home"),
+    (
+        "relocation",
+        "people change home (`cellctl user relocate`); the demo does not show it",
+    ),
     ("community", "domain"),
     ("commerce", "domain"),
     ("equipment", "domain"),

@@ -5,6 +5,7 @@
 mod answer;
 mod following;
 mod kind;
+mod relocation;
 pub mod track;
 mod views;
 
@@ -23,6 +24,7 @@ use uuid::Uuid;
 pub use answer::{Answer, Failure};
 pub use following::{Followed, Shared, SharedPage};
 pub use kind::{Kind, Nobody, Observer};
+pub use relocation::Relocation;
 pub use views::{Activity, Figures, Page, Place, Profile, Tokens};
 
 use crate::door::in_path;

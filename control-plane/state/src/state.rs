@@ -17,7 +17,7 @@ use crate::shard_config::ShardConfig;
 use crate::trust::Trust;
 
 /// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
-pub const STATE_VERSION: u16 = 6;
+pub const STATE_VERSION: u16 = 7;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -46,6 +46,9 @@ pub struct State {
     /// People whose data was erased.
     #[serde(default)]
     pub erasures: Erasures,
+    /// People who have moved away from a home, and what they had there was erased.
+    #[serde(default)]
+    pub departures: Erasures,
     /// How often the world was recovered, and what is not known since.
     #[serde(default)]
     pub recovery: Recovery,
@@ -177,6 +180,7 @@ impl State {
             automation: Automation::default(),
             operations: Operations::default(),
             erasures: Erasures::default(),
+            departures: Erasures::default(),
             recovery: Recovery::default(),
         }
     }

@@ -2,7 +2,7 @@
 //! all, before an event is taken for him; what has become of a claim that the directory holds.
 
 use cell_layers::{LayerError, RootTx};
-use cell_sdk::{Arrival, ClaimDigest, Mode, OpenUser, RootCtx, Seen};
+use cell_sdk::{Arrival, ClaimDigest, DomainError, Mode, OpenUser, RootCtx, Seen};
 use platform_model::{Actor, Code, HomeId, Problem, RequestId, UserId};
 use platform_runtime::random;
 use platform_token::Claims;
@@ -51,6 +51,15 @@ pub async fn check_session(open: &OpenUser, claims: &Claims) -> Result<(), Probl
 pub async fn is_registered(tx: &RootTx, user: UserId) -> Result<bool, LayerError> {
     let tx = tx.of_domain(DOMAIN);
     Ok(ACCOUNTS.get(&tx, id_of(user)).await?.is_some())
+}
+
+/// The claims that a person holds, by digest and id: what is taken along to another home.
+///
+/// # Errors
+/// The transaction's; a claim that no version wrote.
+pub async fn held_claims(tx: &RootTx) -> Result<Vec<(ClaimDigest, Uuid)>, DomainError> {
+    let held = erasure::active_claims(&tx.of_domain(DOMAIN)).await?;
+    Ok(held.into_iter().map(|claim| (claim.digest, claim.id)).collect())
 }
 
 /// What the person holds by his own record: claim ids and digests.

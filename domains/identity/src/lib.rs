@@ -44,6 +44,6 @@ pub mod stored;
 pub mod tokens;
 pub mod view;
 
-pub use check::{active_claims, check_session, decide_claim, is_registered};
+pub use check::{active_claims, check_session, decide_claim, held_claims, is_registered};
 pub use domain::Identity;
 pub use settings::{InvalidCost, PasswordCost, Settings};

@@ -1,6 +1,6 @@
 //! The JSON that apps see. Times as RFC 3339 in UTC.
 
-use cell_sdk::DomainError;
+use cell_sdk::{DomainError, RelocationState};
 use platform_model::{Code, HomeId, Problem, UserId};
 use serde::Serialize;
 use serde_json::Value;
@@ -83,6 +83,29 @@ pub struct FollowedView {
 pub struct FollowedListView {
     pub items: Vec<FollowedView>,
     pub next_cursor: Option<String>,
+}
+
+/// How a person's relocation stands.
+#[derive(Debug, Serialize)]
+pub struct RelocationView {
+    pub phase: String,
+    /// The other home.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+    pub since_ms: u64,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub outcome: String,
+}
+
+impl From<RelocationState> for RelocationView {
+    fn from(state: RelocationState) -> Self {
+        Self {
+            phase: state.phase,
+            home: state.other,
+            since_ms: state.since_ms,
+            outcome: state.outcome,
+        }
+    }
 }
 
 impl FollowerListView {

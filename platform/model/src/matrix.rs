@@ -78,6 +78,8 @@ pub struct Matrix {
     places: Vec<u16>,
     /// Of each jurisdiction, the regions (bits) where its homes may hold any copy.
     envelopes: Vec<u128>,
+    /// How many purposes there were when it was compiled: what it says nothing of, it denies.
+    purposes: usize,
 }
 
 impl Matrix {

@@ -2,10 +2,11 @@
 //!
 //! A code is stable: apps branch on it. What is wrong in one request stands in `detail`, which may change.
 //!
-//! **What a node's door tells the router** ([`Code::holds`], [`Code::unexecuted`]). Both answers promise that nothing of
+//! **What a node's door tells the router** ([`Code::holds`], [`Code::unexecuted`]). These answers promise that nothing of
 //! the request was executed, whatever its method, so that the router may send it once more:
 //! - `moved` (421, members `shard`, `epoch`, `node`): another node serves the shard, or this one in a later epoch. The
 //!   router sends the request there at once. Without the members it waits as after `moving`.
+//! - `home-moved` (421, members `home`, `user_epoch`): the person lives in another home. The router sends the request there.
 //! - `moving` (503, no members needed): this node may serve the shard in a moment, or nobody does yet: a handover is
 //!   under way, the copy is being opened, it has no lease, or the node's table is older than the router's. The router
 //!   holds the request, asks the door with `GET` [`PROBE_PATH`] until it lets requests of the shard pass, then sends it.
@@ -255,6 +256,13 @@ catalogue![
     ),
     // Where the shard is.
     (Moved, "moved", 421, true, "Another node serves this shard"),
+    (
+        HomeMoved,
+        "home-moved",
+        421,
+        true,
+        "The person lives in another home"
+    ),
     (Moving, "moving", 503, true, "The shard is changing its node"),
     (
         Lost,
@@ -306,7 +314,7 @@ impl Code {
 
     /// Nothing of the request was executed, whatever its method.
     pub fn unexecuted(self) -> bool {
-        matches!(self, Self::Moved | Self::Moving)
+        matches!(self, Self::Moved | Self::HomeMoved | Self::Moving)
     }
 }
 

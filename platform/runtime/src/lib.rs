@@ -10,7 +10,6 @@ pub mod clock;
 pub mod config;
 pub mod data_dir;
 pub mod files;
-mod memory;
 pub mod random;
 pub mod retry;
 pub mod serve;

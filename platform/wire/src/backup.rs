@@ -81,7 +81,37 @@ pub enum ErasureStage {
 }
 
 impl ReportClient {
-    /// Puts an erasure on record. Answers the number of the decision; 0 if it was so already. Idempotent.
+    /// Puts on record that what a person had in a home is gone, for he lives in another. Answers the number of the decision;
+    /// 0 if it was so already. Idempotent.
+    ///
+    /// # Errors
+    /// A refusal when the caller does not serve the shard where he lived.
+    pub async fn record_departure(
+        &self,
+        home: &HomeId,
+        user: UserId,
+        rows: u64,
+        to: &HomeId,
+    ) -> Result<u64, CallError> {
+        let request = pb::RecordErasureRequest {
+            version: FRAME_VERSION,
+            world: self.controllers.world().to_string(),
+            home: home.to_string(),
+            user: user.as_bytes().to_vec(),
+            rows,
+            moved_to: to.to_string(),
+            ..pb::RecordErasureRequest::default()
+        };
+        let send = |channel| {
+            let request = request.clone();
+            async move { Client::new(channel).record_erasure(request).await }
+        };
+        let reply = self.controllers.call(REPORT, send).await?;
+        Ok(reply.sequence)
+    }
+
+    /// Puts on record that a person is about to be erased, and then that it is done. Answers the number of the decision; 0 if
+    /// it was so already. Idempotent.
     ///
     /// # Errors
     /// A refusal when the caller does not serve the person's shard.
@@ -100,6 +130,7 @@ impl ReportClient {
             by: record.by.clone(),
             reason: record.reason.clone(),
             claims,
+            moved_to: String::new(),
         };
         let send = |channel| {
             let request = request.clone();

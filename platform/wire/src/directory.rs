@@ -16,6 +16,7 @@ use uuid::Uuid;
 pub use client::DirectoryClient;
 pub use decide::{AskedDecide, DecideClient, Decision, decide_of, decide_reply};
 pub use held::{AskedHeld, HELD_MAX, HeldClaim, HeldPage, held_of};
+pub(crate) use parse::asked;
 pub use parse::{Asked, claim_of, lookup_of, lookup_reply, release_of};
 
 /// Longest digest of a claim, in bytes.

@@ -7,7 +7,7 @@ mod parked;
 mod parse;
 
 use bytes::Bytes;
-use platform_model::{DataClass, Epoch, EpochPosition, NodeId, RegionId, ShardId, UserId};
+use platform_model::{DataClass, Epoch, EpochPosition, HomeId, NodeId, RegionId, ShardId, UserId};
 use platform_runtime::tls::Expect;
 
 pub use client::EventsClient;
@@ -95,4 +95,6 @@ pub enum Receipt {
     NoRoot,
     /// The law at the receiver keeps it out.
     Unlawful(String),
+    /// The person lives in that home by now.
+    HomeMoved(HomeId),
 }

@@ -32,6 +32,7 @@ pub mod pb;
 pub mod raft;
 pub mod recovery;
 pub mod refusal;
+pub mod relocation;
 pub mod renew;
 pub mod replicas;
 pub mod replication;

@@ -1,12 +1,12 @@
-//! Reads what a node's door says of a shard: `421 moved` (since which epoch, at which node), `503 moving` (wait).
-//! Both promise that nothing of the request was executed.
+//! Reads what a node says of a shard or a person: `421 moved` (since which epoch, at which node), `421 home-moved` (the person
+//! lives in another home), `503 moving` (wait). All promise that nothing of the request was executed.
 
 use bytes::Bytes;
 use http::response::Parts;
 use http::{Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use platform_model::{Code, Epoch, Problem};
+use platform_model::{Code, Epoch, HomeId, Problem};
 use router_table::Moved;
 use serde::Deserialize;
 
@@ -21,7 +21,9 @@ pub enum Verdict {
     Whole(Parts, Bytes),
     /// `None`: the node does not serve the shard and does not say who does.
     Moved(Option<Moved>),
-    /// The node may serve the shard in a moment.
+    /// The person lives in that home, since that user epoch. `None`: the node does not say where.
+    HomeMoved(Option<(HomeId, u64)>),
+    /// The node may serve the shard, or the person, in a moment.
     Moving,
 }
 
@@ -31,6 +33,8 @@ struct Document {
     shard: Option<String>,
     epoch: Option<u64>,
     node: Option<String>,
+    home: Option<String>,
+    user_epoch: Option<u64>,
 }
 
 /// Reads the body only of a `421` or `503` with a problem document.
@@ -50,12 +54,17 @@ pub async fn read(answer: Response<Incoming>) -> Verdict {
     };
     match serde_json::from_slice::<Document>(&bytes) {
         Ok(document) if document.code == Code::Moved.as_str() => Verdict::Moved(document.place()),
+        Ok(document) if document.code == Code::HomeMoved.as_str() => Verdict::HomeMoved(document.home()),
         Ok(document) if document.code == Code::Moving.as_str() => Verdict::Moving,
         _ => Verdict::Whole(parts, bytes),
     }
 }
 
 impl Document {
+    fn home(self) -> Option<(HomeId, u64)> {
+        Some((self.home?.parse().ok()?, self.user_epoch?))
+    }
+
     fn place(self) -> Option<Moved> {
         Some(Moved {
             shard: self.shard?.parse().ok()?,
@@ -73,6 +82,20 @@ mod tests {
         serde_json::from_str::<Document>(&problem.to_json())
             .expect("a document")
             .place()
+    }
+
+    #[test]
+    fn only_a_whole_home_moved_names_a_home() {
+        let home = |problem: &Problem| {
+            serde_json::from_str::<Document>(&problem.to_json())
+                .expect("a document")
+                .home()
+        };
+        let moved = Problem::new(Code::HomeMoved).with("home", "us/us-east");
+        assert_eq!(home(&moved), None, "no epoch");
+        let read = home(&moved.clone().with("user_epoch", 2)).expect("whole");
+        assert_eq!((read.0.to_string().as_str(), read.1), ("us/us-east", 2));
+        assert_eq!(home(&moved.with("home", "nowhere").with("user_epoch", 2)), None);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
-use platform_model::{Code, Problem};
+use platform_model::{Code, HomeId, Problem, RoutingTable};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_token::Verifier;
-use router_table::{Decision, Door as PathDoor, Moment, RequestHead, Route, RouteClass, decide};
+use router_table::{Caller, Decision, Door as PathDoor, Moment, RequestHead, Route, RouteClass, decide};
 
 use crate::answer::{self, OutBody};
 use crate::apps::Activity;
@@ -99,6 +99,7 @@ impl Door {
             known: &self.known,
             holds: &self.holds,
             decide: &|snapshot| self.route(snapshot, parts, &host),
+            rehome: &|home, user_epoch| self.rehome(parts, home, user_epoch),
             faults: &self.faults,
             limits: self.limits,
             clock: &self.clock,
@@ -110,23 +111,68 @@ impl Door {
             .await
     }
 
-    fn route(&self, snapshot: &Snapshot, parts: &Parts, host: &str) -> Result<Route, Refusal> {
-        let (method, path) = (parts.method.as_str(), parts.uri.path());
-        let door = PathDoor::of(method, path)?;
-        let named = match door {
+    fn named(&self, plain: &RoutingTable, parts: &Parts) -> Result<Option<caller::Named>, Refusal> {
+        let door = PathDoor::of(parts.method.as_str(), parts.uri.path())?;
+        Ok(match door {
             PathDoor::Homed(_) => {
                 let now_s = self.clock.unix_s();
-                Some(caller::access(
-                    &parts.headers,
-                    &self.verifier,
-                    &snapshot.plain,
-                    now_s,
-                )?)
+                Some(caller::access(&parts.headers, &self.verifier, plain, now_s)?)
             }
             PathDoor::Refresh => Some(caller::refresh(&parts.headers)?),
             _ => None,
-        };
+        })
+    }
+
+    /// A node has said that the caller lives in another home than his token says.
+    fn rehome(&self, parts: &Parts, home: &HomeId, user_epoch: u64) {
+        let snapshot = self.known.snapshot.load_full();
+        if !snapshot.plain.homes.contains_key(home) {
+            return;
+        }
+        if let Ok(Some(named)) = self.named(&snapshot.plain, parts) {
+            let user = named.caller().user;
+            let mut homes = self.known.homes.write();
+            homes.learn(user, home.clone(), user_epoch, self.clock.unix_ms());
+        }
+    }
+
+    fn route(&self, snapshot: &Snapshot, parts: &Parts, host: &str) -> Result<Route, Refusal> {
+        let named = self.named(&snapshot.plain, parts)?;
         let caller = named.as_ref().map(caller::Named::caller);
+        let lives = caller.and_then(|caller| {
+            let homes = self.known.homes.read();
+            homes
+                .find(caller.user, caller.home, self.clock.unix_ms())
+                .cloned()
+        });
+        let Some((caller, lives)) = caller.zip(lives.as_ref()) else {
+            return self.decided(snapshot, parts, host, caller);
+        };
+        let there = Some(Caller {
+            home: lives,
+            ..caller
+        });
+        match self.decided(snapshot, parts, host, there) {
+            // He came by the name of the home before: that was right until he moved.
+            Err(problem) if problem.code == Code::WrongHost => {
+                let before = self.decided(snapshot, parts, host, Some(caller));
+                if before.is_err_and(|problem| problem.code == Code::WrongHost) {
+                    return Err(problem);
+                }
+                self.decided(snapshot, parts, snapshot.table.common_host(), there)
+            }
+            other => other,
+        }
+    }
+
+    fn decided(
+        &self,
+        snapshot: &Snapshot,
+        parts: &Parts,
+        host: &str,
+        caller: Option<Caller<'_>>,
+    ) -> Result<Route, Refusal> {
+        let (method, path) = (parts.method.as_str(), parts.uri.path());
         let idempotency_key = headers::idempotency_key(&parts.headers)?;
         let head = RequestHead {
             method,

@@ -11,7 +11,7 @@ use platform_model::{RegionId, RoutingTable, ShardId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_wire::follow::Followed;
-use router_table::{Moved, NodeIndex, Overrides, Place, RefusedOverride, ShardIndex, Table};
+use router_table::{Homes, Moved, NodeIndex, Overrides, Place, RefusedOverride, ShardIndex, Table};
 use tokio::sync::watch;
 
 use crate::faults;
@@ -20,6 +20,10 @@ use crate::upstream::{NodePool, Upstreams};
 
 /// How often the table's age is measured and expired overrides are dropped.
 const TICK: Duration = Duration::from_secs(1);
+
+/// People of whom it is remembered that they have moved, and for how long: an access token is renewed before.
+const HOMES_MAX: usize = 100_000;
+const HOMES_LIFE_MS: u64 = 3_600_000;
 
 /// What one request works on, from its head to its answer.
 pub struct Snapshot {
@@ -59,6 +63,8 @@ impl Snapshot {
 pub struct Known {
     pub snapshot: ArcSwap<Snapshot>,
     pub overrides: RwLock<Overrides>,
+    /// People who live elsewhere than their tokens say.
+    pub homes: RwLock<Homes>,
     source: Source,
     own_region: RegionId,
     upstreams: Upstreams,
@@ -89,6 +95,7 @@ impl Known {
         Self {
             snapshot: ArcSwap::from_pointee(first),
             overrides: RwLock::new(overrides),
+            homes: RwLock::new(Homes::new(HOMES_MAX, HOMES_LIFE_MS)),
             source,
             own_region,
             upstreams,

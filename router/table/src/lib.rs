@@ -8,6 +8,7 @@ pub mod decide;
 pub mod decision;
 pub mod distance;
 mod hash;
+pub mod homes;
 pub mod overrides;
 pub mod path;
 pub mod table;
@@ -19,6 +20,7 @@ mod sample;
 
 pub use decide::{Caller, Moment, RequestHead, decide};
 pub use decision::{Decision, Place, Route};
+pub use homes::Homes;
 pub use overrides::{Moved, Overrides, RefusedOverride};
 pub use path::{Door, RouteClass};
 pub use table::{Found, FoundHome, HomeEntry, NodeEntry, NodeIndex, ShardIndex, Table};

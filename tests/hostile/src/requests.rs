@@ -107,6 +107,7 @@ pub fn all(bytes: &[u8]) {
     copies(bytes);
     keys(bytes);
     events(bytes);
+    relocations(bytes);
     if let Some(request) = stable::<pb::RegisterNodeRequest>(bytes) {
         let _ = convert::read_start(request.start);
     }
@@ -187,6 +188,36 @@ fn events(bytes: &[u8]) {
         && let Ok(settle) = events::settle_parked_of(request, &world)
     {
         assert!(!settle.id.is_empty() && !settle.reason.trim().is_empty());
+    }
+}
+
+/// What is said of people who change home, between nodes and by people at work.
+fn relocations(bytes: &[u8]) {
+    use platform_wire::relocation::{self, Step};
+    plain!(bytes, TakeReply, EntryReply, RelocationReply);
+    let world = platform_model::WorldId::new(&"5f".repeat(32)).expect("64 hex digits");
+    if let Some(request) = stable::<pb::TakeRequest>(bytes)
+        && let Ok((target, _, take)) = relocation::take_of(request, &world)
+    {
+        assert!(target.home().is_some() && target != take.source);
+        if let Step::Part(rows) = take.step {
+            assert!((1..=relocation::ROWS_MAX).contains(&rows.len()));
+        }
+    }
+    if let Some(request) = stable::<pb::EntryStep>(bytes)
+        && let Ok(asked) = relocation::entry_of(request, &world)
+    {
+        assert!(asked.asked.shard.home().is_none());
+    }
+    if let Some(request) = stable::<pb::BeginRelocation>(bytes)
+        && let Ok(asked) = relocation::begin_of(request, &world)
+    {
+        assert!(asked.reason.len() <= relocation::TEXT_BYTES_MAX);
+    }
+    if let Some(request) = stable::<pb::NameRelocation>(bytes)
+        && let Ok((_, _, reason)) = relocation::named_of(request, &world)
+    {
+        assert!(reason.len() <= relocation::TEXT_BYTES_MAX);
     }
 }
 

@@ -30,7 +30,6 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
         &[("cell-layers", CODE), ("cell-backup", CODE), ("cli-world", CODE)],
     ),
     ("hkdf", &[("cell-layers", CODE)]),
-    ("mimalloc", &[("platform-runtime", CODE)]),
     ("rcgen", &[("platform-runtime", CODE)]),
     ("x509-parser", &[("platform-runtime", CODE)]),
     // Workout files. The parsers for reading, the others as oracles of the tests.

@@ -88,6 +88,38 @@ pub async fn take_parked(
     read(row).map(Some)
 }
 
+/// Notes the root's parked events in the shard where it has come: their rows came along, the notes beside them did not.
+///
+/// # Errors
+/// The transaction's; a row that says what it cannot say.
+pub async fn note_parked(tx: &RootTx) -> Result<(), LayerError> {
+    let tx = &tx.of_domain(DOMAIN);
+    let (notes, prefix) = (tx.beside(NOTES)?, tx.prefix(LAYER));
+    let begins = prefix.clone().pack().len();
+    let page = tx.scan(LAYER, prefix.range(), PARKED_PER_ROOT_MAX, false).await?;
+    for (key, version, value) in page.rows {
+        let row: ParkedEvent = stored::read(LAYER, version, &value)?;
+        let of_root = Tuple::new().uuid(tx.root().id.0).pack();
+        // A note's key is the root's id, and then what the row's ends with.
+        let key = Bytes::from([&of_root[..], &key[begins..]].concat());
+        notes.put(key, Noted::stored(&row))?;
+    }
+    Ok(())
+}
+
+/// Takes back whatever is noted of a root that has gone.
+///
+/// # Errors
+/// The transaction's.
+pub async fn forget_parked(tx: &Tx, root: RootRef) -> Result<(), LayerError> {
+    let notes = tx.shared(NOTES)?;
+    let of_root = Tuple::new().uuid(root.id.0).range();
+    for (key, _) in notes.scan(of_root, PARKED_PER_ROOT_MAX, false).await?.rows {
+        notes.clear(key)?;
+    }
+    Ok(())
+}
+
 fn read(row: ParkedEvent) -> Result<Parked, LayerError> {
     let damaged = LayerError::Damaged {
         layer: LAYER,
@@ -167,6 +199,18 @@ impl Noted {
             version: self.version,
             reason: self.reason.clone(),
             parked_ms: self.parked_ms,
+        };
+        row.encode_to_vec()
+    }
+
+    /// The note of a row, as it is stored.
+    fn stored(row: &ParkedEvent) -> Vec<u8> {
+        let row = ParkedNote {
+            domain: row.domain.clone(),
+            name: row.name.clone(),
+            version: row.version,
+            reason: row.reason.clone(),
+            parked_ms: row.parked_ms,
         };
         row.encode_to_vec()
     }

@@ -46,6 +46,12 @@ impl KeyCache {
         }
     }
 
+    /// An empty one with the same bounds.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        Self::new(self.clock.clone(), self.capacity, self.life)
+    }
+
     /// The person's key.
     ///
     /// # Errors

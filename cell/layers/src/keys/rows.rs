@@ -6,12 +6,15 @@
 use bytes::Bytes;
 use cell_shard::{Shard, keys_of};
 use platform_model::{RootRef, UserId};
+use zeroize::Zeroizing;
 
 use super::key_shard::{KeyError, TokenKeyRow, user_row};
 use super::{Kek, UserKey};
 
 pub(super) const ROW_WRAPPED: u8 = 1;
 const ROW_DESTROYED: u8 = 2;
+/// What seals, and what makes digests: each of so many bytes.
+const KEY_BYTES: usize = 32;
 /// Longest row that there can be, in bytes.
 pub const ROW_BYTES_MAX: usize = 4_096;
 /// Longest id of a token key, in bytes.
@@ -45,7 +48,9 @@ pub fn destroyed() -> Bytes {
 /// The row of a person's key.
 pub fn wrap_user(kek: &Kek, user: UserId, key: &UserKey) -> Bytes {
     let mut row = vec![ROW_WRAPPED];
-    row.extend(kek.wrap(&user_name(user), key.bytes()));
+    let one = key.bytes() == key.digest_bytes();
+    let secret = Zeroizing::new([&key.bytes()[..], key.digest_bytes()].concat());
+    row.extend(kek.wrap(&user_name(user), if one { &secret[..KEY_BYTES] } else { &secret }));
     Bytes::from(row)
 }
 
@@ -62,9 +67,13 @@ pub fn open_user(kek: &Kek, user: UserId, row: &[u8]) -> Result<UserKey, KeyErro
     match row.split_first() {
         Some((&ROW_WRAPPED, wrapped)) => {
             let bytes = kek.unwrap(&user_name(user), wrapped)?;
-            Ok(UserKey::from_bytes(
-                bytes.as_slice().try_into().map_err(|_| KeyError::Damaged)?,
-            ))
+            let (seals, digests) = match bytes.len() {
+                KEY_BYTES => (&bytes[..], &bytes[..]),
+                // Of one who came from another home.
+                _ => bytes.split_at_checked(KEY_BYTES).ok_or(KeyError::Damaged)?,
+            };
+            let exact = |half: &[u8]| half.try_into().map_err(|_| KeyError::Damaged);
+            Ok(UserKey::from_parts(exact(seals)?, exact(digests)?))
         }
         Some((&ROW_DESTROYED, _)) => Err(KeyError::Destroyed),
         _ => Err(KeyError::Damaged),

@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use cell_layers::{LayerError, ended};
+use cell_layers::{LayerError, ended, place};
 use cell_sdk::{Arrival, OpenUser, RootCtx, Seen};
 use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError};
 use platform_model::{Actor, Code, HomeId, Problem, RequestId, RootRef, ShardId, UserId};
@@ -26,6 +26,7 @@ use platform_wire::{Refusal, RefusalCode};
 
 use super::Custody;
 use super::backing::served;
+use crate::relocation::{Elsewhere, elsewhere, standing_of};
 
 /// Rows that one transaction removes: each may have a large value, of which only the key counts.
 const ROWS_AT_ONCE: usize = 500;
@@ -50,6 +51,10 @@ impl Custody {
         let id = table.shard_of_user(home, user);
         let id = id.ok_or_else(|| Refusal::new(RefusalCode::Unknown, format!("there is no home {home}")))?;
         let shard = served(&shared.hosted, &id)?;
+        let standing = standing_of(&shard, user).await;
+        if let Some(why) = elsewhere(standing.map_err(|problem| refused(&problem))?.as_ref()) {
+            return Err(why.refusal(user));
+        }
         let open = self.open(asked, &shard).await?;
         self.record(asked, ErasureStage::Begins).await?;
         end_root(&shard, asked).await?;
@@ -151,17 +156,42 @@ impl Custody {
 }
 
 /// From here on nobody writes there but an erasure. Who is under way loses against it.
-async fn end_root(shard: &Shard, asked: &Asked) -> Result<(), Refusal> {
+pub(super) async fn end_root(shard: &Shard, asked: &Asked) -> Result<(), Refusal> {
+    let user = asked.user;
     let end = |tx: Tx| async move {
         tx.sync();
-        match ended::goes_on(&tx).await {
-            Ok(()) => ended::end(&tx),
-            Err(LayerError::RootEnded) => Ok(()),
-            Err(error) => Err(error),
+        // In the transaction that ends it: he may have begun to move since it was looked at first.
+        if let Some(why) = elsewhere(place::standing(&tx, user).await?.as_ref()) {
+            return Ok(Some(why));
         }
+        match ended::goes_on(&tx).await {
+            Ok(()) => ended::end(&tx)?,
+            Err(LayerError::RootEnded) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(None)
     };
     let ended = shard.write(&request(asked, Mode::Sync), end).await;
-    ended.map(drop).map_err(|error| unavailable(&error))
+    match ended.map_err(|error| unavailable(&error))?.value {
+        Some(why) => Err(why.refusal(user)),
+        None => Ok(()),
+    }
+}
+
+impl Elsewhere {
+    fn refusal(self, user: UserId) -> Refusal {
+        let (message, hint) = match self {
+            Self::Moves => (
+                format!("{user} moves to another home at this moment"),
+                "cellctl user relocation cancel, or wait and erase the person there".to_owned(),
+            ),
+            Self::Lives(home) => (
+                format!("{user} has moved to {home} and lives there"),
+                format!("cellctl user erase {home}/{user}"),
+            ),
+        };
+        Refusal::new(RefusalCode::Placement, message).hint(hint)
+    }
 }
 
 /// Removes every row of the person, but for the mark of the root's end; answers how many.
@@ -206,7 +236,7 @@ fn everything() -> KeyRange {
     KeyRange::new(bytes::Bytes::new(), bytes::Bytes::from_static(&[u8::MAX]))
 }
 
-fn request(asked: &Asked, mode: Mode) -> Request {
+pub(super) fn request(asked: &Asked, mode: Mode) -> Request {
     Request {
         actor: Actor::Operator(asked.by.clone()),
         domain: DOMAIN,

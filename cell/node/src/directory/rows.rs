@@ -40,23 +40,33 @@ pub(super) enum RowError {
 
 pub(super) type Failed = WriteError<RowError>;
 
-/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy. `known`: by the
-/// person's own record. A new one is not taken while the directory lacks what others hold. One that stands already is noted as
-/// claimed once more: its registration goes on.
+/// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy. Whoever holds
+/// it may take it along to another home. `known`: by the person's own record. A new one is not taken while the directory lacks
+/// what others hold. One that stands already is noted as claimed once more: its registration goes on.
 pub(super) async fn claim(
     shard: &Shard,
     digest: ClaimDigest,
     entry: &ClaimEntry,
     known: bool,
 ) -> Result<bool, Failed> {
-    let (row, claim_id) = (encode(entry), entry.claim_id);
+    let (row, claim_id, user) = (encode(entry), entry.claim_id, entry.user);
     let insert = |tx: Tx| {
-        let row = row.clone();
+        let (row, home) = (row.clone(), entry.home.clone());
         async move {
             match tx.get(&digest.0).await? {
-                Some(held) if decode(&held)?.claim_id != claim_id => Ok(false),
-                Some(_) if known => Ok(true),
-                Some(_) => renew(&tx, digest, claim_id).await.map(|()| true),
+                Some(held) => {
+                    let held = decode(&held)?;
+                    if held.claim_id != claim_id || held.user != user {
+                        return Ok(false);
+                    }
+                    if held.home != home {
+                        tx.put(digest.0, row)?;
+                    }
+                    if !known {
+                        renew(&tx, digest, claim_id).await?;
+                    }
+                    Ok(true)
+                }
                 None if !known && restored::is_incomplete(&tx).await? => Err(RowError::Incomplete),
                 None => Ok(tx.put(digest.0, row).map(|()| true)?),
             }

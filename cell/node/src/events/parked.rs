@@ -140,7 +140,9 @@ impl Parts {
         let key = &key.map_err(|problem| Unsettled::Later(problem.code.as_str().to_owned()))?;
         let drop = settle.drop;
         let take = |tx: Tx| async move {
-            let tx = RootTx::new(tx, RootRef::user(user), event::DOMAIN, key);
+            let tx = RootTx::new(tx, RootRef::user(user), event::DOMAIN, key)
+                .enter()
+                .await?;
             let Some(parked) = event::take_parked(&tx, &noted.source, noted.event).await? else {
                 return Ok(false);
             };

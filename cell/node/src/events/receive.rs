@@ -17,6 +17,7 @@ use platform_wire::events::{Delivery, Receipt};
 use super::admitted::NotAdmitted;
 use super::relay::event_key;
 use super::{Parts, faults, home_of, jurisdiction_of};
+use crate::relocation::gone;
 
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(3);
 
@@ -68,7 +69,10 @@ impl Parts {
         self.is_of_its_source(source, delivery)?;
         let key = match self.keys.open(&self.followed, home, delivery.to).await {
             Ok(key) => key,
-            Err(problem) if problem.code == Code::NotFound => return Err(Receipt::NoRoot),
+            Err(problem) if problem.code == Code::NotFound => {
+                let gone = gone(shard, delivery.to).await;
+                return Err(gone.map_or(Receipt::NoRoot, |(home, _)| Receipt::HomeMoved(home)));
+            }
             Err(problem) => return Err(Receipt::Later(problem.code.as_str().to_owned())),
         };
         if from != home
@@ -180,6 +184,9 @@ impl Parts {
             other => other,
         };
         match taken {
+            Err(WriteError::Rejected(DomainError::Layer(LayerError::Gone { to, .. }))) => {
+                Receipt::HomeMoved(to)
+            }
             Ok(Taken::Done) => Receipt::Delivered,
             Ok(Taken::NoRoot) => Receipt::NoRoot,
             Ok(Taken::Parked(why)) => {
@@ -230,7 +237,7 @@ impl Parts {
     /// One transaction of the receiver's root: what the domains make of it, and the mark.
     async fn apply(&self, shard: &Shard, arrival: &Arrival<'_>) -> Result<Taken, WriteError<DomainError>> {
         let apply = |tx: Tx| async move {
-            let tx = arrival.root_tx(tx);
+            let tx = arrival.root_tx(tx).await?;
             if !domains_identity::is_registered(&tx, arrival.to).await? {
                 return Ok(Taken::NoRoot);
             }
@@ -257,8 +264,10 @@ impl Parts {
 }
 
 impl Arrival<'_> {
-    fn root_tx(&self, tx: Tx) -> RootTx {
+    async fn root_tx(&self, tx: Tx) -> Result<RootTx, LayerError> {
         RootTx::new(tx, RootRef::user(self.to), event::DOMAIN, self.key)
+            .enter()
+            .await
     }
 
     /// Whether it took effect before.
@@ -303,7 +312,7 @@ async fn park(
     };
     let (parked, reason) = (&parked, &reason);
     let park = |tx: Tx| async move {
-        let tx = arrival.root_tx(tx);
+        let tx = arrival.root_tx(tx).await?;
         if !domains_identity::is_registered(&tx, arrival.to).await? {
             return Ok(Taken::NoRoot);
         }
@@ -327,6 +336,8 @@ pub(super) fn refusal(error: &DomainError) -> Option<String> {
         },
         // Where as many are parked as may be, the next one waits at its source.
         DomainError::Layer(LayerError::TooLarge { what, .. }) if what.starts_with("parked") => None,
+        // His root is elsewhere: nothing can be parked here.
+        DomainError::Layer(LayerError::Gone { .. }) => None,
         DomainError::Layer(error) if error.retryable() => None,
         DomainError::Layer(error) => Some(format!("its domain fails: {error}")),
     }

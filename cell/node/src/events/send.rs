@@ -2,7 +2,7 @@
 
 use cell_shard::{OutboxKey, OutboxRow, SetAside, Shard};
 use futures::future::join_all;
-use platform_model::{EpochPosition, ShardId};
+use platform_model::{EpochPosition, HomeId, ShardId};
 use platform_wire::CallError;
 use platform_wire::events::{Delivery, EventsTarget, Receipt};
 
@@ -95,7 +95,11 @@ impl Parts {
         match self.carry(source.id(), &to, &deliveries).await {
             Ok(receipts) => {
                 for (key, receipt) in keys.into_iter().zip(receipts) {
-                    sent.came.push((key, self.judge(source, &key, receipt).await));
+                    let came = match receipt {
+                        Receipt::HomeMoved(home) => self.follow(source, &key, home).await,
+                        other => self.judge(source, &key, other).await,
+                    };
+                    sent.came.push((key, came));
                 }
                 sent
             }
@@ -136,6 +140,34 @@ impl Parts {
         }
     }
 
+    /// The receiver lives in another home by now: the gate is asked again, for that one, and the event goes there. It is not
+    /// followed further at once: who has moved on is asked for again later.
+    async fn follow(&self, source: &Shard, key: &OutboxKey, home: HomeId) -> Came {
+        let table = self.followed.current();
+        let user = key.to.as_user();
+        let shard = user.and_then(|user| table.shard_of_user(&home, user));
+        let to = Place {
+            home: Some(home),
+            shard,
+        };
+        let row = match source.outbox_rows(&[*key]).await {
+            Ok(rows) => rows.into_iter().next().flatten(),
+            Err(error) => return Came::Later(error.to_string()),
+        };
+        let Some(row) = row else { return Came::Gone };
+        let delivery = match self.load(source, &to, &row).await {
+            Ok(delivery) => delivery,
+            Err(came) => return came,
+        };
+        match self.carry(source.id(), &to, &[delivery]).await {
+            Ok(receipts) => match receipts.into_iter().next() {
+                Some(Receipt::HomeMoved(_)) | None => Came::Moved,
+                Some(receipt) => self.judge(source, key, receipt).await,
+            },
+            Err(why) => Came::Later(why),
+        }
+    }
+
     async fn carry(
         &self,
         source: &ShardId,
@@ -161,7 +193,7 @@ impl Parts {
                 metrics::counter!("celld_events_delivered_total").increment(1);
                 Came::Delivered
             }
-            Receipt::Moved => Came::Moved,
+            Receipt::Moved | Receipt::HomeMoved(_) => Came::Moved,
             Receipt::Later(why) => Came::Later(why),
             Receipt::NoRoot => match self.aside(source, key, "there never was such a root").await {
                 // Nobody will ever take it, and as many like it are kept as may be: one more says nothing new.

@@ -29,7 +29,7 @@ impl HomeKeys {
             };
             match destroyed {
                 Ok(()) => {
-                    self.shared.opened.forget(user);
+                    self.opened_of(home).forget(user);
                     return Ok(());
                 }
                 Err(problem) if problem.code != Code::Unavailable => return Err(problem),

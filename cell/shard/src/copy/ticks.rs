@@ -14,6 +14,8 @@ use crate::gate::micros;
 
 /// The thread looks so often whose time has come.
 const LOOK: Duration = Duration::from_millis(5);
+/// Where somebody else had a copy whose time had come.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// A tick that comes so much too late is counted.
 const LATE_MICROS: u64 = 100_000;
 /// Ticks within a lease.
@@ -58,42 +60,54 @@ pub(crate) fn register(inner: &Arc<Inner>) {
 fn run(registry: &Registry) {
     urgent::this_thread();
     loop {
-        let due = {
+        let is_held = {
             let mut copies = registry.copies.lock();
             while copies.is_empty() {
                 registry.came.wait(&mut copies);
             }
             copies.retain(|entry| entry.inner.strong_count() > 0);
-            copies.iter_mut().filter_map(due).collect::<Vec<_>>()
+            let ticked = copies.iter_mut().map(Entry::tick_if_due);
+            ticked.fold(false, |held, one| held | (one == Ticked::Held))
         };
-        for inner in due {
-            tick(&inner);
-        }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(if is_held { LOOK_AGAIN } else { LOOK });
     }
 }
 
-fn due(entry: &mut Entry) -> Option<Arc<Inner>> {
-    let inner = entry.inner.upgrade()?;
-    if inner.ended.is_cancelled() {
-        return None;
-    }
-    let now = micros(&inner.clock);
-    let every = inner.tick_micros.load(std::sync::atomic::Ordering::Relaxed);
-    let at = entry.ticked.saturating_add(every);
-    (now >= at).then(|| {
-        if entry.ticked != 0 && now - at >= LATE_MICROS {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ticked {
+    /// Or its time has not come.
+    Done,
+    /// Somebody else has the machine: it is not waited for, or one that lost its processor meanwhile would keep every
+    /// other copy of the process from its keep-alives.
+    Held,
+}
+
+impl Entry {
+    fn tick_if_due(&mut self) -> Ticked {
+        let Some(inner) = self.inner.upgrade().filter(|inner| !inner.ended.is_cancelled()) else {
+            return Ticked::Done;
+        };
+        let now = micros(&inner.clock);
+        let every = inner.tick_micros.load(std::sync::atomic::Ordering::Relaxed);
+        let at = self.ticked.saturating_add(every);
+        if now < at {
+            return Ticked::Done;
+        }
+        let Some(mut core) = inner.core.try_lock() else {
+            return Ticked::Held;
+        };
+        tick(&inner, &mut core);
+        if self.ticked != 0 && now - at >= LATE_MICROS {
             // The machine had no processor for it: a lease that lapses now lapses for want of that.
             metrics::counter!("shard_ticks_late_total").increment(1);
         }
-        entry.ticked = now;
-        inner
-    })
+        self.ticked = now;
+        Ticked::Done
+    }
 }
 
 /// One tick: what is due by time is done.
-pub(crate) fn tick(inner: &Inner) {
-    let mut core = inner.core.lock();
+fn tick(inner: &Inner, core: &mut Core) {
     // A machine that has stopped refuses.
     let _ = core.step(Event::Tick);
     core.renew();

@@ -15,7 +15,7 @@ use crate::ShardLimits;
 use crate::plant::{Bug, Plant};
 
 /// Seeds within which a bug must be found.
-const SEEDS_MAX: u64 = 20;
+const SEEDS_MAX: u64 = 80;
 
 /// Runs the load on shards with the bug until the checker sees it.
 async fn caught(bug: Bug, faults: Faults) -> String {

@@ -291,6 +291,25 @@ fn signal(world: &World, seat: &Seat, signal: Signal) -> Result<()> {
     }
 }
 
+/// How long the writes of those whose node was killed were not answered, at the median. A world that is not optimised, on a
+/// machine that does much else, is no measure: there it is told and not judged.
+fn takeover(rounds: &[Round]) -> Option<Figure> {
+    let killed = rounds.iter().filter(|round| round.blow == Blow::KillNode);
+    let mut silences: Vec<f64> = killed
+        .filter_map(|round| Some(round.silence?.as_secs_f64() * 1_000.0))
+        .collect();
+    silences.sort_by(f64::total_cmp);
+    let (name, median) = (
+        "takeover-of-a-killed-node-p50",
+        *silences.get(silences.len() / 2)?,
+    );
+    Some(if cfg!(debug_assertions) {
+        Figure::info(name, median, "ms")
+    } else {
+        Figure::at_most(name, median, "ms", TAKEOVER_MS)
+    })
+}
+
 fn document(options: &Options, server: &Server, rounds: &[Round], mixed: &Mixed) -> Document {
     let mut document = Document::new("chaos-shared-store");
     let count = |number: usize| number as f64;
@@ -326,15 +345,7 @@ fn document(options: &Options, server: &Server, rounds: &[Round], mixed: &Mixed)
             rounds.iter().filter(|round| round.healed_in.is_none()).count(),
         ),
     ];
-    let killed = rounds.iter().filter(|round| round.blow == Blow::KillNode);
-    let mut silences: Vec<f64> = killed
-        .filter_map(|round| Some(round.silence?.as_secs_f64() * 1_000.0))
-        .collect();
-    silences.sort_by(f64::total_cmp);
-    if let Some(median) = silences.get(silences.len() / 2) {
-        let figure = Figure::at_most("takeover-of-a-killed-node-p50", *median, "ms", TAKEOVER_MS);
-        document.figures.push(figure);
-    }
+    document.figures.extend(takeover(rounds));
     let rows = rounds.iter().map(|round| {
         json!({
             "fault": round.blow.name(),

@@ -1,6 +1,9 @@
 //! `user`: one person, by opaque id.
 
 mod erase;
+mod relocate;
+mod relocation;
+mod there;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -15,12 +18,17 @@ use crate::printer::Printer;
 )]
 pub enum User {
     Erase(erase::Erase),
+    Relocate(relocate::Relocate),
+    #[command(subcommand)]
+    Relocation(relocation::Relocation),
 }
 
 impl User {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::Erase(command) => command.run(printer).await,
+            Self::Relocate(command) => command.run(printer).await,
+            Self::Relocation(command) => command.run(printer).await,
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Kind {
     AdmitFollower,
     Following,
     Shared,
+    Relocate,
+    Relocation,
 }
 
 impl Kind {
@@ -42,6 +44,8 @@ impl Kind {
             Self::AdmitFollower => "admit a follower",
             Self::Following => "read whom one follows",
             Self::Shared => "read what others show",
+            Self::Relocate => "change home",
+            Self::Relocation => "read how a change of home stands",
         }
     }
 
@@ -56,6 +60,7 @@ impl Kind {
                 | Self::Original
                 | Self::Following
                 | Self::Shared
+                | Self::Relocation
         )
     }
 }

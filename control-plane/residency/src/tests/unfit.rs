@@ -28,7 +28,7 @@ fn permitted_only_without_consent() {
     assert_eq!(
         found,
         [
-            "`transfer` of public-profile data of eu in us-east for service and 53 more: permitted only without consent, by rule odd"
+            "`transfer` of public-profile data of eu in us-east for service and 62 more: permitted only without consent, by rule odd"
         ]
     );
     // Also if it is a forbid that consent calls up.
@@ -55,7 +55,7 @@ fn what_keeps_a_copy_may_not_depend_on_consent() {
         let [FaultKind::ConditionalCopy { rule, points }] = &found[..] else {
             panic!("{action}: {found:?}")
         };
-        assert_eq!((rule.as_str(), points.count), ("odd", 6));
+        assert_eq!((rule.as_str(), points.count), ("odd", 7));
     }
     // A transfer may.
     let transfer = "permit (principal, action == Action::\"transfer\", resource == Region::\"us-east\") when { context.consent };";
@@ -123,7 +123,7 @@ fn a_region_that_nobody_attests() {
     assert_eq!(
         found,
         [
-            "`process` of public-profile data of us in us-west for service and 53 more: permitted by rule odd, but nobody attests that region"
+            "`process` of public-profile data of us in us-west for service and 62 more: permitted by rule odd, but nobody attests that region"
         ]
     );
 }

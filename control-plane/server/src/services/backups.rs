@@ -70,8 +70,8 @@ impl Backups for Service {
                 may_restore_on(&state, &shard, node).map_err(|rule| refuse::rule(&rule))?;
             }
             Erased {
-                users: state.erasures.of(&shard).collect(),
-                digest: *state.erasures.digest(&shard).as_bytes(),
+                users: state.left_out(&shard).collect(),
+                digest: *state.left_out_digest(&shard).as_bytes(),
             }
         };
         Ok(Response::new((&erased).into()))
@@ -152,7 +152,7 @@ impl Asked {
         Ok(RestoreSpec {
             expected: config.generation,
             epoch: Epoch(config.epoch_max.0 + 1),
-            erased: state.erasures.digest(&self.shard),
+            erased: state.left_out_digest(&self.shard),
             // Nobody has this name.
             replica: ReplicaId(u128::MAX),
             copies_are_lost: true,
@@ -223,6 +223,11 @@ fn erasure(wire: &pb::RecordErasureRequest) -> Result<(Command, String), Refusal
     let home: HomeId = wire.home.parse().map_err(Refusal::invalid)?;
     let (user, by) = (UserId::from_uuid(user), wire.by.clone());
     let reason = asked_by(&by, &wire.reason);
+    if !wire.moved_to.is_empty() {
+        let (to, rows) = (wire.moved_to.parse().map_err(Refusal::invalid)?, wire.rows);
+        let command = BackupCommand::RecordDeparture { home, user, rows, to };
+        return Ok((Command::Backup(command), "he lives elsewhere".to_owned()));
+    }
     let (command, reason) = if wire.begins {
         if wire.by.is_empty() || wire.reason.trim().is_empty() {
             return Err(Refusal::invalid(

@@ -23,6 +23,7 @@ pub(crate) fn apply(
         BackupCommand::BeginErasure { home, user, by } => begin(state, envelope, (home, *user), by),
         BackupCommand::RecordErasure { home, user, .. } => record(state, envelope, (home, *user)),
         BackupCommand::NoteWork { shard, .. } => note(state, shard),
+        BackupCommand::RecordDeparture { home, user, to, .. } => depart(state, envelope, (home, *user), to),
         BackupCommand::RestoreShard(spec) => restore(state, envelope, spec),
     }
 }
@@ -55,6 +56,27 @@ fn record(
         return Err(BackupRefusal::NotBegun { user }.into());
     }
     Ok(noted(state.erasures.end(home, user)))
+}
+
+/// What he had in that home is gone, and he lives in another: who restores the one leaves him out. Idempotent.
+fn depart(
+    state: &mut State,
+    envelope: &Envelope,
+    (home, user): (&HomeId, UserId),
+    to: &HomeId,
+) -> Result<Changes, Refusal> {
+    is_of_whoever_serves(state, &envelope.author, home, user)?;
+    if !state.homes.contains_key(to) || to == home {
+        return Err(Refusal::UnknownHome(to.clone()));
+    }
+    if state.departures.erased_ms(home, user).is_none() && state.departures.count(home) >= ERASED_PER_HOME_MAX
+    {
+        let (home, max) = (home.clone(), ERASED_PER_HOME_MAX);
+        return Err(BackupRefusal::TooMany { home, max }.into());
+    }
+    let new = state.departures.begin(home, user, state.time_ms);
+    state.departures.end(home, user);
+    Ok(noted(new))
 }
 
 /// The decision is the record.
@@ -184,7 +206,7 @@ fn may_be_given_up(
 
 /// A backup knows nothing of who was erased since: the list as it is now was applied, or nothing is restored.
 fn list_was_applied(state: &State, spec: &RestoreSpec) -> Result<(), Refusal> {
-    let have = state.erasures.digest(&spec.shard);
+    let have = state.left_out_digest(&spec.shard);
     if have == spec.erased {
         return Ok(());
     }

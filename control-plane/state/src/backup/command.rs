@@ -10,6 +10,14 @@ use crate::state::State;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackupCommand {
+    /// The certificate of a departure: what a person had in a home is gone, for he lives in another. Of the node that serves
+    /// the shard where he lived.
+    RecordDeparture {
+        home: HomeId,
+        user: UserId,
+        rows: u64,
+        to: HomeId,
+    },
     /// A person is about to be erased, and is from here on left out of every restore: before anything of him is destroyed,
     /// so that no crash loses who was. Of the node that serves the person's shard; `by` asked for it.
     BeginErasure { home: HomeId, user: UserId, by: String },
@@ -73,6 +81,7 @@ pub struct RestoreSpec {
 impl BackupCommand {
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::RecordDeparture { .. } => "record-departure",
             Self::BeginErasure { .. } => "begin-erasure",
             Self::RecordErasure { .. } => "record-erasure",
             Self::NoteWork { work, .. } => work.as_str(),
@@ -82,7 +91,9 @@ impl BackupCommand {
 
     pub(crate) fn subject(&self) -> String {
         match self {
-            Self::BeginErasure { user, .. } | Self::RecordErasure { user, .. } => format!("user/{user}"),
+            Self::BeginErasure { user, .. }
+            | Self::RecordErasure { user, .. }
+            | Self::RecordDeparture { user, .. } => format!("user/{user}"),
             Self::NoteWork { shard, .. } => format!("shard/{shard}"),
             Self::RestoreShard(spec) => format!("shard/{}", spec.shard),
         }
@@ -92,7 +103,10 @@ impl BackupCommand {
     pub(crate) fn may(&self, author: &Author) -> bool {
         match (self, author) {
             (
-                Self::BeginErasure { .. } | Self::RecordErasure { .. } | Self::NoteWork { .. },
+                Self::BeginErasure { .. }
+                | Self::RecordErasure { .. }
+                | Self::RecordDeparture { .. }
+                | Self::NoteWork { .. },
                 Author::Node { .. },
             ) => true,
             (Self::RestoreShard(_), Author::Operator { role, .. }) => *role == Role::Sre,
@@ -106,9 +120,14 @@ impl BackupCommand {
             let known = state.shards.get(id);
             (format!("shard/{id}"), known.map(|record| record.generation.0))
         };
-        let erased = |home: &HomeId| (format!("erased/{home}"), Some(state.erasures.count(home) as u64));
+        let erased = |home: &HomeId| {
+            let count = state.erasures.count(home) + state.departures.count(home);
+            (format!("erased/{home}"), Some(count as u64))
+        };
         match self {
-            Self::BeginErasure { home, .. } | Self::RecordErasure { home, .. } => vec![erased(home)],
+            Self::BeginErasure { home, .. }
+            | Self::RecordErasure { home, .. }
+            | Self::RecordDeparture { home, .. } => vec![erased(home)],
             Self::NoteWork { .. } => Vec::new(),
             Self::RestoreShard(spec) => {
                 let home = spec.shard.home().map(erased);

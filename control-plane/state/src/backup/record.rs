@@ -6,6 +6,36 @@ use control_plane_ledger::Digest;
 use platform_model::{HomeId, Jurisdiction, ShardId, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::state::State;
+
+impl State {
+    /// Whom a restore of a shard leaves out: who was erased, and who has moved away. Claims of those who moved are theirs
+    /// still, wherever they live.
+    pub fn left_out(&self, shard: &ShardId) -> impl Iterator<Item = UserId> {
+        let departed = self.departures_of(shard).into_iter();
+        self.erasures
+            .of(shard)
+            .chain(departed.flat_map(|departed| departed.of(shard)))
+    }
+
+    /// What stands for that whole list: another one for every list.
+    pub fn left_out_digest(&self, shard: &ShardId) -> Digest {
+        let erased = self.erasures.digest(shard);
+        match self.departures_of(shard) {
+            None => erased,
+            Some(departed) => {
+                let both = [*erased.as_bytes(), *departed.digest(shard).as_bytes()].concat();
+                Digest::of("meridian erased and departed people", &both)
+            }
+        }
+    }
+
+    fn departures_of(&self, shard: &ShardId) -> Option<&Erasures> {
+        let holds_roots = shard.home().is_some();
+        Some(&self.departures).filter(|departed| holds_roots && departed.concerns(shard))
+    }
+}
+
 /// People of each home whose erasure was begun, and when that was put on record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erasures {
@@ -61,6 +91,10 @@ impl Erasures {
             bytes.extend(users.keys().flat_map(|user| *user.as_bytes()));
         }
         Digest::of("meridian erased people", &bytes)
+    }
+
+    fn concerns(&self, shard: &ShardId) -> bool {
+        self.homes_of(shard).any(|(_, users)| !users.is_empty())
     }
 
     /// Of a directory shard, every home whose people's claims it holds.

@@ -12,6 +12,8 @@ use crate::shard_config::{ConfigCommand, ProposedChange};
 use crate::state::State;
 use crate::{apply, apply::tests::place};
 
+mod departures;
+
 const NEW: ReplicaId = ReplicaId(4_711);
 
 fn home() -> HomeId {
@@ -71,7 +73,7 @@ fn spec(state: &State) -> RestoreSpec {
         node: node("eu-central-2/0"),
         replica: NEW,
         epoch: Epoch(config.epoch_max.0 + 1),
-        erased: state.erasures.digest(&shard()),
+        erased: state.left_out_digest(&shard()),
         copies_are_lost: true,
     }
 }

@@ -5,7 +5,7 @@
 //! | `POST /v1/register/{country}`, `POST /v1/locate` | nothing |
 //! | `POST /v1/homes/{home}/login` | a password |
 //! | `POST /v1/sessions/refresh` | a refresh token |
-//! | `/v1/profile`, `/v1/sessions`, `/v1/followers`, `/v1/following` | an access token |
+//! | `/v1/profile`, `/v1/sessions`, `/v1/followers`, `/v1/following`, `/v1/relocation` | an access token |
 
 mod body;
 mod following;
@@ -14,6 +14,7 @@ mod login;
 mod profile;
 mod refresh;
 mod register;
+mod relocation;
 mod sessions;
 mod token_answer;
 
@@ -37,6 +38,8 @@ pub fn routes(identity: Identity) -> Router<Lent> {
         .route("/v1/followers", get(following::followers).post(following::admit))
         .route("/v1/followers/{user}", delete(following::dismiss))
         .route("/v1/following", get(following::followed))
+        .route("/v1/relocation", get(relocation::show).put(relocation::ask))
+        .route("/v1/relocation", delete(relocation::withdraw))
         .layer(Extension(identity))
 }
 

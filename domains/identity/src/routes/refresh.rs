@@ -28,7 +28,10 @@ pub async fn refresh(
     let (parts, content) = request.into_parts();
     let token: RefreshToken = bearer(&parts)?.parse().map_err(|_| Code::InvalidToken)?;
     body::none(Request::from_parts(parts, content)).await?;
-    let root = ctx.open(&token.home, token.user).await.map_err(without_person)?;
+    let root = ctx
+        .open_by_token(&token.home, token.user)
+        .await
+        .map_err(without_person)?;
     let (generation, position) = rotate(&identity, &root, &token).await?;
     let (session, how) = ((token.session, generation), (StatusCode::OK, position, false));
     Ok(token_answer::answer(&identity, &*ctx.services, &root, session, how).await?)

@@ -101,7 +101,7 @@ mod tests {
         }
         assert_eq!(points.len(), CELLS);
         for (n, (action, class, purpose)) in points.iter().copied().enumerate() {
-            let rule = (n % 7 != 0).then(|| RuleIndex::new(n * 20).expect("few enough"));
+            let rule = (n % 7 != 0).then(|| RuleIndex::new(n * 18).expect("few enough"));
             block.set(
                 action,
                 class,
@@ -117,7 +117,7 @@ mod tests {
             assert_eq!(found.answer, answer(n, purpose));
             assert_eq!(
                 found.rule.map(RuleIndex::as_usize),
-                (n % 7 != 0).then_some(n * 20)
+                (n % 7 != 0).then_some(n * 18)
             );
         }
     }

@@ -80,6 +80,7 @@ impl MatrixBuilder {
             blocks: Vec::new(),
             places: Vec::new(),
             envelopes: Vec::new(),
+            purposes: Purpose::ALL.len(),
         };
         let mut known = HashMap::new();
         for jurisdiction in matrix.jurisdictions.all() {

@@ -2,7 +2,8 @@
 //!
 //! Canonical: one matrix has one form, and any other is refused. Numbers are little-endian; the end is an xxh3-64
 //! checksum against damage (a digest against malice is the business of whoever signs). Blocks and places are runs of
-//! equal values. The lengths of the three closed lists stand at the front, so that a matrix over other lists is told.
+//! equal values. The lengths of the three closed lists stand at the front, so that a matrix over other lists is told; one from
+//! before there was the last purpose is read, denies it, and keeps its form.
 
 mod read;
 mod write;
@@ -19,6 +20,8 @@ use crate::id::InvalidId;
 const MAGIC: [u8; 4] = *b"MLAW";
 const FORMAT: u16 = 1;
 const CHECKSUM_BYTES: usize = 8;
+/// Of laws that were compiled before people changed home.
+const PURPOSES_BEFORE: usize = 6;
 /// Most bytes of one matrix.
 pub const MATRIX_BYTES_MAX: usize = 8 << 20;
 

@@ -79,7 +79,7 @@ impl Action {
 
 word!(
     /// Why it is done. A consent is given to one purpose.
-    Purpose, "a purpose", "one of the six, such as `service`", 6, {
+    Purpose, "a purpose", "one of the seven, such as `service`", 7, {
         /// What the person asked for: the contract.
         Service = 0, "service";
         /// Measuring how the product is used.
@@ -92,6 +92,8 @@ word!(
         Legal = 4, "legal";
         /// Protecting people and the platform: abuse, fraud, audit.
         Security = 5, "security";
+        /// A person changes home, with all that is his.
+        Relocation = 6, "relocation";
     }
 );
 

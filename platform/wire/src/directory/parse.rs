@@ -78,7 +78,7 @@ pub(super) fn entry(wire: pb::ClaimEntry) -> Result<ClaimEntry, Refusal> {
     })
 }
 
-fn asked(target: Option<pb::DirectoryTarget>, digest: Vec<u8>) -> Result<Asked, Refusal> {
+pub(crate) fn asked(target: Option<pb::DirectoryTarget>, digest: Vec<u8>) -> Result<Asked, Refusal> {
     let target = target.ok_or_else(|| Refusal::invalid("a request without a target"))?;
     let shard: ShardId = target.shard.parse().map_err(Refusal::invalid)?;
     if !matches!(shard, ShardId::Directory { .. }) {

@@ -134,6 +134,7 @@ impl From<Receipt> for pb::Receipt {
             Receipt::Later(why) => (Kind::Later, why),
             Receipt::NoRoot => (Kind::NoRoot, String::new()),
             Receipt::Unlawful(why) => (Kind::Unlawful, why),
+            Receipt::HomeMoved(home) => (Kind::HomeMoved, home.to_string()),
         };
         Self {
             kind: kind.into(),
@@ -146,7 +147,7 @@ impl From<Receipt> for pb::Receipt {
 pub(super) fn receipt(wire: pb::Receipt) -> Option<Receipt> {
     use pb::ReceiptKind as Kind;
     let kind = Kind::try_from(wire.kind).ok()?;
-    let why = wire.why.chars().take(WHY_BYTES_MAX / 4).collect();
+    let why: String = wire.why.chars().take(WHY_BYTES_MAX / 4).collect();
     match kind {
         Kind::Unspecified => None,
         Kind::Delivered => Some(Receipt::Delivered),
@@ -154,6 +155,7 @@ pub(super) fn receipt(wire: pb::Receipt) -> Option<Receipt> {
         Kind::Later => Some(Receipt::Later(why)),
         Kind::NoRoot => Some(Receipt::NoRoot),
         Kind::Unlawful => Some(Receipt::Unlawful(why)),
+        Kind::HomeMoved => Some(Receipt::HomeMoved(why.parse().ok()?)),
     }
 }
 

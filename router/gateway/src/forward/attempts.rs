@@ -1,6 +1,6 @@
-//! The attempts of one request: at most four.
+//! The attempts of one request: at most five.
 //!
-//! Once; once more after `moved` (refused before it was executed); once more if its connection was gone before it took
+//! Once; once more after `moved` and after `home-moved` (refused before it was executed); once more if its connection was gone before it took
 //! the request, out of the cell's budget; once more after it was held, which costs no budget. Nothing streams twice.
 //! Wherever the request goes next, it takes a place in that node's cell before it leaves the one that it has; while it
 //! is held it has none. After that it is decided anew, by the table of then.
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::Response;
 use http::response::Parts;
 use hyper::body::Incoming;
-use platform_model::{Code, Problem, ShardId};
+use platform_model::{Code, HomeId, Problem, ShardId};
 use router_table::{Moved, Place, Route, RouteClass, ShardIndex};
 
 use super::salvage::{Failed, told};
@@ -45,6 +45,10 @@ pub(super) struct Attempts<'a> {
     fault: &'a FaultCell,
     streams: bool,
     moved: bool,
+    /// It follows a person to another home.
+    rehomed: bool,
+    /// It is of a person whom a token names, so that it may follow him.
+    of_person: bool,
     retried: bool,
     held: bool,
     /// It waits in a line now.
@@ -55,6 +59,8 @@ pub(super) struct Attempts<'a> {
 enum Outcome {
     Answer(Box<Answer>),
     Moved(Place),
+    /// To the person's home of now.
+    Rehomed(Place),
     Failed(Failed),
 }
 
@@ -74,6 +80,8 @@ impl<'a> Attempts<'a> {
             fault,
             streams,
             moved: false,
+            rehomed: false,
+            of_person: matches!(route.class, RouteClass::Refresh) || route.class.needs_access_token(),
             retried: false,
             held: false,
             waits: None,
@@ -111,7 +119,17 @@ impl<'a> Attempts<'a> {
                     body = copy.again().expect("a copy can be copied");
                     continue;
                 }
-                (Outcome::Moved(_), _) => Failed::Refused,
+                (Outcome::Rehomed(to), Some(copy)) if !self.rehomed => {
+                    self.rehomed = true;
+                    if let Some(turn) = turn.take() {
+                        // The shard that was asked answers.
+                        turn.answered();
+                    }
+                    self.go(to)?;
+                    body = copy.again().expect("a copy can be copied");
+                    continue;
+                }
+                (Outcome::Moved(_) | Outcome::Rehomed(_), _) => Failed::Refused,
                 (Outcome::Failed(failed), _) => failed,
             };
             let (why, at_once) = (failed.why(), failed.connection_only());
@@ -192,7 +210,8 @@ impl<'a> Attempts<'a> {
         self.waits = None;
         let snapshot = means.known.snapshot.load_full();
         let mut place = (means.decide)(&snapshot)?.place;
-        if *snapshot.table.shard(place.shard) != shard {
+        let rehomed = self.of_person && snapshot.table.shard(place.shard).home() != shard.home();
+        if *snapshot.table.shard(place.shard) != shard && !rehomed {
             // Someone new would be taken elsewhere by now: that is for a request of its own.
             let stays = self.any_of_home.then_some(&snapshot.table);
             let index = stays.and_then(|table| table.shard_index(&shard));
@@ -244,6 +263,10 @@ impl<'a> Attempts<'a> {
             Verdict::Other(answer) => self.pass_on(answer).await,
             Verdict::Whole(parts, bytes) => Ok(whole(parts, bytes)),
             Verdict::Moving => Ok(Outcome::Failed(Failed::Refused)),
+            Verdict::HomeMoved(said) => {
+                let to = said.and_then(|(home, user_epoch)| self.rehome(home, user_epoch));
+                Ok(to.map_or(Outcome::Failed(Failed::Refused), Outcome::Rehomed))
+            }
             Verdict::Moved(said) => {
                 self.pool().cell.meters.moved.increment(1);
                 let to = said.and_then(|said| self.learn(said));
@@ -291,6 +314,25 @@ impl<'a> Attempts<'a> {
                 tracing::warn!(node = %self.pool().node, %error, "a node's `moved` is not followed");
             })
             .ok()
+    }
+
+    /// Where the person lives by now; taken only from the node that the table names for the shard where he lived, and only where
+    /// the law lets this router process for that home.
+    fn rehome(&self, home: HomeId, user_epoch: u64) -> Option<Place> {
+        let (means, table) = (self.outbound.means, &self.snapshot.table);
+        let named = means
+            .known
+            .place_of(table, self.place.shard, means.clock.unix_ms());
+        if !self.of_person || named.is_none_or(|named| named.node != self.place.node) {
+            return None;
+        }
+        (means.rehome)(&home, user_epoch);
+        let route = (means.decide)(&self.snapshot);
+        let route = route.inspect_err(|problem| {
+            tracing::warn!(node = %self.pool().node, %home, code = %problem.code, "a node's `home-moved` is not followed");
+        });
+        let place = route.ok()?.place;
+        (table.shard(place.shard).home() == Some(&home)).then_some(place)
     }
 
     /// The shard that a node speaks of: the one that it was asked for, or of a request that any shard of a home takes

@@ -15,7 +15,7 @@ use http::header::HeaderMap;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, Uri, Version};
 use hyper::body::{Body, Incoming};
-use platform_model::{Code, Problem, header};
+use platform_model::{Code, HomeId, Problem, header};
 use platform_runtime::clock::Clock;
 use platform_runtime::telemetry::TraceContext;
 use platform_runtime::{TaskGroup, random};
@@ -69,6 +69,8 @@ pub struct Means<'a> {
     pub holds: &'a Arc<Holds>,
     /// The decision on this request by a table: asked again after it was held.
     pub decide: &'a (dyn Fn(&Snapshot) -> Result<Route, Refusal> + Send + Sync),
+    /// Notes where the person of the request lives by now, and since which user epoch.
+    pub rehome: &'a (dyn Fn(&HomeId, u64) + Send + Sync),
     pub faults: &'a Faults,
     pub limits: ForwardLimits,
     pub clock: &'a Clock,

@@ -136,6 +136,8 @@ async fn serves(holds: &Holds, at: Option<(Arc<Snapshot>, Place)>) -> bool {
     match tokio::time::timeout(ANSWER_WITHIN, answer).await {
         Ok(Some(answer)) => match moved::read(answer).await {
             Verdict::Moving => false,
+            // Said of a person, from behind the door.
+            Verdict::HomeMoved(_) => true,
             Verdict::Moved(said) => {
                 if let Some(said) = said {
                     // Refused or learned: either way the next question goes where the shard is known to be.

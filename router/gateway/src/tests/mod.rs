@@ -23,6 +23,8 @@ mod hold_bounds;
 #[cfg(not(feature = "failpoints"))]
 mod hold_failover;
 #[cfg(not(feature = "failpoints"))]
+mod homes;
+#[cfg(not(feature = "failpoints"))]
 mod life;
 #[cfg(not(feature = "failpoints"))]
 mod pieces;

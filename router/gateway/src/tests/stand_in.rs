@@ -121,6 +121,14 @@ pub fn other_shard(shard: &str, epoch: u64, node: &NodeId) -> Response<Body> {
     told(&problem)
 }
 
+/// A node's `421` of a person who lives elsewhere.
+pub fn home_moved(home: &str, user_epoch: u64) -> Response<Body> {
+    let problem = Problem::new(Code::HomeMoved)
+        .with("home", home)
+        .with("user_epoch", user_epoch);
+    told(&problem)
+}
+
 /// A node's `503` of a shard that it may serve in a moment.
 pub fn moving() -> Response<Body> {
     told(&Code::Moving.into())

@@ -37,6 +37,7 @@ pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 const ME: &str = "eu-central-1/0";
 pub(crate) const DIRECTORY: &str = "directory/eu/000";
 pub(crate) const AUTHORS: &str = "eu/eu-west";
+pub(crate) const ABROAD: &str = "us/us-east";
 pub(crate) const FOLLOWERS: &str = "eu/eu-central";
 const SHARED: Table<SharedWorkout> = Table::new();
 const ACCOUNTS: Table<Account> = Table::new();
@@ -74,6 +75,23 @@ fn table(world: platform_model::WorldId) -> RoutingTable {
         table.shards.insert(shard_of(home), unborn(ME, 1));
         table.shards.insert(ShardId::Keys { home: id }, unborn(ME, 1));
     }
+    // A home abroad, of a node that nobody hears.
+    let abroad: HomeId = ABROAD.parse().expect("a home");
+    let known = Home {
+        shard_count: 1,
+        host: "localhost".into(),
+        token_keys: Vec::new(),
+    };
+    table.homes.insert(abroad.clone(), known);
+    table.shards.insert(shard_of(ABROAD), unborn("us-east-1/0", 1));
+    table
+        .shards
+        .insert(ShardId::Keys { home: abroad }, unborn("us-east-1/0", 1));
+    let cell = Cell {
+        region: "us-east".parse().expect("a region"),
+        state: CellState::Open,
+    };
+    table.cells.insert("us-east-1".parse().expect("a cell"), cell);
     let cell = Cell {
         region: "eu-central".parse().expect("a region"),
         state: CellState::Open,

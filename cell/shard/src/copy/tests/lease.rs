@@ -1,5 +1,6 @@
 //! What leaves a primary that is cut off: nothing that somebody else could contradict.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -79,4 +80,31 @@ async fn a_standby_that_leaves_on_purpose_is_left_out_before_the_lease_lapses() 
         .any(|copy| copy.state == control_plane_state::shard_config::CopyState::InSync);
     assert!(!in_sync, "its primary has asked for it");
     write(&world, "a", "1", Mode::Sync).await;
+}
+
+/// One thread ticks all copies of a process. Each world has a runtime of its own: that of the copy that is held stands still.
+#[test]
+fn a_copy_whose_machine_somebody_has_keeps_no_other_from_its_ticks() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2).enable_all().build().expect("threads")
+    };
+    let (of_held, of_other) = (runtime(), runtime());
+    let (held, other) = (
+        of_held.block_on(World::begin()),
+        of_other.block_on(World::begin()),
+    );
+    let (there, here) = (Arc::clone(&held.copy(0).inner), Arc::clone(&other.copy(0).inner));
+    let core = there.core.lock();
+    of_other.block_on(async {
+        for tick in 0..3 {
+            // Due at once; a tick says when the next one is.
+            here.tick_micros.store(1, Ordering::Relaxed);
+            let ticked = || here.tick_micros.load(Ordering::Relaxed) != 1;
+            other.until(&format!("tick {tick}"), ticked).await;
+        }
+    });
+    drop(core);
+    of_held.shutdown_background();
+    of_other.shutdown_background();
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{CHECKSUM_BYTES, FORMAT, InvalidMatrix, MAGIC, MATRIX_BYTES_MAX};
+use super::{CHECKSUM_BYTES, FORMAT, InvalidMatrix, MAGIC, MATRIX_BYTES_MAX, PURPOSES_BEFORE};
 use crate::class::DataClass;
 use crate::id::InvalidId;
 use crate::matrix::{
@@ -16,11 +16,12 @@ use crate::matrix::{
 type Result<T> = std::result::Result<T, InvalidMatrix>;
 
 pub(super) fn matrix(bytes: &[u8]) -> Result<Matrix> {
-    let mut from = Reader(checked(bytes)?);
+    let (body, purposes) = checked(bytes)?;
+    let mut from = Reader(body);
     let stamp = stamp(&mut from)?;
     let builder = names(&mut from, stamp)?;
     builder.check()?;
-    let blocks = blocks(&mut from, builder.rules.len())?;
+    let blocks = blocks(&mut from, builder.rules.len(), purposes)?;
     let places = from.runs(builder.jurisdictions.len() * builder.regions.len(), "the places")?;
     if !from.0.is_empty() {
         return Err(InvalidMatrix::NotCanonical);
@@ -33,11 +34,13 @@ pub(super) fn matrix(bytes: &[u8]) -> Result<Matrix> {
         let block = next.next().expect("as many places as jurisdiction x region");
         blocks[usize::from(block)].clone()
     };
-    Ok(builder.build(block_of)?)
+    let mut matrix = builder.build(block_of)?;
+    matrix.purposes = purposes;
+    Ok(matrix)
 }
 
-/// What stands between the front and the checksum, both checked.
-fn checked(bytes: &[u8]) -> Result<&[u8]> {
+/// What stands between the front and the checksum, both checked; and how many purposes it is of.
+fn checked(bytes: &[u8]) -> Result<(&[u8], usize)> {
     let size = bytes.len();
     if size > MATRIX_BYTES_MAX {
         return Err(InvalidMatrix::TooLarge {
@@ -61,11 +64,13 @@ fn checked(bytes: &[u8]) -> Result<&[u8]> {
         return Err(InvalidMatrix::Checksum);
     }
     let lengths: [u8; 3] = from.array("the lists")?;
-    if lengths.map(usize::from) != [Action::ALL.len(), DataClass::ALL.len(), Purpose::ALL.len()] {
+    let [actions, classes, purposes] = lengths.map(usize::from);
+    let known = [Purpose::ALL.len(), PURPOSES_BEFORE].contains(&purposes);
+    if [actions, classes] != [Action::ALL.len(), DataClass::ALL.len()] || !known {
         return Err(InvalidMatrix::Lists);
     }
-    body.get(size - from.0.len()..)
-        .ok_or(InvalidMatrix::Truncated("the front"))
+    let body = body.get(size - from.0.len()..);
+    Ok((body.ok_or(InvalidMatrix::Truncated("the front"))?, purposes))
 }
 
 fn stamp(from: &mut Reader<'_>) -> Result<Stamp> {
@@ -129,17 +134,19 @@ fn sink(from: &mut Reader<'_>) -> Result<Sink> {
     })
 }
 
-fn blocks(from: &mut Reader<'_>, rules: usize) -> Result<Vec<Block>> {
+fn blocks(from: &mut Reader<'_>, rules: usize, purposes: usize) -> Result<Vec<Block>> {
     let count = usize::from(from.u16("the blocks")?);
     if count > JURISDICTIONS_MAX * REGIONS_MAX {
         return Err(InvalidMatrix::OutOfRange("the number of blocks"));
     }
     let mut blocks = Vec::new();
     for _ in 0..count {
-        let cells = from
-            .runs(CELLS, "a block")?
-            .try_into()
-            .expect("as many cells as were asked for");
+        let told = from.runs(CELLS / Purpose::ALL.len() * purposes, "a block")?;
+        let mut cells = [0; CELLS];
+        // Of a purpose that it does not know it says nothing, which is denied.
+        for (cells, told) in cells.chunks_mut(Purpose::ALL.len()).zip(told.chunks(purposes)) {
+            cells[..purposes].copy_from_slice(told);
+        }
         blocks.push(Block::from_cells(cells, rules).ok_or(InvalidMatrix::OutOfRange("an answer"))?);
     }
     Ok(blocks)

@@ -10,13 +10,16 @@ pub(super) fn matrix(matrix: &Matrix) -> Vec<u8> {
     let mut out = Writer(Vec::new());
     out.0.extend(MAGIC);
     out.u16(FORMAT);
-    for length in [Action::ALL.len(), DataClass::ALL.len(), Purpose::ALL.len()] {
+    for length in [Action::ALL.len(), DataClass::ALL.len(), matrix.purposes] {
         out.0.push(u8::try_from(length).expect("short lists"));
     }
     stamp(&mut out, matrix);
     names(&mut out, matrix);
+    let is_of_its_time = |(at, _): &(usize, &u16)| at % Purpose::ALL.len() < matrix.purposes;
     for block in &matrix.blocks {
-        out.runs(block.cells());
+        let cells = block.cells().iter().enumerate().filter(is_of_its_time);
+        let cells: Vec<u16> = cells.map(|(_, cell)| *cell).collect();
+        out.runs(&cells);
     }
     out.runs(&matrix.places);
     let checksum = xxh3_64(&out.0);

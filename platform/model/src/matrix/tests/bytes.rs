@@ -82,6 +82,36 @@ fn what_is_wrong_is_said() {
     assert!(matches!(refusal(&huge), InvalidMatrix::TooLarge { .. }));
 }
 
+/// As a law lies in worlds that are older than the purpose.
+#[test]
+fn a_matrix_from_before_people_changed_home_is_read_keeps_its_form_and_permits_no_relocation() {
+    let now = matrix();
+    let older = Matrix {
+        purposes: 6,
+        ..now.clone()
+    };
+    let bytes = older.to_bytes();
+    assert_eq!(bytes[6..9], [7, 9, 6], "the lists of then");
+    let read = Matrix::from_bytes(&bytes).expect("reads");
+    assert_eq!(read.to_bytes(), bytes, "so its digest is that which was approved");
+    for point in compare::points() {
+        let (action, class, purpose) = point;
+        let ask = |matrix: &Matrix| {
+            let (home, region) = ("eu".parse().expect("one"), "eu-central".parse().expect("one"));
+            matrix.ask(&home, action, &region, class, purpose)
+        };
+        if purpose == Purpose::Relocation {
+            assert_eq!(ask(&read).answer, Answer::Deny, "{point:?}");
+            assert_eq!(ask(&now).answer, Answer::Permit, "{point:?}");
+        } else {
+            assert_eq!(ask(&read), ask(&now), "{point:?}");
+        }
+    }
+    let mut shorter = bytes;
+    shorter[8] = 5;
+    assert_eq!(refusal(&sealed(shorter)), InvalidMatrix::Lists);
+}
+
 #[test]
 fn a_run_cut_in_two_is_not_canonical() {
     let bytes = matrix().to_bytes();

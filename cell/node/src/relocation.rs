@@ -1,0 +1,183 @@
+//! A person changes home, running: his rows leave one shard and come into another, and the directory's entry decides in which
+//! of the two he lives. The rules are those of `cell_relay::{home, relocate}`, which the simulator breaks its teeth on.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `entries`, `entry_rpc` | the directory's entry, here or at another node; its row; the door for other nodes |
+//! | `lawful` | what the law says to a person's data going there |
+//! | `source`, `leaving`, `copier`, `turning` | the shard where he lives: copies, fences, sends the rest, commits, erases; or turns back |
+//! | `target`, `ending`, `arrivals_rpc` | the shard where he will live: an incoming copy that nobody sees, until the entry names it |
+//! | `running` | takes up what was under way when a term began; waits for the end of copies that came in |
+//! | `operator` | begin, show, cancel, for people at work |
+//! | `personal` | the same for the person, who consents by asking |
+//! | `standing` | transactions on where a person stands |
+//!
+//! Each step is a transaction of a shard: whoever leads next reads where the person stands and goes on from there. A source
+//! that starts anew before its fence copies anew; behind it, it asks the entry, and cancels what is not committed.
+//!
+//! Never here: a decision without the entry, or on time alone.
+
+mod arrivals_rpc;
+mod copier;
+mod ending;
+mod entries;
+mod entry_rpc;
+mod faults;
+mod lawful;
+mod leaving;
+mod operator;
+mod personal;
+mod running;
+mod source;
+mod standing;
+mod target;
+mod turning;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use cell_law::Law;
+use cell_sdk::Lent;
+use parking_lot::Mutex;
+use platform_model::{HomeId, Jurisdiction, ShardId, UserId, WorldId};
+use platform_runtime::TaskGroup;
+use platform_runtime::clock::Clock;
+use platform_wire::follow::Followed;
+use platform_wire::relocation::{ArrivalsClient, EntriesClient};
+use platform_wire::report::ReportClient;
+
+use crate::home_keys::HomeKeys;
+use crate::hosted::Hosted;
+
+pub use arrivals_rpc::routes as arrivals_routes;
+pub use entry_rpc::routes as entry_routes;
+pub use operator::routes as operator_routes;
+pub(crate) use standing::{Elsewhere, came_from, elsewhere, gone, standing_of};
+
+/// What the controllers are told of people who move.
+#[async_trait]
+pub trait Records: Send + Sync {
+    /// Before the first byte is kept: data of people of `foreign` lies in `home` from now on.
+    async fn admit(&self, home: &HomeId, foreign: &Jurisdiction) -> Result<(), NotAdmitted>;
+
+    /// He has left `home`, and what he had there is gone. Answers the number of the certificate.
+    async fn departed(&self, home: &HomeId, user: UserId, rows: u64, to: &HomeId) -> Result<u64, String>;
+}
+
+/// Why nothing may be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotAdmitted {
+    /// The controllers did not answer.
+    Later(String),
+    KeptOut(String),
+}
+
+/// What relocation needs of the node. Clones share it.
+#[derive(Clone)]
+pub struct Relocations {
+    parts: Arc<Parts>,
+}
+
+/// The same for whoever is a part of it: it keeps nothing alive.
+#[derive(Clone)]
+pub struct LentRelocations(Weak<Parts>);
+
+impl LentRelocations {
+    /// None: the node ends.
+    pub fn get(&self) -> Option<Relocations> {
+        self.0.upgrade().map(|parts| Relocations { parts })
+    }
+}
+
+/// What [`Relocations::new`] is given.
+pub struct Parts {
+    pub world: WorldId,
+    pub hosted: Hosted,
+    pub followed: Followed,
+    pub keys: HomeKeys,
+    pub law: Law,
+    pub clock: Clock,
+    pub lent: Lent,
+    pub entries: EntriesClient,
+    pub arrivals: ArrivalsClient,
+    pub records: Arc<dyn Records>,
+    pub tasks: TaskGroup,
+    /// Who is driven at this moment.
+    pub driven: Driven,
+}
+
+/// People who are driven, each by one task of this process; and those whom somebody should drive.
+#[derive(Default)]
+pub struct Driven {
+    now: Mutex<BTreeSet<(ShardId, UserId)>>,
+    wanted: Mutex<BTreeSet<(ShardId, UserId)>>,
+}
+
+/// He is driven by whoever holds it.
+struct Reins<'a> {
+    all: &'a Driven,
+    whose: (ShardId, UserId),
+}
+
+impl Driven {
+    /// None: somebody drives him already.
+    fn take(&self, shard: &ShardId, user: UserId) -> Option<Reins<'_>> {
+        let whose = (shard.clone(), user);
+        let taken = self.now.lock().insert(whose.clone());
+        taken.then(|| Reins { all: self, whose })
+    }
+}
+
+impl Driven {
+    /// Somebody is to be driven, by whoever looks next.
+    fn want(&self, shard: &ShardId, user: UserId) {
+        self.wanted.lock().insert((shard.clone(), user));
+    }
+
+    fn take_wanted(&self) -> BTreeSet<(ShardId, UserId)> {
+        std::mem::take(&mut *self.wanted.lock())
+    }
+}
+
+impl Drop for Reins<'_> {
+    fn drop(&mut self) {
+        self.all.now.lock().remove(&self.whose);
+    }
+}
+
+impl Relocations {
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+        }
+    }
+
+    pub fn lent(&self) -> LentRelocations {
+        LentRelocations(Arc::downgrade(&self.parts))
+    }
+}
+
+#[async_trait]
+impl Records for ReportClient {
+    async fn admit(&self, home: &HomeId, foreign: &Jurisdiction) -> Result<(), NotAdmitted> {
+        let admitted = self.admit_foreign(home, foreign).await;
+        admitted.map(|_| ()).map_err(|error| {
+            let forbids =
+                |refusal: &platform_wire::Refusal| refusal.code == platform_wire::RefusalCode::LawForbids;
+            if error.refusal().is_some_and(forbids) {
+                NotAdmitted::KeptOut(error.to_string())
+            } else {
+                NotAdmitted::Later(error.to_string())
+            }
+        })
+    }
+
+    async fn departed(&self, home: &HomeId, user: UserId, rows: u64, to: &HomeId) -> Result<u64, String> {
+        let recorded = self.record_departure(home, user, rows, to).await;
+        recorded.map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

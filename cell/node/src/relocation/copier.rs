@@ -1,0 +1,168 @@
+//! What has left so far: a first copy, page by page while he is served, and then what changed since, by the shard's log.
+//!
+//! Of each row that has left its digest is remembered, so that both sides can say that they have the same. It is in memory only:
+//! whoever drives the relocation anew copies anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use cell_layers::keys::UserKey;
+use cell_layers::place::{Row, Tally, Whole, digest};
+use cell_shard::{LogEntry, LogError, Mutation, Shard, Tx, keys_of};
+use platform_model::{Position, RootRef, UserId};
+
+use super::faults;
+use super::standing::request;
+
+/// Rows of one page, and of one read of what has changed.
+const ROWS_AT_ONCE: usize = 1_000;
+/// Bytes of one part.
+const PART_BYTES: usize = 768 << 10;
+/// Entries of the log that are read at once.
+const ENTRIES_AT_ONCE: usize = 2_000;
+/// Rows that one person may take along.
+pub(super) const ROWS_MAX: u64 = 2_000_000;
+
+/// Why the copy does not go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CopyError {
+    /// What changed since is not known any more: it must begin anew.
+    #[error("the log does not reach back to where the copy began")]
+    Trimmed,
+    #[error("he has more than {ROWS_MAX} rows")]
+    TooMany,
+    #[error("{0}")]
+    Later(String),
+}
+
+/// The copy of one person.
+pub(super) struct Copier {
+    shard: Shard,
+    user: UserId,
+    key: UserKey,
+    prefix: Bytes,
+    /// Digests of the rows that have left.
+    left: BTreeMap<Bytes, [u8; 32]>,
+    pub(super) tally: Tally,
+    /// Up to here the log was looked through.
+    position: Position,
+    after: Option<Bytes>,
+    over: bool,
+}
+
+impl Copier {
+    /// What changes from now on is looked for in the log.
+    pub(super) fn begin(shard: Shard, user: UserId, key: UserKey) -> Self {
+        let position = shard.status().committed;
+        Self {
+            shard,
+            user,
+            key,
+            prefix: keys_of(RootRef::user(user)),
+            left: BTreeMap::new(),
+            tally: Tally::default(),
+            position,
+            after: None,
+            over: false,
+        }
+    }
+
+    /// The next parts of the first copy; none behind the last.
+    pub(super) async fn page(&mut self) -> Result<Option<Vec<Vec<Row>>>, CopyError> {
+        if self.over {
+            return Ok(None);
+        }
+        let (user, key, after) = (self.user, &self.key, self.after.as_ref());
+        let read = |tx: Tx| async move { Whole::new(tx, user, key).page(after, ROWS_AT_ONCE).await };
+        let page = self.shard.read(&request(user), read).await;
+        let (rows, more) = page.map_err(|error| CopyError::Later(error.to_string()))?.value;
+        self.over = !more;
+        self.after = rows.last().map(|row| row.key.clone());
+        self.noted(rows).map(Some)
+    }
+
+    /// What has changed by `upto`, at the least; and how many entries of the log that took.
+    pub(super) async fn changed(&mut self, upto: Position) -> Result<Vec<Vec<Row>>, CopyError> {
+        let mut keys = BTreeSet::new();
+        if faults::leaves_the_tail_behind() {
+            return Ok(Vec::new());
+        }
+        while self.position < upto {
+            let entries = self.shard.log(self.position, ENTRIES_AT_ONCE).await;
+            let entries = entries.map_err(|error| match error {
+                LogError::Trimmed { .. } => CopyError::Trimmed,
+                other => CopyError::Later(other.to_string()),
+            })?;
+            let Some(last) = entries.last() else {
+                return Err(CopyError::Later("the log is not committed so far".to_owned()));
+            };
+            self.position = last.position;
+            for entry in &entries {
+                self.changed_by(entry, &mut keys);
+            }
+        }
+        let keys: Vec<Bytes> = keys.into_iter().collect();
+        let mut parts = Vec::new();
+        for some in keys.chunks(ROWS_AT_ONCE) {
+            let (user, key) = (self.user, &self.key);
+            let read = |tx: Tx| async move { Whole::new(tx, user, key).rows(some).await };
+            let rows = self.shard.read(&request(user), read).await;
+            let rows = rows.map_err(|error| CopyError::Later(error.to_string()))?;
+            parts.extend(self.noted(rows.value)?);
+        }
+        Ok(parts)
+    }
+
+    pub(super) fn committed(&self) -> Position {
+        self.shard.status().committed
+    }
+
+    fn changed_by(&self, entry: &LogEntry, keys: &mut BTreeSet<Bytes>) {
+        let within = |key: &Bytes| key.strip_prefix(&self.prefix[..]).map(Bytes::copy_from_slice);
+        for write in entry.transactions.iter().flat_map(|one| &one.writes) {
+            match write {
+                Mutation::Put { key, .. } | Mutation::Clear { key } => keys.extend(within(key)),
+                Mutation::ClearRange { range } => {
+                    let cleared = |key: &&Bytes| {
+                        let absolute = [&self.prefix[..], &key[..]].concat();
+                        range.contains(&absolute)
+                    };
+                    keys.extend(self.left.keys().filter(cleared).cloned());
+                }
+            }
+        }
+    }
+
+    /// Counts rows that leave now, and puts them into parts.
+    fn noted(&mut self, rows: Vec<Row>) -> Result<Vec<Vec<Row>>, CopyError> {
+        let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for row in rows {
+            let (before, now) = (self.left.get(&row.key).copied(), digest(&row));
+            // It has left as it is, or came and went in between.
+            if before == now {
+                continue;
+            }
+            if let Some(before) = before {
+                self.tally.take(&before);
+                self.left.remove(&row.key);
+            }
+            if let Some(now) = now {
+                self.tally.add(&now);
+                self.left.insert(row.key.clone(), now);
+            }
+            bytes += row.bytes();
+            part.push(row);
+            if bytes >= PART_BYTES {
+                parts.push(std::mem::take(&mut part));
+                bytes = 0;
+            }
+        }
+        if !part.is_empty() {
+            parts.push(part);
+        }
+        if self.tally.rows > ROWS_MAX {
+            return Err(CopyError::TooMany);
+        }
+        Ok(parts)
+    }
+}

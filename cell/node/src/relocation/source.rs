@@ -1,0 +1,277 @@
+//! The shard where a person lives, or has lived: what is under way is driven from where he stands, by one task of whoever serves
+//! the shard. Nothing is assumed: what the directory's entry says decides, and it is asked again until it answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cell_layers::place::{Errand, Standing};
+use cell_relay::Place;
+use cell_relay::home::OperationId;
+use cell_shard::{Found, Shard};
+use platform_model::{Code, HomeId, RootRef, UserId};
+use platform_wire::relocation::{Step, Take, Taken};
+
+use super::Parts;
+use super::ending::{held_claims, remove_rows};
+use super::leaving::Leaving;
+use super::standing::{self, change};
+
+/// Pause before what could not be done is tried again.
+pub(super) const LATER: Duration = Duration::from_millis(500);
+/// How often the end of a copy that came in is asked for.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What comes next for a person.
+pub(super) enum Next {
+    /// Nothing, until somebody asks for something.
+    Rest,
+    Again,
+    /// The same once more, after a pause; why.
+    Later(Duration, String),
+}
+
+impl Parts {
+    /// Goes on with whatever is under way for a person in a shard that is served here, until nothing is or the term is over.
+    pub(super) async fn drive(self: Arc<Self>, shard: Shard, user: UserId) {
+        let Some(_reins) = self.driven.take(shard.id(), user) else {
+            return;
+        };
+        let mut told = String::new();
+        loop {
+            match self.go_on(&shard, user).await {
+                Next::Rest => return,
+                Next::Again => {}
+                Next::Later(pause, why) => {
+                    if shard.status().ended.is_some() {
+                        return;
+                    }
+                    if why != told {
+                        tracing::info!(shard = %shard.id(), %user, why, "a relocation waits");
+                        told = why;
+                    }
+                    self.clock.sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    async fn go_on(&self, shard: &Shard, user: UserId) -> Next {
+        let standing = match standing::read(shard, user).await {
+            Ok(Some(standing)) => standing,
+            Ok(None) => return Next::Rest,
+            Err(error) => return Next::Later(LATER, error.to_string()),
+        };
+        let errand = standing.errand.clone();
+        match (&standing.place, errand) {
+            (Place::Home { user_epoch }, Some(errand)) if errand.under_way => {
+                self.leave(shard, user, *user_epoch, errand).await
+            }
+            (Place::Fenced { .. }, Some(errand)) => {
+                let why = "whoever drove it started anew, or was too slow";
+                self.settle(shard, user, &standing, &errand, why).await
+            }
+            (Place::Incoming { .. }, _) => self.ask_for_the_end(shard, user).await,
+            // A copy that was given up: he never lived here.
+            (Place::Gone { .. }, None) if standing.clearing => self.clear_copy(shard, user).await,
+            (Place::Gone { to, .. }, _) if standing.clearing => {
+                self.clear_out(shard, user, to, standing.tally.rows).await
+            }
+            _ => Next::Rest,
+        }
+    }
+
+    /// He lives here and is to leave.
+    async fn leave(&self, shard: &Shard, user: UserId, user_epoch: u64, errand: Errand) -> Next {
+        if errand.unwanted {
+            return self.cancel(shard, user, &errand, "somebody cancelled it").await;
+        }
+        let leaving = Leaving {
+            parts: self,
+            shard,
+            user,
+            user_epoch,
+            errand: &errand,
+        };
+        match leaving.run().await {
+            Ok(()) => Next::Again,
+            Err(super::leaving::Stopped::Later(why)) => Next::Later(LATER, why),
+            Err(super::leaving::Stopped::Never(why)) => self.cancel(shard, user, &errand, &why).await,
+            Err(super::leaving::Stopped::Fenced(why)) => {
+                tracing::warn!(shard = %shard.id(), %user, why, "a relocation turns back behind its fence");
+                Next::Again
+            }
+        }
+    }
+
+    /// The entry names the other home: it serves him from its confirmation on, and this shard redirects.
+    pub(super) async fn hand_over(&self, shard: &Shard, user: UserId, errand: &Errand) -> Next {
+        let to = &errand.other;
+        let confirmed = match self.ask_there(shard, user, errand, 0, Step::Activate).await {
+            Ok(Taken::Done { user_epoch }) => user_epoch,
+            Ok(other) => return Next::Later(LATER, format!("{to} does not serve him yet: {other:?}")),
+            Err(why) => return Next::Later(LATER, why),
+        };
+        let erase = |before: Option<Standing>| {
+            let before = before.ok_or("he does not stand here")?;
+            let place = before.place.clone().erase(to.clone(), confirmed);
+            Ok(Standing {
+                place: place.map_err(|why| why.to_string())?,
+                clearing: true,
+                ..ended(Some(before), "he has moved")
+            })
+        };
+        match change(shard, user, erase).await {
+            Ok(_) => {
+                tracing::info!(target: "audit", shard = %shard.id(), %user, %to, user_epoch = confirmed, "a person has moved out");
+                Next::Again
+            }
+            Err(error) => Next::Later(LATER, error.to_string()),
+        }
+    }
+
+    /// What lies here of him goes, once nothing of it is needed: what he told is delivered, and was sealed with his key.
+    async fn clear_out(&self, shard: &Shard, user: UserId, to: &HomeId, rows: u64) -> Next {
+        let Some(here) = shard.id().home() else {
+            return Next::Rest;
+        };
+        match tells(shard, user).await {
+            Ok(false) => {}
+            Ok(true) => return Next::Later(LATER, "what he told is not delivered yet".to_owned()),
+            Err(why) => return Next::Later(LATER, why),
+        }
+        if let Err(why) = self.erase_here(shard, here, user, to).await {
+            return Next::Later(LATER, why);
+        }
+        let sequence = match self.records.departed(here, user, rows, to).await {
+            Ok(sequence) => sequence,
+            Err(why) => return Next::Later(ASK_AGAIN, why),
+        };
+        let done = |before: Option<Standing>| {
+            let before = before.ok_or("he does not stand here")?;
+            Ok(Standing {
+                clearing: false,
+                ..before
+            })
+        };
+        match change(shard, user, done).await {
+            Ok(_) => {
+                tracing::warn!(target: "audit", shard = %shard.id(), %user, %to, rows, sequence, "what a person had before he moved is erased");
+                Next::Rest
+            }
+            Err(error) => Next::Later(LATER, error.to_string()),
+        }
+    }
+
+    /// Addresses that another jurisdiction has now, the rows, and the key: in that order, each of which may be repeated.
+    async fn erase_here(
+        &self,
+        shard: &Shard,
+        here: &HomeId,
+        user: UserId,
+        to: &HomeId,
+    ) -> Result<(), String> {
+        match self.keys.open(&self.followed, here, user).await {
+            Ok(key) if here.jurisdiction != to.jurisdiction => {
+                for (digest, id) in held_claims(shard, user, &key).await? {
+                    let released = self
+                        .lent
+                        .directory()
+                        .release(&here.jurisdiction, digest, id)
+                        .await;
+                    released.map_err(|problem| problem.code.as_str().to_owned())?;
+                }
+            }
+            Ok(_) => {}
+            Err(problem) if problem.code == Code::NotFound => {}
+            Err(problem) => return Err(problem.code.as_str().to_owned()),
+        }
+        let removed = remove_rows(shard, user).await;
+        removed.map_err(|error| error.to_string())?;
+        let destroyed = self.keys.destroy(&self.followed, here, user).await;
+        destroyed.map_err(|problem| problem.code.as_str().to_owned())
+    }
+
+    /// A copy that came in waits for what the entry says.
+    async fn ask_for_the_end(&self, shard: &Shard, user: UserId) -> Next {
+        let Some(home) = shard.id().home() else {
+            return Next::Rest;
+        };
+        if self.activate(shard, home, user).await.is_ok() || self.abandon(shard, home, user).await.is_ok() {
+            return Next::Rest;
+        }
+        Next::Later(ASK_AGAIN, "the directory has not decided yet".to_owned())
+    }
+
+    /// A step at the shard where he would live, at whichever node that is served.
+    pub(super) async fn ask_there(
+        &self,
+        shard: &Shard,
+        user: UserId,
+        errand: &Errand,
+        served_epoch: u64,
+        step: Step,
+    ) -> Result<Taken, String> {
+        let table = self.followed.current();
+        let there = table.shard_of_user(&errand.other, user);
+        let there = there.ok_or_else(|| format!("the table knows no home {}", errand.other))?;
+        let take = Take {
+            source: shard.id().clone(),
+            user,
+            operation: errand.operation.0,
+            served_epoch,
+            law_revision: table.law.as_ref().map_or(0, |law| law.revision),
+            consent: errand.consent,
+            step,
+        };
+        if let Some(served) = self.hosted.get(&there) {
+            return Ok(self.take(&served, &take).await);
+        }
+        let served = table.primary_of(&there);
+        let served = served.filter(|(route, _)| route.node != *self.hosted.node());
+        let (route, node) = served.ok_or_else(|| format!("nobody serves {there} now"))?;
+        let cell = table.cells.get(&route.node.cell);
+        let target = platform_wire::relocation::ArrivalsTarget {
+            node: route.node.clone(),
+            region: cell.ok_or("its cell is not known")?.region.clone(),
+            address: node.address.clone(),
+            epoch: route.epoch,
+            shard: there,
+        };
+        let taken = self.arrivals.take(&target, &take).await;
+        taken.map_err(|error| error.to_string())
+    }
+}
+
+/// Whether something that he told here waits in the outbox.
+async fn tells(shard: &Shard, user: UserId) -> Result<bool, String> {
+    let (mut walk, root) = (shard.outbox(), RootRef::user(user));
+    while let Some(found) = walk.page().await.map_err(|error| error.to_string())? {
+        for found in found {
+            let Found::Row(row) = found else { continue };
+            let posted = cell_layers::event::Posted::read(&row.payload);
+            if posted.is_some_and(|posted| posted.from == root) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The relocation is over, and why.
+pub(super) fn ended(before: Option<Standing>, why: &str) -> Standing {
+    let before = before.unwrap_or_else(Standing::native);
+    let errand = before.errand.map(|errand| Errand {
+        under_way: false,
+        unwanted: false,
+        outcome: why.to_owned(),
+        ..errand
+    });
+    Standing { errand, ..before }
+}
+
+/// The first operation of a user epoch is above all of those before, whichever shard counted them.
+pub(super) fn next_operation(user_epoch: u64, newest: Option<OperationId>) -> OperationId {
+    const PER_EPOCH_BITS: u32 = 20;
+    let first = (user_epoch << PER_EPOCH_BITS) + 1;
+    OperationId(newest.map_or(first, |newest| (newest.0 + 1).max(first)))
+}

@@ -1,0 +1,233 @@
+//! Relocations that turn back, and what comes late or twice.
+
+use cell_layers::place::{Standing, Tally};
+use cell_relay::Place;
+use platform_model::Code;
+use platform_wire::RefusalCode;
+use platform_wire::relocation::{EntryStep, Step, Taken};
+
+use super::bench::{Bench, home};
+use super::{CENTRAL, WEST, asked};
+use crate::relocation::standing::change;
+
+#[tokio::test]
+async fn a_start_that_came_after_its_cancel_keeps_nobody_from_moving() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    bench.a_late_start(person, CENTRAL).await;
+    bench
+        .parts()
+        .begin(&asked(person, CENTRAL), "ann", false)
+        .await
+        .expect("begins");
+    bench.until_gone(person).await;
+    assert_eq!(bench.count(CENTRAL, person).await, 10);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn one_who_asks_again_for_where_he_lives_by_now_is_told_so() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    let relocations = bench.relocations();
+    let begun = relocations.ask(&home(WEST), person, &home(CENTRAL)).await;
+    assert_eq!(begun.expect("begins").phase, "copying");
+    bench.until_gone(person).await;
+    // The answer to the first was lost; the second follows him.
+    let there = relocations.ask(&home(CENTRAL), person, &home(CENTRAL)).await;
+    assert_eq!(there.expect("he lives there").phase, "at-home");
+    let other = relocations.ask(&home(CENTRAL), person, &home("us/us-east")).await;
+    assert_eq!(other.expect_err("the law").code, Code::LawForbids);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn addresses_that_were_claimed_for_the_new_home_are_taken_back_behind_the_fence_too() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    let digest = bench.claim(person).await;
+    let errand = bench.copy_all(person, CENTRAL).await;
+    let west = bench.two.shard(WEST);
+    let claims = Step::Claims(vec![(digest.0, uuid::Uuid::from_u128(5))]);
+    let claimed = bench
+        .parts()
+        .ask_there(&west, person, &errand, 1, claims.clone())
+        .await;
+    assert!(matches!(claimed, Ok(Taken::Done { .. })), "{claimed:?}");
+    assert_eq!(bench.holder(digest).await.expect("his").home, home(CENTRAL));
+    bench.fence(person, &errand).await;
+    bench.drive(person).await;
+    assert_eq!(bench.here(person).await.place, Place::Home { user_epoch: 1 });
+    assert_eq!(bench.holder(digest).await.expect("his").home, home(WEST));
+    // One that lay somewhere changes nothing any more.
+    let late = bench.parts().ask_there(&west, person, &errand, 1, claims).await;
+    assert!(matches!(late, Ok(Taken::Refused(_))), "{late:?}");
+    assert_eq!(bench.holder(digest).await.expect("his").home, home(WEST));
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_copy_that_was_given_up_by_one_who_was_killed_then_leaves_a_key_with_which_he_may_come() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
+    let operation = errand.operation.0;
+    let cancel = EntryStep::Cancel { operation };
+    let cancelled = bench
+        .parts()
+        .entry(&home(WEST).jurisdiction, person, &cancel)
+        .await;
+    assert_eq!(cancelled.expect("answered").refused, None);
+    // As whoever gives it up leaves it before the first row is removed.
+    let given_up = |before: Option<Standing>| {
+        Ok(Standing {
+            place: Place::Gone {
+                to: home(WEST),
+                user_epoch: 1,
+            },
+            errand: None,
+            clearing: true,
+            tally: Tally::default(),
+            ..before.ok_or("a copy came in")?
+        })
+    };
+    let central = bench.two.shard(CENTRAL);
+    change(&central, person, given_up).await.expect("noted");
+    bench.drive_at(CENTRAL, person).await;
+    assert_eq!(bench.rows(CENTRAL, person).await, 0);
+    assert_eq!(bench.departed(), [], "he has never lived there");
+    bench.drive(person).await;
+    bench
+        .parts()
+        .begin(&asked(person, CENTRAL), "ann", false)
+        .await
+        .expect("begins");
+    bench.until_gone(person).await;
+    assert_eq!(bench.count(CENTRAL, person).await, 10);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn cancelled_at_each_step_he_stays_or_is_told_that_it_is_too_late() {
+    let bench = Bench::new().await;
+    let (begun, copied, fenced, committed) = (
+        bench.person(1).await,
+        bench.person(2).await,
+        bench.person(3).await,
+        bench.person(4).await,
+    );
+    for person in [begun, copied, fenced, committed] {
+        bench.fill(person, 10).await;
+    }
+    bench.begun(begun, CENTRAL).await;
+    bench.copy_all(copied, CENTRAL).await;
+    bench.whole_copy_and_fence(fenced, CENTRAL).await;
+    let errand = bench.whole_copy_and_fence(committed, CENTRAL).await;
+    let commit = EntryStep::Commit {
+        operation: errand.operation.0,
+        to: home(CENTRAL),
+    };
+    let told = bench
+        .parts()
+        .entry(&home(WEST).jurisdiction, committed, &commit)
+        .await;
+    assert_eq!(told.expect("answered").refused, None);
+    for (person, in_time) in [(begun, true), (copied, true), (fenced, false), (committed, false)] {
+        let cancel = bench.parts().cancel_of(&home(WEST), person, "ann").await;
+        match cancel {
+            Ok(told) => assert!(in_time, "{told:?}"),
+            Err(refusal) => assert!(!in_time && refusal.code == RefusalCode::Placement, "{refusal:?}"),
+        }
+        bench.drive(person).await;
+    }
+    // Behind the fence nobody but the entry decides.
+    for person in [begun, copied, fenced] {
+        assert_eq!(bench.here(person).await.place, Place::Home { user_epoch: 1 });
+        assert_eq!(bench.count(WEST, person).await, 10);
+        bench.until_nothing_at(CENTRAL, person).await;
+    }
+    bench.until_gone(committed).await;
+    assert_eq!(bench.count(CENTRAL, committed).await, 10);
+    let late = bench.parts().cancel_of(&home(WEST), committed, "ann").await;
+    assert_eq!(late.expect_err("he has moved").code, RefusalCode::Placement);
+    bench.end().await;
+}
+
+/// As a backup of before he left leaves it. The planted omission: he has two homes, and his address leads to the old one.
+#[tokio::test]
+async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
+    let commit = EntryStep::Commit {
+        operation: errand.operation.0,
+        to: home(CENTRAL),
+    };
+    let committed = bench
+        .parts()
+        .entry(&home(WEST).jurisdiction, person, &commit)
+        .await;
+    assert_eq!(committed.expect("answered").refused, None);
+    bench.drive_at(CENTRAL, person).await;
+    assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
+    let digest = bench.hold_for(person, 6).await;
+    let of_then = |now: Option<Standing>| {
+        let now = now.ok_or("he was here")?;
+        Ok(Standing {
+            place: Place::Home { user_epoch: 1 },
+            errand: Some(errand.clone()),
+            ..now
+        })
+    };
+    change(&bench.two.shard(WEST), person, of_then)
+        .await
+        .expect("restored");
+    bench.drive(person).await;
+    let place = bench.here(person).await.place;
+    assert!(
+        matches!(&place, Place::Gone { to, .. } if *to == home(CENTRAL)),
+        "{place:?}"
+    );
+    assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
+    assert_eq!(bench.count(CENTRAL, person).await, 10);
+    assert!(bench.holder(digest).await.is_some());
+    bench.end().await;
+}
+
+/// Its key and its certificate are still to come: a copy that comes in would be struck by them, or have them forgotten.
+#[tokio::test]
+async fn a_home_that_is_still_being_cleared_takes_nobody_back() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    let clearing = |_: Option<Standing>| {
+        Ok(Standing {
+            place: Place::Gone {
+                to: home(WEST),
+                user_epoch: 1,
+            },
+            errand: None,
+            came_from: None,
+            clearing: true,
+            tally: Tally::default(),
+        })
+    };
+    let central = bench.two.shard(CENTRAL);
+    change(&central, person, clearing).await.expect("noted");
+    let errand = bench.begun(person, CENTRAL).await;
+    let begin = Step::Begin {
+        digest_key: vec![3; 32].into(),
+    };
+    let west = bench.two.shard(WEST);
+    let refused = bench.parts().ask_there(&west, person, &errand, 1, begin).await;
+    assert!(
+        matches!(&refused, Ok(Taken::Refused(why)) if why.contains("still being removed")),
+        "{refused:?}"
+    );
+    let there = bench.there(person).await;
+    assert!(matches!(there, Place::Gone { .. }), "{there:?}");
+    bench.end().await;
+}

@@ -1,0 +1,130 @@
+//! `chaos run --scenario relocate`: people change home while they use it and cells, links and controllers are struck. In the end
+//! each has one home, which serves him and has all that was acknowledged to him.
+
+use anyhow::Result;
+use cli_world::app::App;
+use cli_world::stage::STOP_WITHIN;
+use cli_world::{Progress, Stage, World, door, make};
+use platform_report::{Document, Figure};
+use platform_runtime::TaskGroup;
+use serde_json::Value;
+
+use super::relocate_blows::strike;
+use super::relocate_judge::Judgement;
+use super::relocate_people::People;
+use crate::faults::{Scene, revive};
+use crate::load::Ways;
+use crate::proxy::Proxies;
+use crate::run::{Options, bring_up, copies};
+
+/// Texts of what is wrong that the notes have at most.
+const NOTES_MAX: usize = 20;
+
+/// What is told of a run.
+struct Ran {
+    rounds: Vec<Value>,
+    people: usize,
+    told: usize,
+    unsettled: usize,
+    judgement: Judgement,
+}
+
+/// # Errors
+/// When the run could not be made: it says nothing of the platform then.
+pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
+    let stage = Stage::new("chaos-relocate");
+    let (seed, root) = (options.seed, stage.layout.root());
+    progress.progress(&format!("seed {seed}; the world is in {}", root.display()));
+    let outcome = tokio::select! {
+        outcome = play(options, &stage, progress) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    stage.leave(options.keep, progress).await;
+    outcome.map(|ran| document(options, &ran))
+}
+
+async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
+    make::make_behind_proxies(&stage.layout)?;
+    let world = World::open(&stage.layout)?;
+    let tasks = TaskGroup::new();
+    let proxies = Proxies::start(&world, &tasks).await?;
+    bring_up(options, &world, progress).await?;
+    if let Some(goal) = &options.survival {
+        copies::raise(&world, goal, progress).await?;
+    }
+    let app = App::new(door::client(&world.layout)?, &world.url());
+    let people = People::new(&app, options.seed);
+    let scene = Scene {
+        world: &world,
+        links: &proxies.links,
+        small_disk: None,
+        ways: Ways {
+            survives: options.survival.is_some(),
+            moves: false,
+        },
+    };
+    let strikes = async {
+        let rounds = strike(options, &scene, &people, progress).await;
+        people.stop();
+        rounds
+    };
+    let (rounds, ()) = tokio::join!(strikes, people.live());
+    let rounds = rounds?;
+    revive(&world)?;
+    progress.progress(&format!(
+        "{} people asked to live elsewhere, {} workouts were acknowledged to them",
+        people.count(),
+        people.told()
+    ));
+    let judgement = people.judge().await;
+    world.down(STOP_WITHIN).await?;
+    tasks.shutdown(STOP_WITHIN).await;
+    Ok(Ran {
+        rounds,
+        people: people.count(),
+        told: people.told(),
+        unsettled: people.unsettled(),
+        judgement,
+    })
+}
+
+fn document(options: &Options, ran: &Ran) -> Document {
+    let mut document = Document::new("chaos-relocate");
+    let count = |number: usize| number as f64;
+    let zero = |name: &str, value: usize| Figure::at_most(name, count(value), "cases", 0.0);
+    let judged = &ran.judgement;
+    document.figures = vec![
+        Figure::at_least("rounds", count(ran.rounds.len()), "rounds", 1.0),
+        Figure::at_least("people", count(ran.people), "people", 1.0),
+        Figure::at_least("moved", count(judged.moved), "people", 1.0),
+        Figure::info("stayed", count(judged.stayed), "people"),
+        Figure::info("acknowledged", count(ran.told), "workouts"),
+        Figure::at_least("operations-on-names", count(judged.names.0), "operations", 1.0),
+    ];
+    if options.plant.is_some() {
+        document.figures.push(Figure::at_least(
+            "caught",
+            count(judged.wrong().min(1)),
+            "of 1",
+            1.0,
+        ));
+    } else {
+        document.figures.extend([
+            zero("lost-or-twice", judged.lost.len()),
+            zero("two-homes", judged.two_homes.len()),
+            zero("not-linearizable", judged.names.1.found),
+            zero("stuck", judged.stuck.len()),
+            zero("unsettled", ran.unsettled),
+        ]);
+    }
+    document
+        .tables
+        .insert("rounds".into(), Value::Array(ran.rounds.clone()));
+    document.notes.push(format!("seed {}", options.seed));
+    document
+        .notes
+        .extend((!judged.names.1.is_clean()).then(|| judged.names.1.to_string()));
+    let wrong = judged.lost.iter().chain(&judged.two_homes).chain(&judged.stuck);
+    document.notes.extend(wrong.take(NOTES_MAX).cloned());
+    document
+}

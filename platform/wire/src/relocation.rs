@@ -1,0 +1,105 @@
+//! A person changes home: what nodes and the directory say to each other about it, and what people at work ask. Clients and
+//! parsed requests; the servers' traits are [`crate::pb::home_entries_server::HomeEntries`],
+//! [`crate::pb::arrivals_server::Arrivals`] and [`crate::pb::relocations_server::Relocations`].
+//!
+//! Rows travel opened, within mTLS: what sealed them at home does not leave it. They are never printed.
+
+mod client;
+mod entry;
+mod operator;
+mod parse;
+
+use bytes::Bytes;
+use platform_model::{Epoch, NodeId, RegionId, ShardId, UserId};
+use platform_runtime::tls::Expect;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+pub use client::ArrivalsClient;
+pub use entry::{AskedEntry, EntriesClient, EntryStep, EntryTold, entry_of, entry_reply};
+pub use operator::{Asked, RelocationsClient, Told, begin_of, named_of, told_reply};
+pub use parse::{take_of, take_reply};
+
+/// Rows of one part.
+pub const ROWS_MAX: usize = 4_096;
+/// Bytes of one part.
+pub const PART_BYTES_MAX: usize = 2 << 20;
+/// Addresses that a person may have.
+pub const CLAIMS_MAX: usize = 64;
+/// Longest reason or name of who asks, in bytes.
+pub const TEXT_BYTES_MAX: usize = 512;
+
+/// The shard that is meant and the node that serves it, as the caller's table says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivalsTarget {
+    pub node: NodeId,
+    /// Where the node's cell stands: its certificate must say the same.
+    pub region: RegionId,
+    /// `host:port`.
+    pub address: String,
+    pub shard: ShardId,
+    pub epoch: Epoch,
+}
+
+impl ArrivalsTarget {
+    /// Whom a connection to the target must reach.
+    pub fn expect(&self) -> Expect {
+        Expect::Node {
+            node: self.node.clone(),
+            region: self.region.clone(),
+        }
+    }
+}
+
+/// A row of the person, opened; without a value: there is none any more.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MovedRow {
+    pub key: Bytes,
+    pub value: Option<(u16, Zeroizing<Vec<u8>>)>,
+}
+
+/// One step of taking a person in.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Step {
+    Begin {
+        digest_key: Zeroizing<Vec<u8>>,
+    },
+    Part(Vec<MovedRow>),
+    /// Digest and claim id of each address.
+    Claims(Vec<([u8; 32], Uuid)>),
+    Complete {
+        rows: u64,
+        sum: [u8; 32],
+    },
+    Activate,
+    Abandon,
+}
+
+/// A step, and of what.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Take {
+    pub source: ShardId,
+    pub user: UserId,
+    pub operation: u64,
+    pub served_epoch: u64,
+    pub law_revision: u64,
+    pub consent: bool,
+    pub step: Step,
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// Since which user epoch he lives there, if that is known.
+    Done {
+        user_epoch: u64,
+    },
+    /// Not now; why, for a person to read.
+    Later(String),
+    /// Not for this operation.
+    Refused(String),
+    Unlawful(String),
+}
+
+#[cfg(test)]
+mod tests;
