@@ -147,14 +147,6 @@ impl Hosted {
         open.values().filter(|open| leads(open.copy.standing())).count()
     }
 
-    /// By what every copy here is configured.
-    pub fn routes(&self) -> Vec<(ShardId, ShardRoute)> {
-        let open = self.shared.open.read();
-        open.iter()
-            .map(|(shard, open)| (shard.clone(), open.route.clone()))
-            .collect()
-    }
-
     /// How every copy here stands.
     pub fn reports(&self) -> Vec<(ShardId, CopyStatus)> {
         let open = self.shared.open.read();

@@ -32,7 +32,7 @@ pub struct Replicas {
     pub telling: Telling,
     pub followed: Followed,
     pub clock: Clock,
-    /// Whether the controllers ask by what the copies here are configured: their world was recovered.
+    /// Whether the controllers ask for the table that is gone by here: their world was recovered.
     pub asked: AtomicBool,
 }
 
@@ -106,11 +106,16 @@ impl Replicas {
         }
     }
 
-    /// Of a node that has followed no table since it began nothing is known: it does not say that it knows of nothing.
+    /// All that is known here of who holds what, also of shards that have left: where they went, who took them may not be asked.
+    /// A node that has followed no table since it began does not say that it knows of nothing.
     fn configured(&self) -> Option<Vec<(ShardId, ShardRoute)>> {
-        let follows = self.followed.current().generation > Generation(0);
-        let tells = self.asked.load(Ordering::Relaxed) && follows;
-        tells.then(|| self.hosted.routes())
+        if !self.asked.load(Ordering::Relaxed) {
+            return None;
+        }
+        let table = self.followed.current();
+        let routes = table.shards.iter();
+        let routes = routes.map(|(shard, route)| (shard.clone(), route.clone()));
+        (table.generation > Generation(0)).then(|| routes.collect())
     }
 
     fn take(&self, asked: Duration, reply: &ReplicasReply) {

@@ -14,7 +14,7 @@ use crate::apply::stored;
 use crate::log::{Disk, OpenError, Owner, Write};
 use crate::machine::Machine;
 use crate::snapshot::SnapshotStore;
-use crate::types::{LogId, SnapshotMeta, StoredMembership, Types, Vote};
+use crate::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, Types, Vote};
 
 /// What stands before everything: of a term that no election of this directory had.
 const TERM: u64 = 1;
@@ -40,10 +40,11 @@ pub enum BeginError {
     Storage(String),
 }
 
-/// Writes `state` into `dir`, durable when it returns. Blocks.
+/// Writes `state` into `dir`, durable when it returns. Blocks. Safe to repeat with the same state: what broke off goes on, what
+/// was done stays as it is.
 ///
 /// # Errors
-/// [`BeginError::HasBegun`] where anything was ever voted, logged or folded into a snapshot; nothing is changed then.
+/// [`BeginError::HasBegun`] where anything else was ever voted, logged or folded into a snapshot; nothing is changed then.
 pub fn begin_with<M: Machine>(dir: &Path, alone: &Alone<'_>, state: &M::State) -> Result<(), BeginError> {
     std::fs::create_dir_all(dir)?;
     let owner = Owner {
@@ -52,9 +53,17 @@ pub fn begin_with<M: Machine>(dir: &Path, alone: &Alone<'_>, state: &M::State) -
     };
     let (disk, view) = Disk::open(&dir.join("raft.redb"), &owner)?;
     let snapshots = SnapshotStore::open(dir.join("snapshots"))?;
-    let empty = view.vote.is_none() && view.last_log_id().is_none() && snapshots.load()?.is_none();
-    if !empty {
-        return Err(BeginError::HasBegun);
+    let (state, has_run) = (
+        stored::<M>(state)?,
+        view.vote.is_some() || view.last_log_id().is_some(),
+    );
+    let same = snapshots
+        .load()?
+        .map(|Snapshot { snapshot, .. }| snapshot == state);
+    match (same, has_run) {
+        (Some(true), true) => return Ok(()),
+        (None | Some(true), false) => {}
+        (Some(false), _) | (None, true) => return Err(BeginError::HasBegun),
     }
     let leader = LeaderIdOf::<Types>::new_committed(TERM, alone.node_id);
     let last = LogId::new(leader, INDEX);
@@ -66,7 +75,7 @@ pub fn begin_with<M: Machine>(dir: &Path, alone: &Alone<'_>, state: &M::State) -
         last_membership: StoredMembership::new(Some(last), members),
     };
     // The snapshot first: a log that says it was folded into one that is not there would not open.
-    snapshots.save(&meta, &stored::<M>(state)?)?;
+    snapshots.save(&meta, &state)?;
     let vote = Vote::new(TERM, alone.node_id);
     disk.commit(&[
         Write::Vote(vote),

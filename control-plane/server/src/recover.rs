@@ -125,11 +125,18 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let settings = settings(dir.path());
         assert!(!take(&settings, "a:1").expect("nothing lies there"));
-        put(dir.path(), &kept(&"a".repeat(64), &state()));
+        let once = kept(&"a".repeat(64), &state());
+        put(dir.path(), &once);
         assert!(take(&settings, "a:1").expect("taken"));
         assert!(!dir.path().join(RECOVER_FILE).exists());
         assert!(!take(&settings, "a:1").expect("taken already"));
-        put(dir.path(), &kept(&"a".repeat(64), &state()));
+        // It was killed before the file was gone.
+        put(dir.path(), &once);
+        assert!(take(&settings, "a:1").expect("taken, as it was"));
+        assert!(!dir.path().join(RECOVER_FILE).exists());
+        let mut other = once;
+        other.at_ms += 600_000;
+        put(dir.path(), &other);
         let refused = take(&settings, "a:1").expect_err("it runs");
         assert!(
             matches!(refused, RecoverError::Begin(BeginError::HasBegun)),

@@ -22,6 +22,8 @@ pub use convert::{InvalidReplicas, NUMBER_MAX, STATE_NAME_MAX, read_replica};
 
 /// Most things that one report tells beside how copies stand. What is left over goes with the next.
 pub const TOLD_MAX: usize = 4_096;
+/// Most routes that a node tells of its table, when it is asked: as many as a world has shards.
+pub const ROUTES_MAX: usize = 65_536;
 
 /// What a node tells every 250 ms, and at once when there is something to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct ReplicasReport {
     pub leaving: bool,
     pub copies: Vec<CopyReport>,
     pub told: Vec<(ShardId, Told)>,
-    /// By what its copies are configured, all of them; none if it was not asked.
+    /// Every route of the table that it goes by; none if it was not asked, or goes by no table.
     pub configured: Option<Vec<(ShardId, ShardRoute)>>,
 }
 
@@ -181,7 +183,7 @@ pub struct ReplicasReply {
     pub newest: Vec<(ShardId, Generation)>,
     /// Shards whose primary is asked to compare all chunks with its standbys.
     pub verify: Vec<ShardId>,
-    /// The world was recovered: the node is asked by what its copies are configured.
+    /// The world was recovered: the node is asked for the table that it goes by.
     pub tell: bool,
 }
 

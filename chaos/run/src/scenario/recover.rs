@@ -28,7 +28,7 @@ const TO: &str = "eu-west-1";
 const CALM: Duration = Duration::from_secs(4);
 const RECOVERED_WITHIN: Duration = Duration::from_secs(120);
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
-/// What was given out after a recovery is above this.
+/// What is given out after a recovery is above this.
 const INCARNATION: u64 = 1 << 32;
 /// Texts of what is wrong that the notes have at most.
 const NOTES_MAX: usize = 20;
@@ -106,8 +106,16 @@ async fn lose_and_recover(world: &World, people: &People, progress: &dyn Progres
         ));
     }
     add_others(world).await?;
-    if let Err(error) = move_away(world, MOVED_LATER).await {
-        wrong.push(format!("the recovered controllers move no shard: {error:#}"));
+    match move_away(world, MOVED_LATER).await {
+        Ok(()) => {
+            let given = epoch_of(world, MOVED_LATER).await?;
+            if given.0 <= INCARNATION {
+                wrong.push(format!(
+                    "{MOVED_LATER} is led in {given}, which may have been given before"
+                ));
+            }
+        }
+        Err(error) => wrong.push(format!("the recovered controllers move no shard: {error:#}")),
     }
     clock.sleep(CALM).await;
     Ok(Ran {
@@ -187,33 +195,20 @@ fn controllers() -> impl Iterator<Item = Seat> {
     seats().into_iter().filter(Seat::is_controller)
 }
 
-/// Until every shard is known, and with that the table given out.
+/// Until it is known of every shard who holds it.
 async fn until_recovered(world: &World) -> Result<()> {
     let (clock, admin) = (Clock::system(), world.admin()?);
     let begun = clock.monotonic();
     loop {
-        let status = admin.status().await;
-        let unsure = match &status {
-            Ok(status) => {
-                let shards = status.table.shards.iter();
-                let unsure = shards.filter(|(_, route)| route.set.generation.0 < INCARNATION);
-                let unsure: Vec<String> = unsure.map(|(shard, _)| shard.to_string()).collect();
-                if status.table.shards.is_empty() {
-                    vec!["every shard".to_owned()]
-                } else {
-                    unsure
-                }
-            }
-            Err(error) => vec![error.to_string()],
+        let waits = match admin.status().await {
+            Ok(status) => match status.recovering {
+                Some(recovering) => format!("{recovering:?}"),
+                None => return Ok(()),
+            },
+            Err(error) => error.to_string(),
         };
-        if unsure.is_empty() {
-            return Ok(());
-        }
-        ensure!(
-            clock.monotonic() - begun < RECOVERED_WITHIN,
-            "nobody knows yet who holds {}",
-            unsure.join(", ")
-        );
+        let waited = clock.monotonic() - begun;
+        ensure!(waited < RECOVERED_WITHIN, "it is not recovered: {waits}");
         clock.sleep(AGAIN_AFTER).await;
     }
 }

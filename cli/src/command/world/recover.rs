@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use platform_runtime::clock::Clock;
+use platform_wire::admin::AdminClient;
 use platform_wire::recovery::{RECOVER_FILE, ToRecover, WorldState};
 use serde::Serialize;
 
@@ -123,16 +124,20 @@ impl Recover {
     }
 }
 
-/// A controller that answers is of a world that lives: what it holds is newer than any backup.
+/// A controller that answers is of a world that lives: what it holds is newer than any backup. Each is asked by itself.
 async fn nobody_lives(target: &Target) -> Result<()> {
-    let admin = target.admin()?;
-    let asked = tokio::time::timeout(ANSWERS_WITHIN, admin.status_local()).await;
-    let Ok(Ok(status)) = asked else {
+    let (identity, clock) = (target.identity()?, Clock::system());
+    let mut asked = Vec::new();
+    for address in target.controllers.values() {
+        let alone = AdminClient::connect(vec![address.clone()], identity.clone(), clock.clone())?;
+        asked.push(async move { tokio::time::timeout(ANSWERS_WITHIN, alone.status_local()).await });
+    }
+    let answers = futures::future::join_all(asked).await.into_iter();
+    let mut told = answers.filter_map(|answer| answer.ok()?.ok());
+    // One that never ran says so: it may be the one that is to begin.
+    let Some(status) = told.find(|status| status.initialized) else {
         return Ok(());
     };
-    if status.members.is_empty() {
-        return Ok(());
-    }
     let message = format!("{} answers: the world lives", status.controller);
     let hints = [
         "cellctl world status",

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use platform_wire::admin::WorldStatus;
+use platform_wire::admin::{Recovering, WorldStatus};
 use serde::Serialize;
 
 use crate::command::WorldArgs;
@@ -38,9 +38,20 @@ struct View {
     missing: Option<String>,
     /// `running`, or why it is paused.
     automation: AutomationView,
+    /// Only while a recovered world does not know of every shard who holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovering: Option<RecoveringView>,
     controllers: Vec<Controller>,
     homes: Vec<Home>,
     shards: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct RecoveringView {
+    /// Of which it is not known who holds them.
+    shards: u32,
+    /// Nodes that may know, and have not told.
+    waits_for: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,6 +91,7 @@ impl View {
             serves: missing.is_none(),
             missing,
             automation: AutomationView::of(status.automation.as_ref()),
+            recovering: status.recovering.as_ref().map(RecoveringView::of),
             controllers: controllers.collect(),
             homes: homes.collect(),
             shards: status.shards.len(),
@@ -99,6 +111,9 @@ impl View {
         let homes: Vec<_> = self.homes.iter().map(home).collect();
         printer.table(&["home", "host", "shards", "cells"], &homes);
         printer.say(&format!("\nautomation {}", self.automation.told()));
+        if let Some(recovering) = &self.recovering {
+            printer.say(&recovering.told());
+        }
         match &self.missing {
             None => printer.say(&format!(
                 "all {} served",
@@ -106,6 +121,22 @@ impl View {
             )),
             Some(why) => printer.say(&format!("the world does not serve: {why}")),
         }
+    }
+}
+
+impl RecoveringView {
+    fn of(recovering: &Recovering) -> Self {
+        Self {
+            shards: recovering.shards,
+            waits_for: recovering.waits_for.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn told(&self) -> String {
+        let shards = usize::try_from(self.shards).unwrap_or(usize::MAX);
+        let shards = counted(shards, "shard", "shards");
+        let waits_for = self.waits_for.join(" ");
+        format!("recovered: who holds {shards} is not known before these have told: {waits_for}")
     }
 }
 

@@ -59,3 +59,28 @@ async fn what_has_run_is_never_begun_over() {
     world.start(1).await;
     world.has_applied(1, 1..2).await;
 }
+
+/// Killed between any two of its writes, it goes on where it was.
+#[test]
+fn what_broke_off_goes_on_and_what_was_done_stays() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let id: platform_model::WorldId = "a".repeat(64).parse().expect("an id");
+    let alone = Alone {
+        world: &id,
+        node_id: 1,
+        address: "127.0.0.1:1",
+    };
+    let kept = |total| Sum {
+        total,
+        times: BTreeMap::new(),
+    };
+    begin_with::<Register>(dir.path(), &alone, &kept(7)).expect("an empty directory");
+    begin_with::<Register>(dir.path(), &alone, &kept(7)).expect("as it was");
+    let other = begin_with::<Register>(dir.path(), &alone, &kept(8));
+    assert!(matches!(other, Err(BeginError::HasBegun)));
+    // The snapshot was written, the log was not.
+    std::fs::remove_file(dir.path().join("raft.redb")).expect("there");
+    let other = begin_with::<Register>(dir.path(), &alone, &kept(8));
+    assert!(matches!(other, Err(BeginError::HasBegun)));
+    begin_with::<Register>(dir.path(), &alone, &kept(7)).expect("it goes on");
+}

@@ -59,7 +59,7 @@ pub struct Leader {
     silence: Silence,
     /// Of a recovered world: what nodes told of it.
     pub(super) told: Told,
-    unsure: BTreeSet<ShardId>,
+    recovering: bool,
     /// New names of copies: each is drawn once.
     pub(super) fresh: fn() -> ReplicaId,
 }
@@ -78,8 +78,8 @@ impl Leader {
             silent: BTreeSet::new(),
             holders: BTreeSet::new(),
             silence: Silence::default(),
-            told: Told::new(),
-            unsure: BTreeSet::new(),
+            told: Told::default(),
+            recovering: false,
             fresh,
         }
     }
@@ -166,8 +166,8 @@ impl Leader {
     /// Looks a state over that has changed: which shards have something under way, which copies are named.
     pub fn look_over(&mut self, state: &State) {
         self.under_way.clear();
-        self.unsure.clone_from(&state.recovery.unsure);
-        let unsure = u32::try_from(self.unsure.len()).unwrap_or(u32::MAX);
+        self.recovering = !state.recovery.is_over();
+        let unsure = u32::try_from(state.recovery.unsure.len()).unwrap_or(u32::MAX);
         metrics::gauge!("controld_recovery_unsure_shards").set(f64::from(unsure));
         for (shard, record) in &state.shards {
             let Some(config) = &record.config else { continue };
@@ -242,7 +242,7 @@ impl Leader {
 
     /// Lets a command go unless another one for its shard is under way.
     pub(super) fn give(&mut self, now_micros: u64, act: Act) -> Option<Act> {
-        if self.unsure.contains(&act.shard) && !matches!(act.command, Command::Recovery(_)) {
+        if self.recovering && !matches!(act.command, Command::Recovery(_)) {
             return None;
         }
         let watched = self.watched(&act.shard);

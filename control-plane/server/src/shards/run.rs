@@ -93,7 +93,7 @@ impl Shards {
         let heard = self.with(|leading, state, now| {
             let acts = leading.leader.hear(now, state, report);
             let verify = leading.leader.to_verify(now, state, &report.node);
-            (acts, verify, leading.leader.asks(state))
+            (acts, verify, leading.leader.asks(state, &report.node))
         });
         let (acts, verify, tell) = heard.ok_or_else(refuse::no_leader)?;
         self.carry_out(acts);
@@ -241,9 +241,11 @@ fn fresh() -> ReplicaId {
 
 /// The newest configurations of the shards that the node told of, and of which it holds a copy.
 fn newest(state: &State, report: &ReplicasReport) -> Vec<(ShardId, platform_model::Generation)> {
-    let told = report.copies.iter().map(|copy| &copy.shard);
     // Of what may have changed since the backup nobody is told that it is the newest.
-    let told = told.filter(|shard| !state.recovery.unsure.contains(*shard));
+    if !state.recovery.is_over() {
+        return Vec::new();
+    }
+    let told = report.copies.iter().map(|copy| &copy.shard);
     let known = told.filter_map(|shard| {
         let config = state.shards.get(shard)?.config.as_ref()?;
         let holds = config.copies().any(|copy| copy.node == report.node);

@@ -188,8 +188,8 @@ impl Sim {
             let acts = self.leader.hear(now, &self.state, &report);
             let verify = self.leader.to_verify(now, &self.state, &id);
             let newest = Vec::new();
-            let tell = self.leader.asks(&self.state);
-            self.nodes.hear(&ReplicasReply { newest, verify, tell });
+            let tell = self.leader.asks(&self.state, &id);
+            self.nodes.hear(&id, &ReplicasReply { newest, verify, tell });
             self.carry_out(acts);
         }
     }

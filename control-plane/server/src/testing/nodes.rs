@@ -37,8 +37,8 @@ pub struct Nodes {
     /// When a copy heard its primary serve last.
     heard: BTreeMap<ReplicaId, u64>,
     verify: BTreeSet<ShardId>,
-    /// They were asked by what their copies are configured.
-    asked: bool,
+    /// Who was asked for the table that it goes by.
+    asked: BTreeSet<NodeId>,
     /// Every copy that was erased, once for each order carried out.
     pub erased: Vec<(NodeId, ReplicaId)>,
 }
@@ -65,7 +65,7 @@ impl Nodes {
             leaving: self.leaving.contains(node),
             copies: Vec::new(),
             told: Vec::new(),
-            configured: self.asked.then(|| configured(node, table)),
+            configured: self.asked.contains(node).then(|| configured(table)),
         };
         for (shard, route) in &table.shards {
             self.erase(node, shard, &route.set, &mut report);
@@ -78,10 +78,14 @@ impl Nodes {
         report
     }
 
-    /// Takes the answer to a report.
-    pub fn hear(&mut self, reply: &ReplicasReply) {
+    /// Takes the answer to a report of a node.
+    pub fn hear(&mut self, node: &NodeId, reply: &ReplicasReply) {
         self.verify.extend(reply.verify.iter().cloned());
-        self.asked = reply.tell;
+        if reply.tell {
+            self.asked.insert(node.clone());
+        } else {
+            self.asked.remove(node);
+        }
     }
 
     fn lead(&mut self, shard: &ShardId, route: &ShardRoute, report: &mut ReplicasReport) {
@@ -292,14 +296,10 @@ fn blank(shard: &ShardId, route: &ShardRoute, replica: ReplicaId, state: &str) -
     }
 }
 
-/// The routes of all copies on a node.
-fn configured(node: &NodeId, table: &RoutingTable) -> Vec<(ShardId, ShardRoute)> {
-    let here = |route: &ShardRoute| {
-        let mut standbys = route.set.standbys.iter().map(|copy| &copy.node);
-        route.node == *node || standbys.any(|standby| standby == node)
-    };
-    let shards = table.shards.iter().filter(|(_, route)| here(route));
-    shards
+/// All routes of a table.
+fn configured(table: &RoutingTable) -> Vec<(ShardId, ShardRoute)> {
+    let routes = table.shards.iter();
+    routes
         .map(|(shard, route)| (shard.clone(), route.clone()))
         .collect()
 }

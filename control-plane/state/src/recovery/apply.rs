@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use platform_model::{Epoch, Generation, NodeId, ShardId};
+use platform_model::{CellId, Generation, NodeId};
 
 use super::command::{RecoveryCommand, RecoveryRefusal, Stands};
 use crate::backup::BackupCommand;
 use crate::changes::Changes;
 use crate::command::{Command, Envelope};
 use crate::refusal::Refusal;
-use crate::rules::shard::served;
-use crate::shard_config::ShardConfig;
-use crate::state::State;
+use crate::rules::placement;
+use crate::shard_config::{ConfigPhase, ShardConfig};
+use crate::state::{ShardRecord, State};
 
 pub(crate) fn apply(
     state: &mut State,
@@ -24,27 +24,26 @@ pub(crate) fn apply(
     }
 }
 
-/// Whether a command may be: of a shard of which it is not known who holds it, nothing is changed.
+/// Whether a command may be: while it is not known of every shard who holds it, no shard is changed.
 ///
 /// # Errors
 /// [`RecoveryRefusal::Unsure`].
 pub fn permits(state: &State, command: &Command) -> Result<(), Refusal> {
-    if state.recovery.is_over() {
+    let Some(unsure) = state.recovery.unsure.first() else {
         return Ok(());
-    }
-    let shard = match command {
-        Command::Configure { shard, .. } | Command::PlaceShard { shard, .. } => Some(shard),
-        Command::Backup(BackupCommand::RestoreShard(spec)) => Some(&spec.shard),
-        Command::Operation(command) => match command.id() {
-            Err(start) => Some(&start.shard),
-            Ok(id) => state.operations.records.get(&id).map(|record| &record.shard),
-        },
-        _ => None,
     };
-    match shard.filter(|shard| state.recovery.unsure.contains(*shard)) {
-        Some(shard) => Err(RecoveryRefusal::Unsure { shard: shard.clone() }.into()),
-        None => Ok(()),
+    let changes = matches!(
+        command,
+        Command::Configure { .. }
+            | Command::PlaceShard { .. }
+            | Command::Operation(_)
+            | Command::Backup(BackupCommand::RestoreShard(_))
+    );
+    if changes {
+        let shard = unsure.clone();
+        return Err(RecoveryRefusal::Unsure { shard }.into());
     }
+    Ok(())
 }
 
 fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
@@ -52,52 +51,91 @@ fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
     if !state.recovery.unsure.contains(shard) {
         return Err(RecoveryRefusal::Sure { shard: shard.clone() }.into());
     }
-    let have = served(state, shard)?;
-    if have.generation != stands.expected {
+    let record = state.shards.get(shard);
+    let record = record.ok_or_else(|| Refusal::UnknownShard(shard.clone()))?;
+    if record.generation != stands.expected {
         return Err(Refusal::GenerationMismatch {
             record: format!("shard {shard}"),
-            have: have.generation,
+            have: record.generation,
             expected: stands.expected,
         });
     }
-    if stands
-        .newest
-        .as_ref()
-        .is_some_and(|newest| newest.generation <= have.generation)
-    {
-        let (shard, have) = (shard.clone(), have.generation);
-        return Err(RecoveryRefusal::NotNewer { shard, have }.into());
-    }
-    let known = [Some(have), stands.newest.as_ref()];
-    let waits = |node: &&NodeId| !stands.told.contains(*node) && !state.recovery.silent.contains(*node);
-    if let Some(node) = known.into_iter().flatten().flat_map(nodes_of).find(waits) {
-        let (shard, node) = (shard.clone(), node.clone());
-        return Err(RecoveryRefusal::NotTold { shard, node }.into());
-    }
-    let config = newest(have, stands.newest.clone());
-    let config = in_incarnation(state, config);
+    is_newest(state, stands, record)?;
+    let config = newest(record.config.as_ref(), stands.newest.clone());
+    let generation = Generation(
+        state.raised(
+            config
+                .as_ref()
+                .map_or(record.generation, |found| found.generation)
+                .0,
+        ),
+    );
+    let config = config.map(|config| in_incarnation(state, config));
     let since_ms = state.time_ms;
+    let mut changes = Changes {
+        hidden: true,
+        ..Changes::default()
+    };
     if let Some(record) = state.shards.get_mut(shard) {
-        record.follow(config, since_ms);
+        record.generation = generation;
+        if let Some(config) = config {
+            record.follow(config, since_ms);
+            changes.shards.insert(shard.clone());
+        }
     }
     state.recovery.unsure.remove(shard);
-    Ok(Changes {
-        shards: [shard.clone()].into(),
-        ..Changes::default()
-    })
+    if state.recovery.is_over() {
+        changes.add(fill_all(state));
+    }
+    Ok(changes)
+}
+
+/// Whether everybody has told who may know of more, and what they told goes before what is given out from now on.
+fn is_newest(state: &State, stands: &Stands, record: &ShardRecord) -> Result<(), Refusal> {
+    let shard = || stands.shard.clone();
+    if let Some(newest) = &stands.newest {
+        if newest.generation <= record.generation {
+            let have = record.generation;
+            return Err(RecoveryRefusal::NotNewer { shard: shard(), have }.into());
+        }
+        let numbers = [newest.generation.0, newest.epoch.0, newest.epoch_max.0];
+        if !numbers.into_iter().all(|number| state.is_of_before(number)) {
+            return Err(RecoveryRefusal::NotBefore { shard: shard() }.into());
+        }
+    }
+    let known = [record.config.as_ref(), stands.newest.as_ref()];
+    let named = known.into_iter().flatten().flat_map(nodes_of);
+    let waits = |node: &&NodeId| !stands.told.contains(*node) && !state.recovery.silent.contains(*node);
+    match state.nodes.keys().chain(named).find(waits) {
+        Some(node) => {
+            let node = node.clone();
+            Err(RecoveryRefusal::NotTold { shard: shard(), node }.into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Shards that nobody has told of wait for their first primary as they did.
+fn fill_all(state: &mut State) -> Changes {
+    let cells: Vec<CellId> = state.cells.keys().cloned().collect();
+    let mut changes = Changes::default();
+    for cell in cells {
+        changes.add(placement::fill_unasked(state, &cell));
+    }
+    changes
 }
 
 /// Every node that a configuration names in whatever part.
-pub(super) fn nodes_of(config: &ShardConfig) -> impl Iterator<Item = &NodeId> {
+fn nodes_of(config: &ShardConfig) -> impl Iterator<Item = &NodeId> {
     let copies = config.copies().map(|copy| &copy.node);
     copies.chain(config.left.values())
 }
 
 /// What a node told, and of what was known what no node tells: copies that are to leave, that lie somewhere still, that were
 /// ordered to be erased.
-fn newest(have: &ShardConfig, told: Option<ShardConfig>) -> ShardConfig {
-    let Some(mut config) = told else {
-        return have.clone();
+fn newest(have: Option<&ShardConfig>, told: Option<ShardConfig>) -> Option<ShardConfig> {
+    let (Some(have), Some(mut config)) = (have, told.clone()) else {
+        return told.or_else(|| have.cloned());
     };
     let named: BTreeSet<_> = config.copies().map(|copy| copy.replica).collect();
     config.epoch_max = config.epoch_max.max(have.epoch_max);
@@ -114,14 +152,18 @@ fn newest(have: &ShardConfig, told: Option<ShardConfig>) -> ShardConfig {
         config.erasing.entry(*replica).or_insert_with(|| erasing.clone());
     }
     config.left.retain(|replica, _| !config.erased.contains(replica));
-    config
+    Some(config)
 }
 
-/// The same, above everything that was given out before.
+/// The same, above everything that was given out before. Of a promotion that was under way nobody knows whether it ended in a
+/// primary of its epoch that is given up by now: it goes on in an epoch, and by an order, of this incarnation.
 fn in_incarnation(state: &State, mut config: ShardConfig) -> ShardConfig {
     config.generation = Generation(state.raised(config.generation.0));
-    let given_out = config.epoch_max.0.max(config.epoch.0);
-    config.epoch_max = Epoch(state.epochs_from().0.max(given_out));
+    config.epoch_max = state.epochs_from();
+    if let ConfigPhase::Promoting { epoch, index, .. } = &mut config.phase {
+        config.epoch_max = config.epoch_max.next();
+        (*epoch, *index) = (config.epoch_max, state.ledger.head().sequence + 1);
+    }
     config
 }
 

@@ -10,7 +10,7 @@ use crate::state::State;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryCommand {
-    /// Every node that may know of a shard has told by what it was configured. Of the leader.
+    /// Every node that may know of a shard has told what it knows. Of the leader.
     Adopt(Stands),
     /// A node will never answer: what it may know is given up.
     GiveUp { node: NodeId },
@@ -20,7 +20,7 @@ pub enum RecoveryCommand {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stands {
     pub shard: ShardId,
-    /// Of the configuration that the state has.
+    /// Of the record that the state has.
     pub expected: Generation,
     /// Nodes that have told.
     pub told: Vec<NodeId>,
@@ -39,6 +39,11 @@ pub enum RecoveryRefusal {
     NotTold { shard: ShardId, node: NodeId },
     #[error("what was told of {shard} is no newer than {have}")]
     NotNewer { shard: ShardId, have: Generation },
+    /// Two recoveries within one step of the clock, from one backup.
+    #[error(
+        "what was told of {shard} is of this incarnation of the world, or of a later one: recover again, later"
+    )]
+    NotBefore { shard: ShardId },
     #[error("no shard waits for what {node} knows")]
     NobodyWaits { node: NodeId },
     #[error("to give a node up takes a reason")]

@@ -7,7 +7,9 @@ use platform_model::{Epoch, Generation};
 
 use super::{Origin, Recovery};
 use crate::ledger::Ledger;
+use crate::operation::{OperationId, OperationState, Operations};
 use crate::state::State;
+use crate::trust::Trust;
 
 /// Numbers of one incarnation: far more than a world ever gives out, and few enough that a later incarnation's fit into what any
 /// reader of JSON keeps exact.
@@ -52,13 +54,6 @@ pub(super) fn raised(incarnation: u64, number: u64) -> u64 {
     floor(incarnation) + (number & (floor(1) - 1))
 }
 
-impl State {
-    /// Of the incarnation that holds.
-    pub(super) fn raised(&self, number: u64) -> u64 {
-        raised(self.recovery.incarnation, number)
-    }
-}
-
 /// Begins the next incarnation of a world with a state that was kept. Pure: the same state and the same words give the same.
 ///
 /// # Errors
@@ -72,8 +67,8 @@ pub fn recover(mut state: State, how: &Origin) -> Result<State, NotRecoverable> 
         return Err(NotRecoverable::Clock { now_ms, state_ms });
     }
     let incarnation = incarnation_at(how.at_ms, state.recovery.incarnation)?;
-    let served = state.shards.iter().filter(|(_, record)| record.config.is_some());
-    let unsure = served.map(|(shard, _)| shard.clone()).collect();
+    // Those that nobody serves may be served since.
+    let unsure = state.shards.keys().cloned().collect();
     state.time_ms = how.at_ms;
     state.table_generation = Generation(raised(incarnation, state.table_generation.0));
     // Numbers of decisions of before may have been given to others since: none is given twice. The hash binds what goes on to what
@@ -82,6 +77,8 @@ pub fn recover(mut state: State, how: &Origin) -> Result<State, NotRecoverable> 
         sequence: floor(incarnation),
         hash: how.binds(&state.ledger.head()),
     });
+    end(&mut state.operations, incarnation, how);
+    close(&mut state.trust, incarnation);
     state.recovery = Recovery {
         incarnation,
         unsure,
@@ -89,6 +86,30 @@ pub fn recover(mut state: State, how: &Origin) -> Result<State, NotRecoverable> 
         origin: Some(how.clone()),
     };
     Ok(state)
+}
+
+/// What was under way has gone on, or has ended, since: whoever wants it asks for it again. No number comes twice.
+fn end(operations: &mut Operations, incarnation: u64, how: &Origin) {
+    operations.last = OperationId(raised(incarnation, operations.last.0));
+    let active = operations.records.values_mut();
+    for record in active.filter(|record| record.state.is_active()) {
+        record.state = OperationState::Failed {
+            why: "the world was recovered from a backup".to_owned(),
+        };
+        record.ended_ms = Some(how.at_ms);
+        record.generation = record.generation.next();
+    }
+}
+
+/// A token that was used since would be good for a second key; a window that was closed since would be open again.
+fn close(trust: &mut Trust, incarnation: u64) {
+    let unused = trust
+        .join_tokens
+        .values_mut()
+        .filter(|token| token.bound.is_none());
+    unused.for_each(|token| token.revoked = true);
+    trust.break_glass.clear();
+    trust.break_glass_last = raised(incarnation, trust.break_glass_last);
 }
 
 impl Origin {
@@ -110,8 +131,28 @@ impl Origin {
 }
 
 impl State {
-    /// The lowest epoch that may be given out now.
+    /// Of the incarnation that holds.
+    pub(super) fn raised(&self, number: u64) -> u64 {
+        raised(self.recovery.incarnation, number)
+    }
+
+    /// Whether a number may have been given out before the incarnation that holds.
+    pub(super) fn is_of_before(&self, number: u64) -> bool {
+        number < floor(self.recovery.incarnation)
+    }
+
+    /// Above every epoch of before: no shard is led in one of them again.
     pub(super) fn epochs_from(&self) -> Epoch {
         Epoch(floor(self.recovery.incarnation))
+    }
+
+    /// Of a shard that is served for the first time. One of its name may have been in a world whose end nobody knows.
+    pub(crate) fn first_epoch(&self) -> Epoch {
+        self.epochs_from().next()
+    }
+
+    /// Of the record of a shard that is new, for the same reason.
+    pub(crate) fn first_generation(&self) -> Generation {
+        Generation(floor(self.recovery.incarnation)).next()
     }
 }

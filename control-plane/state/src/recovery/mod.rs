@@ -4,10 +4,12 @@
 //! *incarnation* of the world: the high part of the table's generation, of every number on record, and of every generation and
 //! epoch that is given out from then on. Nothing of before is ever taken for newer.
 //!
-//! Which copies a shard has may have changed since the backup. Until every node that any known configuration of it names has
-//! told what it was configured by, the shard is *unsure*: nothing is promoted, moved or restored there. Then the configuration
-//! with the highest generation holds. No table is given out before that of every shard is known: nodes and routers go on by the
-//! one that they have.
+//! Which copies a shard has may have changed since the backup, and whether it has any. A shard is *unsure* until every node that
+//! the state knows, or any configuration of the shard that was told, has told the table that it goes by; then the configuration
+//! with the highest generation holds. While any shard is unsure nothing is promoted, moved, placed or restored anywhere, and no
+//! table is given out: nodes and routers go on by the one that they have.
+//!
+//! What must hold, and which test fails where it does not, stands in `docs/backup.md`.
 
 mod apply;
 mod command;

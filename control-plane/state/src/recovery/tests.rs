@@ -5,14 +5,18 @@ use platform_model::{CopyState, Epoch, Generation, NodeId, ReplicaId, Role, Shar
 
 use super::{NotRecoverable, Origin, RecoveryCommand, RecoveryRefusal, Stands, incarnation_at, recover};
 use crate::apply::tests::{author, lawful, refusal, register};
-use crate::command::{Author, Command, Envelope};
+use crate::command::{Author, Command, Envelope, HomeSpec};
+use crate::operation::{OperationId, OperationKind, OperationRecord, OperationState, Step};
 use crate::outcome::Outcome;
 use crate::refusal::Refusal;
-use crate::shard_config::{ConfigCommand, ProposedChange, ShardConfig, ShardCopy};
+use crate::shard_config::{ConfigCommand, ConfigPhase, ProposedChange, ShardConfig, ShardCopy};
 use crate::state::State;
+use crate::trust::{BreakGlass, JoinToken, join_token::Joiner};
 use crate::{apply, recovery};
 
 const NOW_MS: u64 = 1_795_000_000_000;
+/// All nodes that the state knows.
+const ALL: [&str; 2] = ["eu-central-1/0", "eu-central-2/0"];
 
 fn shard() -> ShardId {
     "eu/eu-central/000".parse().expect("a shard")
@@ -34,8 +38,8 @@ fn how(at_ms: u64) -> Origin {
 /// A world with a shard that is served, as it was backed up.
 fn kept() -> State {
     let mut state = lawful();
-    for (node, port) in [("eu-central-1/0", 1), ("eu-central-2/0", 2)] {
-        register(&mut state, node, 1, &format!("127.0.0.1:{port}"));
+    for node in ALL {
+        register(&mut state, node, 1, "127.0.0.1:1");
     }
     let config = state.shards[&shard()].config.clone().expect("placed");
     let command = Command::Configure {
@@ -71,10 +75,21 @@ fn leader() -> Author {
     }
 }
 
+fn sre(role: Role) -> Author {
+    Author::Operator {
+        role,
+        id: format!("spiffe://x/operator/{role}/o1"),
+    }
+}
+
 fn adopt(state: &mut State, told: &[&str], newest: Option<ShardConfig>) -> Outcome {
+    adopt_of(state, shard(), told, newest)
+}
+
+fn adopt_of(state: &mut State, shard: ShardId, told: &[&str], newest: Option<ShardConfig>) -> Outcome {
     let stands = Stands {
-        shard: shard(),
-        expected: config(state).generation,
+        expected: state.shards[&shard].generation,
+        shard,
         told: told.iter().map(|told| node(told)).collect(),
         newest,
     };
@@ -84,6 +99,15 @@ fn adopt(state: &mut State, told: &[&str], newest: Option<ShardConfig>) -> Outco
         "",
         Command::Recovery(RecoveryCommand::Adopt(stands)),
     )
+}
+
+/// Everybody has told, and nobody knew more.
+fn adopt_all(state: &mut State) {
+    for shard in state.recovery.unsure.clone() {
+        let done = adopt_of(state, shard, &ALL, None);
+        assert!(accepted(&done), "{done:?}");
+    }
+    assert!(state.recovery.is_over());
 }
 
 fn accepted(outcome: &Outcome) -> bool {
@@ -130,7 +154,7 @@ fn every_number_that_is_given_out_from_then_on_is_above_every_one_of_before() {
     assert!(floor < 1 << 53, "exact for whoever reads JSON");
     // One by one, a shard's own.
     let mut state = state;
-    assert!(accepted(&adopt(&mut state, &["eu-central-1/0"], None)));
+    assert!(accepted(&adopt(&mut state, &ALL, None)));
     let (old, new) = (config(&before), config(&state));
     assert_eq!(new.generation.0, floor + old.generation.0);
     assert_eq!(
@@ -165,65 +189,242 @@ fn what_is_no_world_or_of_the_future_is_not_recovered() {
 
 /// The planted omission: a promotion by what the backup says, while another leads since.
 #[test]
-fn nothing_is_changed_of_a_shard_before_it_is_known_who_holds_it() {
+fn nothing_is_changed_before_it_is_known_of_every_shard_who_holds_it() {
     let mut state = recovered();
-    assert!(!state.recovery.is_over());
-    let command = Command::Configure {
+    let promote = |state: &State| Command::Configure {
         shard: shard(),
-        expected: config(&state).generation,
+        expected: config(state).generation,
         command: ConfigCommand::BeginPromote,
     };
-    let refused = refusal(give(&mut state, leader(), "", command.clone()));
-    let unsure = RecoveryRefusal::Unsure { shard: shard() };
-    assert_eq!(refused, Refusal::Recovery(unsure));
-    // What is about no shard goes on.
-    let done = register(&mut state, "eu-central-1/0", 2, "127.0.0.1:9");
-    assert!(accepted(&done), "{done:?}");
-    assert!(accepted(&adopt(&mut state, &["eu-central-1/0"], None)));
-    let mut other = command;
-    if let Command::Configure { expected, .. } = &mut other {
-        *expected = config(&state).generation;
+    let place = Command::PlaceShard {
+        shard: "us/us-east/000".parse().expect("a shard"),
+        cell: "us-east-1".parse().expect("a cell"),
+        expected: Generation(1),
+    };
+    let asked = [(leader(), promote(&state)), (sre(Role::Sre), place)];
+    for (author, command) in asked {
+        let refused = refusal(give(&mut state, author, "", command));
+        assert!(
+            matches!(refused, Refusal::Recovery(RecoveryRefusal::Unsure { .. })),
+            "{refused:?}"
+        );
     }
-    let outcome = give(&mut state, leader(), "", other);
-    let refused = outcome.refusal();
+    // What is about no shard goes on.
+    let done = register(&mut state, ALL[0], 2, "127.0.0.1:9");
+    assert!(accepted(&done), "{done:?}");
+    // One shard that is known is not enough: the table that names it is not given out before all are.
+    assert!(accepted(&adopt(&mut state, &ALL, None)));
+    let command = promote(&state);
+    let refused = refusal(give(&mut state, leader(), "", command));
     assert!(
-        !matches!(refused, Some(Refusal::Recovery(_))),
-        "for its own reasons at most: {refused:?}"
+        matches!(refused, Refusal::Recovery(RecoveryRefusal::Unsure { .. })),
+        "{refused:?}"
     );
+    adopt_all(&mut state);
+    let command = promote(&state);
+    let done = give(&mut state, leader(), "", command);
+    assert!(accepted(&done), "{done:?}");
+    let floor = recovery::incarnation::floor(state.recovery.incarnation);
+    let promoting = config(&state).phase;
+    assert!(
+        matches!(promoting, ConfigPhase::Promoting { epoch, index, .. } if epoch.0 > floor && index > floor),
+        "an epoch and an order that were never given out: {promoting:?}"
+    );
+}
+
+/// The planted omission: a shard that nobody served yet as the backup was made is given to the next node that registers,
+/// while another serves it.
+#[test]
+fn a_shard_that_was_placed_after_the_backup_is_not_placed_once_more() {
+    let mut state = recovered();
+    let waits: ShardId = "us/us-east/000".parse().expect("a shard");
+    assert!(state.shards[&waits].config.is_none() && state.recovery.unsure.contains(&waits));
+    let done = register(&mut state, "us-east-1/0", 1, "127.0.0.1:3");
+    assert!(accepted(&done), "{done:?}");
+    assert_eq!(state.shards[&waits].config, None, "nobody knows whether it waits");
+    let mut served = ShardConfig::new(node("us-east-1/0"), ReplicaId(9), 1_000_000);
+    (served.generation, served.unborn) = (Generation(4), false);
+    let refused = refusal(adopt_of(&mut state, waits.clone(), &ALL, Some(served.clone())));
+    assert!(matches!(
+        refused,
+        Refusal::Recovery(RecoveryRefusal::NotTold { .. })
+    ));
+    let all = [ALL[0], ALL[1], "us-east-1/0"];
+    assert!(accepted(&adopt_of(&mut state, waits.clone(), &all, Some(served))));
+    let found = state.shards[&waits].config.clone().expect("served");
+    assert_eq!((found.primary.replica, found.epoch), (ReplicaId(9), Epoch(1)));
+    // The others wait in truth: they are placed at the end, in an epoch of this incarnation, whatever was there before.
+    for shard in state.recovery.unsure.clone() {
+        assert!(accepted(&adopt_of(&mut state, shard, &all, None)));
+    }
+    let floor = recovery::incarnation::floor(state.recovery.incarnation);
+    let other = &state.shards[&"us/us-east/001".parse::<ShardId>().expect("a shard")];
+    let placed = other.config.as_ref().expect("placed");
+    assert!(placed.epoch.0 > floor && placed.epoch_max == placed.epoch && other.generation.0 > floor);
+}
+
+/// A home of the same name may have been made after the backup: nodes hold shards of it.
+#[test]
+fn a_home_that_is_made_anew_begins_above_whatever_was_there() {
+    let mut state = recovered();
+    adopt_all(&mut state);
+    let spec = HomeSpec {
+        id: "eu/eu-central".parse().expect("a home"),
+        shard_count: 1,
+        host: "other.example.test".into(),
+        cell: "eu-central-2".parse().expect("a cell"),
+    };
+    state.homes.remove(&spec.id);
+    state.shards.remove(&shard());
+    let done = give(&mut state, sre(Role::Sre), "", Command::CreateHome(spec));
+    assert!(accepted(&done), "{done:?}");
+    let floor = recovery::incarnation::floor(state.recovery.incarnation);
+    let made = config(&state);
+    assert!(made.epoch.0 > floor && made.epoch_max == made.epoch && made.generation.0 > floor);
 }
 
 #[test]
 fn the_newest_that_any_node_knows_holds_once_all_have_told() {
     let mut state = recovered();
-    let told = newer(&state);
-    let refused = refusal(adopt(&mut state, &[], None));
+    let third = "eu-central-2/1";
+    let mut told = newer(&state);
+    told.standbys[0].node = node(third);
     let waits = |on: &str| {
         Refusal::Recovery(RecoveryRefusal::NotTold {
             shard: shard(),
             node: node(on),
         })
     };
-    assert_eq!(refused, waits("eu-central-1/0"));
+    assert_eq!(refusal(adopt(&mut state, &[], None)), waits(ALL[0]));
+    // One that the shard's configuration does not name may know where it went.
+    assert_eq!(refusal(adopt(&mut state, &[ALL[0]], None)), waits(ALL[1]));
     // Whoever the newer one names has to tell, too: he may know of one that is newer still.
-    let refused = refusal(adopt(&mut state, &["eu-central-1/0"], Some(told.clone())));
-    assert_eq!(refused, waits("eu-central-2/0"));
-    let both = ["eu-central-1/0", "eu-central-2/0"];
+    assert_eq!(refusal(adopt(&mut state, &ALL, Some(told.clone()))), waits(third));
+    let all = [ALL[0], ALL[1], third];
     let same = config(&state);
-    let refused = refusal(adopt(&mut state, &both, Some(same)));
+    let refused = refusal(adopt(&mut state, &all, Some(same)));
     assert!(
         matches!(refused, Refusal::Recovery(RecoveryRefusal::NotNewer { .. })),
         "{refused:?}"
     );
-    assert!(accepted(&adopt(&mut state, &both, Some(told.clone()))));
+    assert!(accepted(&adopt(&mut state, &all, Some(told.clone()))));
     let now = config(&state);
     assert_eq!((&now.primary, now.epoch), (&told.primary, Epoch(5)));
     assert!(now.epoch_max > told.epoch_max && now.generation > told.generation);
     assert_eq!(state.shards[&shard()].cell, told.primary.node.cell);
-    let refused = refusal(adopt(&mut state, &both, Some(told)));
+    let refused = refusal(adopt_of(&mut state, shard(), &all, Some(told)));
     assert!(
         matches!(refused, Refusal::Recovery(RecoveryRefusal::Sure { .. })),
         "{refused:?}"
     );
+}
+
+/// The planted omission: two recoveries from one backup within ten minutes give out the same numbers.
+#[test]
+fn what_was_given_out_by_this_incarnation_or_a_later_one_is_not_taken_for_what_was_before() {
+    let floor = recovery::incarnation::floor(recovered().recovery.incarnation);
+    let spoil: [fn(&mut ShardConfig, u64); 3] = [
+        |told, floor| told.generation = Generation(floor + 1),
+        |told, floor| told.epoch = Epoch(floor + 1),
+        |told, floor| told.epoch_max = Epoch(floor + 1),
+    ];
+    for spoil in spoil {
+        let mut state = recovered();
+        let mut told = newer(&state);
+        spoil(&mut told, floor);
+        let refused = refusal(adopt(&mut state, &ALL, Some(told)));
+        assert_eq!(
+            refused,
+            Refusal::Recovery(RecoveryRefusal::NotBefore { shard: shard() })
+        );
+    }
+}
+
+/// The planted omission: the promotion goes on in its epoch, in which another may lead whom nobody hears.
+#[test]
+fn a_promotion_that_was_under_way_goes_on_in_an_epoch_that_was_never_given_out() {
+    let mut state = recovered();
+    let mut told = newer(&state);
+    (told.epoch, told.epoch_max) = (Epoch(4), Epoch(6));
+    told.phase = ConfigPhase::Promoting {
+        epoch: Epoch(6),
+        index: 12,
+        forced: None,
+    };
+    assert!(accepted(&adopt(&mut state, &ALL, Some(told))));
+    let floor = recovery::incarnation::floor(state.recovery.incarnation);
+    let now = config(&state);
+    let ConfigPhase::Promoting { epoch, index, .. } = now.phase else {
+        panic!("it ends in a primary: {:?}", now.phase);
+    };
+    assert!(
+        epoch.0 > floor && epoch == now.epoch_max && index > floor,
+        "{now:?}"
+    );
+    assert_eq!(now.epoch, Epoch(4), "who leads is told when it has ended");
+}
+
+/// What was used, closed or ended since the backup is not good, open or under way once more.
+#[test]
+fn tokens_windows_and_operations_of_before_end() {
+    let mut state = kept();
+    let joiner = Joiner::Router {
+        name: "r1".into(),
+        region: "eu-central".parse().expect("a region"),
+    };
+    let token = JoinToken {
+        joiner,
+        expires_ms: NOW_MS + 1,
+        by: String::new(),
+        bound: None,
+        revoked: false,
+    };
+    let digest = platform_model::KeyDigest([1; 32]);
+    state.trust.join_tokens.insert(digest, token);
+    let window = BreakGlass {
+        home: "eu/eu-central".parse().expect("a home"),
+        subject: "01890a5d-ac96-774b-bcce-b302099a8057".parse().expect("a person"),
+        purpose: "support".into(),
+        by: String::new(),
+        from_ms: 1,
+        until_ms: NOW_MS + 1,
+    };
+    state.trust.break_glass.insert(3, window);
+    state.trust.break_glass_last = 3;
+    let running = operation(&config(&state));
+    state.operations.records.insert(OperationId(7), running);
+    state.operations.last = OperationId(7);
+    let state = recover(state, &how(NOW_MS)).expect("a world");
+    let floor = recovery::incarnation::floor(state.recovery.incarnation);
+    assert!(state.trust.join_tokens[&digest].revoked);
+    assert!(state.trust.break_glass.is_empty() && state.trust.break_glass_last > floor);
+    let ended = &state.operations.records[&OperationId(7)];
+    assert!(matches!(ended.state, OperationState::Failed { .. }) && ended.ended_ms == Some(NOW_MS));
+    assert!(state.operations.last.0 > floor);
+}
+
+fn operation(config: &ShardConfig) -> OperationRecord {
+    OperationRecord {
+        generation: Generation(1),
+        shard: shard(),
+        kind: OperationKind::Verify,
+        step: Step::Verify,
+        state: OperationState::Running,
+        by: String::new(),
+        reason: String::new(),
+        started_ms: 1,
+        step_since_ms: 1,
+        deadline_ms: None,
+        ended_ms: None,
+        from: config.primary.node.clone(),
+        epoch: config.epoch,
+        source: None,
+        replica: None,
+        certificates: Vec::new(),
+        window_until_ms: None,
+        receipt: None,
+        plan: None,
+    }
 }
 
 #[test]
@@ -231,10 +432,6 @@ fn a_node_that_never_answers_is_given_up_by_a_person_with_a_reason() {
     let mut state = recovered();
     let dead = node("eu-central-1/0");
     let give_up = Command::Recovery(RecoveryCommand::GiveUp { node: dead.clone() });
-    let sre = |role| Author::Operator {
-        role,
-        id: format!("spiffe://x/operator/{role}/o1"),
-    };
     let refused = refusal(give(&mut state, sre(Role::Sre), " ", give_up.clone()));
     assert_eq!(
         refused,
@@ -250,7 +447,7 @@ fn a_node_that_never_answers_is_given_up_by_a_person_with_a_reason() {
         "burnt",
         give_up.clone()
     )));
-    assert!(accepted(&adopt(&mut state, &[], None)));
+    assert!(accepted(&adopt(&mut state, &[ALL[1]], None)));
     state.recovery.unsure.clear();
     let refused = refusal(give(&mut state, sre(Role::Sre), "burnt", give_up));
     assert!(matches!(

@@ -107,7 +107,7 @@ pub(crate) fn room_for(state: &State, more: usize) -> Result<(), Refusal> {
 pub(crate) fn add(state: &mut State, shards: Vec<ShardId>, cell: &CellId) -> Changes {
     for shard in shards {
         let record = ShardRecord {
-            generation: Generation(1),
+            generation: state.first_generation(),
             cell: cell.clone(),
             config: None,
             epochs: Vec::new(),
@@ -146,10 +146,14 @@ fn takers(state: &State, cell: &CellId) -> Vec<(usize, NodeId)> {
     takers.into_iter().map(load).collect()
 }
 
-/// Gives every shard that waits for `cell` its first primary, if the cell is open and a node is known that takes it.
+/// Gives every shard that waits for `cell` its first primary, if the cell is open and a node is known that takes it. In a
+/// world that was just recovered nobody knows yet which shards wait.
 pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
     let open = |record: &&CellRecord| record.state == CellState::Open;
     let mut changes = Changes::default();
+    if !state.recovery.is_over() {
+        return changes;
+    }
     let Some(region) = state
         .cells
         .get(cell)
@@ -159,7 +163,7 @@ pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
         return changes;
     };
     let mut takers = takers(state, cell);
-    let since_ms = state.time_ms;
+    let (since_ms, epoch) = (state.time_ms, state.first_epoch());
     for (shard, record) in &mut state.shards {
         let waits = record.cell == *cell && record.config.is_none();
         if waits && law::may_keep(&state.law, shard, &region).is_ok() {
@@ -171,6 +175,7 @@ pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
             *load += 1;
             let mut config = ShardConfig::new(node.clone(), replica, LEASE_MICROS);
             config.generation = generation;
+            (config.epoch, config.epoch_max) = (epoch, epoch);
             record.follow(config, since_ms);
             changes.shards.insert(shard.clone());
         }

@@ -9,7 +9,7 @@ use platform_model::{
     Epoch, Generation, Incarnation, InvalidId, Position, ReplicaId, ShardId, ShardRoute, Term,
 };
 
-use super::{CopyReport, ReplicasReply, ReplicasReport, TOLD_MAX, Told, copies_sent, told_sent};
+use super::{CopyReport, ROUTES_MAX, ReplicasReply, ReplicasReport, TOLD_MAX, Told, copies_sent, told_sent};
 use crate::convert::InvalidTable;
 use crate::frame::FRAME_VERSION;
 use crate::pb;
@@ -61,7 +61,6 @@ pub(super) fn request(world: String, report: &ReplicasReport) -> pb::ReplicasReq
             .configured
             .iter()
             .flatten()
-            .take(COPIES_MAX)
             .map(|(shard, route)| crate::convert::route((shard, route)))
             .collect(),
     }
@@ -73,7 +72,7 @@ impl TryFrom<pb::ReplicasRequest> for ReplicasReport {
     fn try_from(wire: pb::ReplicasRequest) -> Result<Self, InvalidReplicas> {
         few("copies", wire.copies.len(), COPIES_MAX)?;
         few("things to tell", wire.told.len(), TOLD_MAX)?;
-        few("configurations", wire.configured.len(), COPIES_MAX)?;
+        few("configurations", wire.configured.len(), ROUTES_MAX)?;
         let copies = wire.copies.into_iter().map(CopyReport::try_from);
         let copies: Vec<CopyReport> = copies.collect::<Result<_, _>>()?;
         once_each(&copies)?;

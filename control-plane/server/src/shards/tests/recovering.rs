@@ -1,6 +1,8 @@
 //! A world whose controllers are lost goes on from a backup of their state.
 
 use control_plane_state::recovery::{Origin, RecoveryCommand, recover};
+use platform_model::Epoch;
+use platform_wire::replicas::ReplicasReport;
 
 use super::*;
 
@@ -81,4 +83,66 @@ fn while_a_node_has_not_told_nothing_is_done_until_a_person_gives_it_up() {
     sim.run(5_000);
     assert!(sim.state.recovery.is_over(), "{:?}", sim.state.recovery);
     assert_eq!(sim.primary(), STANDBY, "it told");
+}
+
+/// Tells the leader what a node goes by.
+fn tells(sim: &mut Sim, from: &str, table: Option<&RoutingTable>) -> Vec<Act> {
+    let routes = |table: &RoutingTable| {
+        let routes = table.shards.iter();
+        routes
+            .map(|(shard, route)| (shard.clone(), route.clone()))
+            .collect()
+    };
+    let report = ReplicasReport {
+        node: node(from),
+        incarnation: Incarnation(1),
+        leaving: false,
+        copies: Vec::new(),
+        told: Vec::new(),
+        configured: table.map(routes),
+    };
+    sim.leader.look_over(&sim.state);
+    sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report)
+}
+
+/// The planted omission: the one node that the backup names has given its copy away; it has told, and so the backup's word holds.
+#[test]
+fn who_gave_a_copy_away_says_where_it_went_and_everybody_is_waited_for() {
+    let (mut sim, backup) = failed_over();
+    let (newest, old) = (sim.state.table(), backup.table());
+    lose_controllers(&mut sim, backup);
+    let last = NODES[NODES.len() - 1];
+    for id in NODES {
+        assert!(sim.leader.asks(&sim.state, &node(id)));
+        assert!(tells(&mut sim, id, None).is_empty(), "it does not say yet");
+        assert!(sim.leader.asks(&sim.state, &node(id)), "and is asked again");
+        let told = if id == HERE { &newest } else { &old };
+        let acts = tells(&mut sim, id, Some(told));
+        assert!(!sim.leader.asks(&sim.state, &node(id)));
+        assert_eq!(acts.is_empty(), id != last, "{id}: {acts:?}");
+        let adopted = acts.iter().find(|act| act.shard == Sim::shard());
+        let Some(Act { command, .. }) = adopted else {
+            continue;
+        };
+        let Command::Recovery(RecoveryCommand::Adopt(stands)) = command else {
+            panic!("{command:?}");
+        };
+        let found = stands.newest.as_ref().expect("newer than the backup's");
+        assert_eq!(found.primary.node, node(STANDBY));
+        assert!(found.epoch > Epoch(1));
+    }
+}
+
+/// Another leader has heard nothing: what was told to the one before is asked for again.
+#[test]
+fn a_leader_adopts_nothing_by_what_another_was_told() {
+    let (mut sim, backup) = failed_over();
+    let newest = sim.state.table();
+    lose_controllers(&mut sim, backup);
+    for id in &NODES[1..] {
+        tells(&mut sim, id, Some(&newest));
+    }
+    sim.leader = Leader::new(sim.now_ms * 1_000, fresh);
+    assert!(tells(&mut sim, NODES[0], Some(&newest)).is_empty());
+    assert!(sim.leader.asks(&sim.state, &node(NODES[1])));
 }
