@@ -233,7 +233,7 @@ async fn a_world_whose_controllers_are_all_lost_goes_on_from_a_backup() -> Resul
         return Ok(());
     };
     let ((first, first_node), (second, second_node)) = (named(FIRST)?, named(SECOND)?);
-    scene.done(&["home", "survival", HOME, "region", "--reason", "a test", "--yes"])?;
+    scene.done(&["home", "survival", HOME, "region", "--reason", "a test"])?;
     scene.whole(None).await?;
     let person = scene.register().await?;
     scene.write(&person, "Ada before").await?;

@@ -6,7 +6,7 @@ use platform_model::NodeId;
 use serde::Serialize;
 
 use crate::ask;
-use crate::command::WorldArgs;
+use crate::command::{Change, WorldArgs};
 use crate::exit::Ended;
 use crate::printer::Printer;
 use crate::world::operator;
@@ -22,9 +22,8 @@ pub struct GiveUp {
     /// The node once more. On a terminal one is asked for it.
     #[arg(long, value_name = "NODE")]
     confirm: Option<String>,
-    /// Why; stands in the record of the decision.
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
+    #[command(flatten)]
+    change: Change,
     #[command(flatten)]
     world: WorldArgs,
 }
@@ -32,23 +31,36 @@ pub struct GiveUp {
 #[derive(Debug, Serialize)]
 struct GivenUp {
     node: String,
-    /// Number of the decision; 0: it was given up already.
-    decision: u64,
+    /// Whether it was waited for.
+    waited_for: bool,
+    changed: bool,
+    /// Number of the decision; none if nothing was decided.
+    decision: Option<u64>,
 }
 
 impl GiveUp {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         let admin = self.world.admin()?;
-        let name = self.node.to_string();
-        let again = format!("the same command with --confirm {name}");
-        ask::severe(&name, self.confirm.as_deref(), &again, printer).await?;
-        let done = admin.give_node_up(&self.node, &self.reason).await;
-        let done = done.map_err(operator::explain)?;
-        let view = GivenUp {
-            node: name,
-            decision: done.sequence,
+        let status = admin.status().await.map_err(operator::explain)?;
+        let waits_for = status.recovering.map(|recovering| recovering.waits_for);
+        let mut view = GivenUp {
+            node: self.node.to_string(),
+            waited_for: waits_for.is_some_and(|nodes| nodes.contains(&self.node)),
+            changed: false,
+            decision: None,
         };
-        printer.say(&format!("{} is waited for no more", view.node));
+        if self.change.dry_run {
+            printer.progress("nothing was changed: --dry-run");
+        } else {
+            let name = &view.node;
+            let again = format!("the same command with --confirm {name}");
+            ask::severe(name, self.confirm.as_deref(), &again, printer).await?;
+            let done = admin.give_node_up(&self.node, &self.change.reason).await;
+            let done = done.map_err(operator::explain)?;
+            printer.say(&format!("{name} is waited for no more"));
+            view.changed = done.sequence > 0;
+            view.decision = view.changed.then_some(done.sequence);
+        }
         printer.document(&view);
         Ok(Ended::Ok)
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::backup::explain_key;
 use crate::ask;
-use crate::command::WorldArgs;
+use crate::command::{Change, WorldArgs};
 use crate::contexts::Target;
 use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
@@ -43,12 +43,8 @@ pub struct Recover {
     /// The first 8 digits of the world's id once more. On a terminal one is asked for them.
     #[arg(long, value_name = "WORLD")]
     confirm: Option<String>,
-    /// Why; stands in the record of the first decisions after it.
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
-    /// Reads the backup whole and says what would be done, and does nothing.
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    change: Change,
     #[command(flatten)]
     world: WorldArgs,
 }
@@ -68,7 +64,7 @@ impl Recover {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         let target = self.world.target()?;
         let (kept, state) = self.read(&target).await?;
-        if self.reason.trim().is_empty() {
+        if self.change.reason.trim().is_empty() {
             return Err(Hinted::new("a recovery takes a reason", &["--reason TEXT"]).into());
         }
         if self.data_dir.join(RUN).exists() {
@@ -87,7 +83,7 @@ impl Recover {
             time_ms: kept.time_ms,
             changed: false,
         };
-        if self.dry_run {
+        if self.change.dry_run {
             printer.progress("the backup is whole and no controller answers; nothing was changed: --dry-run");
         } else {
             let name = target.world.to_string().chars().take(8).collect::<String>();
@@ -116,7 +112,7 @@ impl Recover {
             state: serde_json::from_slice(&state.bytes).context("the state is no JSON")?,
             at_ms: Clock::system().unix_ms(),
             by: identity.spiffe_id().to_string(),
-            reason: self.reason.clone(),
+            reason: self.change.reason.clone(),
             backup: view.backup.clone(),
         };
         disk::create_folder(&self.data_dir)?;

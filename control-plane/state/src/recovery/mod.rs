@@ -9,7 +9,7 @@
 //! with the highest generation holds. While any shard is unsure nothing is promoted, moved, placed or restored anywhere, and no
 //! table is given out: nodes and routers go on by the one that they have.
 //!
-//! What must hold, and which test fails where it does not, stands in `docs/backup.md`.
+//! What must hold, and which test fails where it does not, stands in `docs/recovery.md`.
 
 mod apply;
 mod command;
