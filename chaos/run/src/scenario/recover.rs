@@ -71,7 +71,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let (lost, ()) = tokio::join!(lost, people.write());
     let mut ran = lost?;
     progress.progress("looking for what was acknowledged");
-    ran.judgement = people.judge().await;
+    ran.judgement = people.judge_kept(0).await;
     world.down(STOP_WITHIN).await?;
     Ok(ran)
 }

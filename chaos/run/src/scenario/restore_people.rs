@@ -150,6 +150,17 @@ impl People {
     }
 
     pub async fn judge(&self) -> Judgement {
+        let mut judgement = self.judge_kept(ERASED).await;
+        for person in self.people.iter().take(ERASED) {
+            if let Err(why) = self.is_gone(person).await {
+                judgement.came_back.push(format!("{}: {why}", person.name));
+            }
+        }
+        judgement
+    }
+
+    /// What was acknowledged to all but the first of them is there.
+    pub async fn judge_kept(&self, but: usize) -> Judgement {
         let rides = std::mem::take(&mut *self.rides.lock());
         let count = |stage| rides.iter().filter(|ride| ride.stage == stage).count();
         let mut judgement = Judgement {
@@ -158,7 +169,7 @@ impl People {
             after: count(AFTER),
             ..Judgement::default()
         };
-        let must = |ride: &&Ride| ride.of >= ERASED && ride.stage != MEANWHILE;
+        let must = |ride: &&Ride| ride.of >= but && ride.stage != MEANWHILE;
         for ride in rides.iter().filter(must) {
             let (person, id) = (&self.people[ride.of], ride.id);
             let whose = format!("{}: {id}, stage {}", person.name, ride.stage);
@@ -166,11 +177,6 @@ impl People {
                 Ok(bytes) if bytes == ride.bytes => {}
                 Ok(_) => judgement.lost.push(format!("{whose}: it is another")),
                 Err(why) => judgement.lost.push(format!("{whose}: {why}")),
-            }
-        }
-        for person in self.people.iter().take(ERASED) {
-            if let Err(why) = self.is_gone(person).await {
-                judgement.came_back.push(format!("{}: {why}", person.name));
             }
         }
         judgement
