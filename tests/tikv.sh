@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The engine TiKV against a server that speaks its protocol: conformance, differential, foreign cluster, orphaned locks,
-# kill -9 of the server, a short bench, a cell of three nodes on it under `chaos run`, and a cell that is made by command.
+# The engine TiKV against a server that speaks its protocol: conformance, differential, foreign clusters, orphaned locks,
+# kill -9 of the server, a server without room, a short bench, a cell of three nodes on it under `chaos run`, and a cell
+# that is made by command.
 # Usage: tests/tikv.sh [TARGET_DIR], the tests and the binaries built in it.
 #
 # MERIDIAN_TIKV_SERVER is a folder with `run.sh start|stop|kill-store|start-store` that serves on MERIDIAN_TIKV_PD
@@ -23,6 +24,7 @@ scratch=$(mktemp -d)
 started=
 end() {
   [ -z "$started" ] || "$scratch/run.sh" stop >/dev/null 2>&1 || true
+  umount "$scratch/run/store" 2>/dev/null || true
   chmod -R u+w "$scratch" && rm -rf "$scratch"
 }
 trap end EXIT
@@ -41,19 +43,38 @@ export MERIDIAN_TIKV_CONTROL=$scratch/run.sh
 
 newest() { ls -t "$target"/debug/deps/"$1"-* 2>/dev/null | awk '!/\.[a-z]+$/ && !seen {print; seen = 1}'; }
 cd cell/store-tikv
-for binary in cell_store_tikv janitor server_kill; do
-  path=$(newest "$binary")
-  [ -n "$path" ] || { echo "$binary is not built in $target: cargo test --no-run --workspace" >&2; exit 1; }
+run() {
+  path=$(newest "$1")
+  [ -n "$path" ] || { echo "$1 is not built in $target: cargo test --no-run --workspace" >&2; exit 1; }
   timeout 600 "$path" --nocapture
-done
+}
+# The first one wants a cluster that nobody has used.
+for binary in not_ours cell_store_tikv janitor server_kill; do run "$binary"; done
 cd ../..
 "$target"/debug/bench engines --quick || [ $? -eq 3 ]
-# A cluster is one world's: the next one gets an empty one.
+# A cluster is one world's: the next one gets an empty one. `afresh MIB`: with no more room than that.
 afresh() {
   "$scratch/run.sh" stop >/dev/null 2>&1 || true
-  rm -rf "$scratch/run"
+  umount "$scratch/run/store" 2>/dev/null || true
+  rm -rf "$scratch/run" && mkdir -p "$scratch/run/store"
+  [ -z "${1:-}" ] || mount -t tmpfs -o "size=$1m" tmpfs "$scratch/run/store" 2>/dev/null || return 1
   timeout 60 "$scratch/run.sh" start
 }
+# A server without room.
+if afresh 96; then
+  cat >"$scratch/room.sh" <<ROOM
+#!/bin/sh
+set -eu
+[ "\$1" = more-room ]
+mount -o remount,size=1g "$scratch/run/store"
+"$scratch/run.sh" kill-store || true
+"$scratch/run.sh" start-store
+ROOM
+  chmod +x "$scratch/room.sh"
+  (cd cell/store-tikv && MERIDIAN_TIKV_ROOM_MIB=96 MERIDIAN_TIKV_CONTROL=$scratch/room.sh run full_cluster)
+else
+  echo "skipped: a full cluster of TiKV: a file system of its own needs root"
+fi
 # Three nodes of one cell on the server, killed and stopped, and the server too: nothing acknowledged may be lost.
 afresh
 timeout 900 "$target"/debug/chaos run --scenario shared-store --minutes 2 --no-build

@@ -16,6 +16,7 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("foundationdb", &[("cell-store-fdb", CODE)]),
     ("tikv-client", &[("cell-store-tikv", CODE)]),
     ("object_store", &[("cell-backup", CODE)]),
+    ("mimalloc", &[("cell-node", CODE)]),
     // The control plane.
     ("openraft", &[("control-plane-raft", CODE)]),
     ("redb", &[("control-plane-raft", CODE)]),

@@ -1,5 +1,5 @@
-//! Pages of a copy: rows of a range of keys from one snapshot, at most about a megabyte. The range is chosen here as the
-//! rows are walked; whoever takes the page remembers where the next one begins.
+//! Pages of a copy: rows of a range of keys from one snapshot, few enough that reading and sending them holds nobody up. The
+//! range is chosen here as the rows are walked; whoever takes the page remembers where the next one begins.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use platform_model::ReplicaId;
 use super::content::Rows;
 use super::inner::Inner;
 use crate::keys::{ShardKeys, join};
-use crate::walk::Walk;
+use crate::walk::{Walk, aside};
 
 /// Rows of one page.
 const PAGE_ROWS: usize = 8_000;
 /// Keys and values of one page, about.
-pub(crate) const PAGE_BYTES: usize = 1024 * 1024;
+pub(crate) const PAGE_BYTES: usize = 512 * 1024;
 
 /// Reads a page for a standby, when the foreground allows.
 pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId) {
@@ -37,14 +37,19 @@ pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId) {
     let Some((snapshot, applied)) = inner.snapshot().await else {
         return;
     };
-    let Ok((mut rows, last)) = page(&*snapshot, &inner.keys, start, PAGE_BYTES).await else {
+    let shared = Arc::clone(inner);
+    let read = aside(async move {
+        let (mut rows, last) = page(&*snapshot, &shared.keys, start, PAGE_BYTES).await?;
+        if !last {
+            let behind = rows.ranges.last().map(|(_, end)| end.clone()).unwrap_or_default();
+            rows.left_bytes = left(&*snapshot, &shared.keys, &behind);
+        }
+        Ok::<_, SnapshotError>((rows, last))
+    });
+    let Some(Ok((mut rows, last))) = read.await else {
         return;
     };
     rows.time_ms = applied.time_ms;
-    if !last {
-        let behind = rows.ranges.last().map(|(_, end)| end.clone()).unwrap_or_default();
-        rows.left_bytes = left(&*snapshot, &inner.keys, &behind);
-    }
     let event = Event::PageRead {
         to,
         chunk,

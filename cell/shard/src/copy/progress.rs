@@ -12,8 +12,7 @@ const LATENCY_MAX: Duration = Duration::from_millis(40);
 /// Bytes per second of a copy, between which it is throttled while people write: a copy that is in no hurry leaves them the
 /// processor and the disk, however fast these are.
 const RATE_MIN: u64 = 2 * 1024 * 1024;
-const RATE_MAX: u64 = 32 * 1024 * 1024;
-const RATE_FIRST: u64 = 24 * 1024 * 1024;
+const RATE_MAX: u64 = 24 * 1024 * 1024;
 
 /// What is measured, by the clock that counts suspend.
 #[derive(Debug)]
@@ -21,6 +20,8 @@ pub(crate) struct Pace {
     commits: VecDeque<(Duration, Duration)>,
     under_way: Option<Duration>,
     rate: u64,
+    /// When the next page may be read.
+    next_page: Duration,
     pub copied_bytes: u64,
     pub left_bytes: u64,
     copied: VecDeque<(Duration, u64)>,
@@ -32,7 +33,8 @@ impl Default for Pace {
         Self {
             commits: VecDeque::new(),
             under_way: None,
-            rate: RATE_FIRST,
+            rate: RATE_MAX,
+            next_page: Duration::ZERO,
             copied_bytes: 0,
             left_bytes: 0,
             copied: VecDeque::new(),
@@ -60,7 +62,8 @@ impl Pace {
         }
     }
 
-    /// Before a page of so many bytes is read: how long to wait. An idle foreground lets it through at once.
+    /// Before a page of so many bytes is read: how long to wait, so that pages go at an even rate, however many copies there
+    /// are; what came late is made up for by a page at most. An idle foreground lets it through at once.
     pub(crate) fn hold_page(&mut self, now: Duration, bytes: u64) -> Duration {
         let lately = now.saturating_sub(Duration::from_millis(500));
         let of_late: Vec<Duration> = self
@@ -70,7 +73,8 @@ impl Pace {
             .map(|(_, took)| *took)
             .collect();
         let Some(slowest) = of_late.iter().max() else {
-            self.rate = RATE_FIRST;
+            self.rate = RATE_MAX;
+            self.next_page = now;
             return Duration::ZERO;
         };
         self.rate = if *slowest > LATENCY_MAX {
@@ -79,7 +83,10 @@ impl Pace {
             self.rate + self.rate / 4
         };
         self.rate = self.rate.clamp(RATE_MIN, RATE_MAX);
-        Duration::from_micros(bytes.saturating_mul(1_000_000) / self.rate)
+        let takes = Duration::from_micros(bytes.saturating_mul(1_000_000) / self.rate);
+        let begins = self.next_page.max(now.saturating_sub(takes));
+        self.next_page = begins + takes;
+        begins.saturating_sub(now)
     }
 
     /// A page came in here.
@@ -146,5 +153,22 @@ mod tests {
         assert!(held >= Duration::from_millis(400), "{held:?}");
         let later = pace.hold_page(now + Duration::from_secs(3), PAGE);
         assert_eq!(later, Duration::ZERO, "idle again");
+    }
+
+    /// Two copies, pages that are late by half of what they take: together they go at the rate that one has.
+    #[test]
+    fn pages_go_at_an_even_rate_however_many_ask_and_however_late_they_come() {
+        let mut pace = Pace::default();
+        let mut now = Duration::from_secs(10);
+        let began = now;
+        for _ in 0..200 {
+            pace.write_ended(now, Duration::from_millis(1), true);
+            let held = [pace.hold_page(now, PAGE), pace.hold_page(now, PAGE)];
+            now += held[1] + Duration::from_millis(20);
+        }
+        let bytes = 400.0 * PAGE as f64;
+        let rate = bytes / (now - began).as_secs_f64();
+        let ratio = rate / RATE_MAX as f64;
+        assert!((0.95..=1.01).contains(&ratio), "{ratio} of the rate");
     }
 }

@@ -15,10 +15,10 @@ use super::core::Core;
 use super::inner::Inner;
 use super::item::ToDigest;
 use super::job::Job;
-use super::pages::page;
+use super::pages::{PAGE_BYTES, page};
 use super::told::Told;
 use crate::keys::ShardKeys;
-use crate::walk::Walk;
+use crate::walk::{Walk, aside};
 
 /// Keys and values of one chunk, about.
 const CHUNK_BYTES: usize = 3 * 1024 * 1024;
@@ -189,17 +189,28 @@ pub(crate) async fn measure(inner: &Arc<Inner>, chunk: u32, start: Bytes) {
     let Some((snapshot, _)) = inner.snapshot().await else {
         return stop(inner);
     };
-    let mut from = start.clone();
+    let (shared, from) = (Arc::clone(inner), start.clone());
+    let found = aside(async move { end_of_chunk(&*snapshot, &shared.keys, from).await });
+    let Some(Ok((end, last))) = found.await else {
+        return stop(inner);
+    };
+    inner.core.lock().measured(chunk, start, end, last);
+}
+
+/// Where about `CHUNK_BYTES` of rows end, and whether nothing is behind them.
+async fn end_of_chunk(
+    snapshot: &dyn Snapshot,
+    keys: &ShardKeys,
+    mut from: Bytes,
+) -> Result<(Bytes, bool), SnapshotError> {
     let (mut bytes, mut last) = (0, false);
     while bytes < CHUNK_BYTES && !last {
-        let Ok((rows, end)) = page(&*snapshot, &inner.keys, from, super::pages::PAGE_BYTES).await else {
-            return stop(inner);
-        };
+        let (rows, end) = page(snapshot, keys, from, PAGE_BYTES).await?;
         bytes += rows.bytes();
         last = end;
         from = rows.ranges.last().map(|(_, end)| end.clone()).unwrap_or_default();
     }
-    inner.core.lock().measured(chunk, start, from, last);
+    Ok((from, last))
 }
 
 fn stop(inner: &Inner) {
@@ -208,7 +219,12 @@ fn stop(inner: &Inner) {
 
 /// Digests a chunk from the snapshot that was opened just after its barrier.
 pub(crate) async fn digest(inner: &Arc<Inner>, chunk: ToDigest) {
-    let Ok(digest) = digest_of(&*chunk.snapshot, &inner.keys, &chunk.start, &chunk.end).await else {
+    let shared = Arc::clone(inner);
+    let ToDigest {
+        snapshot, start, end, ..
+    } = chunk;
+    let digested = aside(async move { digest_of(&*snapshot, &shared.keys, &start, &end).await });
+    let Some(Ok(digest)) = digested.await else {
         return;
     };
     let mut core = inner.core.lock();
