@@ -22,8 +22,9 @@ use crate::rows;
 use crate::seal::BackupKey;
 use crate::store::BackupStore;
 
-/// Bytes of a part before it is sealed, about.
-const PART_BYTES: usize = 4 << 20;
+/// Bytes of a part before it is sealed, about. Each is made durable as one file: while a large one is, every commit beside it waits
+/// for the disk.
+const PART_BYTES: usize = 1 << 20;
 /// Bytes that are read from the shard, digested and waited for at once: a millisecond of a processor, or less.
 const PAGE_BYTES: usize = 64 << 10;
 /// Reading the rows once more costs so much less than writing them.
