@@ -62,14 +62,10 @@ fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
     }
     is_newest(state, stands, record)?;
     let config = newest(record.config.as_ref(), stands.newest.clone());
-    let generation = Generation(
-        state.raised(
-            config
-                .as_ref()
-                .map_or(record.generation, |found| found.generation)
-                .0,
-        ),
-    );
+    let found = config
+        .as_ref()
+        .map_or(record.generation, |found| found.generation);
+    let generation = Generation(state.raised(found.0));
     let config = config.map(|config| in_incarnation(state, config));
     let since_ms = state.time_ms;
     let mut changes = Changes {

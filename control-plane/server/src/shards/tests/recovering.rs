@@ -111,26 +111,24 @@ fn who_gave_a_copy_away_says_where_it_went_and_everybody_is_waited_for() {
     let (mut sim, backup) = failed_over();
     let (newest, old) = (sim.state.table(), backup.table());
     lose_controllers(&mut sim, backup);
-    let last = NODES[NODES.len() - 1];
+    let (mut acts, last) = (Vec::new(), NODES[NODES.len() - 1]);
     for id in NODES {
         assert!(sim.leader.asks(&sim.state, &node(id)));
         assert!(tells(&mut sim, id, None).is_empty(), "it does not say yet");
         assert!(sim.leader.asks(&sim.state, &node(id)), "and is asked again");
         let told = if id == HERE { &newest } else { &old };
-        let acts = tells(&mut sim, id, Some(told));
+        acts = tells(&mut sim, id, Some(told));
         assert!(!sim.leader.asks(&sim.state, &node(id)));
         assert_eq!(acts.is_empty(), id != last, "{id}: {acts:?}");
-        let adopted = acts.iter().find(|act| act.shard == Sim::shard());
-        let Some(Act { command, .. }) = adopted else {
-            continue;
-        };
-        let Command::Recovery(RecoveryCommand::Adopt(stands)) = command else {
-            panic!("{command:?}");
-        };
-        let found = stands.newest.as_ref().expect("newer than the backup's");
-        assert_eq!(found.primary.node, node(STANDBY));
-        assert!(found.epoch > Epoch(1));
     }
+    let adopted = acts.iter().find(|act| act.shard == Sim::shard());
+    let Command::Recovery(RecoveryCommand::Adopt(stands)) = &adopted.expect("everybody has told").command
+    else {
+        panic!("{adopted:?}");
+    };
+    let found = stands.newest.as_ref().expect("newer than the backup's");
+    assert_eq!(found.primary.node, node(STANDBY));
+    assert!(found.epoch > Epoch(1));
 }
 
 /// Another leader has heard nothing: what was told to the one before is asked for again.
