@@ -147,6 +147,20 @@ impl Hosted {
         open.values().filter(|open| leads(open.copy.standing())).count()
     }
 
+    /// Whether every copy that the table gives this node is open, or kept from it by the law: then reports tell of all.
+    pub fn has_opened(&self, table: &RoutingTable) -> bool {
+        let (open, withheld) = (self.shared.open.read(), self.shared.withheld.read());
+        self.wanted(table).all(|(shard, _, part)| {
+            part == Part::Erase || open.contains_key(shard) || withheld.contains_key(shard)
+        })
+    }
+
+    /// Whether it is known that no copy lies on this node's disk.
+    pub fn holds_nothing(&self) -> bool {
+        let held = self.shared.held.read();
+        held.as_ref().is_some_and(BTreeMap::is_empty) && self.shared.open.read().is_empty()
+    }
+
     /// How every copy here stands.
     pub fn reports(&self) -> Vec<(ShardId, CopyStatus)> {
         let open = self.shared.open.read();

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cell_shard::{CopyStatus, Told};
-use platform_model::{Generation, ShardId, ShardRoute};
+use platform_model::{Generation, RoutingTable, ShardId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_wire::follow::Followed;
-use platform_wire::replicas::{CopyReport, ReplicasReply, ReplicasReport, TOLD_MAX};
+use platform_wire::replicas::{CopyReport, Knows, ReplicasReply, ReplicasReport, TOLD_MAX};
 use platform_wire::report::ReportClient;
 use platform_wire::{CallError, RefusalCode};
 
@@ -87,13 +87,15 @@ impl Replicas {
             .iter()
             .filter(|(_, told)| is_known(told))
             .map(|(shard, told)| (shard.clone(), convert::told(told)));
+        let table = self.followed.current();
         let report = ReplicasReport {
             node: self.hosted.node().clone(),
             incarnation: self.hosted.start().incarnation,
             leaving: self.hosted.is_leaving(),
             copies,
             told: told.collect(),
-            configured: self.configured(),
+            table: table.generation,
+            configured: self.knows(&table),
         };
         // What the answer confirms is true of no moment before the question.
         let asked = self.clock.monotonic();
@@ -107,15 +109,17 @@ impl Replicas {
     }
 
     /// All that is known here of who holds what, also of shards that have left: where they went, who took them may not be asked.
-    /// A node that has followed no table since it began does not say that it knows of nothing.
-    fn configured(&self) -> Option<Vec<(ShardId, ShardRoute)>> {
+    /// Not before every copy here is open, for what those have stored may be newer. A node that has followed no table since it
+    /// began says that it knows of nothing only if nothing lies on its disk.
+    fn knows(&self, table: &RoutingTable) -> Option<Knows> {
         if !self.asked.load(Ordering::Relaxed) {
             return None;
         }
-        let table = self.followed.current();
-        let routes = table.shards.iter();
-        let routes = routes.map(|(shard, route)| (shard.clone(), route.clone()));
-        (table.generation > Generation(0)).then(|| routes.collect())
+        let tells = match table.generation {
+            Generation(0) => self.hosted.holds_nothing(),
+            _ => self.hosted.has_opened(table),
+        };
+        tells.then(|| table.into())
     }
 
     fn take(&self, asked: Duration, reply: &ReplicasReply) {

@@ -128,6 +128,8 @@ pub fn keep(into: &Path, world: &str, state: &WorldState, key: &KeptKey) -> Resu
     };
     let outer = serde_json::to_vec(&outer).expect("numbers and bytes always write");
     write(&folder.join(MANIFEST), &outer)?;
+    // The folder itself, too.
+    at(into, fs::File::open(into).and_then(|into| into.sync_all()))?;
     Ok(kept)
 }
 

@@ -89,7 +89,7 @@ impl Controller {
         let address = advertised(config, &listener);
         let ledger = open_ledger(&settings).await?;
         let recorder = Arc::new(ledger.clone());
-        take_kept(&settings, &address).await?;
+        take_kept(&settings, &address, clock.unix_ms()).await?;
         let raft = RaftNode::start(settings.raft(), recorder, identity.clone(), clock.clone(), tasks).await?;
         let (id, peers) = (config.id, settings.peers.clone());
         let proposer = Proposer::new(raft.clone(), identity.clone(), clock.clone(), id, peers.clone());
@@ -226,9 +226,9 @@ async fn open_ledger(settings: &Settings) -> Result<LedgerStore, StartError> {
 }
 
 /// Reads and writes files: not on a thread that serves.
-async fn take_kept(settings: &Settings, address: &str) -> Result<(), RecoverError> {
+async fn take_kept(settings: &Settings, address: &str, now_ms: u64) -> Result<(), RecoverError> {
     let (settings, address) = (settings.clone(), address.to_owned());
-    let taken = tokio::task::spawn_blocking(move || recover::take(&settings, &address)).await;
+    let taken = tokio::task::spawn_blocking(move || recover::take(&settings, &address, now_ms)).await;
     taken.expect("taking a kept state does not panic, and nothing cancels it")?;
     Ok(())
 }

@@ -102,7 +102,7 @@ impl Hub {
         let mut sent = self.shared.sent.lock();
         sent.ledger = ledger_head(state);
         // After a recovery whoever holds a table goes on by it, until nothing in this one may be older.
-        if state.table_generation <= sent.table.generation || !state.recovery.is_over() {
+        if state.table_generation <= sent.table.generation || !state.is_recovered() {
             return;
         }
         let table = state.table();

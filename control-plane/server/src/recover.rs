@@ -11,6 +11,9 @@ use platform_wire::recovery::{RECOVER_FILE, ToRecover};
 
 use crate::config::Settings;
 
+/// How far the clock of whoever left the file may be ahead of this machine's.
+const AHEAD_MS_MAX: u64 = 10 * 60_000;
+
 /// Why a kept state is not taken. The file stays.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
@@ -20,6 +23,11 @@ pub enum RecoverError {
     Damaged(String),
     #[error("{RECOVER_FILE} is of world {found}, this controller of {ours}")]
     OtherWorld { found: String, ours: String },
+    /// Time never goes back: what is ahead now would hold everything up that has an end.
+    #[error(
+        "{RECOVER_FILE} is of {at_ms}, this machine's clock says {now_ms}: one of the two clocks is wrong"
+    )]
+    Clock { at_ms: u64, now_ms: u64 },
     #[error(transparent)]
     Unreadable(#[from] UnreadableState),
     #[error(transparent)]
@@ -32,7 +40,7 @@ pub enum RecoverError {
 ///
 /// # Errors
 /// [`RecoverError`].
-pub fn take(settings: &Settings, address: &str) -> Result<bool, RecoverError> {
+pub fn take(settings: &Settings, address: &str, now_ms: u64) -> Result<bool, RecoverError> {
     let dir = &settings.config.data_dir;
     let file = dir.join(RECOVER_FILE);
     let text = match std::fs::read(&file) {
@@ -43,12 +51,20 @@ pub fn take(settings: &Settings, address: &str) -> Result<bool, RecoverError> {
     let kept: ToRecover =
         serde_json::from_slice(&text).map_err(|error| RecoverError::Damaged(error.to_string()))?;
     let ours = settings.world.to_string();
+    let version = u16::try_from(kept.state_version).unwrap_or(u16::MAX);
     if kept.world != ours {
         let found = kept.world;
         return Err(RecoverError::OtherWorld { found, ours });
     }
-    let version = u16::try_from(kept.state_version).unwrap_or(u16::MAX);
     let state = stored::read(version, kept.state)?;
+    if state.world != settings.world {
+        let found = state.world.to_string();
+        return Err(RecoverError::OtherWorld { found, ours });
+    }
+    if kept.at_ms > now_ms.saturating_add(AHEAD_MS_MAX) {
+        let at_ms = kept.at_ms;
+        return Err(RecoverError::Clock { at_ms, now_ms });
+    }
     let origin = Origin {
         at_ms: kept.at_ms,
         by: kept.by,
@@ -82,6 +98,8 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    const NOW_MS: u64 = 1_795_000_000_000;
+
     fn settings(dir: &Path) -> Settings {
         let config = Config {
             world: "a".repeat(64),
@@ -98,7 +116,7 @@ mod tests {
             world: world.to_owned(),
             state_version: u32::from(control_plane_state::state::STATE_VERSION),
             state: serde_json::to_value(state).expect("writes"),
-            at_ms: 1_795_000_000_000,
+            at_ms: NOW_MS,
             by: "spiffe://x/operator/sre/kim".to_owned(),
             reason: "burnt".to_owned(),
             backup: "world-1".to_owned(),
@@ -124,20 +142,20 @@ mod tests {
     fn a_kept_state_is_taken_once_and_never_over_what_runs() {
         let dir = tempfile::tempdir().expect("a folder");
         let settings = settings(dir.path());
-        assert!(!take(&settings, "a:1").expect("nothing lies there"));
+        assert!(!take(&settings, "a:1", NOW_MS).expect("nothing lies there"));
         let once = kept(&"a".repeat(64), &state());
         put(dir.path(), &once);
-        assert!(take(&settings, "a:1").expect("taken"));
+        assert!(take(&settings, "a:1", NOW_MS).expect("taken"));
         assert!(!dir.path().join(RECOVER_FILE).exists());
-        assert!(!take(&settings, "a:1").expect("taken already"));
+        assert!(!take(&settings, "a:1", NOW_MS).expect("taken already"));
         // It was killed before the file was gone.
         put(dir.path(), &once);
-        assert!(take(&settings, "a:1").expect("taken, as it was"));
+        assert!(take(&settings, "a:1", NOW_MS).expect("taken, as it was"));
         assert!(!dir.path().join(RECOVER_FILE).exists());
         let mut other = once;
         other.at_ms += 600_000;
         put(dir.path(), &other);
-        let refused = take(&settings, "a:1").expect_err("it runs");
+        let refused = take(&settings, "a:1", NOW_MS).expect_err("it runs");
         assert!(
             matches!(refused, RecoverError::Begin(BeginError::HasBegun)),
             "{refused}"
@@ -151,24 +169,40 @@ mod tests {
         let ours = "a".repeat(64);
         put(dir.path(), &kept(&"b".repeat(64), &state()));
         assert!(matches!(
-            take(&settings, "a:1"),
+            take(&settings, "a:1", NOW_MS),
             Err(RecoverError::OtherWorld { .. })
         ));
         let mut newer = kept(&ours, &state());
         newer.state_version += 1;
         put(dir.path(), &newer);
-        assert!(matches!(take(&settings, "a:1"), Err(RecoverError::Unreadable(_))));
+        assert!(matches!(
+            take(&settings, "a:1", NOW_MS),
+            Err(RecoverError::Unreadable(_))
+        ));
         put(
             dir.path(),
             &kept(&ours, &State::new(ours.parse().expect("an id"))),
         );
-        let never_made = take(&settings, "a:1");
+        let never_made = take(&settings, "a:1", NOW_MS);
         assert!(matches!(
             never_made,
             Err(RecoverError::NotRecoverable(NotRecoverable::NoWorld))
         ));
+        let mut ahead = kept(&ours, &state());
+        ahead.at_ms += AHEAD_MS_MAX + 1;
+        put(dir.path(), &ahead);
+        let ahead = take(&settings, "a:1", NOW_MS);
+        assert!(matches!(ahead, Err(RecoverError::Clock { .. })));
+        let mut foreign = state();
+        foreign.world = "b".repeat(64).parse().expect("an id");
+        put(dir.path(), &kept(&ours, &foreign));
+        let foreign = take(&settings, "a:1", NOW_MS);
+        assert!(matches!(foreign, Err(RecoverError::OtherWorld { .. })));
         std::fs::write(dir.path().join(RECOVER_FILE), b"{").expect("written");
-        assert!(matches!(take(&settings, "a:1"), Err(RecoverError::Damaged(_))));
+        assert!(matches!(
+            take(&settings, "a:1", NOW_MS),
+            Err(RecoverError::Damaged(_))
+        ));
         // Nothing of it has begun.
         let alone = Alone {
             world: &ours.parse().expect("an id"),

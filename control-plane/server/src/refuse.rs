@@ -129,7 +129,9 @@ fn backup(rule: &BackupRefusal) -> Refusal {
 /// A rule about recovered worlds.
 fn recovery(rule: &RecoveryRefusal) -> Refusal {
     let code = match rule {
-        RecoveryRefusal::Unsure { .. } | RecoveryRefusal::NotTold { .. } => RefusalCode::Unavailable,
+        RecoveryRefusal::Unsure { .. } | RecoveryRefusal::LawBehind | RecoveryRefusal::NotTold { .. } => {
+            RefusalCode::Unavailable
+        }
         RecoveryRefusal::NoReason { .. } => RefusalCode::Invalid,
         _ => RefusalCode::GenerationMismatch,
     };

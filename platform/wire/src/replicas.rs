@@ -9,10 +9,11 @@ mod convert;
 mod tests;
 
 use platform_model::{
-    Epoch, Generation, Incarnation, NodeId, Position, ReplicaId, ShardId, ShardRoute, Term,
+    Epoch, Generation, Incarnation, NodeId, Position, ReplicaId, RevokedIdentity, RoutingTable, ShardId,
+    ShardRoute, Term,
 };
 
-use crate::controllers::{CallError, PROMPT};
+use crate::controllers::{CallError, PROMPT, REPORT};
 use crate::frame::MESSAGE_BYTES_MAX;
 use crate::pb::report_client::ReportClient as Client;
 use crate::report::{COPIES_MAX, ReportClient};
@@ -34,8 +35,36 @@ pub struct ReplicasReport {
     pub leaving: bool,
     pub copies: Vec<CopyReport>,
     pub told: Vec<(ShardId, Told)>,
-    /// Every route of the table that it goes by; none if it was not asked, or goes by no table.
-    pub configured: Option<Vec<(ShardId, ShardRoute)>>,
+    /// Of the table that it goes by; 0: it goes by none.
+    pub table: Generation,
+    /// What that table says; none if it was not asked.
+    pub configured: Option<Knows>,
+}
+
+/// The table that a node goes by, as far as a recovered world must know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Knows {
+    pub routes: Vec<(ShardId, ShardRoute)>,
+    /// Who is not believed, and until when, in milliseconds since 1970.
+    pub revoked: Vec<(RevokedIdentity, u64)>,
+    /// The revision of the law; 0: there was none.
+    pub law: u64,
+}
+
+impl From<&RoutingTable> for Knows {
+    fn from(table: &RoutingTable) -> Self {
+        let routes = table.shards.iter();
+        let revoked = table.revocations.iter();
+        Self {
+            routes: routes
+                .map(|(shard, route)| (shard.clone(), route.clone()))
+                .collect(),
+            revoked: revoked
+                .map(|(identity, until_ms)| (identity.clone(), *until_ms))
+                .collect(),
+            law: table.law.as_ref().map_or(0, |law| law.revision),
+        }
+    }
 }
 
 /// How one copy stands.
@@ -201,7 +230,9 @@ impl ReportClient {
                 client.replicas(request).await
             }
         };
-        let reply = self.controllers.call(PROMPT, send).await?;
+        // A whole table takes its time.
+        let manner = report.configured.as_ref().map_or(PROMPT, |_| REPORT);
+        let reply = self.controllers.call(manner, send).await?;
         reply
             .try_into()
             .map_err(|e: InvalidReplicas| CallError::InvalidAnswer {

@@ -223,6 +223,7 @@ pub fn status_seeds() -> Vec<Vec<u8>> {
         recovering: Some(pb::Recovering {
             shards: 3,
             waits_for: vec!["eu-central-1/0".into()],
+            law_is_behind: true,
         }),
         ..pb::StatusReply::default()
     };

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use platform_model::Role;
 use platform_runtime::clock::Clock;
+use platform_runtime::tls::SpiffeKind;
+use platform_wire::CallError;
 use platform_wire::admin::AdminClient;
 use platform_wire::recovery::{RECOVER_FILE, ToRecover, WorldState};
 use serde::Serialize;
@@ -63,18 +66,13 @@ struct RecoverView {
 impl Recover {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         let target = self.world.target()?;
+        may_recover(&target)?;
         let (kept, state) = self.read(&target).await?;
         if self.change.reason.trim().is_empty() {
             return Err(Hinted::new("a recovery takes a reason", &["--reason TEXT"]).into());
         }
-        if self.data_dir.join(RUN).exists() {
-            let message = format!(
-                "a controller has run in {}: nothing is recovered over it",
-                self.data_dir.display()
-            );
-            return Err(Hinted::new(message, &["name the data directory of one that never ran"]).into());
-        }
-        nobody_lives(&target).await?;
+        self.is_unused()?;
+        nobody_lives(&target, printer).await?;
         let mut view = RecoverView {
             backup: kept.name,
             world: kept.world,
@@ -95,6 +93,25 @@ impl Recover {
         }
         printer.document(&view);
         Ok(Ended::Ok)
+    }
+
+    /// Nothing has run in the data directory, and nothing waits there.
+    fn is_unused(&self) -> Result<()> {
+        if self.data_dir.join(RUN).exists() {
+            let message = format!(
+                "a controller has run in {}: nothing is recovered over it",
+                self.data_dir.display()
+            );
+            return Err(Hinted::new(message, &["name the data directory of one that never ran"]).into());
+        }
+        if self.data_dir.join(RECOVER_FILE).exists() {
+            let message = format!(
+                "a kept state lies in {} already, and waits for its controller",
+                self.data_dir.display()
+            );
+            return Err(Hinted::new(message, &["start that controller, or take the file away"]).into());
+        }
+        Ok(())
     }
 
     async fn read(&self, target: &Target) -> Result<(Kept, WorldState)> {
@@ -120,26 +137,52 @@ impl Recover {
     }
 }
 
-/// A controller that answers is of a world that lives: what it holds is newer than any backup. Each is asked by itself.
-async fn nobody_lives(target: &Target) -> Result<()> {
+/// Only an operator who could have asked the controllers may say that they are no more.
+fn may_recover(target: &Target) -> Result<()> {
+    let identity = target.identity()?;
+    let id = identity.spiffe_id();
+    if matches!(id.kind, SpiffeKind::Operator { role: Role::Sre, .. }) {
+        return Ok(());
+    }
+    let message = format!("{id} is no sre: only an sre recovers a world");
+    Err(Hinted::new(message, &["cellctl context list"]).into())
+}
+
+/// A controller that says anything at all, even that it does not believe us, is of a world that lives: what it holds is newer
+/// than any backup. Each is asked by itself. Whoever is not reached may be there all the same: that is for a person to know.
+async fn nobody_lives(target: &Target, printer: &Printer) -> Result<()> {
     let (identity, clock) = (target.identity()?, Clock::system());
     let mut asked = Vec::new();
-    for address in target.controllers.values() {
+    for (name, address) in &target.controllers {
         let alone = AdminClient::connect(vec![address.clone()], identity.clone(), clock.clone())?;
-        asked.push(async move { tokio::time::timeout(ANSWERS_WITHIN, alone.status_local()).await });
+        asked.push(async move {
+            let answer = tokio::time::timeout(ANSWERS_WITHIN, alone.status_local()).await;
+            (name, address, answer)
+        });
     }
-    let answers = futures::future::join_all(asked).await.into_iter();
-    let mut told = answers.filter_map(|answer| answer.ok()?.ok());
-    // One that never ran says so: it may be the one that is to begin.
-    let Some(status) = told.find(|status| status.initialized) else {
-        return Ok(());
-    };
-    let message = format!("{} answers: the world lives", status.controller);
+    for (name, address, answer) in futures::future::join_all(asked).await {
+        match answer {
+            // One that never ran says so: it may be the one that is to begin.
+            Ok(Ok(status)) if !status.initialized => {}
+            Ok(Ok(_)) => return Err(lives(name, "it answers")),
+            Ok(Err(CallError::Unreachable { .. })) | Err(_) => {
+                printer.progress(&format!(
+                    "{name} at {address} is not reached: it must never be started again"
+                ));
+            }
+            Ok(Err(error)) => return Err(lives(name, &error.to_string())),
+        }
+    }
+    Ok(())
+}
+
+fn lives(name: &str, why: &str) -> anyhow::Error {
+    let message = format!("{name}: the world lives ({why})");
     let hints = [
         "cellctl world status",
         "a world that has lost its majority for good: stop every controller that is left, for ever",
     ];
-    Err(Hinted::new(message, &hints).into())
+    Hinted::new(message, &hints).into()
 }
 
 fn explain(error: KeptError) -> anyhow::Error {

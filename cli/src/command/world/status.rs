@@ -52,6 +52,8 @@ struct RecoveringView {
     shards: u32,
     /// Nodes that may know, and have not told.
     waits_for: Vec<String>,
+    /// Nodes go by a later law than the one in force: one is to be proposed and approved anew.
+    law_is_behind: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -129,10 +131,14 @@ impl RecoveringView {
         Self {
             shards: recovering.shards,
             waits_for: recovering.waits_for.iter().map(ToString::to_string).collect(),
+            law_is_behind: recovering.law_is_behind,
         }
     }
 
     fn told(&self) -> String {
+        if self.law_is_behind {
+            return "recovered: nodes go by a later law; no table goes out before one is approved anew: cellctl policy propose".to_owned();
+        }
         let shards = usize::try_from(self.shards).unwrap_or(usize::MAX);
         let shards = counted(shards, "shard", "shards");
         let waits_for = self.waits_for.join(" ");

@@ -58,6 +58,14 @@ impl Recovery for Service {
             .0
             .author(&request, Verb::GiveNodeUp, wire.version, &wire.world)?;
         let node: NodeId = wire.node.parse().map_err(Refusal::invalid)?;
+        members::leads(&self.0.raft)?;
+        let heard = self.0.shards.look(|leader, _, now| leader.is_heard(now, &node));
+        if heard.unwrap_or_default() {
+            let message = format!("{node} reports: stop it for ever before it is given up");
+            return Err(Refusal::new(RefusalCode::Invalid, message)
+                .hint("cellctl world status")
+                .into());
+        }
         let command = Command::Recovery(RecoveryCommand::GiveUp { node });
         let reason = wire.reason.clone();
         let done = self.0.proposer.propose(author, reason, command).await?;

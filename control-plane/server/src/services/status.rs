@@ -68,7 +68,7 @@ fn copies(parts: &Parts) -> Vec<pb::HeardCopy> {
 
 /// Whom the leader waits for; a follower knows only that it does.
 fn recovering(parts: &Parts, state: &State) -> Option<pb::Recovering> {
-    if state.recovery.is_over() {
+    if state.is_recovered() {
         return None;
     }
     let waits_for = parts.shards.look(|leader, state, _| leader.awaited(state));
@@ -76,6 +76,7 @@ fn recovering(parts: &Parts, state: &State) -> Option<pb::Recovering> {
     Some(pb::Recovering {
         shards: u32::try_from(state.recovery.unsure.len()).unwrap_or(u32::MAX),
         waits_for: waits_for.iter().map(ToString::to_string).collect(),
+        law_is_behind: state.recovery.is_over(),
     })
 }
 

@@ -155,7 +155,8 @@ impl Leader {
     /// What is due now.
     pub fn tick(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
         self.judge_silence(now_micros);
-        let mut acts = self.take_over(now_micros, state);
+        let mut acts = self.adopt(now_micros, state);
+        acts.extend(self.take_over(now_micros, state));
         let due: Vec<ShardId> = self.under_way.union(&self.silent).cloned().collect();
         for shard in due {
             acts.extend(self.drive(now_micros, state, &shard, DriverEvent::Tick));
@@ -166,7 +167,7 @@ impl Leader {
     /// Looks a state over that has changed: which shards have something under way, which copies are named.
     pub fn look_over(&mut self, state: &State) {
         self.under_way.clear();
-        self.recovering = !state.recovery.is_over();
+        self.recovering = !state.is_recovered();
         let unsure = u32::try_from(state.recovery.unsure.len()).unwrap_or(u32::MAX);
         metrics::gauge!("controld_recovery_unsure_shards").set(f64::from(unsure));
         for (shard, record) in &state.shards {
@@ -245,13 +246,20 @@ impl Leader {
         if self.recovering && !matches!(act.command, Command::Recovery(_)) {
             return None;
         }
-        let watched = self.watched(&act.shard);
-        let busy = watched.busy_since_micros;
-        if busy.is_some_and(|since| now_micros.saturating_sub(since) < BUSY_MICROS_MAX) {
+        if self.is_busy(now_micros, &act.shard) {
             return None;
         }
-        watched.busy_since_micros = Some(now_micros);
+        self.watched(&act.shard).busy_since_micros = Some(now_micros);
         Some(act)
+    }
+
+    /// Whether a command for the shard is under way.
+    pub(super) fn is_busy(&self, now_micros: u64, shard: &ShardId) -> bool {
+        let busy = self
+            .shards
+            .get(shard)
+            .and_then(|watched| watched.busy_since_micros);
+        busy.is_some_and(|since| now_micros.saturating_sub(since) < BUSY_MICROS_MAX)
     }
 
     fn note_silence(

@@ -1,130 +1,221 @@
 //! A world that was recovered from a backup: every node is asked for the table that it goes by, and of each shard the newest
 //! configuration is adopted once everybody has told who may know of one. Nothing else is done with any shard until then.
+//!
+//! A node counts as having told while it goes by the table that it told, in the same start: whoever hears of another meanwhile
+//! is asked again. What a node that is given up told counts for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use control_plane_state::recovery::{RecoveryCommand, Stands};
 use control_plane_state::shard_config::ShardConfig;
 use control_plane_state::{Command, State};
-use platform_model::{Generation, NodeId, ShardId, ShardRoute};
-use platform_wire::replicas::ReplicasReport;
+use platform_model::{Generation, Incarnation, NodeId, RevokedIdentity, ShardId, ShardRoute};
+use platform_wire::replicas::{Knows, ReplicasReport};
 
 use super::act::{Act, By};
 use super::leader::Leader;
 
 /// Shards that the state does not know are named one by one up to so many.
 const NAMED_MAX: usize = 20;
+/// Shards that are adopted at once.
+const ADOPTED_AT_ONCE: usize = 64;
 
 /// What nodes told this leader.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    nodes: BTreeSet<NodeId>,
-    /// Of each shard the newest route that any of them told.
-    newest: BTreeMap<ShardId, ShardRoute>,
+    nodes: BTreeMap<NodeId, Said>,
+    /// By what the copies on each node are configured durably.
+    copies: BTreeMap<NodeId, BTreeMap<ShardId, Generation>>,
+    revoked: BTreeMap<RevokedIdentity, u64>,
+    law: u64,
+}
+
+/// What one node told.
+#[derive(Debug)]
+struct Said {
+    /// By which start of it, and of which table.
+    of: (Incarnation, Generation),
+    /// Routes that are newer than what the state has.
+    newer: BTreeMap<ShardId, ShardRoute>,
 }
 
 impl Leader {
-    /// Whether a node is asked: it may know more, and has not told this leader yet.
-    pub fn asks(&self, state: &State, node: &NodeId) -> bool {
-        !state.recovery.is_over() && !self.told.nodes.contains(node)
+    /// Whether a node is asked: it may know more than it has told this leader.
+    pub fn asks(&self, state: &State, report: &ReplicasReport) -> bool {
+        let said = self.told.nodes.get(&report.node);
+        !state.is_recovered() && said.is_none_or(|said| said.of != of(report))
     }
 
     /// Who has not told yet, of all that may know of more.
     pub fn awaited(&self, state: &State) -> BTreeSet<NodeId> {
-        awaited(state, &self.told)
+        self.told.awaited(state)
     }
 
     pub(super) fn note_told(&mut self, state: &State, report: &ReplicasReport) {
-        if state.recovery.is_over() {
+        if state.is_recovered() {
             self.told = Told::default();
             return;
         }
-        let Some(configured) = &report.configured else {
+        self.told.note_copies(report);
+        if self.asks(state, report) {
+            self.told.nodes.remove(&report.node);
+        }
+        let Some(knows) = &report.configured else {
             return;
         };
-        if !self.told.nodes.insert(report.node.clone()) {
-            return;
-        }
-        self.told.take(configured);
-        let (shards, waits_for) = (state.recovery.unsure.len(), awaited(state, &self.told));
+        self.told.take(state, report, knows);
+        let (shards, waits_for) = (state.recovery.unsure.len(), self.told.awaited(state));
         tracing::warn!(node = %report.node, shards, ?waits_for, "the world was recovered; a node has told what it knows");
-        name_unknown(state, report, configured);
+        name_unknown(state, report, knows);
     }
 
-    /// Shards of which everybody has told.
+    /// Shards of which everybody has told, once it is known who is not believed and by which law nodes go.
     pub(super) fn adopt(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
-        if state.recovery.is_over() || !awaited(state, &self.told).is_empty() {
+        let Some(first) = state.recovery.unsure.first() else {
+            return Vec::new();
+        };
+        if !self.told.awaited(state).is_empty() {
             return Vec::new();
         }
-        let unsure = state.recovery.unsure.iter();
-        let stands = unsure.filter_map(|shard| stands(state, &self.told, shard));
-        let found: Vec<Stands> = stands.collect();
-        let acts = found.into_iter().filter_map(|stands| {
-            let act = Act {
-                by: By::Controller,
-                reason: reason(state),
-                shard: stands.shard.clone(),
-                command: Command::Recovery(RecoveryCommand::Adopt(stands)),
-            };
-            self.give(now_micros, act)
-        });
-        acts.collect()
+        if let Some(heard) = self.told.unheard(state) {
+            let act = act(state, first, heard);
+            return self.give(now_micros, act).into_iter().collect();
+        }
+        let mut acts = Vec::new();
+        for shard in &state.recovery.unsure {
+            if acts.len() == ADOPTED_AT_ONCE {
+                break;
+            }
+            if self.is_busy(now_micros, shard) {
+                continue;
+            }
+            if let Some(stands) = self.told.stands(state, shard) {
+                let act = act(state, shard, RecoveryCommand::Adopt(stands));
+                acts.extend(self.give(now_micros, act));
+            }
+        }
+        acts
     }
 }
 
 impl Told {
-    fn take(&mut self, configured: &[(ShardId, ShardRoute)]) {
-        for (shard, route) in configured {
-            let newest = self.newest.get(shard);
-            let newer = newest.is_none_or(|newest| order(route) > order(newest));
-            if newer {
-                self.newest.insert(shard.clone(), route.clone());
-            }
+    fn note_copies(&mut self, report: &ReplicasReport) {
+        if report.copies.is_empty() {
+            return;
         }
+        let copies = report.copies.iter();
+        let copies = copies.map(|copy| (copy.shard.clone(), copy.generation));
+        self.copies.insert(report.node.clone(), copies.collect());
+    }
+
+    fn take(&mut self, state: &State, report: &ReplicasReport, knows: &Knows) {
+        let newer = knows.routes.iter().filter(|(shard, route)| {
+            let have = state.shards.get(shard).map(|record| record.generation);
+            have.is_some_and(|have| route.set.generation > have)
+        });
+        let said = Said {
+            of: of(report),
+            newer: newer.cloned().collect(),
+        };
+        self.nodes.insert(report.node.clone(), said);
+        for (identity, until_ms) in &knows.revoked {
+            let known = self.revoked.entry(identity.clone()).or_default();
+            *known = (*known).max(*until_ms);
+        }
+        self.law = self.law.max(knows.law);
+    }
+
+    fn awaited(&self, state: &State) -> BTreeSet<NodeId> {
+        let named = self
+            .said(state)
+            .flat_map(|said| said.newer.values())
+            .flat_map(|route| {
+                let standbys = route.set.standbys.iter().map(|copy| &copy.node);
+                std::iter::once(&route.node).chain(standbys)
+            });
+        let may_know = state.nodes.keys().chain(named);
+        let silent = |node: &NodeId| state.recovery.silent.contains(node);
+        let waits = may_know.filter(|node| !self.nodes.contains_key(*node));
+        let stored = self
+            .copies
+            .iter()
+            .filter(|(_, copies)| self.is_ahead(state, copies));
+        let all = waits.chain(stored.map(|(node, _)| node));
+        all.filter(|node| !silent(node)).cloned().collect()
+    }
+
+    /// Whether a copy stored a configuration that no table has which was told: it was written down, the table was not.
+    fn is_ahead(&self, state: &State, copies: &BTreeMap<ShardId, Generation>) -> bool {
+        copies.iter().any(|(shard, stored)| {
+            let known = state.shards.get(shard).map(|record| record.generation);
+            let told = self.newest(state, shard).map(|route| route.set.generation);
+            state.recovery.unsure.contains(shard) && Some(*stored) > known.max(told)
+        })
+    }
+
+    /// Of those that are not given up.
+    fn said<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a Said> {
+        let nodes = self.nodes.iter();
+        let heard = nodes.filter(|(node, _)| !state.recovery.silent.contains(*node));
+        heard.map(|(_, said)| said)
+    }
+
+    fn newest<'a>(&'a self, state: &'a State, shard: &ShardId) -> Option<&'a ShardRoute> {
+        let routes = self.said(state).filter_map(|said| said.newer.get(shard));
+        routes.max_by_key(|route| (route.set.generation, route.epoch))
+    }
+
+    /// Who is not believed, and by which law nodes go, where the state does not know it yet.
+    fn unheard(&self, state: &State) -> Option<RecoveryCommand> {
+        let lacks = |(identity, until_ms): &(&RevokedIdentity, &u64)| {
+            let known = state.trust.revocations.get(*identity);
+            **until_ms > state.time_ms && known.is_none_or(|known| known.until_ms < **until_ms)
+        };
+        let revoked: BTreeMap<_, _> = self.revoked.iter().filter(lacks).collect();
+        let later = self.law > state.recovery.law_told.max(state.recovery.law_kept);
+        (later || !revoked.is_empty()).then(|| RecoveryCommand::Hear {
+            revoked: revoked
+                .into_iter()
+                .map(|(identity, until)| (identity.clone(), *until))
+                .collect(),
+            law: self.law,
+        })
+    }
+
+    /// What is known of a shard, once everybody has told.
+    fn stands(&self, state: &State, shard: &ShardId) -> Option<Stands> {
+        Some(Stands {
+            shard: shard.clone(),
+            expected: state.shards.get(shard)?.generation,
+            told: self.nodes.keys().cloned().collect(),
+            newest: self.newest(state, shard).map(ShardConfig::from),
+        })
     }
 }
 
-fn order(route: &ShardRoute) -> (Generation, platform_model::Epoch) {
-    (route.set.generation, route.epoch)
+fn of(report: &ReplicasReport) -> (Incarnation, Generation) {
+    (report.incarnation, report.table)
 }
 
-/// Who has not told yet, of all that the state or anybody who told knows of.
-fn awaited(state: &State, told: &Told) -> BTreeSet<NodeId> {
-    let named = told.newest.values().flat_map(|route| {
-        let standbys = route.set.standbys.iter().map(|copy| &copy.node);
-        std::iter::once(&route.node).chain(standbys)
-    });
-    let waits = |node: &&NodeId| !told.nodes.contains(*node) && !state.recovery.silent.contains(*node);
-    state.nodes.keys().chain(named).filter(waits).cloned().collect()
-}
-
-/// What is known of a shard, once everybody has told.
-fn stands(state: &State, told: &Told, shard: &ShardId) -> Option<Stands> {
-    let expected = state.shards.get(shard)?.generation;
-    let newest = told.newest.get(shard);
-    let newest = newest.filter(|route| route.set.generation > expected);
-    Some(Stands {
+/// Who recovered the world, and why, stands with each decision.
+fn act(state: &State, shard: &ShardId, command: RecoveryCommand) -> Act {
+    let reason = match &state.recovery.origin {
+        Some(origin) => format!("the world was recovered by {}: {}", origin.by, origin.reason),
+        None => "the world was recovered".to_owned(),
+    };
+    Act {
+        by: By::Controller,
+        reason,
+        command: Command::Recovery(command),
         shard: shard.clone(),
-        expected,
-        told: told.nodes.iter().cloned().collect(),
-        newest: newest.map(ShardConfig::from),
-    })
+    }
 }
 
 /// Shards of homes that were made after the backup: nobody leads them from here on, and what lies on nodes stays there.
-fn name_unknown(state: &State, report: &ReplicasReport, configured: &[(ShardId, ShardRoute)]) {
-    let unknown = configured
-        .iter()
-        .filter(|(shard, _)| !state.shards.contains_key(shard));
+fn name_unknown(state: &State, report: &ReplicasReport, knows: &Knows) {
+    let routes = knows.routes.iter();
+    let unknown = routes.filter(|(shard, _)| !state.shards.contains_key(shard));
     for (shard, route) in unknown.take(NAMED_MAX) {
         tracing::error!(node = %report.node, %shard, led_by = %route.node, "a node knows of a shard that the backup does not");
-    }
-}
-
-/// Who recovered the world, and why, stands with each shard that is adopted.
-fn reason(state: &State) -> String {
-    match &state.recovery.origin {
-        Some(origin) => format!("the world was recovered by {}: {}", origin.by, origin.reason),
-        None => "the world was recovered".to_owned(),
     }
 }

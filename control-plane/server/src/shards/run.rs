@@ -93,7 +93,7 @@ impl Shards {
         let heard = self.with(|leading, state, now| {
             let acts = leading.leader.hear(now, state, report);
             let verify = leading.leader.to_verify(now, state, &report.node);
-            (acts, verify, leading.leader.asks(state, &report.node))
+            (acts, verify, leading.leader.asks(state, report))
         });
         let (acts, verify, tell) = heard.ok_or_else(refuse::no_leader)?;
         self.carry_out(acts);
@@ -242,7 +242,7 @@ fn fresh() -> ReplicaId {
 /// The newest configurations of the shards that the node told of, and of which it holds a copy.
 fn newest(state: &State, report: &ReplicasReport) -> Vec<(ShardId, platform_model::Generation)> {
     // Of what may have changed since the backup nobody is told that it is the newest.
-    if !state.recovery.is_over() {
+    if !state.is_recovered() {
         return Vec::new();
     }
     let told = report.copies.iter().map(|copy| &copy.shard);

@@ -178,7 +178,7 @@ impl Sim {
                 continue;
             }
             self.reported_ms.insert(id.clone(), self.now_ms);
-            if self.state.recovery.is_over() {
+            if self.state.is_recovered() {
                 self.followed = self.state.table();
             }
             let table = self.followed.clone();
@@ -188,7 +188,7 @@ impl Sim {
             let acts = self.leader.hear(now, &self.state, &report);
             let verify = self.leader.to_verify(now, &self.state, &id);
             let newest = Vec::new();
-            let tell = self.leader.asks(&self.state, &id);
+            let tell = self.leader.asks(&self.state, &report);
             self.nodes.hear(&id, &ReplicasReply { newest, verify, tell });
             self.carry_out(acts);
         }

@@ -65,7 +65,8 @@ impl Nodes {
             leaving: self.leaving.contains(node),
             copies: Vec::new(),
             told: Vec::new(),
-            configured: self.asked.contains(node).then(|| configured(table)),
+            table: table.generation,
+            configured: self.asked.contains(node).then(|| table.into()),
         };
         for (shard, route) in &table.shards {
             self.erase(node, shard, &route.set, &mut report);
@@ -294,12 +295,4 @@ fn blank(shard: &ShardId, route: &ShardRoute, replica: ReplicaId, state: &str) -
         p99_micros: 0,
         stalled_micros: 0,
     }
-}
-
-/// All routes of a table.
-fn configured(table: &RoutingTable) -> Vec<(ShardId, ShardRoute)> {
-    let routes = table.shards.iter();
-    routes
-        .map(|(shard, route)| (shard.clone(), route.clone()))
-        .collect()
 }

@@ -1,17 +1,20 @@
 //! How such a command changes the state, and what waits until it has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use platform_model::{CellId, Generation, NodeId};
+use platform_model::replica_set::LEASE_MICROS;
+use platform_model::{CellId, Generation, NodeId, RevokedIdentity};
 
 use super::command::{RecoveryCommand, RecoveryRefusal, Stands};
 use crate::backup::BackupCommand;
 use crate::changes::Changes;
-use crate::command::{Command, Envelope};
+use crate::command::{Author, Command, Envelope};
 use crate::refusal::Refusal;
 use crate::rules::placement;
 use crate::shard_config::{ConfigPhase, ShardConfig};
 use crate::state::{ShardRecord, State};
+use crate::trust::Revocation;
+use crate::trust::revocation::REVOKED_MS_MAX;
 
 pub(crate) fn apply(
     state: &mut State,
@@ -20,6 +23,7 @@ pub(crate) fn apply(
 ) -> Result<Changes, Refusal> {
     match command {
         RecoveryCommand::Adopt(stands) => adopt(state, stands),
+        RecoveryCommand::Hear { revoked, law } => Ok(hear(state, &envelope.author, revoked, *law)),
         RecoveryCommand::GiveUp { node } => give_up(state, envelope, node),
     }
 }
@@ -29,9 +33,6 @@ pub(crate) fn apply(
 /// # Errors
 /// [`RecoveryRefusal::Unsure`].
 pub fn permits(state: &State, command: &Command) -> Result<(), Refusal> {
-    let Some(unsure) = state.recovery.unsure.first() else {
-        return Ok(());
-    };
     let changes = matches!(
         command,
         Command::Configure { .. }
@@ -39,11 +40,34 @@ pub fn permits(state: &State, command: &Command) -> Result<(), Refusal> {
             | Command::Operation(_)
             | Command::Backup(BackupCommand::RestoreShard(_))
     );
-    if changes {
-        let shard = unsure.clone();
-        return Err(RecoveryRefusal::Unsure { shard }.into());
+    if !changes || state.is_recovered() {
+        return Ok(());
     }
-    Ok(())
+    let shard = state.recovery.unsure.first().cloned();
+    let why = shard.map_or(RecoveryRefusal::LawBehind, |shard| RecoveryRefusal::Unsure {
+        shard,
+    });
+    Err(why.into())
+}
+
+/// Who was revoked since the backup stays so: to be wrong in that costs a command, to be wrong in the other a world.
+fn hear(state: &mut State, author: &Author, revoked: &BTreeMap<RevokedIdentity, u64>, law: u64) -> Changes {
+    let (by, at_ms) = (author.spiffe_id(&state.world), state.time_ms);
+    let mut changes = Changes {
+        hidden: law > state.recovery.law_told,
+        ..Changes::default()
+    };
+    for (identity, until_ms) in revoked.iter().filter(|(_, until_ms)| **until_ms > at_ms) {
+        let known = state.trust.revocations.get(identity);
+        if known.is_none_or(|known| known.until_ms < *until_ms) {
+            let (until_ms, by) = (*until_ms, by.clone());
+            let record = Revocation { until_ms, by, at_ms };
+            state.trust.revocations.insert(identity.clone(), record);
+            changes.revocations.insert(identity.clone());
+        }
+    }
+    state.recovery.law_told = state.recovery.law_told.max(law);
+    changes
 }
 
 fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
@@ -80,7 +104,7 @@ fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
         }
     }
     state.recovery.unsure.remove(shard);
-    if state.recovery.is_over() {
+    if state.is_recovered() {
         changes.add(fill_all(state));
     }
     Ok(changes)
@@ -94,9 +118,12 @@ fn is_newest(state: &State, stands: &Stands, record: &ShardRecord) -> Result<(),
             let have = record.generation;
             return Err(RecoveryRefusal::NotNewer { shard: shard(), have }.into());
         }
-        let numbers = [newest.generation.0, newest.epoch.0, newest.epoch_max.0];
-        if !numbers.into_iter().all(|number| state.is_of_before(number)) {
+        if !numbers(newest).all(|number| state.is_of_before(number)) {
             return Err(RecoveryRefusal::NotBefore { shard: shard() }.into());
+        }
+        let born_again = newest.unborn && record.config.as_ref().is_some_and(|have| !have.unborn);
+        if born_again || newest.lease_micros != LEASE_MICROS {
+            return Err(RecoveryRefusal::NotSound { shard: shard() }.into());
         }
     }
     let known = [record.config.as_ref(), stands.newest.as_ref()];
@@ -109,6 +136,17 @@ fn is_newest(state: &State, stands: &Stands, record: &ShardRecord) -> Result<(),
         }
         None => Ok(()),
     }
+}
+
+/// Every number in it that was given out once.
+fn numbers(config: &ShardConfig) -> impl Iterator<Item = u64> {
+    let order = match config.phase {
+        ConfigPhase::Steady => 0,
+        ConfigPhase::Promoting { index, .. } | ConfigPhase::Handover { index, .. } => index,
+    };
+    let orders = config.erasing.values().map(|erasing| erasing.index);
+    let own = [config.generation.0, config.epoch.0, config.epoch_max.0, order];
+    own.into_iter().chain(orders)
 }
 
 /// Shards that nobody has told of wait for their first primary as they did.
@@ -151,15 +189,22 @@ fn newest(have: Option<&ShardConfig>, told: Option<ShardConfig>) -> Option<Shard
     Some(config)
 }
 
-/// The same, above everything that was given out before. Of a promotion that was under way nobody knows whether it ended in a
-/// primary of its epoch that is given up by now: it goes on in an epoch, and by an order, of this incarnation.
+/// The same, above everything that was given out before. Of a change of primary that was under way nobody knows whether it ended in
+/// one who is given up by now: it becomes, or stays, a promotion, in an epoch and by an order of this incarnation.
 fn in_incarnation(state: &State, mut config: ShardConfig) -> ShardConfig {
     config.generation = Generation(state.raised(config.generation.0));
     config.epoch_max = state.epochs_from();
-    if let ConfigPhase::Promoting { epoch, index, .. } = &mut config.phase {
-        config.epoch_max = config.epoch_max.next();
-        (*epoch, *index) = (config.epoch_max, state.ledger.head().sequence + 1);
-    }
+    let forced = match &config.phase {
+        ConfigPhase::Steady => return config,
+        ConfigPhase::Promoting { forced, .. } => forced.clone(),
+        ConfigPhase::Handover { .. } => None,
+    };
+    config.epoch_max = config.epoch_max.next();
+    config.phase = ConfigPhase::Promoting {
+        epoch: config.epoch_max,
+        index: state.ledger.head().sequence + 1,
+        forced,
+    };
     config
 }
 
@@ -170,8 +215,17 @@ fn give_up(state: &mut State, envelope: &Envelope, node: &NodeId) -> Result<Chan
     if state.recovery.is_over() {
         return Err(RecoveryRefusal::NobodyWaits { node: node.clone() }.into());
     }
-    Ok(Changes {
+    let mut changes = Changes {
         hidden: state.recovery.silent.insert(node.clone()),
         ..Changes::default()
-    })
+    };
+    // One that comes back all the same is let in nowhere, whatever it knows.
+    if let Some(cell) = state.cells.get(&node.cell) {
+        let (id, region) = (node.clone(), cell.region.clone());
+        let id = Author::Node { id, region }.spiffe_id(&state.world);
+        let until_ms = state.time_ms + REVOKED_MS_MAX;
+        let revoked = [(RevokedIdentity { id, key: None }, until_ms)].into();
+        changes.add(hear(state, &envelope.author, &revoked, 0));
+    }
+    Ok(changes)
 }

@@ -1,6 +1,8 @@
 //! What may be asked of a recovered world. Stored in the Raft log: variants and fields are only ever added.
 
-use platform_model::{CopyState, Generation, NodeId, ReplicaId, Role, ShardId, ShardRoute};
+use std::collections::BTreeMap;
+
+use platform_model::{CopyState, Generation, NodeId, ReplicaId, RevokedIdentity, Role, ShardId, ShardRoute};
 use serde::{Deserialize, Serialize};
 
 use crate::command::Author;
@@ -12,7 +14,14 @@ use crate::state::State;
 pub enum RecoveryCommand {
     /// Every node that may know of a shard has told what it knows. Of the leader.
     Adopt(Stands),
-    /// A node will never answer: what it may know is given up.
+    /// Who is not believed, and by which law nodes go. Of the leader.
+    Hear {
+        /// Until when, in milliseconds since 1970.
+        revoked: BTreeMap<RevokedIdentity, u64>,
+        /// Its revision; 0: none.
+        law: u64,
+    },
+    /// A node will never answer: what it may know is given up, and it is believed no more.
     GiveUp { node: NodeId },
 }
 
@@ -33,6 +42,10 @@ pub struct Stands {
 pub enum RecoveryRefusal {
     #[error("the world was recovered, and it is not known yet who holds {shard}")]
     Unsure { shard: ShardId },
+    #[error("nodes go by a later law than the backup has: a law is to be proposed and approved anew")]
+    LawBehind,
+    #[error("what was told of {shard} is nothing that any controller decided")]
+    NotSound { shard: ShardId },
     #[error("nothing is to be found out about {shard}")]
     Sure { shard: ShardId },
     #[error("{node} may know more of {shard}, and has not told")]
@@ -54,6 +67,7 @@ impl RecoveryCommand {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Adopt(_) => "adopt-shard",
+            Self::Hear { .. } => "hear-nodes",
             Self::GiveUp { .. } => "give-node-up",
         }
     }
@@ -61,6 +75,7 @@ impl RecoveryCommand {
     pub(crate) fn subject(&self) -> String {
         match self {
             Self::Adopt(stands) => format!("shard/{}", stands.shard),
+            Self::Hear { .. } => "recovery".to_owned(),
             Self::GiveUp { node } => format!("node/{node}"),
         }
     }
@@ -68,7 +83,7 @@ impl RecoveryCommand {
     /// Whether the author is one who may.
     pub(crate) fn may(&self, author: &Author) -> bool {
         match (self, author) {
-            (Self::Adopt(_), Author::Controller { .. }) => true,
+            (Self::Adopt(_) | Self::Hear { .. }, Author::Controller { .. }) => true,
             (Self::GiveUp { .. }, Author::Operator { role, .. }) => *role == Role::Sre,
             _ => false,
         }
@@ -81,7 +96,7 @@ impl RecoveryCommand {
                 let known = state.shards.get(&stands.shard);
                 vec![(self.subject(), known.map(|record| record.generation.0))]
             }
-            Self::GiveUp { .. } => {
+            Self::Hear { .. } | Self::GiveUp { .. } => {
                 vec![("recovery".to_owned(), Some(state.recovery.unsure.len() as u64))]
             }
         }

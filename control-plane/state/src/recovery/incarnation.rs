@@ -8,6 +8,7 @@ use platform_model::{Epoch, Generation};
 use super::{Origin, Recovery};
 use crate::ledger::Ledger;
 use crate::operation::{OperationId, OperationState, Operations};
+use crate::rules::law::withdraw;
 use crate::state::State;
 use crate::trust::Trust;
 
@@ -77,15 +78,34 @@ pub fn recover(mut state: State, how: &Origin) -> Result<State, NotRecoverable> 
         sequence: floor(incarnation),
         hash: how.binds(&state.ledger.head()),
     });
+    let law_kept = keep_law(&mut state, incarnation);
     end(&mut state.operations, incarnation, how);
     close(&mut state.trust, incarnation);
     state.recovery = Recovery {
         incarnation,
         unsure,
         silent: BTreeSet::new(),
+        law_kept,
+        law_told: 0,
         origin: Some(how.clone()),
     };
     Ok(state)
+}
+
+/// Who proposed or approved a law may have withdrawn it since: what does not hold yet is not taken up. Answers the revision that it had.
+fn keep_law(state: &mut State, incarnation: u64) -> u64 {
+    let proposed = state.law.proposed.as_ref().map(|law| law.version);
+    let waiting = state.law.waiting().map(|law| law.law.version);
+    for version in proposed.into_iter().chain(waiting) {
+        let withdrawn = withdraw(state, version);
+        withdrawn.expect("a law that waits can be withdrawn");
+    }
+    let book = &mut state.law;
+    book.generation = Generation(raised(incarnation, book.generation.0));
+    let Some(law) = &mut book.in_force else { return 0 };
+    let kept = law.revision;
+    law.revision = raised(incarnation, kept);
+    kept
 }
 
 /// What was under way has gone on, or has ended, since: whoever wants it asks for it again. No number comes twice.
@@ -134,6 +154,18 @@ impl State {
     /// Of the incarnation that holds.
     pub(super) fn raised(&self, number: u64) -> u64 {
         raised(self.recovery.incarnation, number)
+    }
+
+    /// Whether it is known of every shard who holds it, and nobody goes by a later law: the table may be given out.
+    pub fn is_recovered(&self) -> bool {
+        let recovery = &self.recovery;
+        let kept = if recovery.law_kept == 0 {
+            0
+        } else {
+            self.raised(recovery.law_kept)
+        };
+        let now = self.law.in_force.as_ref().map_or(0, |law| law.revision);
+        recovery.is_over() && (recovery.law_told <= recovery.law_kept || now != kept)
     }
 
     /// Whether a number may have been given out before the incarnation that holds.

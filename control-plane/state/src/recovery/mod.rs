@@ -9,6 +9,9 @@
 //! with the highest generation holds. While any shard is unsure nothing is promoted, moved, placed or restored anywhere, and no
 //! table is given out: nodes and routers go on by the one that they have.
 //!
+//! The law is not adopted: it is two persons' word. While nodes go by a later one than the backup has, all that waits goes on waiting
+//! until a law was proposed and approved anew. Who was revoked since stays so, whoever tells.
+//!
 //! What must hold, and which test fails where it does not, stands in `docs/recovery.md`.
 
 mod apply;
@@ -36,6 +39,9 @@ pub struct Recovery {
     pub unsure: BTreeSet<ShardId>,
     /// Nodes that will never answer, by somebody's word.
     pub silent: BTreeSet<NodeId>,
+    /// The revision of the law in the backup, and the latest by which a node went; 0: none.
+    pub law_kept: u64,
+    pub law_told: u64,
     /// Of the last.
     pub origin: Option<Origin>,
 }
@@ -52,7 +58,7 @@ pub struct Origin {
 }
 
 impl Recovery {
-    /// Whether the table may be given out: nothing in it is older than what nodes know.
+    /// Whether it is known of every shard who holds it.
     pub fn is_over(&self) -> bool {
         self.unsure.is_empty()
     }

@@ -1,9 +1,11 @@
 //! One test a rule.
 
 use control_plane_ledger::Digest;
-use platform_model::{CopyState, Epoch, Generation, NodeId, ReplicaId, Role, ShardId};
+use platform_model::replica_set::LEASE_MICROS;
+use platform_model::{CopyState, Epoch, Generation, NodeId, ReplicaId, RevokedIdentity, Role, ShardId};
 
 use super::{NotRecoverable, Origin, RecoveryCommand, RecoveryRefusal, Stands, incarnation_at, recover};
+use crate::apply::law_tests;
 use crate::apply::tests::{author, lawful, refusal, register};
 use crate::command::{Author, Command, Envelope, HomeSpec};
 use crate::operation::{OperationId, OperationKind, OperationRecord, OperationState, Step};
@@ -242,7 +244,7 @@ fn a_shard_that_was_placed_after_the_backup_is_not_placed_once_more() {
     let done = register(&mut state, "us-east-1/0", 1, "127.0.0.1:3");
     assert!(accepted(&done), "{done:?}");
     assert_eq!(state.shards[&waits].config, None, "nobody knows whether it waits");
-    let mut served = ShardConfig::new(node("us-east-1/0"), ReplicaId(9), 1_000_000);
+    let mut served = ShardConfig::new(node("us-east-1/0"), ReplicaId(9), LEASE_MICROS);
     (served.generation, served.unborn) = (Generation(4), false);
     let refused = refusal(adopt_of(&mut state, waits.clone(), &ALL, Some(served.clone())));
     assert!(matches!(
@@ -323,7 +325,14 @@ fn the_newest_that_any_node_knows_holds_once_all_have_told() {
 #[test]
 fn what_was_given_out_by_this_incarnation_or_a_later_one_is_not_taken_for_what_was_before() {
     let floor = recovery::incarnation::floor(recovered().recovery.incarnation);
-    let spoil: [fn(&mut ShardConfig, u64); 3] = [
+    let spoil: [fn(&mut ShardConfig, u64); 4] = [
+        |told, floor| {
+            told.phase = ConfigPhase::Handover {
+                target: ReplicaId(1),
+                epoch: Epoch(6),
+                index: floor,
+            };
+        },
         |told, floor| told.generation = Generation(floor + 1),
         |told, floor| told.epoch = Epoch(floor + 1),
         |told, floor| told.epoch_max = Epoch(floor + 1),
@@ -340,28 +349,108 @@ fn what_was_given_out_by_this_incarnation_or_a_later_one_is_not_taken_for_what_w
     }
 }
 
-/// The planted omission: the promotion goes on in its epoch, in which another may lead whom nobody hears.
+/// The planted omission: the change of primary goes on in its epoch, in which another may lead whom nobody hears.
 #[test]
-fn a_promotion_that_was_under_way_goes_on_in_an_epoch_that_was_never_given_out() {
+fn a_change_of_primary_that_was_under_way_ends_in_an_epoch_that_was_never_given_out() {
+    let (epoch, index) = (Epoch(6), 12);
+    let phases = [
+        ConfigPhase::Promoting {
+            epoch,
+            index,
+            forced: None,
+        },
+        ConfigPhase::Handover {
+            target: ReplicaId(4_711),
+            epoch,
+            index,
+        },
+    ];
+    for phase in phases {
+        let mut state = recovered();
+        let mut told = newer(&state);
+        (told.epoch, told.epoch_max, told.phase) = (Epoch(4), Epoch(6), phase);
+        assert!(accepted(&adopt(&mut state, &ALL, Some(told))));
+        let floor = recovery::incarnation::floor(state.recovery.incarnation);
+        let now = config(&state);
+        let ConfigPhase::Promoting { epoch, index, .. } = now.phase else {
+            panic!("it ends in a primary: {:?}", now.phase);
+        };
+        assert!(
+            epoch.0 > floor && epoch == now.epoch_max && index > floor,
+            "{now:?}"
+        );
+        assert_eq!(now.epoch, Epoch(4), "who leads is told when it has ended");
+    }
+}
+
+/// One node's word counts for every shard, but not for what no controller ever decided.
+#[test]
+fn a_shard_is_not_born_again_and_keeps_its_lease() {
+    let spoil: [fn(&mut ShardConfig); 2] = [|told| told.unborn = true, |told| told.lease_micros = u64::MAX];
+    for spoil in spoil {
+        let mut state = recovered();
+        let mut told = newer(&state);
+        spoil(&mut told);
+        let refused = refusal(adopt(&mut state, &ALL, Some(told)));
+        assert_eq!(
+            refused,
+            Refusal::Recovery(RecoveryRefusal::NotSound { shard: shard() })
+        );
+    }
+}
+
+fn hear(state: &mut State, law: u64, revoked: &[(&RevokedIdentity, u64)]) -> Outcome {
+    let revoked = revoked
+        .iter()
+        .map(|(id, until)| ((*id).clone(), *until))
+        .collect();
+    give(
+        state,
+        leader(),
+        "",
+        Command::Recovery(RecoveryCommand::Hear { revoked, law }),
+    )
+}
+
+/// The planted omission: the older law and who was revoked since come back on every node.
+#[test]
+fn an_older_law_goes_out_to_nobody_and_who_was_revoked_stays_so() {
     let mut state = recovered();
-    let mut told = newer(&state);
-    (told.epoch, told.epoch_max) = (Epoch(4), Epoch(6));
-    told.phase = ConfigPhase::Promoting {
-        epoch: Epoch(6),
-        index: 12,
-        forced: None,
-    };
-    assert!(accepted(&adopt(&mut state, &ALL, Some(told))));
-    let floor = recovery::incarnation::floor(state.recovery.incarnation);
-    let now = config(&state);
-    let ConfigPhase::Promoting { epoch, index, .. } = now.phase else {
-        panic!("it ends in a primary: {:?}", now.phase);
-    };
+    let kept = state.recovery.law_kept;
+    assert!(kept > 0 && state.law.in_force.as_ref().is_some_and(|law| law.revision > kept));
+    let id: RevokedIdentity = "spiffe://aaaaaaaaaaaaaaaa/region/eu/router/1"
+        .parse()
+        .expect("an identity");
+    assert!(accepted(&hear(&mut state, kept + 2, &[(&id, NOW_MS + 1)])));
+    assert_eq!(state.table().revocations.get(&id), Some(&(NOW_MS + 1)));
     assert!(
-        epoch.0 > floor && epoch == now.epoch_max && index > floor,
-        "{now:?}"
+        !accepted(&hear(&mut state, kept, &[(&id, NOW_MS)])),
+        "it ends no sooner"
     );
-    assert_eq!(now.epoch, Epoch(4), "who leads is told when it has ended");
+    assert_eq!(state.table().revocations.get(&id), Some(&(NOW_MS + 1)));
+    adopt_all(&mut state);
+    assert!(!state.is_recovered(), "nodes know a later law");
+    let command = Command::Configure {
+        shard: shard(),
+        expected: config(&state).generation,
+        command: ConfigCommand::BeginPromote,
+    };
+    let refused = refusal(give(&mut state, leader(), "", command));
+    assert_eq!(refused, Refusal::Recovery(RecoveryRefusal::LawBehind));
+    let law = law_tests::proposal(9, "2000-01-01", &law_tests::areas());
+    law_tests::enact(&mut state, NOW_MS, &law);
+    assert!(state.is_recovered(), "two persons have said which law holds");
+}
+
+/// The planted omission: a law that was withdrawn after the backup comes into force on its day.
+#[test]
+fn a_law_that_waits_is_not_taken_up() {
+    let mut state = kept();
+    let law = law_tests::proposal(2, "2000-01-01", &law_tests::areas());
+    law_tests::propose(&mut state, law_tests::NOW_MS, &law);
+    assert!(state.law.proposed.is_some());
+    let state = recover(state, &how(NOW_MS)).expect("a world");
+    assert!(state.law.proposed.is_none() && state.law.waiting().is_none());
 }
 
 /// What was used, closed or ended since the backup is not good, open or under way once more.
@@ -447,6 +536,17 @@ fn a_node_that_never_answers_is_given_up_by_a_person_with_a_reason() {
         "burnt",
         give_up.clone()
     )));
+    let revoked: Vec<String> = state
+        .table()
+        .revocations
+        .keys()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(revoked.len(), 1, "it is let in nowhere: {revoked:?}");
+    assert!(
+        revoked[0].ends_with("/region/eu-central/cell/eu-central-1/node/0"),
+        "{revoked:?}"
+    );
     assert!(accepted(&adopt(&mut state, &[ALL[1]], None)));
     state.recovery.unsure.clear();
     let refused = refusal(give(&mut state, sre(Role::Sre), "burnt", give_up));

@@ -126,6 +126,8 @@ pub(crate) fn add(state: &mut State, shards: Vec<ShardId>, cell: &CellId) -> Cha
 pub(crate) fn fill_unasked(state: &mut State, cell: &CellId) -> Changes {
     match state.automation.paused {
         Some(_) => Changes::default(),
+        // A node that was given up may have held it: a person places it, knowing that.
+        None if !state.recovery.silent.is_empty() => Changes::default(),
         None => fill(state, cell),
     }
 }
@@ -151,7 +153,7 @@ fn takers(state: &State, cell: &CellId) -> Vec<(usize, NodeId)> {
 pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
     let open = |record: &&CellRecord| record.state == CellState::Open;
     let mut changes = Changes::default();
-    if !state.recovery.is_over() {
+    if !state.is_recovered() {
         return changes;
     }
     let Some(region) = state

@@ -43,6 +43,8 @@ pub struct Recovering {
     pub shards: u32,
     /// Nodes that may know, and have not told; empty if it is not the leader that answers.
     pub waits_for: Vec<NodeId>,
+    /// Nodes go by a later law than the one in force: it waits for being proposed and approved anew.
+    pub law_is_behind: bool,
 }
 
 /// What a node last said of one copy.
@@ -176,6 +178,7 @@ fn recovering(wire: pb::Recovering) -> Result<Recovering, InvalidId> {
     Ok(Recovering {
         shards: wire.shards,
         waits_for: waits_for.collect::<Result<_, _>>()?,
+        law_is_behind: wire.law_is_behind,
     })
 }
 

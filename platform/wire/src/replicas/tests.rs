@@ -109,10 +109,15 @@ fn report() -> ReplicasReport {
         leaving: true,
         copies: vec![copy(1), copy(2)],
         told: all_told().into_iter().map(|told| (shard(), told)).collect(),
-        configured: Some(vec![(
-            shard(),
-            ShardRoute::single("eu-central-1/0".parse().expect("a node"), Epoch(3), ReplicaId(5)),
-        )]),
+        table: Generation(77),
+        configured: Some(Knows {
+            routes: vec![(
+                shard(),
+                ShardRoute::single("eu-central-1/0".parse().expect("a node"), Epoch(3), ReplicaId(5)),
+            )],
+            revoked: vec![("spiffe://w/region/eu/router/1".parse().expect("an identity"), 9)],
+            law: 4,
+        }),
     }
 }
 

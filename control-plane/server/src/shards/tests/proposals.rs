@@ -15,6 +15,7 @@ fn tell(sim: &mut Sim, from: &str, told: Told) -> Vec<Act> {
         leaving: false,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
+        table: Generation(1),
         configured: None,
     };
     sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report)
@@ -55,6 +56,7 @@ fn an_earlier_start_of_a_node_is_not_heard() {
         leaving: false,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
+        table: Generation(1),
         configured: None,
     };
     assert_eq!(sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report), []);

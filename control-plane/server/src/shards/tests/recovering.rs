@@ -85,50 +85,101 @@ fn while_a_node_has_not_told_nothing_is_done_until_a_person_gives_it_up() {
     assert_eq!(sim.primary(), STANDBY, "it told");
 }
 
-/// Tells the leader what a node goes by.
-fn tells(sim: &mut Sim, from: &str, table: Option<&RoutingTable>) -> Vec<Act> {
-    let routes = |table: &RoutingTable| {
-        let routes = table.shards.iter();
-        routes
-            .map(|(shard, route)| (shard.clone(), route.clone()))
-            .collect()
-    };
-    let report = ReplicasReport {
+/// A report of a node that goes by a table, and tells it if it is asked.
+fn report_of(from: &str, table: &RoutingTable, tells: bool) -> ReplicasReport {
+    ReplicasReport {
         node: node(from),
         incarnation: Incarnation(1),
         leaving: false,
         copies: Vec::new(),
         told: Vec::new(),
-        configured: table.map(routes),
-    };
+        table: table.generation,
+        configured: tells.then(|| table.into()),
+    }
+}
+
+fn hears(sim: &mut Sim, report: &ReplicasReport) -> Vec<Act> {
     sim.leader.look_over(&sim.state);
-    sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report)
+    sim.leader.hear(sim.now_ms * 1_000, &sim.state, report)
+}
+
+fn tells(sim: &mut Sim, from: &str, table: &RoutingTable) -> Vec<Act> {
+    hears(sim, &report_of(from, table, true))
+}
+
+/// The primary that is to be adopted.
+fn adopted(acts: &[Act]) -> (NodeId, Epoch) {
+    let act = acts.iter().find(|act| act.shard == Sim::shard());
+    let Command::Recovery(RecoveryCommand::Adopt(stands)) = &act.expect("everybody has told").command else {
+        panic!("{act:?}");
+    };
+    let found = stands.newest.as_ref().expect("newer than the backup's");
+    (found.primary.node.clone(), found.epoch)
 }
 
 /// The planted omission: the one node that the backup names has given its copy away; it has told, and so the backup's word holds.
 #[test]
 fn who_gave_a_copy_away_says_where_it_went_and_everybody_is_waited_for() {
+    for first_knows in [true, false] {
+        let (mut sim, backup) = failed_over();
+        let (newest, old) = (sim.state.table(), backup.table());
+        lose_controllers(&mut sim, backup);
+        let (mut acts, last) = (Vec::new(), NODES[NODES.len() - 1]);
+        for id in NODES {
+            let knows = (id == NODES[0]) == first_knows;
+            let table = if knows { &newest } else { &old };
+            let silent = report_of(id, table, false);
+            assert!(hears(&mut sim, &silent).is_empty(), "it does not say yet");
+            assert!(sim.leader.asks(&sim.state, &silent), "and is asked again");
+            acts = tells(&mut sim, id, table);
+            assert!(!sim.leader.asks(&sim.state, &silent));
+            assert_eq!(acts.is_empty(), id != last, "{id}: {acts:?}");
+        }
+        let (primary, epoch) = adopted(&acts);
+        assert!(primary == node(STANDBY) && epoch > Epoch(1));
+    }
+}
+
+/// The planted omission: what a node told once counts for ever, though it goes by another table since.
+#[test]
+fn who_hears_of_a_newer_table_meanwhile_is_asked_once_more() {
     let (mut sim, backup) = failed_over();
     let (newest, old) = (sim.state.table(), backup.table());
     lose_controllers(&mut sim, backup);
-    let (mut acts, last) = (Vec::new(), NODES[NODES.len() - 1]);
-    for id in NODES {
-        assert!(sim.leader.asks(&sim.state, &node(id)));
-        assert!(tells(&mut sim, id, None).is_empty(), "it does not say yet");
-        assert!(sim.leader.asks(&sim.state, &node(id)), "and is asked again");
-        let told = if id == HERE { &newest } else { &old };
-        acts = tells(&mut sim, id, Some(told));
-        assert!(!sim.leader.asks(&sim.state, &node(id)));
-        assert_eq!(acts.is_empty(), id != last, "{id}: {acts:?}");
+    for id in &NODES[1..] {
+        tells(&mut sim, id, &old);
     }
-    let adopted = acts.iter().find(|act| act.shard == Sim::shard());
-    let Command::Recovery(RecoveryCommand::Adopt(stands)) = &adopted.expect("everybody has told").command
-    else {
-        panic!("{adopted:?}");
-    };
-    let found = stands.newest.as_ref().expect("newer than the backup's");
-    assert_eq!(found.primary.node, node(STANDBY));
-    assert!(found.epoch > Epoch(1));
+    let later = report_of(NODES[1], &newest, false);
+    hears(&mut sim, &later);
+    assert!(sim.leader.asks(&sim.state, &later));
+    assert!(
+        tells(&mut sim, NODES[0], &old).is_empty(),
+        "it is waited for again"
+    );
+    let acts = tells(&mut sim, NODES[1], &newest);
+    assert_eq!(adopted(&acts).0, node(STANDBY));
+}
+
+/// The planted omission: a configuration that a copy stored, and the table of its node did not, is not known of.
+#[test]
+fn a_copy_that_stored_a_newer_configuration_than_any_table_has_is_waited_for() {
+    let (mut sim, backup) = failed_over();
+    let (newest, old) = (sim.state.table(), backup.table());
+    lose_controllers(&mut sim, backup);
+    let mut stored = report_of(NODES[1], &old, true);
+    let copy = sim.nodes.report(&node(STANDBY), &newest, sim.now_ms).copies;
+    stored.copies = copy
+        .into_iter()
+        .filter(|copy| copy.shard == Sim::shard())
+        .collect();
+    assert!(!stored.copies.is_empty() && stored.copies[0].generation > sim.config().generation);
+    hears(&mut sim, &stored);
+    for id in NODES {
+        assert!(tells(&mut sim, id, &old).is_empty(), "{id}");
+    }
+    assert_eq!(sim.leader.awaited(&sim.state), [node(NODES[1])].into());
+    let acts = tells(&mut sim, NODES[0], &newest);
+    assert_eq!(adopted(&acts).0, node(STANDBY), "another knows it");
 }
 
 /// Another leader has heard nothing: what was told to the one before is asked for again.
@@ -138,9 +189,38 @@ fn a_leader_adopts_nothing_by_what_another_was_told() {
     let newest = sim.state.table();
     lose_controllers(&mut sim, backup);
     for id in &NODES[1..] {
-        tells(&mut sim, id, Some(&newest));
+        tells(&mut sim, id, &newest);
     }
     sim.leader = Leader::new(sim.now_ms * 1_000, fresh);
-    assert!(tells(&mut sim, NODES[0], Some(&newest)).is_empty());
-    assert!(sim.leader.asks(&sim.state, &node(NODES[1])));
+    assert!(tells(&mut sim, NODES[0], &newest).is_empty());
+    assert!(sim.leader.asks(&sim.state, &report_of(NODES[1], &newest, false)));
+}
+
+/// The planted omission: who was revoked after the backup is believed again, and the older law goes out.
+#[test]
+fn the_leader_hears_who_is_revoked_and_of_a_later_law_before_it_adopts() {
+    let (mut sim, backup) = failed_over();
+    let mut newest = sim.state.table();
+    let id: platform_model::RevokedIdentity = "spiffe://aaaaaaaaaaaaaaaa/region/eu/router/1"
+        .parse()
+        .expect("an identity");
+    newest.revocations.insert(id.clone(), BEGIN_MS + 1_000_000_000);
+    newest.law.as_mut().expect("a law").revision += 3;
+    lose_controllers(&mut sim, backup);
+    let mut acts = Vec::new();
+    for id in NODES {
+        acts = tells(&mut sim, id, &newest);
+    }
+    assert_eq!(acts.len(), 1, "{acts:?}");
+    sim.carry_out(acts);
+    assert!(sim.state.trust.revocations.contains_key(&id));
+    let acts = tells(&mut sim, NODES[0], &newest);
+    sim.carry_out(acts);
+    sim.followed = newest;
+    sim.run(5_000);
+    assert!(
+        sim.state.recovery.is_over() && !sim.state.is_recovered(),
+        "{:?}",
+        sim.state.recovery
+    );
 }
