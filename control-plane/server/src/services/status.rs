@@ -76,7 +76,7 @@ fn recovering(parts: &Parts, state: &State) -> Option<pb::Recovering> {
     Some(pb::Recovering {
         shards: u32::try_from(state.recovery.unsure.len()).unwrap_or(u32::MAX),
         waits_for: waits_for.iter().map(ToString::to_string).collect(),
-        law_is_behind: state.recovery.is_over(),
+        law_is_behind: state.recovery.is_over() && state.law_is_behind(),
     })
 }
 

@@ -158,14 +158,19 @@ impl State {
 
     /// Whether it is known of every shard who holds it, and nobody goes by a later law: the table may be given out.
     pub fn is_recovered(&self) -> bool {
+        self.recovery.is_over() && !self.law_is_behind()
+    }
+
+    /// Whether nodes go by a later law than the backup had, and nobody has approved one since.
+    pub fn law_is_behind(&self) -> bool {
         let recovery = &self.recovery;
-        let kept = if recovery.law_kept == 0 {
-            0
-        } else {
-            self.raised(recovery.law_kept)
-        };
-        let now = self.law.in_force.as_ref().map_or(0, |law| law.revision);
-        recovery.is_over() && (recovery.law_told <= recovery.law_kept || now != kept)
+        let since_ms = recovery.origin.as_ref().map_or(0, |origin| origin.at_ms);
+        let anew = self
+            .law
+            .approved
+            .as_ref()
+            .is_some_and(|law| law.approved_ms > since_ms);
+        recovery.law_told > recovery.law_kept && !anew
     }
 
     /// Whether a number may have been given out before the incarnation that holds.

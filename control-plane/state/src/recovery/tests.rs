@@ -1,19 +1,18 @@
 //! One test a rule.
 
+mod trust;
+
 use control_plane_ledger::Digest;
 use platform_model::replica_set::LEASE_MICROS;
-use platform_model::{CopyState, Epoch, Generation, NodeId, ReplicaId, RevokedIdentity, Role, ShardId};
+use platform_model::{CopyState, Epoch, Generation, NodeId, ReplicaId, Role, ShardId};
 
 use super::{NotRecoverable, Origin, RecoveryCommand, RecoveryRefusal, Stands, incarnation_at, recover};
-use crate::apply::law_tests;
 use crate::apply::tests::{author, lawful, refusal, register};
 use crate::command::{Author, Command, Envelope, HomeSpec};
-use crate::operation::{OperationId, OperationKind, OperationRecord, OperationState, Step};
 use crate::outcome::Outcome;
 use crate::refusal::Refusal;
 use crate::shard_config::{ConfigCommand, ConfigPhase, ProposedChange, ShardConfig, ShardCopy};
 use crate::state::State;
-use crate::trust::{BreakGlass, JoinToken, join_token::Joiner};
 use crate::{apply, recovery};
 
 const NOW_MS: u64 = 1_795_000_000_000;
@@ -397,163 +396,6 @@ fn a_shard_is_not_born_again_and_keeps_its_lease() {
             Refusal::Recovery(RecoveryRefusal::NotSound { shard: shard() })
         );
     }
-}
-
-fn hear(state: &mut State, law: u64, revoked: &[(&RevokedIdentity, u64)]) -> Outcome {
-    let revoked = revoked
-        .iter()
-        .map(|(id, until)| ((*id).clone(), *until))
-        .collect();
-    give(
-        state,
-        leader(),
-        "",
-        Command::Recovery(RecoveryCommand::Hear { revoked, law }),
-    )
-}
-
-/// The planted omission: the older law and who was revoked since come back on every node.
-#[test]
-fn an_older_law_goes_out_to_nobody_and_who_was_revoked_stays_so() {
-    let mut state = recovered();
-    let kept = state.recovery.law_kept;
-    assert!(kept > 0 && state.law.in_force.as_ref().is_some_and(|law| law.revision > kept));
-    let id: RevokedIdentity = "spiffe://aaaaaaaaaaaaaaaa/region/eu/router/1"
-        .parse()
-        .expect("an identity");
-    assert!(accepted(&hear(&mut state, kept + 2, &[(&id, NOW_MS + 1)])));
-    assert_eq!(state.table().revocations.get(&id), Some(&(NOW_MS + 1)));
-    assert!(
-        !accepted(&hear(&mut state, kept, &[(&id, NOW_MS)])),
-        "it ends no sooner"
-    );
-    assert_eq!(state.table().revocations.get(&id), Some(&(NOW_MS + 1)));
-    adopt_all(&mut state);
-    assert!(!state.is_recovered(), "nodes know a later law");
-    let command = Command::Configure {
-        shard: shard(),
-        expected: config(&state).generation,
-        command: ConfigCommand::BeginPromote,
-    };
-    let refused = refusal(give(&mut state, leader(), "", command));
-    assert_eq!(refused, Refusal::Recovery(RecoveryRefusal::LawBehind));
-    let law = law_tests::proposal(9, "2000-01-01", &law_tests::areas());
-    law_tests::enact(&mut state, NOW_MS, &law);
-    assert!(state.is_recovered(), "two persons have said which law holds");
-}
-
-/// The planted omission: a law that was withdrawn after the backup comes into force on its day.
-#[test]
-fn a_law_that_waits_is_not_taken_up() {
-    let mut state = kept();
-    let law = law_tests::proposal(2, "2000-01-01", &law_tests::areas());
-    law_tests::propose(&mut state, law_tests::NOW_MS, &law);
-    assert!(state.law.proposed.is_some());
-    let state = recover(state, &how(NOW_MS)).expect("a world");
-    assert!(state.law.proposed.is_none() && state.law.waiting().is_none());
-}
-
-/// What was used, closed or ended since the backup is not good, open or under way once more.
-#[test]
-fn tokens_windows_and_operations_of_before_end() {
-    let mut state = kept();
-    let joiner = Joiner::Router {
-        name: "r1".into(),
-        region: "eu-central".parse().expect("a region"),
-    };
-    let token = JoinToken {
-        joiner,
-        expires_ms: NOW_MS + 1,
-        by: String::new(),
-        bound: None,
-        revoked: false,
-    };
-    let digest = platform_model::KeyDigest([1; 32]);
-    state.trust.join_tokens.insert(digest, token);
-    let window = BreakGlass {
-        home: "eu/eu-central".parse().expect("a home"),
-        subject: "01890a5d-ac96-774b-bcce-b302099a8057".parse().expect("a person"),
-        purpose: "support".into(),
-        by: String::new(),
-        from_ms: 1,
-        until_ms: NOW_MS + 1,
-    };
-    state.trust.break_glass.insert(3, window);
-    state.trust.break_glass_last = 3;
-    let running = operation(&config(&state));
-    state.operations.records.insert(OperationId(7), running);
-    state.operations.last = OperationId(7);
-    let state = recover(state, &how(NOW_MS)).expect("a world");
-    let floor = recovery::incarnation::floor(state.recovery.incarnation);
-    assert!(state.trust.join_tokens[&digest].revoked);
-    assert!(state.trust.break_glass.is_empty() && state.trust.break_glass_last > floor);
-    let ended = &state.operations.records[&OperationId(7)];
-    assert!(matches!(ended.state, OperationState::Failed { .. }) && ended.ended_ms == Some(NOW_MS));
-    assert!(state.operations.last.0 > floor);
-}
-
-fn operation(config: &ShardConfig) -> OperationRecord {
-    OperationRecord {
-        generation: Generation(1),
-        shard: shard(),
-        kind: OperationKind::Verify,
-        step: Step::Verify,
-        state: OperationState::Running,
-        by: String::new(),
-        reason: String::new(),
-        started_ms: 1,
-        step_since_ms: 1,
-        deadline_ms: None,
-        ended_ms: None,
-        from: config.primary.node.clone(),
-        epoch: config.epoch,
-        source: None,
-        replica: None,
-        certificates: Vec::new(),
-        window_until_ms: None,
-        receipt: None,
-        plan: None,
-    }
-}
-
-#[test]
-fn a_node_that_never_answers_is_given_up_by_a_person_with_a_reason() {
-    let mut state = recovered();
-    let dead = node("eu-central-1/0");
-    let give_up = Command::Recovery(RecoveryCommand::GiveUp { node: dead.clone() });
-    let refused = refusal(give(&mut state, sre(Role::Sre), " ", give_up.clone()));
-    assert_eq!(
-        refused,
-        Refusal::Recovery(RecoveryRefusal::NoReason { node: dead.clone() })
-    );
-    for nobody in [sre(Role::Viewer), leader(), author(dead)] {
-        let refused = refusal(give(&mut state, nobody, "burnt", give_up.clone()));
-        assert!(matches!(refused, Refusal::NotYours { .. }), "{refused:?}");
-    }
-    assert!(accepted(&give(
-        &mut state,
-        sre(Role::Sre),
-        "burnt",
-        give_up.clone()
-    )));
-    let revoked: Vec<String> = state
-        .table()
-        .revocations
-        .keys()
-        .map(ToString::to_string)
-        .collect();
-    assert_eq!(revoked.len(), 1, "it is let in nowhere: {revoked:?}");
-    assert!(
-        revoked[0].ends_with("/region/eu-central/cell/eu-central-1/node/0"),
-        "{revoked:?}"
-    );
-    assert!(accepted(&adopt(&mut state, &[ALL[1]], None)));
-    state.recovery.unsure.clear();
-    let refused = refusal(give(&mut state, sre(Role::Sre), "burnt", give_up));
-    assert!(matches!(
-        refused,
-        Refusal::Recovery(RecoveryRefusal::NobodyWaits { .. })
-    ));
 }
 
 #[test]
