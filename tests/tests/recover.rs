@@ -320,7 +320,6 @@ async fn a_world_whose_controllers_are_all_lost_goes_on_from_a_backup() -> Resul
         let (id, address) = (id.to_string(), scene.processes.ports.address(seat));
         scene.done(&["member", "add", &id, &address, "--reason", "a fire", "--yes"])?;
     }
-    scene.processes.spawn(&silent)?;
     scene.whole(Some(&first_node)).await?;
     assert_eq!(scene.read(&person).await?, "Ada alone again");
     scene.write(&person, "Ada after").await?;

@@ -65,6 +65,7 @@ pub enum Verb {
     RestoreShard,
     ReadWorld,
     GiveNodeUp,
+    TellErasures,
 }
 
 const EVERYONE: &[Role] = &[
@@ -77,7 +78,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 56] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -133,6 +134,7 @@ impl Verb {
         Self::RestoreShard,
         Self::ReadWorld,
         Self::GiveNodeUp,
+        Self::TellErasures,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -192,6 +194,7 @@ impl Verb {
             Self::RestoreShard => "restore-shard",
             Self::ReadWorld => "read-world",
             Self::GiveNodeUp => "give-node-up",
+            Self::TellErasures => "tell-erasures",
         }
     }
 
@@ -214,7 +217,8 @@ impl Verb {
             | Self::ProposeLaw
             | Self::ApproveLaw
             | Self::WithdrawLaw
-            | Self::SetMatrixAgeMax => &[Role::Compliance],
+            | Self::SetMatrixAgeMax
+            | Self::TellErasures => &[Role::Compliance],
             Self::ReadLaw => &[Role::Viewer, Role::Sre, Role::Compliance],
             // Forwarded to the leader, who hears the nodes.
             Self::Residency | Self::ReadOperations | Self::Simulate => {

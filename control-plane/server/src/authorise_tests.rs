@@ -59,6 +59,7 @@ note-work          node
 restore-shard      sre
 read-world         sre
 give-node-up       sre
+tell-erasures      compliance
 ";
 
 #[test]

@@ -128,14 +128,17 @@ fn backup(rule: &BackupRefusal) -> Refusal {
 
 /// A rule about recovered worlds.
 fn recovery(rule: &RecoveryRefusal) -> Refusal {
-    let code = match rule {
-        RecoveryRefusal::Unsure { .. } | RecoveryRefusal::LawBehind | RecoveryRefusal::NotTold { .. } => {
-            RefusalCode::Unavailable
+    let (code, hint) = match rule {
+        RecoveryRefusal::Unsure { .. } | RecoveryRefusal::NotTold { .. } => {
+            (RefusalCode::Unavailable, "cellctl world status")
         }
-        RecoveryRefusal::NoReason { .. } => RefusalCode::Invalid,
-        _ => RefusalCode::GenerationMismatch,
+        RecoveryRefusal::LawBehind => (RefusalCode::Unavailable, "cellctl policy apply"),
+        RecoveryRefusal::ListMayLack => (RefusalCode::Placement, "cellctl world erasures-told"),
+        RecoveryRefusal::NotLawful { .. } => (RefusalCode::LawForbids, "cellctl policy why-not"),
+        RecoveryRefusal::NoReason { .. } | RecoveryRefusal::NoWord => (RefusalCode::Invalid, "--reason TEXT"),
+        _ => (RefusalCode::GenerationMismatch, "cellctl world status"),
     };
-    Refusal::new(code, rule.to_string()).hint("cellctl world status")
+    Refusal::new(code, rule.to_string()).hint(hint)
 }
 
 /// A rule about trust.

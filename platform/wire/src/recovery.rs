@@ -134,6 +134,32 @@ impl AdminClient {
     }
 }
 
+impl AdminClient {
+    /// After a recovery: the list of the erased is whole again, and shards may be restored.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
+    pub async fn tell_erasures(&self, reason: &str) -> Result<Accepted, CallError> {
+        let request = pb::TellErasuresRequest {
+            version: FRAME_VERSION,
+            world: self.controllers.world().to_string(),
+            reason: reason.to_owned(),
+        };
+        let send = |channel: Channel| {
+            let request = request.clone();
+            async move {
+                let mut client = Client::with_interceptor(channel, Speaks);
+                client.tell_erasures(request).await
+            }
+        };
+        let reply = self.controllers.call(COMMAND, send).await?;
+        Ok(Accepted {
+            sequence: reply.sequence,
+            generation: Generation(reply.generation),
+        })
+    }
+}
+
 /// Of a whole state.
 pub fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()

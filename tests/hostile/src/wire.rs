@@ -224,6 +224,7 @@ pub fn status_seeds() -> Vec<Vec<u8>> {
             shards: 3,
             waits_for: vec!["eu-central-1/0".into()],
             law_is_behind: true,
+            not_adopted: vec!["a rule".into()],
         }),
         ..pb::StatusReply::default()
     };

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod erasures_told;
 mod give_up;
 mod init;
 mod recover;
@@ -23,6 +24,7 @@ pub enum World {
     Backup(backup::Backup),
     Recover(recover::Recover),
     GiveUp(give_up::GiveUp),
+    ErasuresTold(erasures_told::ErasuresTold),
 }
 
 impl World {
@@ -34,6 +36,7 @@ impl World {
             Self::Backup(command) => command.run(printer).await,
             Self::Recover(command) => command.run(printer).await,
             Self::GiveUp(command) => command.run(printer).await,
+            Self::ErasuresTold(command) => command.run(printer).await,
         }
     }
 }

@@ -54,6 +54,8 @@ struct RecoveringView {
     waits_for: Vec<String>,
     /// Nodes go by a later law than the one in force: one is to be proposed and approved anew.
     law_is_behind: bool,
+    /// Why shards are not adopted of which everybody has told; a few of them.
+    not_adopted: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -132,12 +134,19 @@ impl RecoveringView {
             shards: recovering.shards,
             waits_for: recovering.waits_for.iter().map(ToString::to_string).collect(),
             law_is_behind: recovering.law_is_behind,
+            not_adopted: recovering.not_adopted.clone(),
         }
     }
 
     fn told(&self) -> String {
         if self.law_is_behind {
             return "recovered: nodes go by a later law; no table goes out before one is approved anew: cellctl policy propose".to_owned();
+        }
+        if !self.not_adopted.is_empty() {
+            return format!(
+                "recovered: what nodes told is not adopted:\n  {}",
+                self.not_adopted.join("\n  ")
+            );
         }
         let shards = usize::try_from(self.shards).unwrap_or(usize::MAX);
         let shards = counted(shards, "shard", "shards");

@@ -3,8 +3,8 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, Payload};
@@ -73,14 +73,14 @@ impl KeptKey {
     /// # Errors
     /// [`KeyError::Exists`]; the disk's.
     pub fn create(path: &Path) -> Result<Self, KeyError> {
-        if path.exists() {
-            return Err(KeyError::Exists(path.to_owned()));
-        }
         let key = random::bytes::<KEY_BYTES>();
-        let written = platform_runtime::files::write_atomic(path, &key, platform_runtime::files::PRIVATE);
-        written.map_err(|source| KeyError::Disk {
-            path: path.to_owned(),
-            source,
+        let written = write_new(path, &key);
+        written.map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => KeyError::Exists(path.to_owned()),
+            _ => KeyError::Disk {
+                path: path.to_owned(),
+                source,
+            },
         })?;
         Ok(Self(key))
     }
@@ -115,4 +115,14 @@ impl KeptKey {
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new((&self.0).into())
     }
+}
+
+/// Durable on return. Of two at once one is refused.
+fn write_new(path: &Path, key: &[u8]) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(key)?;
+    file.sync_all()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

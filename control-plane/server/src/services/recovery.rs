@@ -75,4 +75,22 @@ impl Recovery for Service {
             generation: done.generation.0,
         }))
     }
+
+    async fn tell_erasures(
+        &self,
+        request: Request<pb::TellErasuresRequest>,
+    ) -> Result<Response<pb::CommandReply>, Status> {
+        let wire = request.get_ref();
+        let author = self
+            .0
+            .author(&request, Verb::TellErasures, wire.version, &wire.world)?;
+        let command = Command::Recovery(RecoveryCommand::ErasuresTold);
+        let reason = wire.reason.clone();
+        let done = self.0.proposer.propose(author, reason, command).await?;
+        Ok(Response::new(pb::CommandReply {
+            version: FRAME_VERSION,
+            sequence: done.sequence,
+            generation: done.generation.0,
+        }))
+    }
 }

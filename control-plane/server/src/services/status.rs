@@ -71,11 +71,14 @@ fn recovering(parts: &Parts, state: &State) -> Option<pb::Recovering> {
     if state.is_recovered() {
         return None;
     }
-    let waits_for = parts.shards.look(|leader, state, _| leader.awaited(state));
-    let waits_for = waits_for.unwrap_or_default();
+    let known = parts
+        .shards
+        .look(|leader, state, _| (leader.awaited(state), leader.not_adopted(state)));
+    let (waits_for, not_adopted) = known.unwrap_or_default();
     Some(pb::Recovering {
         shards: u32::try_from(state.recovery.unsure.len()).unwrap_or(u32::MAX),
         waits_for: waits_for.iter().map(ToString::to_string).collect(),
+        not_adopted,
         law_is_behind: state.recovery.is_over() && state.law_is_behind(),
     })
 }

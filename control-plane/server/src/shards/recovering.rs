@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use control_plane_state::recovery::{RecoveryCommand, Stands};
+use control_plane_state::recovery::{RecoveryCommand, Stands, may_adopt};
 use control_plane_state::shard_config::ShardConfig;
 use control_plane_state::{Command, State};
 use platform_model::{Generation, Incarnation, NodeId, RevokedIdentity, ShardId, ShardRoute};
@@ -51,6 +51,20 @@ impl Leader {
         self.told.awaited(state)
     }
 
+    /// Why shards are not adopted of which everybody has told; a few of them.
+    pub fn not_adopted(&self, state: &State) -> Vec<String> {
+        if !self.told.awaited(state).is_empty() {
+            return Vec::new();
+        }
+        let stands = state.recovery.unsure.iter();
+        let stands = stands.filter_map(|shard| self.told.stands(state, shard));
+        let refused = stands.filter_map(|stands| may_adopt(state, &stands).err());
+        refused
+            .take(NAMED_MAX)
+            .map(|refusal| refusal.to_string())
+            .collect()
+    }
+
     pub(super) fn note_told(&mut self, state: &State, report: &ReplicasReport) {
         if state.is_recovered() {
             self.told = Told::default();
@@ -89,7 +103,9 @@ impl Leader {
             if self.is_busy(now_micros, shard) {
                 continue;
             }
-            if let Some(stands) = self.told.stands(state, shard) {
+            let stands = self.told.stands(state, shard);
+            // What the state would refuse is not asked of it, report after report: `world status` names it.
+            if let Some(stands) = stands.filter(|stands| may_adopt(state, stands).is_ok()) {
                 let act = act(state, shard, RecoveryCommand::Adopt(stands));
                 acts.extend(self.give(now_micros, act));
             }

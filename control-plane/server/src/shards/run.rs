@@ -240,7 +240,7 @@ fn fresh() -> ReplicaId {
 }
 
 /// The newest configurations of the shards that the node told of, and of which it holds a copy.
-fn newest(state: &State, report: &ReplicasReport) -> Vec<(ShardId, platform_model::Generation)> {
+pub(super) fn newest(state: &State, report: &ReplicasReport) -> Vec<(ShardId, platform_model::Generation)> {
     // Of what may have changed since the backup nobody is told that it is the newest.
     if !state.is_recovered() {
         return Vec::new();

@@ -90,6 +90,7 @@ fn path(verb: Verb) -> &'static str {
         Verb::RestoreShard => "Backups/RestoreShard",
         Verb::ReadWorld => "Recovery/ReadWorld",
         Verb::GiveNodeUp => "Recovery/GiveNodeUp",
+        Verb::TellErasures => "Recovery/TellErasures",
     }
 }
 

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use platform_model::replica_set::LEASE_MICROS;
-use platform_model::{CellId, Generation, NodeId, RevokedIdentity};
+use platform_model::{CellId, Generation, NodeId, RevokedIdentity, ShardId};
 
 use super::command::{RecoveryCommand, RecoveryRefusal, Stands};
 use crate::backup::BackupCommand;
 use crate::changes::Changes;
 use crate::command::{Author, Command, Envelope};
 use crate::refusal::Refusal;
-use crate::rules::placement;
-use crate::shard_config::{ConfigPhase, ShardConfig};
+use crate::rules::{law, placement};
+use crate::shard_config::{ConfigPhase, ShardConfig, ShardCopy};
 use crate::state::{ShardRecord, State};
 use crate::trust::Revocation;
 use crate::trust::revocation::REVOKED_MS_MAX;
@@ -25,6 +25,7 @@ pub(crate) fn apply(
         RecoveryCommand::Adopt(stands) => adopt(state, stands),
         RecoveryCommand::Hear { revoked, law } => Ok(hear(state, &envelope.author, revoked, *law)),
         RecoveryCommand::GiveUp { node } => give_up(state, envelope, node),
+        RecoveryCommand::ErasuresTold => erasures_told(state, envelope),
     }
 }
 
@@ -40,6 +41,10 @@ pub fn permits(state: &State, command: &Command) -> Result<(), Refusal> {
             | Command::Operation(_)
             | Command::Backup(BackupCommand::RestoreShard(_))
     );
+    let restores = matches!(command, Command::Backup(BackupCommand::RestoreShard(_)));
+    if restores && state.is_recovered() && state.recovery.list_may_lack {
+        return Err(RecoveryRefusal::ListMayLack.into());
+    }
     if !changes || state.is_recovered() {
         return Ok(());
     }
@@ -70,7 +75,11 @@ fn hear(state: &mut State, author: &Author, revoked: &BTreeMap<RevokedIdentity, 
     changes
 }
 
-fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
+/// Whether what nodes told of a shard may be adopted.
+///
+/// # Errors
+/// The rule that forbids it.
+pub fn may_adopt(state: &State, stands: &Stands) -> Result<(), Refusal> {
     let shard = &stands.shard;
     if !state.recovery.unsure.contains(shard) {
         return Err(RecoveryRefusal::Sure { shard: shard.clone() }.into());
@@ -85,6 +94,42 @@ fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
         });
     }
     is_newest(state, stands, record)?;
+    stands
+        .newest
+        .as_ref()
+        .map_or(Ok(()), |told| lawful(state, shard, record, told))
+}
+
+/// Where a copy lay as the backup was made it may lie on, in alarm; where one came since the law must let it be. One node's word is
+/// not enough to take people's data to where it may not be.
+fn lawful(state: &State, shard: &ShardId, record: &ShardRecord, told: &ShardConfig) -> Result<(), Refusal> {
+    let was_there = |node: &NodeId| {
+        let mut copies = record.config.iter().flat_map(|config| config.copies());
+        copies.any(|copy| copy.node == *node)
+    };
+    let unlawful = |copy: &&ShardCopy| {
+        let region = state.cells.get(&copy.node.cell).map(|cell| &cell.region);
+        let leads = copy.replica == told.primary.replica;
+        let lets = |region| match leads {
+            true => law::may_keep(&state.law, shard, region).is_ok(),
+            false => law::may_stand_by(&state.law, shard, region).is_ok(),
+        };
+        !was_there(&copy.node) && !region.is_some_and(lets)
+    };
+    match told.copies().find(unlawful) {
+        Some(copy) => {
+            let (shard, node) = (shard.clone(), copy.node.clone());
+            Err(RecoveryRefusal::NotLawful { shard, node }.into())
+        }
+        None => Ok(()),
+    }
+}
+
+fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
+    may_adopt(state, stands)?;
+    let shard = &stands.shard;
+    let record = state.shards.get(shard);
+    let record = record.ok_or_else(|| Refusal::UnknownShard(shard.clone()))?;
     let config = newest(record.config.as_ref(), stands.newest.clone());
     let found = config
         .as_ref()
@@ -228,4 +273,15 @@ fn give_up(state: &mut State, envelope: &Envelope, node: &NodeId) -> Result<Chan
         changes.add(hear(state, &envelope.author, &revoked, 0));
     }
     Ok(changes)
+}
+
+/// A person has put everybody on the list again who was erased, or has left, since the backup.
+fn erasures_told(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
+    if envelope.reason.trim().is_empty() {
+        return Err(RecoveryRefusal::NoWord.into());
+    }
+    Ok(Changes {
+        hidden: std::mem::take(&mut state.recovery.list_may_lack),
+        ..Changes::default()
+    })
 }

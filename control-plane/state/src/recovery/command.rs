@@ -21,6 +21,8 @@ pub enum RecoveryCommand {
         /// Its revision; 0: none.
         law: u64,
     },
+    /// Who was erased since the backup is on the list again.
+    ErasuresTold,
     /// A node will never answer: what it may know is given up, and it is believed no more.
     GiveUp { node: NodeId },
 }
@@ -44,6 +46,14 @@ pub enum RecoveryRefusal {
     Unsure { shard: ShardId },
     #[error("nodes go by a later law than the backup has: a law is to be proposed and approved anew")]
     LawBehind,
+    #[error("a copy of {shard} on {node} is nothing that the law permits")]
+    NotLawful { shard: ShardId, node: NodeId },
+    #[error(
+        "who was erased after the backup of the controllers' state may lack on the list: a restore would bring him back"
+    )]
+    ListMayLack,
+    #[error("that the list of the erased is whole takes a reason")]
+    NoWord,
     #[error("what was told of {shard} is nothing that any controller decided")]
     NotSound { shard: ShardId },
     #[error("nothing is to be found out about {shard}")]
@@ -69,13 +79,14 @@ impl RecoveryCommand {
             Self::Adopt(_) => "adopt-shard",
             Self::Hear { .. } => "hear-nodes",
             Self::GiveUp { .. } => "give-node-up",
+            Self::ErasuresTold => "erasures-told",
         }
     }
 
     pub(crate) fn subject(&self) -> String {
         match self {
             Self::Adopt(stands) => format!("shard/{}", stands.shard),
-            Self::Hear { .. } => "recovery".to_owned(),
+            Self::Hear { .. } | Self::ErasuresTold => "recovery".to_owned(),
             Self::GiveUp { node } => format!("node/{node}"),
         }
     }
@@ -85,6 +96,7 @@ impl RecoveryCommand {
         match (self, author) {
             (Self::Adopt(_) | Self::Hear { .. }, Author::Controller { .. }) => true,
             (Self::GiveUp { .. }, Author::Operator { role, .. }) => *role == Role::Sre,
+            (Self::ErasuresTold, Author::Operator { role, .. }) => *role == Role::Compliance,
             _ => false,
         }
     }
@@ -96,7 +108,7 @@ impl RecoveryCommand {
                 let known = state.shards.get(&stands.shard);
                 vec![(self.subject(), known.map(|record| record.generation.0))]
             }
-            Self::Hear { .. } | Self::GiveUp { .. } => {
+            Self::Hear { .. } | Self::ErasuresTold | Self::GiveUp { .. } => {
                 vec![("recovery".to_owned(), Some(state.recovery.unsure.len() as u64))]
             }
         }

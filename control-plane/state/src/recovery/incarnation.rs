@@ -18,6 +18,8 @@ const NUMBERS: u32 = 32;
 /// Incarnations are told apart by the time at which they begin: two recoveries from one backup have not one number.
 const BEGINS_MS: u64 = 1_767_225_600_000; // 2026-01-01
 const STEP_MS: u64 = 600_000;
+/// Numbers between those of two recoveries of one step, at least: more than either gives out before somebody sees the other.
+const APART: u32 = 16;
 /// 40 years of them.
 const INCARNATION_MAX: u64 = 1 << 21;
 
@@ -45,14 +47,17 @@ pub fn incarnation_at(now_ms: u64, before: u64) -> Result<u64, NotRecoverable> {
     }
 }
 
-/// The lowest number of an incarnation.
+/// Below every number of an incarnation.
 pub(super) fn floor(incarnation: u64) -> u64 {
     incarnation << NUMBERS
 }
 
-/// The number that stands for one of before in a later incarnation.
-pub(super) fn raised(incarnation: u64, number: u64) -> u64 {
-    floor(incarnation) + (number & (floor(1) - 1))
+/// The number that stands for one of before where `from` is the first that is given out. The upper half of an incarnation's numbers
+/// is room for those to come.
+fn raised(from: u64, number: u64) -> u64 {
+    let half = floor(1) / 2 - 1;
+    let (above, own) = (from & !(floor(1) - 1), from & half);
+    above + (own + (number & half)) % (half + 1)
 }
 
 /// Begins the next incarnation of a world with a state that was kept. Pure: the same state and the same words give the same.
@@ -70,30 +75,34 @@ pub fn recover(mut state: State, how: &Origin) -> Result<State, NotRecoverable> 
     let incarnation = incarnation_at(how.at_ms, state.recovery.incarnation)?;
     // Those that nobody serves may be served since.
     let unsure = state.shards.keys().cloned().collect();
+    // Two recoveries that begin within one step are of one incarnation: they give out other numbers all the same.
+    let from = floor(incarnation) + how.apart();
     state.time_ms = how.at_ms;
-    state.table_generation = Generation(raised(incarnation, state.table_generation.0));
+    state.table_generation = Generation(raised(from, state.table_generation.0)).next();
     // Numbers of decisions of before may have been given to others since: none is given twice. The hash binds what goes on to what
     // was, and to who said so.
     state.ledger = Ledger::after(Head {
-        sequence: floor(incarnation),
+        sequence: from,
         hash: how.binds(&state.ledger.head()),
     });
-    let law_kept = keep_law(&mut state, incarnation);
-    end(&mut state.operations, incarnation, how);
-    close(&mut state.trust, incarnation);
+    let law_kept = keep_law(&mut state, from);
+    end(&mut state.operations, from, how);
+    close(&mut state.trust, from);
     state.recovery = Recovery {
         incarnation,
+        from,
         unsure,
         silent: BTreeSet::new(),
         law_kept,
         law_told: 0,
+        list_may_lack: true,
         origin: Some(how.clone()),
     };
     Ok(state)
 }
 
 /// Who proposed or approved a law may have withdrawn it since: what does not hold yet is not taken up. Answers the revision that it had.
-fn keep_law(state: &mut State, incarnation: u64) -> u64 {
+fn keep_law(state: &mut State, from: u64) -> u64 {
     let proposed = state.law.proposed.as_ref().map(|law| law.version);
     let waiting = state.law.waiting().map(|law| law.law.version);
     for version in proposed.into_iter().chain(waiting) {
@@ -101,16 +110,16 @@ fn keep_law(state: &mut State, incarnation: u64) -> u64 {
         withdrawn.expect("a law that waits can be withdrawn");
     }
     let book = &mut state.law;
-    book.generation = Generation(raised(incarnation, book.generation.0));
+    book.generation = Generation(raised(from, book.generation.0));
     let Some(law) = &mut book.in_force else { return 0 };
     let kept = law.revision;
-    law.revision = raised(incarnation, kept);
+    law.revision = raised(from, kept);
     kept
 }
 
 /// What was under way has gone on, or has ended, since: whoever wants it asks for it again. No number comes twice.
-fn end(operations: &mut Operations, incarnation: u64, how: &Origin) {
-    operations.last = OperationId(raised(incarnation, operations.last.0));
+fn end(operations: &mut Operations, from: u64, how: &Origin) {
+    operations.last = OperationId(raised(from, operations.last.0));
     let active = operations.records.values_mut();
     for record in active.filter(|record| record.state.is_active()) {
         record.state = OperationState::Failed {
@@ -122,17 +131,24 @@ fn end(operations: &mut Operations, incarnation: u64, how: &Origin) {
 }
 
 /// A token that was used since would be good for a second key; a window that was closed since would be open again.
-fn close(trust: &mut Trust, incarnation: u64) {
+fn close(trust: &mut Trust, from: u64) {
     let unused = trust
         .join_tokens
         .values_mut()
         .filter(|token| token.bound.is_none());
     unused.for_each(|token| token.revoked = true);
     trust.break_glass.clear();
-    trust.break_glass_last = raised(incarnation, trust.break_glass_last);
+    trust.break_glass_last = raised(from, trust.break_glass_last);
 }
 
 impl Origin {
+    /// Where among the numbers of its incarnation a recovery begins: who says so, when and why is never the same twice.
+    fn apart(&self) -> u64 {
+        let drawn = self.binds(&Head::genesis("apart"));
+        let [first, second, ..] = *drawn.as_bytes();
+        u64::from(u16::from_be_bytes([first, second]) >> 1) << APART
+    }
+
     fn binds(&self, before: &Head) -> Digest {
         let mut bytes = Vec::new();
         let at = self.at_ms.to_be_bytes();
@@ -153,7 +169,7 @@ impl Origin {
 impl State {
     /// Of the incarnation that holds.
     pub(super) fn raised(&self, number: u64) -> u64 {
-        raised(self.recovery.incarnation, number)
+        raised(self.recovery.from, number)
     }
 
     /// Whether it is known of every shard who holds it, and nobody goes by a later law: the table may be given out.
@@ -180,7 +196,7 @@ impl State {
 
     /// Above every epoch of before: no shard is led in one of them again.
     pub(super) fn epochs_from(&self) -> Epoch {
-        Epoch(floor(self.recovery.incarnation))
+        Epoch(self.recovery.from)
     }
 
     /// Of a shard that is served for the first time. One of its name may have been in a world whose end nobody knows.
@@ -190,6 +206,6 @@ impl State {
 
     /// Of the record of a shard that is new, for the same reason.
     pub(crate) fn first_generation(&self) -> Generation {
-        Generation(floor(self.recovery.incarnation)).next()
+        Generation(self.recovery.from).next()
     }
 }

@@ -23,7 +23,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub(crate) use apply::apply;
-pub use apply::permits;
+pub use apply::{may_adopt, permits};
 pub use command::{RecoveryCommand, RecoveryRefusal, Stands};
 use control_plane_ledger::Digest;
 pub use incarnation::{NotRecoverable, incarnation_at, recover};
@@ -35,6 +35,8 @@ use serde::{Deserialize, Serialize};
 pub struct Recovery {
     /// 0: never. Grows with each; otherwise it says nothing.
     pub incarnation: u64,
+    /// Epochs and decisions since are above this one; no number of before is as high.
+    pub from: u64,
     /// Shards whose configuration may not be the newest.
     pub unsure: BTreeSet<ShardId>,
     /// Nodes that will never answer, by somebody's word.
@@ -42,6 +44,8 @@ pub struct Recovery {
     /// The revision of the law in the backup, and the latest by which a node went; 0: none.
     pub law_kept: u64,
     pub law_told: u64,
+    /// The list of who was erased is that of the backup, and nobody has said yet that it is whole.
+    pub list_may_lack: bool,
     /// Of the last.
     pub origin: Option<Origin>,
 }

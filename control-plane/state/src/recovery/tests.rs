@@ -1,17 +1,18 @@
 //! One test a rule.
 
+mod numbers;
 mod trust;
 
 use control_plane_ledger::Digest;
 use platform_model::replica_set::LEASE_MICROS;
 use platform_model::{CopyState, Epoch, Generation, NodeId, ReplicaId, Role, ShardId};
 
-use super::{NotRecoverable, Origin, RecoveryCommand, RecoveryRefusal, Stands, incarnation_at, recover};
+use super::{NotRecoverable, Origin, RecoveryCommand, RecoveryRefusal, Stands, recover};
 use crate::apply::tests::{author, lawful, refusal, register};
-use crate::command::{Author, Command, Envelope, HomeSpec};
+use crate::command::{Author, Command, Envelope};
 use crate::outcome::Outcome;
 use crate::refusal::Refusal;
-use crate::shard_config::{ConfigCommand, ConfigPhase, ProposedChange, ShardConfig, ShardCopy};
+use crate::shard_config::{ConfigCommand, ConfigPhase, Erasing, ProposedChange, ShardConfig, ShardCopy};
 use crate::state::State;
 use crate::{apply, recovery};
 
@@ -132,49 +133,45 @@ fn newer(state: &State) -> ShardConfig {
     newer
 }
 
+/// What no node tells is not forgotten: which copies are to leave, which lie somewhere still, which were ordered to be erased.
 #[test]
-fn every_number_that_is_given_out_from_then_on_is_above_every_one_of_before() {
-    let before = kept();
-    let state = recover(before.clone(), &how(NOW_MS)).expect("a world");
+fn what_is_known_of_copies_that_no_table_names_is_kept() {
+    let mut state = recovered();
+    let gone = |name| (ReplicaId(name), node(ALL[0]));
+    let shard = shard();
+    let order = Erasing {
+        node: node(ALL[0]),
+        index: 3,
+    };
+    let stays = ShardCopy {
+        node: node(ALL[1]),
+        replica: ReplicaId(31),
+        state: CopyState::CatchingUp,
+    };
+    if let Some(have) = state
+        .shards
+        .get_mut(&shard)
+        .and_then(|record| record.config.as_mut())
+    {
+        have.left = [gone(21), gone(22)].into();
+        have.erased = [ReplicaId(22), ReplicaId(23)].into();
+        have.erasing = [(ReplicaId(23), order)].into();
+        have.standbys = vec![stays.clone()];
+        have.retiring = [ReplicaId(31)].into();
+    }
+    let mut told = newer(&state);
+    told.standbys = vec![stays];
+    (told.left, told.erased, told.erasing) = Default::default();
+    told.retiring.clear();
+    assert!(accepted(&adopt(&mut state, &ALL, Some(told))));
+    let now = config(&state);
     assert_eq!(
-        recover(before.clone(), &how(NOW_MS)).expect("a world"),
-        state,
-        "pure"
+        now.left,
+        [gone(21)].into(),
+        "the one whose erasure was ordered lies nowhere"
     );
-    let floor = recovery::incarnation::floor(state.recovery.incarnation);
-    assert!(state.table_generation.0 > floor && floor > before.table_generation.0 << 8);
-    assert_eq!(state.ledger.head().sequence, floor);
-    let mut other = how(NOW_MS);
-    other.reason = "for fun".to_owned();
-    let other = recover(before.clone(), &other).expect("a world");
-    assert_ne!(
-        other.ledger.head().hash,
-        state.ledger.head().hash,
-        "it binds who said so"
-    );
-    assert!(floor < 1 << 53, "exact for whoever reads JSON");
-    // One by one, a shard's own.
-    let mut state = state;
-    assert!(accepted(&adopt(&mut state, &ALL, None)));
-    let (old, new) = (config(&before), config(&state));
-    assert_eq!(new.generation.0, floor + old.generation.0);
-    assert_eq!(
-        (new.epoch, new.epoch_max),
-        (old.epoch, Epoch(floor)),
-        "who leads goes on"
-    );
-    assert_eq!(new.copies().collect::<Vec<_>>(), old.copies().collect::<Vec<_>>());
-}
-
-/// Two recoveries from one backup would give one number to two.
-#[test]
-fn two_recoveries_have_two_numbers_whatever_they_began_with() {
-    let first = incarnation_at(NOW_MS, 0).expect("one");
-    let later = incarnation_at(NOW_MS + 600_000, 0).expect("one");
-    assert!(later > first);
-    assert_eq!(incarnation_at(NOW_MS, first).expect("one"), first + 1);
-    assert_eq!(incarnation_at(0, 0).expect("one"), 1);
-    assert!(incarnation_at(NOW_MS, (1 << 21) - 1).is_err());
+    assert!(now.erased.contains(&ReplicaId(22)) && now.erasing.contains_key(&ReplicaId(23)));
+    assert_eq!(now.retiring, [ReplicaId(31)].into());
 }
 
 #[test]
@@ -262,26 +259,6 @@ fn a_shard_that_was_placed_after_the_backup_is_not_placed_once_more() {
     let other = &state.shards[&"us/us-east/001".parse::<ShardId>().expect("a shard")];
     let placed = other.config.as_ref().expect("placed");
     assert!(placed.epoch.0 > floor && placed.epoch_max == placed.epoch && other.generation.0 > floor);
-}
-
-/// A home of the same name may have been made after the backup: nodes hold shards of it.
-#[test]
-fn a_home_that_is_made_anew_begins_above_whatever_was_there() {
-    let mut state = recovered();
-    adopt_all(&mut state);
-    let spec = HomeSpec {
-        id: "eu/eu-central".parse().expect("a home"),
-        shard_count: 1,
-        host: "other.example.test".into(),
-        cell: "eu-central-2".parse().expect("a cell"),
-    };
-    state.homes.remove(&spec.id);
-    state.shards.remove(&shard());
-    let done = give(&mut state, sre(Role::Sre), "", Command::CreateHome(spec));
-    assert!(accepted(&done), "{done:?}");
-    let floor = recovery::incarnation::floor(state.recovery.incarnation);
-    let made = config(&state);
-    assert!(made.epoch.0 > floor && made.epoch_max == made.epoch && made.generation.0 > floor);
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub struct Recovering {
     pub waits_for: Vec<NodeId>,
     /// Nodes go by a later law than the one in force: it waits for being proposed and approved anew.
     pub law_is_behind: bool,
+    /// Why shards are not adopted of which everybody has told; a few of them.
+    pub not_adopted: Vec<String>,
 }
 
 /// What a node last said of one copy.
@@ -179,6 +181,7 @@ fn recovering(wire: pb::Recovering) -> Result<Recovering, InvalidId> {
         shards: wire.shards,
         waits_for: waits_for.collect::<Result<_, _>>()?,
         law_is_behind: wire.law_is_behind,
+        not_adopted: wire.not_adopted,
     })
 }
 

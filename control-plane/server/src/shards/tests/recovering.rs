@@ -5,6 +5,7 @@ use platform_model::Epoch;
 use platform_wire::replicas::ReplicasReport;
 
 use super::*;
+use crate::shards::run::newest;
 
 const HERE: &str = "eu-central-1/0";
 const STANDBY: &str = "eu-central-2/0";
@@ -223,4 +224,15 @@ fn the_leader_hears_who_is_revoked_and_of_a_later_law_before_it_adopts() {
         "{:?}",
         sim.state.recovery
     );
+}
+
+/// The planted omission: a primary is told that what it goes by is the newest, by who does not know it.
+#[test]
+fn nobody_is_told_what_is_newest_before_it_is_known() {
+    let (mut sim, backup) = failed_over();
+    let table = sim.state.table();
+    let report = sim.nodes.report(&node(STANDBY), &table, sim.now_ms);
+    assert!(!newest(&sim.state, &report).is_empty());
+    lose_controllers(&mut sim, backup);
+    assert_eq!(newest(&sim.state, &report), []);
 }

@@ -4,6 +4,7 @@ use platform_model::{RevokedIdentity, Role};
 
 use super::*;
 use crate::apply::law_tests;
+use crate::backup::{BackupCommand, RestoreSpec};
 use crate::operation::{OperationId, OperationKind, OperationRecord, OperationState, Step};
 use crate::trust::{BreakGlass, JoinToken, join_token::Joiner};
 
@@ -48,6 +49,63 @@ fn an_older_law_goes_out_to_nobody_and_who_was_revoked_stays_so() {
     let law = law_tests::proposal(9, "2000-01-01", &law_tests::areas());
     law_tests::enact(&mut state, NOW_MS + 1, &law);
     assert!(state.is_recovered(), "two persons have said which law holds");
+}
+
+/// The planted omission: one node's word takes people's data to where the law does not let it be.
+#[test]
+fn a_copy_that_came_since_lies_where_the_law_lets_it_or_is_not_adopted() {
+    let abroad = "us-east-1/0";
+    for part in ["primary", "standby"] {
+        let mut state = recovered();
+        register(&mut state, abroad, 1, "127.0.0.1:3");
+        let mut told = newer(&state);
+        let copy = if part == "primary" {
+            &mut told.primary
+        } else {
+            &mut told.standbys[0]
+        };
+        copy.node = node(abroad);
+        let refused = refusal(adopt(&mut state, &[ALL[0], ALL[1], abroad], Some(told)));
+        let (shard, node) = (shard(), node(abroad));
+        assert_eq!(
+            refused,
+            Refusal::Recovery(RecoveryRefusal::NotLawful { shard, node }),
+            "{part}"
+        );
+    }
+}
+
+/// The planted omission: a restore from a backup of a shard brings back who was erased after the controllers' state was kept.
+#[test]
+fn nothing_is_restored_before_a_person_has_said_that_the_list_of_the_erased_is_whole() {
+    let mut state = recovered();
+    adopt_all(&mut state);
+    let restore = |state: &State| {
+        Command::Backup(BackupCommand::RestoreShard(RestoreSpec {
+            shard: shard(),
+            expected: config(state).generation,
+            node: node(ALL[1]),
+            replica: ReplicaId(99),
+            epoch: Epoch(1),
+            erased: Digest::of("test", b"erased"),
+            copies_are_lost: true,
+        }))
+    };
+    let command = restore(&state);
+    let refused = refusal(give(&mut state, sre(Role::Sre), "lost", command));
+    assert_eq!(refused, Refusal::Recovery(RecoveryRefusal::ListMayLack));
+    let told = Command::Recovery(RecoveryCommand::ErasuresTold);
+    let refused = refusal(give(&mut state, sre(Role::Sre), "looked", told.clone()));
+    assert!(matches!(refused, Refusal::NotYours { .. }), "{refused:?}");
+    let refused = refusal(give(&mut state, sre(Role::Compliance), " ", told.clone()));
+    assert_eq!(refused, Refusal::Recovery(RecoveryRefusal::NoWord));
+    assert!(accepted(&give(&mut state, sre(Role::Compliance), "looked", told)));
+    let command = restore(&state);
+    let done = give(&mut state, sre(Role::Sre), "lost", command);
+    assert!(
+        !matches!(done.refusal(), Some(Refusal::Recovery(_))),
+        "for its own reasons at most: {done:?}"
+    );
 }
 
 /// The planted omission: a law that was withdrawn after the backup comes into force on its day.
