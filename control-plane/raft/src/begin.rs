@@ -16,8 +16,7 @@ use crate::machine::Machine;
 use crate::snapshot::SnapshotStore;
 use crate::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, Types, Vote};
 
-/// What stands before everything: of a term that no election of this directory had.
-const TERM: u64 = 1;
+/// What stands before everything.
 const INDEX: u64 = 1;
 
 /// Whose directory it is to be.
@@ -26,6 +25,8 @@ pub struct Alone<'a> {
     pub world: &'a WorldId,
     pub node_id: u64,
     pub address: &'a str,
+    /// Above every term of the world that is lost: whoever is left of it and is let in once more unseats nobody.
+    pub term: u64,
 }
 
 /// Why it does not begin so.
@@ -65,7 +66,7 @@ pub fn begin_with<M: Machine>(dir: &Path, alone: &Alone<'_>, state: &M::State) -
         (None | Some(true), false) => {}
         (Some(false), _) | (None, true) => return Err(BeginError::HasBegun),
     }
-    let leader = LeaderIdOf::<Types>::new_committed(TERM, alone.node_id);
+    let leader = LeaderIdOf::<Types>::new_committed(alone.term, alone.node_id);
     let last = LogId::new(leader, INDEX);
     let nodes = BTreeMap::from([(alone.node_id, BasicNode::new(alone.address))]);
     let members = Membership::new(vec![BTreeSet::from([alone.node_id])], nodes);
@@ -76,7 +77,7 @@ pub fn begin_with<M: Machine>(dir: &Path, alone: &Alone<'_>, state: &M::State) -
     };
     // The snapshot first: a log that says it was folded into one that is not there would not open.
     snapshots.save(&meta, &state)?;
-    let vote = Vote::new(TERM, alone.node_id);
+    let vote = Vote::new(alone.term, alone.node_id);
     disk.commit(&[
         Write::Vote(vote),
         Write::Purge { upto: last },

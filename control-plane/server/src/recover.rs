@@ -32,7 +32,9 @@ pub enum RecoverError {
     Unreadable(#[from] UnreadableState),
     #[error(transparent)]
     NotRecoverable(#[from] NotRecoverable),
-    #[error("nothing is recovered over what runs")]
+    #[error(
+        "nothing is recovered over what has run; if this controller was recovered already, take {RECOVER_FILE} away"
+    )]
     Begin(#[from] BeginError),
 }
 
@@ -76,6 +78,7 @@ pub fn take(settings: &Settings, address: &str, now_ms: u64) -> Result<bool, Rec
         world: &settings.world,
         node_id: settings.config.id,
         address,
+        term: state.recovery.incarnation,
     };
     begin_with::<ControlPlane>(dir, &alone, &state)?;
     gone(dir, &file).map_err(RecoverError::Read)?;
@@ -208,6 +211,7 @@ mod tests {
             world: &ours.parse().expect("an id"),
             node_id: 1,
             address: "a:1",
+            term: 1,
         };
         begin_with::<ControlPlane>(dir.path(), &alone, &state()).expect("an empty directory");
     }

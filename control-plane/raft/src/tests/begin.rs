@@ -20,11 +20,13 @@ async fn a_controller_begins_alone_with_a_state_from_elsewhere_and_others_join_i
         world: &id,
         node_id: 1,
         address: "127.0.0.1:1",
+        term: 77,
     };
     let dir = world.data_dir(1);
     begin_with::<Register>(&dir, &alone, &kept).expect("an empty directory");
     world.start(1).await;
-    until(world.node(1), |status| status.part == Part::Leader).await;
+    let leads = until(world.node(1), |status| status.part == Part::Leader).await;
+    assert!(leads.term > 77, "above every term of before");
     assert_eq!(**world.node(1).state().borrow(), kept);
     for id in 2..5 {
         world.add(id).await;
@@ -51,6 +53,8 @@ async fn what_has_run_is_never_begun_over() {
             world: &id,
             node_id,
             address: "127.0.0.1:1",
+            term: 77,
+            term: 77,
         };
         begin_with::<Register>(&world.data_dir(1), &alone, &Sum::default())
     };
@@ -69,6 +73,7 @@ fn what_broke_off_goes_on_and_what_was_done_stays() {
         world: &id,
         node_id: 1,
         address: "127.0.0.1:1",
+        term: 77,
     };
     let kept = |total| Sum {
         total,

@@ -26,6 +26,14 @@ impl Recovery for Service {
             .0
             .admit(&request, Verb::ReadWorld, wire.version, &wire.world)?;
         members::leads(&self.0.raft)?;
+        if wire.from == 0 {
+            // Who was erased, and who reads whose data, stands in it: that it is read is on record first.
+            let author = self
+                .0
+                .author(&request, Verb::ReadWorld, wire.version, &wire.world)?;
+            let command = Command::Recovery(RecoveryCommand::NoteRead);
+            self.0.proposer.propose(author, String::new(), command).await?;
+        }
         let newest = self.0.raft.read_linearizable().await;
         let state = newest.map_err(|error| Refusal::new(RefusalCode::NoLeader, error.to_string()))?;
         let time_ms = state.time_ms;

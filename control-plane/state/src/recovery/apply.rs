@@ -26,6 +26,11 @@ pub(crate) fn apply(
         RecoveryCommand::Hear { revoked, law } => Ok(hear(state, &envelope.author, revoked, *law)),
         RecoveryCommand::GiveUp { node } => give_up(state, envelope, node),
         RecoveryCommand::ErasuresTold => erasures_told(state, envelope),
+        // The decision is the record.
+        RecoveryCommand::NoteRead => Ok(Changes {
+            hidden: true,
+            ..Changes::default()
+        }),
     }
 }
 

@@ -21,6 +21,8 @@ pub enum RecoveryCommand {
         /// Its revision; 0: none.
         law: u64,
     },
+    /// Somebody reads the whole state, to keep it.
+    NoteRead,
     /// Who was erased since the backup is on the list again.
     ErasuresTold,
     /// A node will never answer: what it may know is given up, and it is believed no more.
@@ -80,6 +82,7 @@ impl RecoveryCommand {
             Self::Hear { .. } => "hear-nodes",
             Self::GiveUp { .. } => "give-node-up",
             Self::ErasuresTold => "erasures-told",
+            Self::NoteRead => "read-world",
         }
     }
 
@@ -87,6 +90,7 @@ impl RecoveryCommand {
         match self {
             Self::Adopt(stands) => format!("shard/{}", stands.shard),
             Self::Hear { .. } | Self::ErasuresTold => "recovery".to_owned(),
+            Self::NoteRead => "world".to_owned(),
             Self::GiveUp { node } => format!("node/{node}"),
         }
     }
@@ -95,7 +99,7 @@ impl RecoveryCommand {
     pub(crate) fn may(&self, author: &Author) -> bool {
         match (self, author) {
             (Self::Adopt(_) | Self::Hear { .. }, Author::Controller { .. }) => true,
-            (Self::GiveUp { .. }, Author::Operator { role, .. }) => *role == Role::Sre,
+            (Self::GiveUp { .. } | Self::NoteRead, Author::Operator { role, .. }) => *role == Role::Sre,
             (Self::ErasuresTold, Author::Operator { role, .. }) => *role == Role::Compliance,
             _ => false,
         }
@@ -108,7 +112,7 @@ impl RecoveryCommand {
                 let known = state.shards.get(&stands.shard);
                 vec![(self.subject(), known.map(|record| record.generation.0))]
             }
-            Self::Hear { .. } | Self::ErasuresTold | Self::GiveUp { .. } => {
+            Self::Hear { .. } | Self::ErasuresTold | Self::NoteRead | Self::GiveUp { .. } => {
                 vec![("recovery".to_owned(), Some(state.recovery.unsure.len() as u64))]
             }
         }

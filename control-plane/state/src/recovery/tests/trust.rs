@@ -221,3 +221,14 @@ fn a_node_that_never_answers_is_given_up_by_a_person_with_a_reason() {
         Refusal::Recovery(RecoveryRefusal::NobodyWaits { .. })
     ));
 }
+
+#[test]
+fn that_the_whole_state_is_read_is_on_record_by_an_sre() {
+    let mut state = kept();
+    let read = Command::Recovery(RecoveryCommand::NoteRead);
+    let before = state.ledger.head().sequence;
+    let refused = refusal(give(&mut state, sre(Role::Compliance), "", read.clone()));
+    assert!(matches!(refused, Refusal::NotYours { .. }), "{refused:?}");
+    assert!(accepted(&give(&mut state, sre(Role::Sre), "", read)));
+    assert_eq!(state.ledger.head().sequence, before + 2, "the refusal, too");
+}
