@@ -232,7 +232,7 @@ async fn a_world_whose_controllers_are_all_lost_goes_on_from_a_backup() -> Resul
     let Some(scene) = Scene::up()? else {
         return Ok(());
     };
-    let ((first, first_node), (second, second_node)) = (named(FIRST)?, named(SECOND)?);
+    let ((first, first_node), (second, _)) = (named(FIRST)?, named(SECOND)?);
     scene.done(&["home", "survival", HOME, "region", "--reason", "a test"])?;
     scene.whole(None).await?;
     let person = scene.register().await?;
@@ -323,10 +323,18 @@ async fn a_world_whose_controllers_are_all_lost_goes_on_from_a_backup() -> Resul
     scene.whole(Some(&first_node)).await?;
     assert_eq!(scene.read(&person).await?, "Ada alone again");
     scene.write(&person, "Ada after").await?;
-    scene.kill(&second).await?;
-    let taken = |status: &WorldStatus| of_home(&status.table).all(|(_, route)| route.node != second_node);
-    let status = scene.until("another leads once more", taken).await?;
-    assert!(of_home(&status.table).all(|(_, route)| route.epoch.0 > INCARNATION));
+    let shards = known.table.homes[&person.home].shard_count;
+    let shard = ShardId::of_user(&person.home, shards, person.user);
+    let name = shard.to_string();
+    let words = ["shard", "failover", &name, "--reason", "a test", "--yes"];
+    scene.done(&[&words[..], &["--wait", "--timeout", "120s"]].concat())?;
+    let given = |status: &WorldStatus| {
+        let route = status.table.shards.get(&shard);
+        route.is_some_and(|route| route.epoch.0 > INCARNATION && route.node == first_node)
+    };
+    scene
+        .until("the other leads in an epoch that was never given out", given)
+        .await?;
     assert_eq!(scene.read(&person).await?, "Ada after");
     scene.write(&person, "Ada again").await?;
     let verified = scene.world.cellctl(&["audit", "verify"])?;

@@ -71,8 +71,8 @@ impl Recover {
         if self.change.reason.trim().is_empty() {
             return Err(Hinted::new("a recovery takes a reason", &["--reason TEXT"]).into());
         }
-        self.is_unused()?;
         nobody_lives(&target, printer).await?;
+        self.is_unused()?;
         let mut view = RecoverView {
             backup: kept.name,
             world: kept.world,
