@@ -27,6 +27,8 @@ const CLIENTS_EACH: u64 = 4;
 const CALM: Duration = Duration::from_secs(2);
 /// Between two words about how it goes.
 const TELLS: Duration = Duration::from_secs(30);
+/// The longest time without a write after which the run still was one under load.
+const SILENCE_MAX_MS: f64 = 5_000.0;
 
 /// What the run is.
 #[derive(Debug, Clone)]
@@ -190,7 +192,13 @@ fn document(
         Figure::info("standbys-dropped", counted.drops as f64, "standbys"),
         Figure::info("standbys-back", counted.adds as f64, "standbys"),
         Figure::info("handovers", counted.handovers as f64, "shards"),
-        Figure::info("longest-silence", millis(pause(&acked, from, to)), "ms"),
+        // Longer, and it was no full load.
+        Figure::at_most(
+            "longest-silence",
+            millis(pause(&acked, from, to)),
+            "ms",
+            SILENCE_MAX_MS,
+        ),
         Figure::info("minutes", (to - from).as_secs_f64() / 60.0, "minutes"),
         Figure::at_most("acknowledged-lost", verdict.found as f64, "people", 0.0),
         Figure::info("client-errors", failed as f64, "requests"),

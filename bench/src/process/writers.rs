@@ -1,5 +1,7 @@
 //! Clients that write names, and what they remember: when each write was asked for and acknowledged, and what failed.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -13,8 +15,10 @@ use platform_runtime::random;
 
 /// Before a write that failed is sent again under its key.
 const AGAIN_AFTER: Duration = Duration::from_millis(5);
-/// Writes that are remembered at most.
-const WRITES_MAX: usize = 1_000_000;
+/// Writes that are remembered at most; the writers end there.
+const WRITES_MAX: usize = 4_000_000;
+/// How long a session goes on with one token; well within its life.
+const TOKEN_KEPT: Duration = Duration::from_secs(300);
 /// Failures that are kept with their text.
 const SAMPLES_MAX: usize = 5;
 
@@ -38,6 +42,8 @@ pub struct Writers {
     clock: Clock,
     stopped: AtomicBool,
     inner: Mutex<Inner>,
+    /// By name: who they are with the newest tokens, and since when they have these.
+    sessions: Mutex<HashMap<String, (Arc<Person>, Duration)>>,
 }
 
 impl Writers {
@@ -46,6 +52,31 @@ impl Writers {
             clock: Clock::system(),
             stopped: AtomicBool::new(false),
             inner: Mutex::default(),
+            sessions: Mutex::default(),
+        }
+    }
+
+    fn session(&self, person: &Person) -> (Arc<Person>, Duration) {
+        let mut sessions = self.sessions.lock();
+        let known = sessions.get(&person.name).cloned();
+        known.unwrap_or_else(|| {
+            let new = (Arc::new(person.clone()), self.now());
+            sessions.insert(person.name.clone(), new.clone());
+            new
+        })
+    }
+
+    /// One client of each person sees to it that nobody's token expires. One that cannot now tries again with its next write.
+    async fn refresh(&self, app: &App, person: &Person) {
+        let (current, since) = self.session(person);
+        if self.now() < since + TOKEN_KEPT {
+            return;
+        }
+        if let Ok(tokens) = app.refresh(&current).await {
+            let mut newer = Person::clone(&current);
+            newer.take(tokens);
+            let newer = (Arc::new(newer), self.now());
+            self.sessions.lock().insert(person.name.clone(), newer);
         }
     }
 
@@ -91,6 +122,9 @@ impl Writers {
             if let Some(due) = due {
                 self.clock.sleep(due.saturating_sub(self.now())).await;
             }
+            if client == 0 {
+                self.refresh(app, person).await;
+            }
             self.one(app, person, client, number, due).await;
         }
     }
@@ -103,7 +137,8 @@ impl Writers {
         let asked = due.unwrap_or_else(|| self.now());
         let mut is_done = false;
         while !is_done {
-            match app.rename_under(person, &name, key).await {
+            let (session, _) = self.session(person);
+            match app.rename_under(&session, &name, key).await {
                 Ok(_) => is_done = true,
                 Err(failure) => {
                     let mut inner = self.inner.lock();
@@ -139,7 +174,8 @@ impl Writers {
     pub async fn read_back(&self, app: &App, people: &[Person]) {
         for person in people {
             let asked = self.now();
-            let read = app.profile(person).await;
+            let (session, _) = self.session(person);
+            let read = app.profile(&session).await;
             let mut inner = self.inner.lock();
             match read {
                 Ok(profile) => inner.operations.push(Operation {
