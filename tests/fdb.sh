@@ -61,6 +61,14 @@ echo "celld took a stub for FoundationDB: $said" >&2; exit 1; }
   *"does not know API version 730"*"hint: install the client library"*) echo "a library that is too old: refused with a hint" ;;
   *) echo "celld did not refuse the stub for its version: $said" >&2; exit 1 ;;
   esac
+  # Before the library is started: nothing may leave this machine in plain text.
+  printf 'meridian:Ab12@10.0.0.1:4500\n' >"$scratch/fdb.cluster"
+  said=$("$target"/debug/celld --config "$scratch/celld.toml" --check-store 2>&1) && {
+    echo "celld took a cluster elsewhere without TLS: $said" >&2; exit 1; }
+  case $said in
+  *"plain text would leave this machine"*"hint: run the cluster with TLS"*) echo "a cluster elsewhere without TLS: refused with a hint" ;;
+  *) echo "celld did not refuse plain text: $said" >&2; exit 1 ;;
+  esac
   echo "skipped: the conformance suite on FoundationDB: libfdb_c is not here"
 else
   cargo test --quiet "${with[@]}" --test fdb_cluster -- --nocapture

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A cell on a TiKV cluster, made by `cellctl cell provision` in a world on real processes: looked at, refused, dried, made,
-# joined; a shard is moved there from the embedded engine, taken over when its node is killed, and moved back.
+# joined, looked at by `doctor`; a shard is moved there from the embedded engine, taken over when its node is killed, and moved back.
 # Usage: MERIDIAN_TIKV_PD=HOST:PORT tests/provision.sh CELLCTL, a binary with controld, celld and routerd beside it, and an
 # empty cluster on this machine.
 set -euo pipefail
@@ -59,6 +59,24 @@ done
 for node in 0 1; do
   until_so "eu-west-2/$node joins" "$cellctl" node show "eu-west-2/$node"
 done
+# What `doctor` finds of the engine of each node: that it serves and whose data it holds; and of one whose settings name
+# nobody, that it does not, and what to do.
+finds() {
+  "$cellctl" doctor >"$root/out" 2>&1 </dev/null || true
+  grep -q -- "store of $1  *$2" "$root/out" || fail "doctor does not find: store of $1 $2"
+}
+for node in 0 1; do
+  finds "eu-west-2/$node: serves" "ok .*tikv: a read took"
+  finds "eu-west-2/$node: data" "ok .*this world's"
+  finds "eu-west-2/$node: clock" "ok"
+  finds "eu-west-2/$node: locks" "ok"
+done
+config=$MERIDIAN_DIR/cell-eu-west-2/celld-eu-west-2-1/celld.toml
+cp "$config" "$root/as-it-was.toml"
+sed -i "s/$MERIDIAN_TIKV_PD/127.0.0.1:1/" "$config"
+ends 3 "store of eu-west-2/1 .*BAD .*no placement driver can be reached" doctor
+grep -q "hint: see that the placement drivers run" "$root/out" || fail "doctor says nothing that helps"
+cp "$root/as-it-was.toml" "$config"
 ends 0 "" shard move eu/eu-west/003 --to eu-west-2/0 --window 1s --reason test --wait --timeout 2m
 ends 0 "eu-west-2/0" shard show eu/eu-west/003
 kill -9 "${pid[0]}"

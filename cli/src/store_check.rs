@@ -1,5 +1,5 @@
 //! What a node's own binary says of the node's engine: `celld --check-store`, with the node's own settings. It starts
-//! nothing, takes nothing, and claims no empty TiKV cluster.
+//! nothing, takes nothing, and claims no empty cluster.
 
 use std::path::Path;
 use std::time::Duration;

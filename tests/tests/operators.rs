@@ -6,7 +6,7 @@
     reason = "a test says what it skipped and what it measured"
 )]
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::world::{World, binaries};
 
@@ -19,8 +19,14 @@ struct Operator {
 }
 
 impl Operator {
+    /// The document of a command that found all well, or something that a person should see to (exit code 3).
     fn json(&self, arguments: &[&str]) -> Result<Value> {
-        let output = self.world.cellctl(&[arguments, &["-o", "json"]].concat())?;
+        let output = self.world.try_cellctl(&[arguments, &["-o", "json"]].concat())?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            matches!(output.status.code(), Some(0 | 3)),
+            "{arguments:?}: {said}"
+        );
         serde_json::from_slice(&output.stdout).with_context(|| format!("{arguments:?} prints a document"))
     }
 

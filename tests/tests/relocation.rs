@@ -103,6 +103,21 @@ impl Scene {
     }
 }
 
+/// An illegal home, an unknown one, and a cancel of nothing: each by its code, and nothing has begun.
+async fn refused_in_the_app(scene: &Scene, person: &Person) -> Result<()> {
+    for (to, code) in [("us/us-east", "law-forbids"), ("eu/eu-north", "unknown-home")] {
+        let asked = scene.app.relocate(person, &to.parse()?).await;
+        let said = asked.as_ref().err().map(|failure| failure.code());
+        ensure!(said == Some(code), "{to}: {asked:?}");
+    }
+    let withdrawn = scene.app.withdraw_relocation(person).await;
+    let said = withdrawn.as_ref().err().map(|failure| failure.code());
+    ensure!(said == Some("conflict"), "{withdrawn:?}");
+    let now = scene.app.relocation(person).await?;
+    ensure!(now.phase == "at-home", "{now:?}");
+    Ok(())
+}
+
 /// Sends until somebody answers.
 async fn until_answered<T, E: std::fmt::Debug, Fut: Future<Output = Result<T, E>>>(
     what: &str,
@@ -144,6 +159,7 @@ async fn a_person_moves_with_all_that_is_his_though_his_cell_is_killed_on_the_wa
     let illegal = relocate("us/us-east", &[])?;
     let said = String::from_utf8_lossy(&illegal.stderr).into_owned();
     ensure!(!illegal.status.success() && said.contains("hint:"), "{said}");
+    refused_in_the_app(&scene, &person).await?;
     let dry = relocate(new, &["--dry-run"])?;
     ensure!(dry.status.success(), "{}", String::from_utf8_lossy(&dry.stderr));
     let begun = relocate(new, &[])?;
@@ -151,6 +167,13 @@ async fn a_person_moves_with_all_that_is_his_though_his_cell_is_killed_on_the_wa
         begun.status.success(),
         "{}",
         String::from_utf8_lossy(&begun.stderr)
+    );
+    let again = relocate(new, &[])?;
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    let typed = ["already", "at this moment", "he lives in"];
+    ensure!(
+        !again.status.success() && said.contains("hint:") && typed.iter().any(|why| said.contains(why)),
+        "{said}"
     );
     let cell = format!("{}-1", person.home.region);
     scene.kill_and_revive(&cell).await?;

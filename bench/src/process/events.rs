@@ -1,7 +1,12 @@
 //! Events between two cells: how many take effect in a second, what one costs in processor time of both nodes, and how long
 //! one takes from the answer to its cause until its receiver sees it.
 //!
-//! People in the United States change their names; followers in Germany are told, each by an event of his own.
+//! People in the United States change their names; followers in Germany are told, each by an event of his own. In turn with
+//! that a pair of NATS JetStream servers carries as many messages ([`peer`]).
+
+mod half;
+mod nats_server;
+mod peer;
 
 use std::time::Duration;
 
@@ -16,15 +21,18 @@ use serde_json::json;
 use super::Plan;
 use super::stand::Stand;
 use crate::output;
-use crate::statistics::{Spread, millis};
+use crate::statistics::{Spread, millis, ours_first};
 use crate::versions;
+use peer::Pair;
 
 const AUTHORS_CELL: &str = "celld-us-east-1";
 const FOLLOWERS_CELL: &str = "celld-eu-central-1";
 const AUTHORS: usize = 4;
 const FOLLOWERS: usize = 40;
-/// Changes of name of each author, for each round of the plan.
-const CHANGES_A_ROUND: usize = 2;
+/// Changes of name of each author in one burst.
+const CHANGES: usize = 20;
+/// Rounds of the plan for one pair of bursts: ours and the peer's.
+const ROUNDS_A_PAIR: usize = 3;
 /// Single events whose time is taken, for each round of the plan.
 const SINGLE_A_ROUND: usize = 10;
 const POLL: Duration = Duration::from_millis(1);
@@ -48,11 +56,74 @@ pub async fn run(plan: Plan) -> Result<Document> {
     }
     until_version(&stand.app, &followers, &authors, 1).await?;
     let fsync = stand.fsyncs("probe-before")?;
-    let burst = burst(&stand, &authors, &followers, plan.rounds * CHANGES_A_ROUND).await?;
-    let single = single(&stand.app, &followers[0], plan.rounds * SINGLE_A_ROUND).await?;
-    let document = document(&burst, &single, fsync)?;
+    let mut side = Side {
+        stand: &stand,
+        authors,
+        followers,
+        version: 1,
+    };
+    let mut peer = Pair::up(stand.world.layout.root()).await?;
+    let pairs = pairs(&mut side, peer.as_mut().ok(), plan.rounds.div_ceil(ROUNDS_A_PAIR)).await?;
+    let missing = peer.err();
+    let every = pairs.half_rate();
+    let count = plan.rounds * SINGLE_A_ROUND;
+    let single = tokio::select! {
+        single = single(&stand.app, &side.followers[0], count) => single?,
+        refused = half::load(&stand.app, &side.authors, every) => match refused? {},
+    };
+    let document = document(&pairs, &single, fsync, missing)?;
     stand.down().await?;
     Ok(document)
+}
+
+/// The people of this side, and how far the names are.
+struct Side<'a> {
+    stand: &'a Stand,
+    authors: Vec<Person>,
+    followers: Vec<Person>,
+    version: u64,
+}
+
+/// Bursts of ours, and of the peer as many or none.
+#[derive(Default)]
+struct Pairs {
+    ours: Vec<Burst>,
+    peers: Vec<Burst>,
+}
+
+impl Pairs {
+    fn of(bursts: &[Burst], value: fn(&Burst) -> f64) -> Spread {
+        Spread::of(bursts.iter().map(value))
+    }
+
+    /// Ours over the peer's, run by run.
+    fn ratio(&self, value: fn(&Burst) -> f64) -> Spread {
+        let both = self.ours.iter().zip(&self.peers);
+        Spread::of(both.map(|(ours, peer)| value(ours) / value(peer)))
+    }
+
+    /// How long one change of a name may take at half of what was measured.
+    fn half_rate(&self) -> Duration {
+        let rate = Self::of(&self.ours, Burst::per_second).median / 2.0;
+        Duration::from_secs_f64(FOLLOWERS as f64 / rate)
+    }
+}
+
+async fn pairs(side: &mut Side<'_>, mut peer: Option<&mut Pair>, count: usize) -> Result<Pairs> {
+    let mut pairs = Pairs::default();
+    for pair in 0..count {
+        if ours_first(pair) {
+            pairs.ours.push(side.burst().await?);
+        }
+        if let Some(peer) = peer.as_deref_mut() {
+            output::progress("as many messages through the NATS pair");
+            pairs.peers.push(peer.burst(CHANGES * AUTHORS * FOLLOWERS).await?);
+        }
+        if !ours_first(pair) {
+            pairs.ours.push(side.burst().await?);
+        }
+    }
+    Ok(pairs)
 }
 
 /// Many events as fast as they go.
@@ -60,6 +131,17 @@ struct Burst {
     events: usize,
     took: Duration,
     processor: Duration,
+}
+
+impl Burst {
+    fn per_second(&self) -> f64 {
+        self.events as f64 / self.took.as_secs_f64()
+    }
+
+    /// Microseconds of processor for one.
+    fn processor_us(&self) -> f64 {
+        millis(self.processor) * 1_000.0 / self.events as f64
+    }
 }
 
 async fn people(app: &App) -> Result<(Vec<Person>, Vec<Person>)> {
@@ -83,33 +165,36 @@ async fn register(app: &App, country: &str, name: &str) -> Result<Person> {
     Ok(app.register(newcomer).await?)
 }
 
-async fn burst(stand: &Stand, authors: &[Person], followers: &[Person], changes: usize) -> Result<Burst> {
-    output::progress(&format!(
-        "{changes} changes of {AUTHORS} names for {FOLLOWERS} followers"
-    ));
-    let clock = Clock::system();
-    let processors = || -> Result<Duration> {
-        let of = |name| stand.processor_time(&seat_named(name).context("a seat")?);
-        Ok(of(AUTHORS_CELL)? + of(FOLLOWERS_CELL)?)
-    };
-    let (begun, before) = (clock.monotonic(), processors()?);
-    let change = |author: &Person| {
-        let author = author.clone();
-        async move {
-            for number in 0..changes {
-                stand.app.rename(&author, &format!("name {number}")).await?;
+impl Side<'_> {
+    async fn burst(&mut self) -> Result<Burst> {
+        let (stand, authors, followers) = (self.stand, &self.authors, &self.followers);
+        output::progress(&format!(
+            "{CHANGES} changes of {AUTHORS} names for {FOLLOWERS} followers"
+        ));
+        let clock = Clock::system();
+        let processors = || -> Result<Duration> {
+            let of = |name| stand.processor_time(&seat_named(name).context("a seat")?);
+            Ok(of(AUTHORS_CELL)? + of(FOLLOWERS_CELL)?)
+        };
+        let (begun, before) = (clock.monotonic(), processors()?);
+        let change = |author: &Person| {
+            let author = author.clone();
+            async move {
+                for number in 0..CHANGES {
+                    stand.app.rename(&author, &format!("name {number}")).await?;
+                }
+                anyhow::Ok(())
             }
-            anyhow::Ok(())
-        }
-    };
-    futures::future::try_join_all(authors.iter().map(change)).await?;
-    let last = 1 + changes as u64;
-    until_version(&stand.app, followers, authors, last).await?;
-    Ok(Burst {
-        events: changes * authors.len() * followers.len(),
-        took: clock.monotonic() - begun,
-        processor: processors()? - before,
-    })
+        };
+        futures::future::try_join_all(authors.iter().map(change)).await?;
+        self.version += CHANGES as u64;
+        until_version(&stand.app, followers, authors, self.version).await?;
+        Ok(Burst {
+            events: CHANGES * authors.len() * followers.len(),
+            took: clock.monotonic() - begun,
+            processor: processors()? - before,
+        })
+    }
 }
 
 /// Waits until every follower has been shown that version of every author.
@@ -156,21 +241,37 @@ async fn single(app: &App, follower: &Person, count: usize) -> Result<Vec<f64>> 
     Ok(times)
 }
 
-fn document(burst: &Burst, singles: &[f64], fsync: Spread) -> Result<Document> {
-    let events = burst.events as f64;
+fn document(pairs: &Pairs, singles: &[f64], fsync: Spread, missing: Option<String>) -> Result<Document> {
+    let ours = Pairs::of(&pairs.ours, Burst::per_second);
+    let peer = Pairs::of(&pairs.peers, Burst::per_second);
+    let ratio = pairs.ratio(Burst::per_second);
     let single = Spread::of(singles.iter().copied());
-    let mut sorted = singles.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let p99 = sorted.get(sorted.len() * 99 / 100).copied().unwrap_or(f64::NAN);
+    let p99 = Spread::quantile(singles, 0.99);
     let mut document = Document::new("events");
-    document.versions = versions::versions(&[])?;
+    document.versions = versions::versions(&["async-nats"])?;
     document.figures = vec![
-        Figure::info("events", events, "events"),
-        Figure::info("events-per-second", events / burst.took.as_secs_f64(), "1/s"),
+        Figure::info(
+            "events",
+            pairs.ours.iter().map(|burst| burst.events as f64).sum(),
+            "events",
+        ),
+        Figure::info("events-per-second", ours.median, "1/s"),
+        Figure::at_least("events-per-second-to-nats-pair", ratio.median, "times", 1.0),
+        Figure::info("nats-pair-per-second", peer.median, "1/s"),
         Figure::info(
             "processor-per-event",
-            millis(burst.processor) * 1_000.0 / events,
+            Pairs::of(&pairs.ours, Burst::processor_us).median,
             "us",
+        ),
+        Figure::info(
+            "nats-pair-processor-per-message",
+            Pairs::of(&pairs.peers, Burst::processor_us).median,
+            "us",
+        ),
+        Figure::info(
+            "processor-to-nats-pair",
+            pairs.ratio(Burst::processor_us).median,
+            "times",
         ),
         Figure::info("commit-to-effect-p50", single.median, "ms"),
         Figure::at_most(
@@ -181,18 +282,27 @@ fn document(burst: &Burst, singles: &[f64], fsync: Spread) -> Result<Document> {
         ),
         Figure::info("fsync-p50", fsync.median, "ms"),
     ];
-    let rows = json!([single.row("one event"), fsync.row("fsync")]);
-    document.tables.insert("times-ms".into(), rows);
-    document.notes.push(
-        "an event's time is taken by an app that asks for it over and over through the router: its own requests are in it"
-            .into(),
+    let times = json!([single.row("one event at half load"), fsync.row("fsync")]);
+    document.tables.insert("times-ms".into(), times);
+    let rates = json!([
+        ours.row("events-per-second"),
+        peer.row("nats-pair-per-second"),
+        ratio.row("ratio"),
+    ]);
+    document.tables.insert("rates".into(), rates);
+    document.notes.extend(
+        [
+            "ours and the peer's bursts run in turn; a ratio is of two neighbours, and the figure is the median of them",
+            "the peer: two nats-server, every message synced before it is acknowledged (`sync_interval: always`); published to the first, consumed from it, published to the second, then acknowledged to the first",
+            "ours includes the changes that tell the events, their requests through the router, and the app that asks whether all have arrived; the peer is given the messages",
+            "the processor time of ours is that of both nodes with everything that the changes and the polls cost; that of the peer is of the two servers, without the clients that carry from one to the other",
+            "an event's time is taken by an app that asks for it over and over through the router, beside authors who tell half of the events that were measured: its own requests are in it",
+        ]
+        .map(str::to_owned),
     );
-    document.notes.push(
-        "the processor time is that of both nodes with everything that the changes and the polls cost".into(),
-    );
-    document
-        .notes
-        .push("no peer was measured beside it: there is no NATS JetStream pair in this suite yet".into());
+    if let Some(why) = missing {
+        document.notes.push(format!("skipped: the NATS pair: {why}"));
+    }
     document.notes.extend(versions::profile_note());
     Ok(document)
 }

@@ -54,6 +54,10 @@ impl ErasedPeople {
         some.map(|some| some.iter().map(row).collect()).collect()
     }
 
+    pub(crate) fn has(&self, user: UserId) -> bool {
+        self.0.contains(&user)
+    }
+
     fn names(&self, key: &Bytes) -> bool {
         let root = root_of(key).filter(|root| root.kind == RootKind::User);
         root.is_some_and(|root| self.0.contains(&UserId::from_uuid(root.id.0)))

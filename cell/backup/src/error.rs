@@ -12,6 +12,8 @@ pub enum BackupError {
     NoSuchBackup(String),
     #[error("the backup store cannot be used")]
     Store(#[source] object_store::Error),
+    #[error(transparent)]
+    Bucket(#[from] crate::s3::InvalidBucket),
     #[error("part {part} of backup {name} is missing")]
     MissingPart { name: String, part: u64 },
     /// Flipped, cut short, of another place or of another backup.
@@ -47,6 +49,9 @@ pub enum BackupError {
     /// Restored, the rows are not what the shard held.
     #[error("what backup {0} restores is not what the shard held: its state digest differs")]
     State(String),
+    /// Who lives where by now decides who is served.
+    #[error("where its people live by now cannot be told: {0}")]
+    Directory(String),
     #[error("no store can be made beside the node's: {0}")]
     Scratch(String),
     #[error("the process ends")]
@@ -68,6 +73,7 @@ impl BackupError {
             Self::Name(_) => "name",
             Self::NoSuchBackup(_) => "no-such-backup",
             Self::Store(_) => "store",
+            Self::Bucket(_) => "bucket",
             Self::MissingPart { .. } => "missing-part",
             Self::DamagedPart { .. } => "damaged-part",
             Self::DamagedManifest(_) => "damaged-manifest",
@@ -83,6 +89,7 @@ impl BackupError {
             Self::Withheld(_) => "law-forbids",
             Self::Uncommitted => "uncommitted",
             Self::State(_) => "state",
+            Self::Directory(_) => "directory",
             Self::Scratch(_) => "scratch",
             Self::Stopped => "stopped",
         }

@@ -15,11 +15,11 @@
 //! |---|---|
 //! | [`name`], [`manifest`] | what a backup is called and what it says of itself |
 //! | [`seal`] | the key of a backup; parts sealed under it, each bound to its place |
-//! | [`store`] | the object store |
+//! | [`store`], [`s3`] | the object store: a folder, or a bucket |
 //! | [`write`], [`read`] | a shard to parts, parts to rows |
 //! | [`pace`], [`permit`] | what holds a backup back: the requests beside it, the law |
 //! | [`rehearse`] | a backup restored into a store of its own, and compared |
-//! | [`restore`], [`erased`] | rows to a copy, without who was erased |
+//! | [`restore`], [`erased`], [`residents`] | rows to a copy, without who was erased; who lives elsewhere by now is not served there |
 //!
 //! Never here: where a backup may lie (the law is asked by the node), who may ask, which copy leads; a log of entries
 //! between backups: a restore ends where the backup was taken.
@@ -34,8 +34,10 @@ pub mod permit;
 pub mod progress;
 pub mod read;
 pub mod rehearse;
+pub mod residents;
 pub mod restore;
 mod rows;
+pub mod s3;
 pub mod seal;
 pub mod store;
 pub mod write;
@@ -50,5 +52,6 @@ pub use name::BackupName;
 pub use pace::Pace;
 pub use permit::Permit;
 pub use progress::Progress;
+pub use residents::{AllAtHome, Resident, Residents};
 pub use store::BackupStore;
 pub use write::Writer;

@@ -14,6 +14,7 @@ use crate::manifest::Manifest;
 use crate::name::BackupName;
 use crate::progress::Progress;
 use crate::read::Reading;
+use crate::residents::{Residents, Seen};
 use crate::store::BackupStore;
 
 /// Rows that are put at once for people whose keys were destroyed.
@@ -30,6 +31,7 @@ pub struct Wanted<'a> {
     pub epoch: Epoch,
     pub erased: &'a ErasedPeople,
     pub claimant: Claimant,
+    pub residents: &'a dyn Residents,
     /// Rows that the copy has besides.
     pub notes: Vec<(Bytes, Bytes)>,
 }
@@ -40,6 +42,8 @@ pub struct Restored {
     pub manifest: Manifest,
     /// Rows of erased people that were left out.
     pub left_out: u64,
+    /// People of the backup who live elsewhere by now.
+    pub moved: u64,
 }
 
 /// Reads the backup whole, twice: first to know that it is good, then to write it. A copy is there when this has
@@ -84,8 +88,9 @@ impl Wanted<'_> {
         good: &Manifest,
         copy: &mut Restore,
     ) -> Result<Restored, BackupError> {
-        let mut left_out = 0;
+        let (mut left_out, mut seen) = (0, Seen::default());
         while let Some(mut rows) = reading.part().await? {
+            seen.note(self.shard, &rows)?;
             left_out += self.erased.apply(self.shard, self.claimant, &mut rows);
             copy.put(rows).await?;
         }
@@ -97,8 +102,19 @@ impl Wanted<'_> {
         for tombstones in self.erased.tombstones(self.shard, TOMBSTONES_AT_ONCE) {
             copy.put(tombstones).await?;
         }
+        let mut moved = 0;
+        for people in seen.asked(self.erased) {
+            let rows = self.residents.elsewhere(people).await;
+            let rows = rows.map_err(BackupError::Directory)?;
+            moved += rows.len() as u64;
+            copy.put(rows).await?;
+        }
         copy.put(self.notes.clone()).await?;
-        Ok(Restored { manifest, left_out })
+        Ok(Restored {
+            manifest,
+            left_out,
+            moved,
+        })
     }
 
     fn fits(&self, manifest: &Manifest) -> Result<(), BackupError> {

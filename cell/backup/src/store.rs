@@ -19,6 +19,9 @@ use crate::name::BackupName;
 const MANIFEST: &str = "manifest";
 /// Backups that one listing names.
 const LISTED_MAX: usize = 10_000;
+/// Of what is read whole, whoever put it there: far more than any part or manifest has.
+const PART_BYTES_MAX: u64 = 64 << 20;
+const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 
 /// Clone: a shared handle.
 #[derive(Clone, Debug)]
@@ -31,6 +34,13 @@ pub struct BackupStore {
 pub struct Listing {
     pub whole: Vec<BackupName>,
     pub unfinished: Vec<BackupName>,
+}
+
+/// What lies under a name.
+enum Got {
+    Whole(Bytes),
+    Nothing,
+    TooLarge,
 }
 
 impl BackupStore {
@@ -73,16 +83,25 @@ impl BackupStore {
     }
 
     pub(crate) async fn part(&self, name: &BackupName, part: u64) -> Result<Bytes, BackupError> {
-        let found = self.get(part_path(name, part)).await?;
-        found.ok_or_else(|| BackupError::MissingPart {
-            name: name.to_string(),
-            part,
-        })
+        match self.get(part_path(name, part), PART_BYTES_MAX).await? {
+            Got::Whole(bytes) => Ok(bytes),
+            Got::Nothing => Err(BackupError::MissingPart {
+                name: name.to_string(),
+                part,
+            }),
+            Got::TooLarge => Err(BackupError::DamagedPart {
+                name: name.to_string(),
+                part,
+            }),
+        }
     }
 
     pub(crate) async fn manifest(&self, name: &BackupName) -> Result<Bytes, BackupError> {
-        let found = self.get(manifest_path(name)).await?;
-        found.ok_or_else(|| BackupError::NoSuchBackup(name.to_string()))
+        match self.get(manifest_path(name), MANIFEST_BYTES_MAX).await? {
+            Got::Whole(bytes) => Ok(bytes),
+            Got::Nothing => Err(BackupError::NoSuchBackup(name.to_string())),
+            Got::TooLarge => Err(BackupError::DamagedManifest(name.to_string())),
+        }
     }
 
     /// Every backup, by name; bounded.
@@ -140,10 +159,12 @@ impl BackupStore {
         put.map(drop).map_err(BackupError::Store)
     }
 
-    async fn get(&self, path: Path) -> Result<Option<Bytes>, BackupError> {
+    /// What is larger than anything that belongs there is not read.
+    async fn get(&self, path: Path, bytes_max: u64) -> Result<Got, BackupError> {
         match self.objects.get(&path).await {
-            Ok(found) => found.bytes().await.map(Some).map_err(BackupError::Store),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Ok(found) if found.meta.size > bytes_max => Ok(Got::TooLarge),
+            Ok(found) => found.bytes().await.map(Got::Whole).map_err(BackupError::Store),
+            Err(object_store::Error::NotFound { .. }) => Ok(Got::Nothing),
             Err(error) => Err(BackupError::Store(error)),
         }
     }

@@ -1,6 +1,7 @@
 //! Whole backups: written, read back, broken in every way that a store can break them, restored.
 
 mod broken;
+mod bucket;
 mod erased;
 mod whole;
 
@@ -24,8 +25,8 @@ use platform_runtime::{Clock, TaskGroup, random};
 use crate::permit::Asks;
 use crate::restore::{Restored, Wanted};
 use crate::{
-    BackupError, BackupName, BackupStore, ErasedPeople, Manifest, Pace, Permit, Progress, Writer, read,
-    rehearse, restore,
+    AllAtHome, BackupError, BackupName, BackupStore, ErasedPeople, Manifest, Pace, Permit, Progress,
+    Resident, Residents, Writer, read, rehearse, restore,
 };
 
 const PEOPLE: u128 = 12;
@@ -97,15 +98,24 @@ async fn open(shard: &str) -> Shard {
 
 impl Bench {
     async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = BackupStore::folder(folder.path()).expect("a store");
+        Self {
+            folder,
+            ..Self::on(store).await
+        }
+    }
+
+    /// Its folder has nothing to do with the store.
+    async fn on(store: BackupStore) -> Self {
         let shard = open("eu/eu-central/000").await;
         for number in 0..PEOPLE {
             put(&shard, number).await;
         }
-        let folder = tempfile::tempdir().expect("a folder");
         Self {
             shard,
-            store: BackupStore::folder(folder.path()).expect("a store"),
-            folder,
+            store,
+            folder: tempfile::tempdir().expect("a folder"),
             kek: Kek::from_bytes([3; 32]),
             progress: Progress::default(),
         }
@@ -157,6 +167,7 @@ impl Bench {
             epoch: Epoch(9),
             erased,
             claimant: nobodys,
+            residents: &AllAtHome,
             notes: Vec::new(),
         };
         let disk = Arc::clone(disk);

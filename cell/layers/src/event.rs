@@ -17,11 +17,11 @@ mod post;
 mod record;
 
 pub use fields::{Malformed, select, tags};
-pub use marks::{mark, note_mark};
+pub use marks::{decline, mark, note_mark};
 pub use parked::{
     Noted, PARKED_REASON_BYTES_MAX, Parked, all_parked, forget_parked, note_parked, park, parked, take_parked,
 };
-pub use post::{Address, EVENT_BYTES_MAX, Posted, post};
+pub use post::{Address, EVENT_BYTES_MAX, Posted, post, post_back};
 pub use record::{EventField, EventInfo, EventRecord};
 
 /// In keys and log entries, where a domain's name stands otherwise.

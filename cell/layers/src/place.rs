@@ -36,6 +36,8 @@ pub struct Standing {
     pub clearing: bool,
     /// Of a copy that comes in: what has come.
     pub tally: Tally,
+    /// Homes that were given a copy of him from here, which was given up: a key of his is left in each.
+    pub tried: Vec<HomeId>,
 }
 
 /// A relocation.
@@ -83,6 +85,8 @@ struct Stored {
     sum: Vec<u8>,
     #[prost(message, optional, tag = "11")]
     errand: Option<StoredErrand>,
+    #[prost(string, repeated, tag = "12")]
+    tried: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -138,6 +142,18 @@ pub async fn standings(
     page.rows.into_iter().map(one).collect()
 }
 
+/// What a row of a shard's log says of where somebody stands; none for any other row.
+pub fn row(key: &[u8], value: &Bytes) -> Option<Result<(UserId, Standing), LayerError>> {
+    let own = key.strip_prefix(&*cell_shard::shared_key(PEOPLE, b""))?;
+    let user = user_of(own).ok_or_else(damaged);
+    Some(user.and_then(|user| Ok((user, read(value)?))))
+}
+
+/// The row that says so, by its key as it stands in the log.
+pub fn row_of(user: UserId, standing: &Standing) -> (Bytes, Bytes) {
+    (cell_shard::shared_key(PEOPLE, &key(user)), write(standing))
+}
+
 impl Standing {
     /// Of one who has lived here all the time.
     pub fn native() -> Self {
@@ -147,7 +163,17 @@ impl Standing {
             came_from: None,
             clearing: false,
             tally: Tally::default(),
+            tried: Vec::new(),
         }
+    }
+
+    /// The relocation is over, and he stays: a copy of him has been there, or may have.
+    #[must_use]
+    pub fn having_tried(mut self, home: &HomeId) -> Self {
+        if !self.tried.contains(home) {
+            self.tried.push(home.clone());
+        }
+        self
     }
 
     /// Why nothing is done for him here; none: he lives here.
@@ -189,6 +215,7 @@ fn write(standing: &Standing) -> Bytes {
         clearing: standing.clearing,
         rows: standing.tally.rows,
         sum: standing.tally.sum.to_vec(),
+        tried: standing.tried.iter().map(HomeId::to_string).collect(),
         errand: standing.errand.as_ref().map(|errand| StoredErrand {
             operation: errand.operation.0,
             other: errand.other.to_string(),
@@ -264,6 +291,11 @@ fn read(row: &Bytes) -> Result<Standing, LayerError> {
             rows: stored.rows,
             sum: stored.sum.as_slice().try_into().map_err(|_| damaged())?,
         },
+        tried: stored
+            .tried
+            .iter()
+            .map(|text| home(text))
+            .collect::<Result<_, _>>()?,
     })
 }
 

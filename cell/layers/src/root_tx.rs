@@ -116,6 +116,11 @@ impl RootTx {
         self.tx.emit(event);
     }
 
+    /// As [`RootTx::emit`], for what takes back what was told before.
+    pub(crate) fn emit_back(&self, event: Event) {
+        self.tx.emit_back(event);
+    }
+
     /// A digest of a personal value that may stand in a key: equal values of this root under one label give equal
     /// digests; nothing else can be learnt without the root's key.
     pub fn digest(&self, label: &str, value: &[u8]) -> [u8; 32] {

@@ -1,5 +1,5 @@
 //! `celld --check-store`: opens the engine as a start would, reads once, and says how it is: whether it serves, and of a
-//! cluster its data, clock, locks and stores. It takes no shard, raises no start, and claims no empty TiKV cluster.
+//! cluster its data, clock, locks and stores. It takes no shard, raises no start, and claims no empty cluster.
 
 mod findings;
 

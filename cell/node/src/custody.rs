@@ -27,13 +27,14 @@ use cell_layers::keys::Kek;
 use cell_sdk::{Domain, Lent};
 use cell_store::Store;
 use parking_lot::Mutex;
-use platform_model::{NodeId, ShardId, UserId, WorldId};
+use platform_model::{NodeId, RoutingTable, ShardId, UserId, WorldId};
 use platform_runtime::{Clock, TaskGroup};
 use platform_wire::follow::Followed;
 use platform_wire::{Refusal, RefusalCode};
 
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
+use crate::relocation::Elsewheres;
 use jobs::Jobs;
 
 pub use register::Register;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub scratch: PathBuf,
     pub lent: Lent,
     pub domains: Arc<Vec<Box<dyn Domain>>>,
+    /// Where people were before.
+    pub elsewhere: Arc<dyn Elsewheres>,
     pub register: Arc<dyn Register>,
     /// Where backups go, and what the law calls it; none where the settings name no store.
     pub sink: Option<Sink>,
@@ -72,9 +75,25 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Sink {
     pub name: String,
+    /// Where it is, as the settings say; none: as the law does.
+    pub region: Option<String>,
     pub store: BackupStore,
     /// At most so many go there in a second of one shard; 0: as many as go.
     pub bytes_per_second: u64,
+}
+
+/// Why the place that the settings name is not the law's sink of that name: a law that names another region permits what
+/// is in that one, not what is here.
+fn misplaced(table: &RoutingTable, sink: &Sink) -> Option<String> {
+    let known = table.matrix().and_then(|matrix| matrix.sink(&sink.name))?;
+    let here = sink
+        .region
+        .as_ref()
+        .filter(|here| known.region.as_str() != here.as_str())?;
+    let (name, there) = (&sink.name, &known.region);
+    Some(format!(
+        "the law has the sink {name} in {there}, this node's settings have it in {here}"
+    ))
 }
 
 impl Custody {
@@ -87,10 +106,14 @@ impl Custody {
     }
 
     fn sink(&self) -> Result<&Sink, Refusal> {
-        self.shared.sink.as_ref().ok_or_else(|| {
+        let sink = self.shared.sink.as_ref().ok_or_else(|| {
             Refusal::new(RefusalCode::Unknown, "this node has no backup store")
-                .hint("set `backup.folder` and `backup.sink` in its settings")
-        })
+                .hint("set `backup.folder` or `backup.bucket`, and `backup.sink`, in its settings")
+        })?;
+        match misplaced(&self.shared.followed.current(), sink) {
+            Some(why) => Err(Refusal::new(RefusalCode::LawForbids, why)),
+            None => Ok(sink),
+        }
     }
 
     fn kek(&self, shard: &ShardId) -> Result<Kek, Refusal> {

@@ -16,7 +16,9 @@ pub use claims::Claims;
 pub use decide::decisions;
 pub use lookup_key::{LookupKey, LookupKeyError};
 pub use reconcile::Reconciler;
-pub(crate) use restored::notes;
+#[cfg(test)]
+pub(crate) use restored::{complete_by_hand, note_by_hand};
+pub(crate) use restored::{is_incomplete, notes};
 pub(crate) use rows::claimant;
 pub(crate) use rpc::in_trace;
 pub use rpc::routes;

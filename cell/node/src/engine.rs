@@ -65,7 +65,7 @@ impl Engine {
         Self::open_as(settings, clock, tasks, true).await
     }
 
-    /// As [`Self::open`], to look at it: a TiKV cluster that is empty stays so.
+    /// As [`Self::open`], to look at it: a cluster that is empty stays so.
     ///
     /// # Errors
     /// See [`EngineError`].
@@ -82,7 +82,7 @@ impl Engine {
         match settings.config.store.engine {
             EngineName::Embedded => Ok(Self::Embedded(embedded(settings).await?)),
             EngineName::Tikv => tikv(settings, clock, tasks, claims).await,
-            EngineName::Fdb => fdb(settings, clock, tasks).await,
+            EngineName::Fdb => fdb(settings, clock, tasks, claims).await,
         }
     }
 
@@ -178,19 +178,25 @@ async fn tikv(_: &Settings, _: &Clock, _: &TaskGroup, _: bool) -> Result<Engine,
 }
 
 #[cfg(feature = "fdb")]
-async fn fdb(settings: &Settings, clock: &Clock, tasks: &TaskGroup) -> Result<Engine, EngineError> {
+async fn fdb(
+    settings: &Settings,
+    clock: &Clock,
+    tasks: &TaskGroup,
+    claims: bool,
+) -> Result<Engine, EngineError> {
     let fdb = cell_store_fdb::Settings {
         cluster_file: settings.config.store.cluster_file.clone(),
         world: settings.world.clone(),
         cell: settings.node.cell.clone(),
         ready_within: settings.config.store.ready_within.0,
+        claims,
     };
     Ok(Engine::Fdb(Fdb::open(fdb, clock.clone(), tasks).await?))
 }
 
 #[cfg(not(feature = "fdb"))]
 #[expect(clippy::unused_async, reason = "as the engine that is left out")]
-async fn fdb(_: &Settings, _: &Clock, _: &TaskGroup) -> Result<Engine, EngineError> {
+async fn fdb(_: &Settings, _: &Clock, _: &TaskGroup, _: bool) -> Result<Engine, EngineError> {
     Err(EngineError::NotBuilt { engine: "fdb" })
 }
 

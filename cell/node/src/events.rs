@@ -6,6 +6,7 @@
 //! | `relay` | one of them: the pure relay of `cell-relay` over the shard's outbox |
 //! | `cargo` | an event on its way out: opened by its author's key, cut field by field by the law |
 //! | `send` | the call that takes events to the node that serves their roots |
+//! | `decline` | whether its receiver has an event that is to be set aside |
 //! | `receive` | the receiver's transaction: effect and mark together, or parked |
 //! | `admitted` | no foreign data is kept before the controllers know of it |
 //! | `rpc` | the door for other nodes |
@@ -16,6 +17,7 @@
 
 mod admitted;
 mod cargo;
+mod decline;
 mod faults;
 mod operator;
 mod parked;

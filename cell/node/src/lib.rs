@@ -37,6 +37,7 @@ pub mod directory;
 pub mod door;
 pub mod engine;
 pub mod events;
+mod export;
 pub mod gateway;
 pub mod health;
 pub mod home_keys;

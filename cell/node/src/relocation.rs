@@ -7,6 +7,8 @@
 //! | `lawful` | what the law says to a person's data going there |
 //! | `source`, `leaving`, `copier`, `turning` | the shard where he lives: copies, fences, sends the rest, commits, erases; or turns back |
 //! | `target`, `ending`, `arrivals_rpc` | the shard where he will live: an incoming copy that nobody sees, until the entry names it |
+//! | `forgetting` | he is erased where he lives: nothing of him stays where he was |
+//! | `residents` | who of a backup that is restored lives elsewhere by now |
 //! | `running` | takes up what was under way when a term began; waits for the end of copies that came in |
 //! | `operator` | begin, show, cancel, for people at work |
 //! | `personal` | the same for the person, who consents by asking |
@@ -23,10 +25,12 @@ mod ending;
 mod entries;
 mod entry_rpc;
 mod faults;
+mod forgetting;
 mod lawful;
 mod leaving;
 mod operator;
 mod personal;
+mod residents;
 mod running;
 mod source;
 mod standing;
@@ -46,12 +50,15 @@ use platform_runtime::clock::Clock;
 use platform_wire::follow::Followed;
 use platform_wire::relocation::{ArrivalsClient, EntriesClient};
 use platform_wire::report::ReportClient;
+use tokio::sync::Semaphore;
 
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 
 pub use arrivals_rpc::routes as arrivals_routes;
+pub(crate) use ending::claims_on_record;
 pub use entry_rpc::routes as entry_routes;
+pub use forgetting::Elsewheres;
 pub use operator::routes as operator_routes;
 pub(crate) use standing::{Elsewhere, came_from, elsewhere, gone, standing_of};
 
@@ -108,10 +115,24 @@ pub struct Parts {
 }
 
 /// People who are driven, each by one task of this process; and those whom somebody should drive.
-#[derive(Default)]
 pub struct Driven {
     now: Mutex<BTreeSet<(ShardId, UserId)>>,
     wanted: Mutex<BTreeSet<(ShardId, UserId)>>,
+    /// For those who are copied: each holds digests of all that he has in memory.
+    room: Semaphore,
+}
+
+/// People who leave shards of one node at once; the others wait, and are served.
+const LEAVE_AT_ONCE: usize = 8;
+
+impl Default for Driven {
+    fn default() -> Self {
+        Self {
+            now: Mutex::default(),
+            wanted: Mutex::default(),
+            room: Semaphore::new(LEAVE_AT_ONCE),
+        }
+    }
 }
 
 /// He is driven by whoever holds it.

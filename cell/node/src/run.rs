@@ -287,6 +287,7 @@ impl Parts {
             keys: self.keys.clone(),
             claims,
             verifier: Verifier::new(settings.config.limits.tokens),
+            domains: Arc::clone(&self.domains),
             relocations: OnceLock::new(),
         })
     }
@@ -351,6 +352,7 @@ impl Parts {
             scratch: settings.config.data_dir.join("scratch"),
             lent: Arc::clone(lent),
             domains: Arc::clone(&self.domains),
+            elsewhere: Arc::new(relocations.clone()),
             register: Arc::new(reports),
             sink: self.sink.clone(),
             clock: self.clock.clone(),

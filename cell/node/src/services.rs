@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cell_sdk::{Directory, OpenUser, RelocationState, Services};
+use cell_sdk::{Directory, Domain, ExportCursor, ExportPage, OpenUser, RelocationState, RootCtx, Services};
 use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError};
 use platform_model::{
     Actor, Code, HomeId, Problem, RegionId, RequestId, RootRef, RoutingTable, UserId, WorldId,
@@ -16,6 +16,7 @@ use platform_token::{Claims as TokenClaims, TokenError, Verifier};
 use platform_wire::follow::Followed;
 
 use crate::directory::Claims;
+use crate::export;
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 use crate::problems::{home_moved, not_here, unavailable};
@@ -33,6 +34,7 @@ pub struct NodeServices {
     pub keys: HomeKeys,
     pub claims: Claims,
     pub verifier: Verifier,
+    pub domains: Arc<Vec<Box<dyn Domain>>>,
     /// Set once the node's parts are put together.
     pub relocations: OnceLock<LentRelocations>,
 }
@@ -109,6 +111,10 @@ impl Services for NodeServices {
 
     async fn withdraw_relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
         self.relocations()?.withdraw(home, user).await
+    }
+
+    async fn export(&self, root: &RootCtx, from: &ExportCursor) -> Result<ExportPage, Problem> {
+        export::page(&self.domains, root, from).await
     }
 
     async fn create_user_key(&self, home: &HomeId, user: UserId) -> Result<(), Problem> {

@@ -101,6 +101,11 @@ impl<P: Copy> Relay<P> {
         }
     }
 
+    /// Whether it was fed before.
+    pub fn has_seen(&self, to: RootRef, key: EventKey) -> bool {
+        self.lanes.get(&to).is_some_and(|lane| lane.last >= key)
+    }
+
     /// An event was committed. Keys come in order. All that the cursors have not passed must be fed before the first
     /// [`Relay::tick`], or `low` would pass one that is under way.
     pub fn committed(&mut self, to: RootRef, key: EventKey, payload: P) -> Fed {
@@ -169,6 +174,11 @@ impl<P: Copy> Relay<P> {
                 Ok(RelayAction::AskGate { to })
             }
         }
+    }
+
+    /// What the first event of a root that nobody has acknowledged was fed with.
+    pub fn first(&self, to: RootRef) -> Option<(EventKey, P)> {
+        self.lanes.get(&to)?.events.front().copied()
     }
 
     /// What was sent did not reach anybody who answers: it is due again, as soon as nothing holds it. No error for an event

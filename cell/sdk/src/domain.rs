@@ -9,11 +9,12 @@ use platform_model::{Code, Problem};
 use crate::context::RootCtx;
 use crate::error::DomainError;
 use crate::event::{EventInfo, Received, Takes};
+use crate::export::Exported;
 use crate::services::{Lent, Services};
 
 /// One business domain: tables, routes, and when its writes are acknowledged.
 ///
-/// Scheduled work and export are not part of it yet: `ARCHITECTURE.md` lists what is absent.
+/// Scheduled work is not part of it yet: `ARCHITECTURE.md` lists what is absent.
 #[async_trait]
 pub trait Domain: Send + Sync + 'static {
     /// Lower case, one word; stands in keys, log entries and metrics, so it never changes.
@@ -34,6 +35,15 @@ pub trait Domain: Send + Sync + 'static {
     async fn erase(&self, services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
         let _ = (services, root);
         Ok(0)
+    }
+
+    /// A page of everything that it holds of a person, as he is shown it, from `after` on, which an earlier page named.
+    ///
+    /// # Errors
+    /// `invalid-cursor` for an `after` that it never named; as [`RootCtx::read`].
+    async fn export(&self, root: &RootCtx, after: Option<&[u8]>) -> Result<Exported, Problem> {
+        let _ = (root, after);
+        Ok(Exported::default())
     }
 
     /// Every event that it tells, with the data class of each field: what leaves a home is checked against them.

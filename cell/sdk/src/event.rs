@@ -57,3 +57,11 @@ impl Received {
 pub fn tell<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<(), DomainError> {
     Ok(event::post(tx, to, event)?)
 }
+
+/// As [`tell`], for what takes back what was told before: nobody's being away keeps a person from it.
+///
+/// # Errors
+/// As [`tell`].
+pub fn tell_back<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<(), DomainError> {
+    Ok(event::post_back(tx, to, event)?)
+}

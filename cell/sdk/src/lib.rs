@@ -10,6 +10,7 @@ pub mod directory;
 pub mod domain;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod services;
 
 pub use arrival::{Arrival, Seen};
@@ -18,7 +19,8 @@ pub use context::{AnonymousCtx, Ctx, RootCtx};
 pub use directory::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};
 pub use domain::Domain;
 pub use error::{DomainError, ProblemResponse};
-pub use event::{Address, EventInfo, Received, Takes, tell};
+pub use event::{Address, EventInfo, Received, Takes, tell, tell_back};
+pub use export::{ExportCursor, ExportItem, ExportPage, Exported};
 pub use services::{Lent, OpenUser, RelocationState, Services};
 
 pub use cell_shard::{Answer, Mode};

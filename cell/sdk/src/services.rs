@@ -9,7 +9,9 @@ use platform_model::{Code, HomeId, Problem, RegionId, RoutingTable, UserId, Worl
 use platform_runtime::clock::Clock;
 use platform_token::Claims;
 
+use crate::context::RootCtx;
 use crate::directory::Directory;
+use crate::export::{ExportCursor, ExportPage};
 
 /// The state of every domain's routes.
 pub type Lent = Arc<dyn Services>;
@@ -79,6 +81,15 @@ pub trait Services: Send + Sync + 'static {
     /// `conflict` when none is under way, or it is past that.
     async fn withdraw_relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
         let _ = (home, user);
+        Err(Code::Unavailable.into())
+    }
+
+    /// A page of everything that all domains hold of a person.
+    ///
+    /// # Errors
+    /// `invalid-cursor`; as [`RootCtx::read`].
+    async fn export(&self, root: &RootCtx, from: &ExportCursor) -> Result<ExportPage, Problem> {
+        let _ = (root, from);
         Err(Code::Unavailable.into())
     }
 

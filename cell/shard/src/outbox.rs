@@ -14,7 +14,7 @@ mod walk;
 
 use std::time::Duration;
 
-use platform_model::{Actor, RequestId};
+use platform_model::{Actor, RequestId, RootRef};
 use platform_runtime::random;
 
 use crate::error::{TxError, WriteError};
@@ -89,9 +89,16 @@ impl Shard {
         ready.is_ok()
     }
 
-    /// While it is full, a transaction that tells another root something ends as `Overloaded`.
-    pub fn set_outbox_full(&self, full: bool) {
+    /// While it is full, a transaction that tells another root something ends as `Overloaded`; one that takes something back
+    /// only while it is `over` that.
+    pub fn set_outbox_full(&self, full: bool, over: bool) {
         self.shared.emissions.set_full(full);
+        self.shared.emissions.set_over(over);
+    }
+
+    /// As [`Shard::set_outbox_full`], of what one root tells.
+    pub fn set_outbox_full_of(&self, root: RootRef, full: bool, over: bool) {
+        self.shared.emissions.set_full_of(root, full, over);
     }
 }
 

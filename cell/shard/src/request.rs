@@ -30,6 +30,16 @@ pub enum Scope {
     Shared(&'static str),
 }
 
+impl Scope {
+    /// Whose range it is; none: a shared table.
+    pub(crate) fn root(self) -> Option<RootRef> {
+        match self {
+            Self::Root(root) => Some(root),
+            Self::Shared(_) => None,
+        }
+    }
+}
+
 /// On whose behalf a transaction runs, and within what.
 #[derive(Debug, Clone)]
 pub struct Request {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cell_store::{KeyRange, Page, Snapshot, SnapshotError};
 use parking_lot::{Mutex, MutexGuard};
-use platform_model::Position;
+use platform_model::{Position, RootRef};
 
 use crate::buffer::WriteBuffer;
 use crate::entry::Event;
@@ -33,6 +33,7 @@ pub struct Tx {
 struct Inner {
     shared: Arc<Shared>,
     writable: bool,
+    root: Option<RootRef>,
     log_time_ms: u64,
     state: Mutex<State>,
 }
@@ -71,6 +72,7 @@ impl Tx {
         };
         let inner = Arc::new(Inner {
             writable,
+            root: request.scope.root(),
             log_time_ms: shared.log_clock.now_ms(&shared.plant),
             state: Mutex::new(state),
             shared: Arc::clone(shared),

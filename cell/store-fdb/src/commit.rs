@@ -10,7 +10,8 @@ use foundationdb::{FdbError, RangeOption, Transaction};
 use platform_runtime::retry::Policy;
 
 use crate::codes::{self, CommitFailure, ReadFailure};
-use crate::fdb::{COMMIT_MS, Shared, copied, reason};
+use crate::fdb::{Shared, copied, reason};
+use crate::{meters, times};
 
 /// Between two attempts of one commit; its time alone ends them.
 const AGAIN: Policy = Policy {
@@ -44,30 +45,35 @@ impl From<FdbError> for Attempt {
     }
 }
 
-/// Commits a batch that was validated.
+/// Commits a batch that was validated, all its attempts together before `until`.
 ///
 /// # Errors
 /// As [`cell_store::Store::commit`].
-pub(crate) async fn commit(shared: &Shared, batch: &WriteBatch, fences: &[Fence]) -> Result<(), CommitError> {
-    let until = shared.clock.monotonic() + Duration::from_millis(Shared::limits().commit_ms_max);
+pub(crate) async fn commit(
+    shared: &Shared,
+    batch: &WriteBatch,
+    fences: &[Fence],
+    until: Duration,
+) -> Result<(), CommitError> {
+    let mut reason = "its time was over before it could begin".to_owned();
     let mut number = 1;
     loop {
-        let reason = match attempt(shared, batch, fences).await {
-            Attempt::Over(outcome) => return outcome,
-            Attempt::Again(reason) => reason,
-        };
-        let wait = AGAIN.wait(number);
-        if shared.clock.monotonic() + wait >= until {
+        let Some(within) = times::attempt_within(until, shared.clock.monotonic()) else {
             return Err(CommitError::Unavailable { reason });
+        };
+        match attempt(shared, batch, fences, within).await {
+            Attempt::Over(outcome) => return outcome,
+            Attempt::Again(why) => reason = why,
         }
-        metrics::counter!("cell_store_fdb_conflicts_total").increment(1);
-        shared.clock.sleep(wait).await;
+        meters::note_conflict();
+        shared.clock.sleep(AGAIN.wait(number)).await;
         number += 1;
     }
 }
 
-async fn attempt(shared: &Shared, batch: &WriteBatch, fences: &[Fence]) -> Attempt {
-    let transaction = match prepare(shared, batch, fences).await {
+/// One transaction, from its first read to its answer.
+async fn attempt(shared: &Shared, batch: &WriteBatch, fences: &[Fence], within: Duration) -> Attempt {
+    let transaction = match prepare(shared, batch, fences, within).await {
         Ok(transaction) => transaction,
         Err(over) => return over,
     };
@@ -89,8 +95,13 @@ async fn attempt(shared: &Shared, batch: &WriteBatch, fences: &[Fence]) -> Attem
 }
 
 /// Reads the fences and buffers the writes.
-async fn prepare(shared: &Shared, batch: &WriteBatch, fences: &[Fence]) -> Result<Transaction, Attempt> {
-    let transaction = shared.begin(COMMIT_MS)?;
+async fn prepare(
+    shared: &Shared,
+    batch: &WriteBatch,
+    fences: &[Fence],
+    within: Duration,
+) -> Result<Transaction, Attempt> {
+    let transaction = shared.begin(within)?;
     let mut found = Vec::with_capacity(fences.len());
     for fence in fences {
         let key = shared.keys.key(&fence.key);

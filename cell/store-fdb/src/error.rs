@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why the store is not open.
+use crate::InvalidTls;
+
+/// Why the store is not open. Nothing was written but, at most, the claim of an empty cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OpenError {
     /// The cluster file is not there or not one.
@@ -15,6 +17,9 @@ pub enum OpenError {
         /// For people.
         reason: String,
     },
+    /// TLS that is not whole, or not there where it must be.
+    #[error("the settings of the FoundationDB engine cannot be used: {0}")]
+    Tls(#[from] InvalidTls),
     /// The library is older than the API that is needed.
     #[error("libfdb_c does not know API version {needed}")]
     OldApi {
@@ -41,6 +46,20 @@ pub enum OpenError {
         /// Whose it should hold.
         ours: String,
     },
+    /// Written by a newer release.
+    #[error("the cluster's data has format {found}, this release knows {known}")]
+    OtherFormat {
+        /// Of the data.
+        found: u8,
+        /// The newest that is known.
+        known: u8,
+    },
+    /// Data that is no world's.
+    #[error("the cluster holds data that is not Meridian's")]
+    NotOurs,
+    /// The mark that names the world cannot be read.
+    #[error("the cluster's mark of its world is damaged")]
+    Damaged,
 }
 
 impl OpenError {
@@ -50,12 +69,16 @@ impl OpenError {
             Self::ClusterFile { .. } => {
                 "copy the cluster's `fdb.cluster`; it holds one line `description:id@host:port,...`"
             }
+            Self::Tls(invalid) => invalid.hint(),
             Self::OldApi { .. } => "install the client library of FoundationDB 7.3 or later",
             Self::Library { .. } => "start celld again; it opens the library once",
             Self::NotReady { .. } => "see `fdbcli -C FILE --exec status`",
             Self::OtherWorld { .. } => {
                 "`store.cluster_file` points at another world's cluster: correct it; data is never mixed or taken over"
             }
+            Self::OtherFormat { .. } => "start the release that wrote it, or a later one",
+            Self::NotOurs => "give the cell a cluster of its own, empty at its first start",
+            Self::Damaged => "restore the cluster from its backup",
         }
     }
 }

@@ -11,20 +11,16 @@ use foundationdb::options::TransactionOption;
 use foundationdb::{Database, FdbResult, Transaction};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::keys::{self, KeySpace};
+use crate::keys::KeySpace;
+use crate::meters::{self, Call};
 use crate::snapshot::FdbSnapshot;
-use crate::{OpenError, Settings, codes, commit, network};
+use crate::status::{self, Told};
+use crate::{OpenError, Settings, codes, commit, network, open, times};
 
-/// For a commit, from its first read on.
-pub(crate) const COMMIT_MS: i32 = 4_000;
-/// For a snapshot: longer than the cluster keeps its version, so that it expires before it times out.
-const SNAPSHOT_MS: i32 = 10_000;
-/// How long the cluster keeps a read version, less a margin.
-const SNAPSHOT_LIFE: Duration = Duration::from_millis(4_500);
-/// Between two tries of an open.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Commits under way at once; one more waits, and is refused unwritten when its time is over.
+const COMMITS_MAX: usize = 256;
 
 /// What all calls share. The database is dropped before the network.
 pub(crate) struct Shared {
@@ -36,16 +32,16 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// A transaction with bounds: by default it is tried for ever.
-    pub fn begin(&self, within_ms: i32) -> FdbResult<Transaction> {
+    pub fn begin(&self, within: Duration) -> FdbResult<Transaction> {
         let transaction = self.database.create_trx()?;
-        transaction.set_option(TransactionOption::Timeout(within_ms))?;
+        transaction.set_option(TransactionOption::Timeout(times::timeout_ms(within)))?;
         transaction.set_option(TransactionOption::RetryLimit(0))?;
         Ok(transaction)
     }
 
     pub fn limits() -> Limits {
         Limits {
-            snapshot_life: Some(SNAPSHOT_LIFE),
+            snapshot_life: Some(times::SNAPSHOT_LIFE),
             ..Limits::PORTABLE
         }
     }
@@ -55,10 +51,13 @@ impl Shared {
 pub struct Fdb {
     shared: Arc<Shared>,
     tasks: TaskGroup,
+    commits: Arc<Semaphore>,
+    /// The cluster holds this world's data, and not nothing.
+    is_claimed: bool,
 }
 
 impl Fdb {
-    /// Opens the cell's rows; once in a process. An empty cluster becomes this world's.
+    /// Opens the cell's rows; once in a process. An empty cluster becomes this world's, if the settings say so.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -76,82 +75,103 @@ impl Fdb {
             clock,
             _network: network,
         };
-        claim_when_ready(&shared, &settings).await?;
+        let is_claimed = open::when_ready(&shared, &settings).await?;
         Ok(Arc::new(Self {
             shared: Arc::new(shared),
             tasks: tasks.clone(),
+            commits: Arc::new(Semaphore::new(COMMITS_MAX)),
+            is_claimed,
         }))
     }
-}
 
-/// Waits until the cluster answers; makes sure that it holds this world's data, or nothing.
-async fn claim_when_ready(shared: &Shared, settings: &Settings) -> Result<(), OpenError> {
-    let began = shared.clock.monotonic();
-    loop {
-        let reason = match claim(shared, settings).await {
-            Ok(found) if found == settings.world.as_str() => return Ok(()),
-            Ok(found) => {
-                return Err(OpenError::OtherWorld {
-                    found,
-                    ours: settings.world.to_string(),
-                });
-            }
-            Err(error) => error.message().to_owned(),
-        };
-        if shared.clock.monotonic().saturating_sub(began) + PAUSE >= settings.ready_within {
-            return Err(OpenError::NotReady { reason });
+    /// Whether the cluster held this world's data when it was opened; else it was empty.
+    pub fn is_claimed(&self) -> bool {
+        self.is_claimed
+    }
+
+    /// How the cluster is, as its status tells it: clock, locks, stores, version, space. What cannot be had is not told.
+    pub async fn health(&self) -> Vec<Told> {
+        match read_status(&self.shared).await {
+            Ok(Some(status)) => status::judge(&status, self.shared.clock.unix_s()),
+            Ok(None) => status::silent("the cluster has no status"),
+            Err(error) => status::silent(&reason(error.code(), error.message())),
         }
-        tracing::info!(reason, "waiting for the FoundationDB cluster");
-        shared.clock.sleep(PAUSE).await;
     }
-}
 
-/// Whose the cluster is, after a try to make it ours.
-async fn claim(shared: &Shared, settings: &Settings) -> FdbResult<String> {
-    let transaction = shared.begin(COMMIT_MS)?;
-    if let Some(found) = transaction.get(&keys::marker(), false).await? {
-        return Ok(String::from_utf8_lossy(&found).into_owned());
+    /// Waits for its turn, no longer than the commit may take.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, CommitError> {
+        let waiting = Arc::clone(&self.commits).acquire_owned();
+        let permit = tokio::time::timeout(times::commit_within(), waiting).await;
+        let taken = permit.ok().and_then(Result::ok);
+        taken.ok_or_else(|| CommitError::Unavailable {
+            reason: format!("{COMMITS_MAX} commits are under way and none has ended"),
+        })
     }
-    transaction.set(&keys::marker(), settings.world.as_str().as_bytes());
-    // A commit that nobody heard of is read at the next try.
-    transaction.commit().await.map_err(foundationdb::FdbError::from)?;
-    Ok(settings.world.to_string())
+
+    /// In a task of its own, so that a caller that goes away leaves nothing half done.
+    async fn commit_in_task(&self, batch: WriteBatch, fences: Vec<Fence>) -> Result<(), CommitError> {
+        let until = self.shared.clock.monotonic() + times::commit_within();
+        let permit = self.permit().await?;
+        let (answer, outcome) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        self.tasks.spawn("fdb commit", async move {
+            let committed = commit::commit(&shared, &batch, &fences, until).await;
+            drop(permit);
+            // The caller may have gone.
+            let _ = answer.send(committed);
+        });
+        let ended = || CommitError::Unknown {
+            reason: "the process ends".into(),
+        };
+        outcome.await.unwrap_or_else(|_| Err(ended()))
+    }
 }
 
 #[async_trait]
 impl Store for Fdb {
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        let unavailable = |error: foundationdb::FdbError| StoreError::Unavailable {
-            reason: reason(error.code(), error.message()),
-        };
-        let transaction = self.shared.begin(SNAPSHOT_MS).map_err(unavailable)?;
-        transaction.get_read_version().await.map_err(unavailable)?;
-        metrics::counter!("cell_store_fdb_calls_total", "call" => "snapshot").increment(1);
-        Ok(Arc::new(FdbSnapshot::new(Arc::clone(&self.shared), transaction)))
+        let opened = self.shared.clock.monotonic();
+        let transaction = at_a_version(&self.shared).await;
+        let took = self.shared.clock.monotonic().saturating_sub(opened);
+        match transaction {
+            Ok(transaction) => {
+                meters::note(Call::Snapshot, "ok", took);
+                let shared = Arc::clone(&self.shared);
+                Ok(Arc::new(FdbSnapshot::new(shared, transaction, opened)))
+            }
+            Err(error) => {
+                meters::note(Call::Snapshot, "unavailable", took);
+                let reason = reason(error.code(), error.message());
+                Err(StoreError::Unavailable { reason })
+            }
+        }
     }
 
     async fn commit(&self, batch: WriteBatch, fences: Vec<Fence>) -> Result<(), CommitError> {
         self.limits().check_commit(&batch, &fences)?;
-        let (answer, outcome) = oneshot::channel();
-        let shared = Arc::clone(&self.shared);
-        let began = shared.clock.monotonic();
-        self.tasks.spawn("fdb commit", async move {
-            // The caller may have gone.
-            let _ = answer.send(commit::commit(&shared, &batch, &fences).await);
-        });
-        let ended = || CommitError::Unknown {
-            reason: "the process ends".into(),
-        };
-        let committed = outcome.await.unwrap_or_else(|_| Err(ended()));
+        let began = self.shared.clock.monotonic();
+        let committed = self.commit_in_task(batch, fences).await;
         let took = self.shared.clock.monotonic().saturating_sub(began);
-        metrics::counter!("cell_store_fdb_calls_total", "call" => "commit").increment(1);
-        metrics::histogram!("cell_store_fdb_call_seconds", "call" => "commit").record(took.as_secs_f64());
+        meters::note(Call::Commit, meters::of_commit(&committed), took);
         committed
     }
 
     fn limits(&self) -> Limits {
         Shared::limits()
     }
+}
+
+/// A transaction that has its read version.
+async fn at_a_version(shared: &Shared) -> FdbResult<Transaction> {
+    let transaction = shared.begin(times::SNAPSHOT_WITHIN)?;
+    transaction.get_read_version().await?;
+    Ok(transaction)
+}
+
+async fn read_status(shared: &Shared) -> FdbResult<Option<Bytes>> {
+    let transaction = shared.begin(times::SNAPSHOT_WITHIN)?;
+    let status = transaction.get(status::KEY, true).await?;
+    Ok(status.map(|status| copied(&status)))
 }
 
 /// For people: the library's words, with a hint where there is one.

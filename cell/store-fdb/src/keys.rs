@@ -39,6 +39,11 @@ impl KeySpace {
     }
 }
 
+/// All keys of all programs.
+pub(crate) fn all() -> (Vec<u8>, Vec<u8>) {
+    (Vec::new(), vec![SYSTEM])
+}
+
 /// Where the cluster says whose it is.
 pub(crate) fn marker() -> Vec<u8> {
     [ROOT, b"\0world"].concat()

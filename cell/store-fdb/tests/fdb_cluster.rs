@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cell_store::Store;
 use cell_store::conformance::{self, Factory};
+use cell_store::{KeyRange, Store, WriteBatch};
 use cell_store_fdb::{Fdb, Settings};
 use platform_model::{CellId, WorldId};
 use platform_runtime::clock::Clock;
@@ -14,6 +14,8 @@ use platform_runtime::{TaskGroup, random};
 use tokio::sync::OnceCell;
 
 const CLUSTER_FILE: &str = "MERIDIAN_FDB_CLUSTER_FILE";
+/// Rows that are cleared at a time.
+const PAGE_ROWS: usize = 500;
 
 /// The library is opened once in a process, so all checks share one cell, emptied for each.
 struct FdbFactory {
@@ -31,13 +33,28 @@ impl Factory for FdbFactory {
 
     async fn place(&self) -> Result<PathBuf, String> {
         let store = self.open(Path::new("")).await?;
-        let mut clear = cell_store::WriteBatch::new();
-        clear.clear_range(cell_store::KeyRange::prefix(""));
-        store
-            .commit(clear, Vec::new())
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(PathBuf::new())
+        let all = KeyRange::prefix("");
+        loop {
+            // A batch clears a bounded number of keys by range: as many as a page has.
+            let failed = |error: &dyn std::error::Error| error.to_string();
+            let snapshot = store.snapshot().await.map_err(|error| failed(&error))?;
+            let page = snapshot.scan(&all, PAGE_ROWS, false).await;
+            let page = page.map_err(|error| failed(&error))?;
+            let Some((last, _)) = page.rows.last() else {
+                return Ok(PathBuf::new());
+            };
+            let mut clear = WriteBatch::new();
+            clear.clear_range(KeyRange {
+                start: all.start.clone(),
+                end: [&last[..], &[0]].concat().into(),
+            });
+            let cleared = store.commit(clear, Vec::new()).await;
+            cleared.map_err(|error| failed(&error))?;
+        }
+    }
+
+    fn reopens(&self) -> Result<(), String> {
+        Err("the client is started once in a process".into())
     }
 
     async fn open(&self, _place: &Path) -> Result<Arc<dyn Store>, String> {
@@ -46,6 +63,7 @@ impl Factory for FdbFactory {
             world: WorldId::new(&"7e57".repeat(16)).expect("64 hex digits"),
             cell: self.cell.clone(),
             ready_within: Duration::from_secs(10),
+            claims: true,
         };
         let open = || Fdb::open(settings, Clock::system(), &self.tasks);
         let store = self

@@ -7,6 +7,7 @@
 //! - A snapshot is a timestamp of the cluster; it ends before the cluster may collect what it shows (`snapshot`).
 //! - `decide` ends what a dead node has under way in a shard that another takes, at once.
 //! - [`Tikv::health`] says how the cluster is: clock, locks, stores (`health`, `pd_api`).
+//! - `version` refuses a cluster whose stores are too old.
 //! - `janitor` resolves the locks of those who died, and lets the cluster collect old versions.
 //!
 //! It never retries a commit whose outcome it does not know, never rolls one of its own back, and never connects in plain text
@@ -28,6 +29,7 @@ mod scan;
 mod settings;
 mod snapshot;
 mod tikv;
+mod version;
 
 #[cfg(test)]
 mod tests;

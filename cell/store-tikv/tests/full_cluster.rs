@@ -87,7 +87,11 @@ async fn a_full_cluster_refuses_and_keeps_what_it_has() {
     let cell: CellId = format!("full-{:016x}", random::u64()).parse().expect("a cell");
     let store = open(&pd, &cell, &tasks).await;
     let (rows, refused) = fill(&store, room.parse().expect("MiB")).await;
-    println!("{rows} rows of twice {ROW_BYTES} bytes, then: {refused}");
+    println!(
+        "{rows} rows of twice {ROW_BYTES} bytes, then: {refused}; hint: {}",
+        refused.hint()
+    );
+    assert!(!refused.hint().is_empty(), "{refused:?}");
     assert!(
         matches!(
             refused,

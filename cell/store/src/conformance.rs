@@ -44,6 +44,11 @@ pub trait Factory: Send + Sync {
         true
     }
 
+    /// Whether a place can be opened again in this process once its store was closed; or why not.
+    fn reopens(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// A process that opens the place, then runs [`write_until_killed`] on it with its standard output. None: the
     /// checks that kill are skipped.
     fn writer_process(&self, _place: &Path) -> Option<Command> {

@@ -1,12 +1,19 @@
-//! The faults that a run strikes with: what each does, whom it touches, and what this machine cannot do.
+//! The faults that a run strikes with: what each does, whom it touches, and what this machine must
+//! lend to it.
 
+mod clock;
 mod disk;
+mod faulty;
+mod means;
 mod strike;
 
 use clap::ValueEnum;
 use cli_world::Seat;
 
+pub use clock::Clocks;
 pub use disk::{FILLER, SmallDisk};
+pub use faulty::FaultyDisk;
+pub use means::Means;
 pub use strike::{Scene, Strike, revive};
 
 /// One kind of fault.
@@ -34,20 +41,28 @@ pub enum Fault {
     CutNodeControllers,
     /// The controllers' leader and the other controllers hear nothing of each other.
     CutLeader,
-    /// Two nodes hear nothing of each other.
+    /// The controllers hear a node, it does not hear them.
+    CutOrders,
+    /// A node and all others hear nothing of each other.
     CutNodes,
+    /// A node does not hear the others, they hear it.
+    CutToNode,
+    /// The others do not hear a node, it hears them.
+    CutFromNode,
     /// Between router and node everything comes late.
     SlowLink,
+    /// Between a node and the others everything comes late.
+    SlowNodes,
     /// Between router and node few bytes pass in a second.
     NarrowLink,
     /// The disk under a node's data is full.
     FullDisk,
-    /// The wall clock jumps.
+    /// The wall clock of a node jumps by minutes, forward or back, and in the end the other way.
     ClockJump,
-    /// The disk under a node's data is slow.
+    /// The disk under a node's data is slow: what is made durable takes seconds.
     SlowDisk,
-    /// The disk under a node's data fails to read or write.
-    DiskError,
+    /// The disk under a node's data fails to write (EIO).
+    FailingDisk,
 }
 
 /// Who may notice a fault.
@@ -70,21 +85,16 @@ impl Fault {
         value.get_name().to_owned()
     }
 
-    /// Why no machine can do this fault yet.
-    pub fn never(self) -> Option<&'static str> {
-        match self {
-            Self::ClockJump => Some("the wall clock is the whole machine's: others run by it"),
-            Self::SlowDisk => Some("no device-mapper and no FUSE server here to slow a disk down"),
-            Self::DiskError => Some("no device-mapper and no FUSE server here to make a disk fail"),
-            _ => None,
-        }
+    /// Whether its target is the one node whose disk can be struck.
+    pub fn is_at_a_disk(self) -> bool {
+        matches!(self, Self::FullDisk | Self::SlowDisk | Self::FailingDisk)
     }
 
     /// Whether a node is its target.
     pub fn is_at_a_node(self) -> bool {
         use Fault::{
-            CutAnswers, CutNodeControllers, CutNodes, CutRouterNode, FullDisk, KillCell, NarrowLink,
-            SlowLink, StopCell,
+            ClockJump, CutAnswers, CutFromNode, CutNodeControllers, CutNodes, CutOrders, CutRouterNode,
+            CutToNode, FailingDisk, FullDisk, KillCell, NarrowLink, SlowDisk, SlowLink, SlowNodes, StopCell,
         };
         matches!(
             self,
@@ -93,10 +103,17 @@ impl Fault {
                 | CutRouterNode
                 | CutAnswers
                 | CutNodeControllers
+                | CutOrders
                 | CutNodes
+                | CutToNode
+                | CutFromNode
                 | SlowLink
+                | SlowNodes
                 | NarrowLink
                 | FullDisk
+                | ClockJump
+                | SlowDisk
+                | FailingDisk
         )
     }
 }

@@ -1,9 +1,10 @@
 //! One run: the world comes up behind its proxies; rounds of load, fault, healing, judgement; the document.
 
+mod aim;
 pub mod copies;
 mod document;
 mod flat;
-mod later;
+pub mod later;
 mod round;
 mod samples;
 
@@ -22,16 +23,18 @@ use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use serde_json::Value;
 
-use crate::faults::{Fault, Scene, SmallDisk};
-use crate::load::{Ways, settle};
+use crate::faults::{Fault, Means, Scene};
+use crate::load::{HOME_NODE, Ways, settle};
 use crate::proxy::Proxies;
 use crate::schedule::Schedule;
+use aim::Aims;
+use copies::Kind;
 use later::Kept;
 use round::Round;
 use samples::{Sample, Sampler};
 
-/// The node whose disk can be filled.
-const SMALL_DISK_AT: &str = "celld-us-east-1";
+/// The node whose disk can be struck, where nothing has standbys.
+const DISK_AT: &str = "celld-us-east-1";
 /// A log that is short: whoever was away for long is copied anew, and what is kept of it is soon as much as it ever is.
 const SHORT_LOG: [(&str, &str); 2] = [
     ("CELLD_SHARDS__LOG_ENTRIES", "500"),
@@ -100,6 +103,15 @@ impl Options {
             moves: self.moves,
         }
     }
+
+    /// The node whose disk can be struck: where there are standbys, that of their primaries, to which shards move, too.
+    fn disk_at(&self) -> &'static str {
+        if self.survival.is_some() {
+            HOME_NODE
+        } else {
+            DISK_AT
+        }
+    }
 }
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Told> {
@@ -109,11 +121,11 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let Possible {
         able: faults,
         skipped,
-        small_disk,
+        means,
     } = possible(options, &world)?;
     let tasks = TaskGroup::new();
     let proxies = Proxies::start(&world, &tasks).await?;
-    bring_up(options, &world, progress).await?;
+    bring_up_with(options, &world, means.environment(), progress).await?;
     let app = App::new(door::client(&world.layout)?, &world.url());
     let stay = who_stays(options, &world, &app).await?;
     if let Some(goal) = &options.survival {
@@ -123,11 +135,10 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let scene = Scene {
         world: &world,
         links: &proxies.links,
-        small_disk: small_disk.as_ref(),
+        means: &means,
         ways,
     };
-    let small = small_disk.as_ref().map(|disk| disk.seat.clone());
-    let mut schedule = Schedule::new(options.seed, faults, small, ways.copies());
+    let mut schedule = Schedule::new(options.seed, faults, means.disk_at().cloned(), ways.copies());
     let begun = clock.monotonic();
     let sampler = Sampler::start(&world.layout, options.minutes, &tasks);
     let mut course = Course {
@@ -135,6 +146,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         stay,
         kept: VecDeque::new(),
         lost_later: Vec::new(),
+        aims: Aims::default(),
         sampler: &sampler,
     };
     let played = rounds(
@@ -181,7 +193,7 @@ async fn who_stays(options: &Options, world: &World, app: &App) -> Result<Vec<Pe
 }
 
 /// What `world check` finds once all is over, and the operations that never ended.
-async fn world_at_the_end(world: &World) -> Vec<String> {
+pub async fn world_at_the_end(world: &World) -> Vec<String> {
     let mut found = check_world(world)
         .await
         .unwrap_or_else(|why| vec![format!("{why:#}")]);
@@ -196,6 +208,7 @@ struct Course<'a> {
     stay: Vec<Person>,
     kept: VecDeque<Kept>,
     lost_later: Vec<String>,
+    aims: Aims,
     sampler: &'a Sampler,
 }
 
@@ -215,10 +228,12 @@ async fn rounds(
             break;
         };
         let name = strike.fault.name();
+        let kind = Kind::of_round(scene.ways, rounds.len());
+        let aim = kind.map(|kind| course.aims.next(strike.fault, kind));
         let lost = later::let_go(course.app, &mut course.kept).await;
         course.lost_later.extend(lost);
         let (app, stay, kept) = (course.app, &course.stay, &mut course.kept);
-        match round::play(scene, app, rounds.len(), strike, lasts, stay, kept).await {
+        match round::play(scene, app, rounds.len(), strike, (lasts, aim), stay, kept).await {
             Ok(mut round) => {
                 course.sampler.wrote(round.written);
                 let histories = std::mem::take(&mut round.judgement.histories);
@@ -246,58 +261,60 @@ async fn rounds(
 struct Possible {
     able: Vec<Fault>,
     skipped: Vec<(Fault, String)>,
-    small_disk: Option<SmallDisk>,
+    means: Means,
 }
 
-/// The faults that were asked for and can be done here, those that cannot, and the small disk if one was wanted.
+/// The faults that were asked for and can be done here, those that cannot, and the means of the former.
 fn possible(options: &Options, world: &World) -> Result<Possible> {
     let wanted = if options.faults.is_empty() {
         Fault::all().to_vec()
     } else {
         options.faults.clone()
     };
-    let (mut able, mut skipped, mut small_disk) = (Vec::new(), Vec::new(), None);
-    for fault in wanted {
-        match fault.never() {
-            Some(why) => skipped.push((fault, why.to_owned())),
-            None if fault == Fault::FullDisk => {
-                let seat: Seat = seat_named(SMALL_DISK_AT).context("there is such a seat")?;
-                match SmallDisk::mount(&world.layout, &seat) {
-                    Ok(disk) => {
-                        small_disk = Some(disk);
-                        able.push(fault);
-                    }
-                    Err(why) => skipped.push((fault, format!("{why:#}"))),
-                }
-            }
-            None => able.push(fault),
-        }
-    }
+    let disk_at: Seat = seat_named(options.disk_at()).context("there is such a seat")?;
+    let means = Means::prepare(&world.layout, &wanted, &disk_at);
+    let (able, unable): (Vec<_>, Vec<_>) = wanted
+        .into_iter()
+        .partition(|fault| means.lacks(*fault).is_none());
+    let skipped = unable.into_iter().map(|fault| {
+        let why = means.lacks(fault).unwrap_or_default();
+        (fault, why.to_owned())
+    });
     Ok(Possible {
         able,
-        skipped,
-        small_disk,
+        skipped: skipped.collect(),
+        means,
     })
 }
 
 /// # Errors
 /// When the world does not come up.
 pub async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> Result<()> {
+    bring_up_with(options, world, Vec::new(), progress).await
+}
+
+/// The same, with this in the environment of every process.
+async fn bring_up_with(
+    options: &Options,
+    world: &World,
+    environment: Vec<(String, String)>,
+    progress: &dyn Progress,
+) -> Result<()> {
     let binaries = match (options.no_build, &options.plant) {
         (true, _) => Binaries::AsTheyAre,
         (false, Some(_)) => Binaries::Failpoints,
         (false, None) => Binaries::Normal,
     };
-    let short: Vec<(String, String)> = SHORT_LOG
+    let short = SHORT_LOG
         .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    world.set_environment(short.clone());
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let environment: Vec<(String, String)> = environment.into_iter().chain(short).collect();
+    world.set_environment(environment.clone());
     world.up(binaries, progress).await?;
     if let Some(plant) = &options.plant {
         progress.progress(&format!("every cell starts again with {plant}"));
         let planted = ("FAILPOINTS".to_owned(), format!("{plant}=return"));
-        world.set_environment(short.into_iter().chain([planted]).collect());
+        world.set_environment(environment.into_iter().chain([planted]).collect());
         let nodes: Vec<Seat> = seats().into_iter().filter(|seat| seat.node().is_some()).collect();
         for seat in &nodes {
             world.stop(seat, STOP_WITHIN).await?;

@@ -18,10 +18,11 @@ const EXAMPLES: &str = "\
 Examples:
   chaos run --minutes 10 -o json
   chaos run --seed 7 --faults kill-cell,cut-router-node --minutes 2
-  chaos run --survival region --faults kill-cell,stop-cell,cut-nodes   automatic failover
+  chaos run --faults kill-cell,stop-cell,cut-nodes   automatic failover
+  chaos run --survival none --minutes 5   nobody has a standby
   chaos run --moves --minutes 5   a shard moves while every fault strikes
   chaos run --scenario shared-store --minutes 3   nodes of one cell on a TiKV server (MERIDIAN_TIKV_PD)
-  chaos run --survival region --moves --minutes 90   the standing world: is anything lost, does anything grow?
+  chaos run --moves --minutes 90   the standing world: is anything lost, does anything grow?
   chaos run --scenario events --minutes 5   people show each other workouts over homes
   chaos run --scenario events --survival region --minutes 5   and the home of some fails over
   chaos run --scenario claims --minutes 2   two people in two cells want one address
@@ -53,8 +54,9 @@ pub struct RunArguments {
     /// Switch this planted fault on in every cell (binaries with the cargo feature `failpoints`)
     #[arg(long)]
     plant: Option<String>,
-    /// Give the shards of one home standbys first, so that it survives the loss of a zone or region
-    #[arg(long, value_parser = ["zone", "region"])]
+    /// Give the shards of one home standbys first, so that it survives the loss of a zone or region [default: region;
+    /// with --scenario: none]
+    #[arg(long, value_parser = ["none", "zone", "region"])]
     survival: Option<String>,
     /// In every round, while the fault strikes, move a shard to another cell; with --survival, let a standby take over in
     /// every other round instead
@@ -103,7 +105,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8> {
             .unwrap_or_else(|| platform_runtime::random::below(1 << 32)),
         faults: arguments.faults.clone(),
         plant: arguments.plant.clone(),
-        survival: arguments.survival.clone(),
+        survival: arguments.survival(),
         moves: arguments.moves,
         no_build: arguments.no_build,
         keep: arguments.keep,
@@ -115,6 +117,15 @@ pub fn run(arguments: &RunArguments) -> Result<u8> {
     };
     show(&document, arguments.output)?;
     Ok(document.verdict().exit_code())
+}
+
+impl RunArguments {
+    /// What one home is to survive, if anything. A scenario has a promise of its own.
+    fn survival(&self) -> Option<String> {
+        let usual = if self.scenario.is_some() { "none" } else { "region" };
+        let goal = self.survival.as_deref().unwrap_or(usual);
+        (goal != "none").then(|| goal.to_owned())
+    }
 }
 
 fn show(document: &Document, output: Output) -> Result<()> {
@@ -138,6 +149,23 @@ mod tests {
     struct Alone {
         #[command(flatten)]
         arguments: RunArguments,
+    }
+
+    #[test]
+    fn one_home_has_standbys_unless_somebody_says_otherwise() {
+        for (words, goal) in [
+            (&["chaos"][..], Some("region")),
+            (&["chaos", "--survival", "zone"], Some("zone")),
+            (&["chaos", "--survival", "none"], None),
+            (&["chaos", "--scenario", "events"], None),
+            (
+                &["chaos", "--scenario", "events", "--survival", "region"],
+                Some("region"),
+            ),
+        ] {
+            let alone = Alone::try_parse_from(words).expect("they parse");
+            assert_eq!(alone.arguments.survival().as_deref(), goal, "{words:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod restore;
 mod restore_people;
 mod restore_search;
 mod shared_store;
+mod shared_store_counts;
+mod shared_store_document;
 mod shared_store_mixed;
 mod shared_store_server;
 mod strikes;

@@ -11,6 +11,8 @@ use crate::load::{COUNTRIES, OTHER_NODE};
 
 /// A fault lasts at least so long.
 const LASTS_MIN: Duration = Duration::from_millis(2_000);
+/// A slow disk lasts at least so long: it is seen to be slow, and whoever is led there has gone elsewhere meanwhile.
+const SLOW_DISK_MIN: Duration = Duration::from_secs(8);
 /// And so much longer at most: past the time for which a client waits for an answer.
 const LONGER_MS_MAX: u64 = 4_000;
 
@@ -19,21 +21,21 @@ pub struct Schedule {
     random: Random,
     faults: Vec<Fault>,
     left: Vec<Fault>,
-    /// The only node whose disk can be filled.
-    small: Option<Seat>,
+    /// The only node whose disk can be struck.
+    disk_at: Option<Seat>,
     /// Nodes that are struck.
     nodes: Vec<Seat>,
 }
 
 impl Schedule {
-    pub fn new(seed: u64, faults: Vec<Fault>, small: Option<Seat>, copied: bool) -> Self {
+    pub fn new(seed: u64, faults: Vec<Fault>, disk_at: Option<Seat>, copied: bool) -> Self {
         let homes = COUNTRIES.iter().map(|(_, node)| *node);
         let names = homes.chain(copied.then_some(OTHER_NODE));
         Self {
             random: Random::new(seed),
             faults,
             left: Vec::new(),
-            small,
+            disk_at,
             nodes: names.filter_map(seat_named).collect(),
         }
     }
@@ -49,12 +51,19 @@ impl Schedule {
             .swap_remove(usize::try_from(self.random.below(bound)).ok()?);
         let drawn = usize::try_from(self.random.below(self.nodes.len() as u64)).ok()?;
         let node = match fault {
-            Fault::FullDisk => self.small.clone(),
+            fault if fault.is_at_a_disk() => self.disk_at.clone(),
             fault if fault.is_at_a_node() => self.nodes.get(drawn).cloned(),
             _ => None,
         };
+        let least = if fault == Fault::SlowDisk {
+            SLOW_DISK_MIN
+        } else {
+            LASTS_MIN
+        };
         let more = self.random.below(LONGER_MS_MAX);
-        Some((Strike::new(fault, node), LASTS_MIN + Duration::from_millis(more)))
+        let mut strike = Strike::new(fault, node);
+        strike.is_forward = self.random.below(2) == 0;
+        Some((strike, least + Duration::from_millis(more)))
     }
 }
 

@@ -12,7 +12,7 @@ const ABSENT: [(&str, &str); 10] = [
     ),
     (
         "relocation",
-        "people change home (`cellctl user relocate`); the demo does not show it",
+        "nobody comes back to a home that he left, and his followers are not told where he lives now",
     ),
     ("community", "domain"),
     ("commerce", "domain"),

@@ -5,6 +5,7 @@
 //! is one file; [`story`] collects what they find, [`stage`] cleans up whatever happens.
 
 mod absent;
+mod commands;
 mod copies;
 mod crash;
 mod failover;
@@ -12,15 +13,18 @@ mod files;
 mod follow;
 mod keep;
 mod law;
+mod lost_cell;
 mod memory;
 mod outage;
 mod people;
 mod region_lost;
+mod relocate;
 mod sabotage;
 mod shard_move;
 mod story;
 mod survival;
 mod tally;
+mod traces;
 mod traffic;
 mod workouts;
 
@@ -104,6 +108,10 @@ async fn play(options: &Options, stage: &Stage, story: &mut Story<'_>) -> Result
         survival::show(&scene, story).await?;
         region_lost::show(&scene, story).await?;
         failover::show(&scene, story).await?;
+    }
+    if options.sabotage.is_none() {
+        relocate::show(&scene, story).await?;
+        lost_cell::show(&scene, story).await?;
     }
     law::show(&scene, story).await?;
     memory::show_after(&world, story);

@@ -153,7 +153,7 @@ fn controld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, id: u6
 }
 
 fn listen(ports: &Ports, seat: &Seat) -> String {
-    if seat.node().is_some_and(|node| node.ordinal > 0) {
+    if !ports.knows(seat) {
         // Kept over restarts, in the data directory.
         return "127.0.0.1:0".to_owned();
     }

@@ -112,6 +112,11 @@ impl Layout {
         self.root.join("sharing.json")
     }
 
+    /// Names the cells that were added while the world ran.
+    pub fn added(&self) -> PathBuf {
+        self.root.join("added-cells.json")
+    }
+
     /// Says that this folder is a whole world, and which.
     pub fn world(&self) -> PathBuf {
         self.root.join("world.json")

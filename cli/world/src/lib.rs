@@ -5,6 +5,7 @@
 //! It talks to the processes as an operator would: by their configuration files, signals and public ports, never by
 //! their insides. No server is linked in, and nothing is printed: what goes on is told to a [`Progress`].
 
+mod added;
 pub mod app;
 pub mod binaries;
 pub mod config_files;

@@ -82,6 +82,11 @@ impl Ports {
         disk::at(&path, files::write_atomic(&path, &text, files::PUBLIC))
     }
 
+    /// Whether a port is kept for the seat: those of every world have one, others take a free one.
+    pub fn knows(&self, seat: &Seat) -> bool {
+        self.0.contains_key(&seat.to_string())
+    }
+
     /// The port of the seat's main listener.
     pub fn of(&self, seat: &Seat) -> u16 {
         self.named(&seat.to_string())

@@ -21,6 +21,10 @@ const TOKEN: &str = "join.token";
 const SECRETS: &str = "secrets";
 /// Behind the name of a folder that is not whole yet.
 const UNFINISHED: &str = ".unfinished";
+/// Before the name of a cell, where its folder lies in the world's.
+const CELL: &str = "cell-";
+/// Nodes that are looked for in one world's folder.
+const NODES_MAX: usize = 1_000;
 
 /// The engine, as a node's settings name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -201,6 +205,45 @@ impl Drop for Unfinished {
     }
 }
 
+/// Where a cell's files are put if no other place is named.
+pub fn usual_place(layout: &Layout, cell: &CellId) -> PathBuf {
+    layout.root().join(format!("{CELL}{cell}"))
+}
+
+/// The settings of every node whose cell was made at its usual place in this world's folder, in order. Cells whose files
+/// were put elsewhere are not found, nor is what is not whole.
+pub fn placed(layout: &Layout) -> Vec<(NodeId, PathBuf)> {
+    let cells = folders(layout.root()).into_iter().filter(|place| {
+        let name = place.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        name.starts_with(CELL) && !name.ends_with(UNFINISHED)
+    });
+    let nodes = cells.flat_map(|place| folders(&place));
+    let mut found: Vec<(NodeId, PathBuf)> = nodes
+        .filter_map(|folder| {
+            let config = folder.join(CONFIG);
+            Some((named(&config)?, config))
+        })
+        .take(NODES_MAX)
+        .collect();
+    found.sort();
+    found
+}
+
+/// Whose settings these are.
+fn named(config: &Path) -> Option<NodeId> {
+    let settings: toml::Table = fs::read_to_string(config).ok()?.parse().ok()?;
+    settings.get("node")?.as_str()?.parse().ok()
+}
+
+/// Those in a folder; none where it cannot be read.
+fn folders(of: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(of).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
 fn folder(of: &Path, node: &NodeId) -> PathBuf {
     of.join(format!("celld-{}-{}", node.cell, node.ordinal))
 }
@@ -256,6 +299,21 @@ mod tests {
             let secrets = config.with_file_name(SECRETS);
             assert!(secrets.join("jurisdiction-eu.key").is_file());
         }
+    }
+
+    #[test]
+    fn what_lies_at_its_usual_place_is_found_again() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let layout = world(&dir.path().join("world"));
+        assert!(placed(&layout).is_empty());
+        let place = usual_place(&layout, &wanted().cell);
+        let files = Unfinished::write(&layout, &wanted(), &place).expect("written");
+        assert!(placed(&layout).is_empty(), "it is not whole");
+        let whole = files.place(&wanted()).expect("placed");
+        assert_eq!(placed(&layout), whole);
+        let (_, second) = &whole[1];
+        fs::write(second, "not settings").expect("written");
+        assert_eq!(placed(&layout), whole[..1], "whose it is cannot be read");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::layout::Layout;
 use super::operator;
 use super::seats::{Seat, SeatKind, places, seats};
 use super::up::World;
-use super::{config_files, make, trust};
+use super::{added, config_files, make, trust};
 
 /// Which cluster, and how many nodes are on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,8 @@ impl Sharing {
 pub fn all_seats(layout: &Layout) -> Vec<Seat> {
     let more = Sharing::of(layout).map(|sharing| sharing.seats());
     let more = more.into_iter().flatten().skip(1);
-    seats().into_iter().chain(more).collect()
+    let added = added::seats(layout);
+    seats().into_iter().chain(more).chain(added).collect()
 }
 
 impl World {

@@ -27,6 +27,8 @@ use crate::progress::Progress;
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// For the whole world to serve.
 pub(super) const SERVE_WITHIN: Duration = Duration::from_secs(90);
+/// What stands for the name of a process in the values of its environment.
+pub const SEAT_IN_ENVIRONMENT: &str = "{seat}";
 /// Lines of a log that an error shows.
 const TAIL_LINES: usize = 15;
 
@@ -78,7 +80,8 @@ impl World {
         })
     }
 
-    /// Processes that start from now on have this in their environment.
+    /// Processes that start from now on have this in their environment, with their own name for
+    /// [`SEAT_IN_ENVIRONMENT`].
     pub fn set_environment(&self, environment: Vec<(String, String)>) {
         *self.environment.lock() = environment;
     }
@@ -257,7 +260,11 @@ impl World {
     /// # Errors
     /// When its binary cannot be started.
     pub fn spawn(&self, seat: &Seat) -> Result<()> {
-        let child = Process::start(&self.layout, seat, &self.environment.lock())?;
+        let child = Process::start(
+            &self.layout,
+            seat,
+            &environment_of(seat, &self.environment.lock()),
+        )?;
         self.children.lock().insert(seat.to_string(), child);
         Ok(())
     }
@@ -297,5 +304,29 @@ impl World {
             tail.replace('\n', "\n    ")
         );
         Hinted::new(message, &[&format!("cellctl dev logs {seat}")])
+    }
+}
+
+/// What a process finds in its environment: its own name stands where [`SEAT_IN_ENVIRONMENT`] did.
+fn environment_of(seat: &Seat, environment: &[(String, String)]) -> Vec<(String, String)> {
+    let own = |value: &str| value.replace(SEAT_IN_ENVIRONMENT, &seat.to_string());
+    environment
+        .iter()
+        .map(|(name, value)| (name.clone(), own(value)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_process_finds_its_own_name_in_its_environment() {
+        let given = [("A", "/clocks/{seat}"), ("B", "as it is")];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let seat = super::super::seats::seat_named("celld-us-east-1").expect("a seat");
+        let own = environment_of(&seat, &given);
+        assert_eq!(own[0], ("A".to_owned(), "/clocks/celld-us-east-1".to_owned()));
+        assert_eq!(own[1], given[1]);
     }
 }

@@ -62,21 +62,6 @@ pub async fn held_claims(tx: &RootTx) -> Result<Vec<(ClaimDigest, Uuid)>, Domain
     Ok(held.into_iter().map(|claim| (claim.digest, claim.id)).collect())
 }
 
-/// What the person holds by his own record: claim ids and digests.
-///
-/// # Errors
-/// As [`RootCtx::read`].
-pub async fn active_claims(
-    open: &OpenUser,
-    home: &HomeId,
-    user: UserId,
-) -> Result<Vec<(Uuid, ClaimDigest)>, Problem> {
-    let root = of_the_platform(open, home, user);
-    let look = |tx: RootTx| async move { erasure::active_claims(&tx).await };
-    let claims = root.read(DOMAIN, look).await?.value;
-    Ok(claims.into_iter().map(|claim| (claim.id, claim.digest)).collect())
-}
-
 /// Has the person's own record of a claim decided, for good: pending becomes dropped. None if there is none. `mode` is sync:
 /// what is answered is committed on every in-sync copy.
 ///

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use cell_layers::{RootTx, TableInfo};
-use cell_sdk::{Domain, DomainError, EventInfo, Lent, Mode, Received, RootCtx, Services, Takes};
+use cell_sdk::{Domain, DomainError, EventInfo, Exported, Lent, Mode, Received, RootCtx, Services, Takes};
 use platform_model::Problem;
 
 use crate::hashing::Hasher;
 use crate::settings::Settings;
-use crate::{erase, routes, storage, stored};
+use crate::{erase, export, routes, storage, stored};
 
 /// One for each node: its clones share the bound of passwords that are hashed at once. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,6 +53,10 @@ impl Domain for Identity {
 
     async fn erase(&self, services: &dyn Services, root: &RootCtx) -> Result<u64, Problem> {
         erase::give_back(services, root).await
+    }
+
+    async fn export(&self, root: &RootCtx, after: Option<&[u8]>) -> Result<Exported, Problem> {
+        export::page(root, &self.settings, after).await
     }
 
     fn events(&self) -> &'static [EventInfo] {

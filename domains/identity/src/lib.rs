@@ -9,6 +9,7 @@
 //! | [`refresh`], [`backoff`] | the rules of rotation and of failed log-ins, pure |
 //! | [`registration`] | the steps by which a person comes in |
 //! | [`erase`] | what a person who is erased gives back |
+//! | [`export`] | what a person takes along |
 //! | [`sign_in`], [`check`] | a password proved; a session looked at for the node |
 //! | [`stored`], [`storage`] | rows (`proto/identity.proto`) and the transactions over them |
 //! | [`routes`], [`view`] | HTTP and JSON |
@@ -25,12 +26,13 @@
 //! A claim that a client left pending is decided when the directory asks ([`check`]).
 //!
 //! Not here yet: verification of addresses, change of password or address, OAuth and OpenID Connect, passkeys and second
-//! factors, consent, export; an erasure that the person asks for.
+//! factors, consent; an erasure that the person asks for.
 
 pub mod backoff;
 pub mod check;
 pub mod domain;
 pub mod erase;
+pub mod export;
 pub mod gate;
 pub mod hashing;
 pub mod input;
@@ -44,6 +46,6 @@ pub mod stored;
 pub mod tokens;
 pub mod view;
 
-pub use check::{active_claims, check_session, decide_claim, held_claims, is_registered};
+pub use check::{check_session, decide_claim, held_claims, is_registered};
 pub use domain::Identity;
 pub use settings::{InvalidCost, PasswordCost, Settings};

@@ -1,6 +1,6 @@
 //! The JSON that apps see. Times as RFC 3339 in UTC.
 
-use cell_sdk::{DomainError, RelocationState};
+use cell_sdk::{DomainError, ExportItem, RelocationState};
 use platform_model::{Code, HomeId, Problem, UserId};
 use serde::Serialize;
 use serde_json::Value;
@@ -82,6 +82,13 @@ pub struct FollowedView {
 #[derive(Serialize)]
 pub struct FollowedListView {
     pub items: Vec<FollowedView>,
+    pub next_cursor: Option<String>,
+}
+
+/// A page of what is held of a person, of all domains.
+#[derive(Debug, Serialize)]
+pub struct ExportView {
+    pub items: Vec<ExportItem>,
     pub next_cursor: Option<String>,
 }
 

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use axum::Router;
 use cell_layers::{RootTx, TableInfo};
-use cell_sdk::{Domain, DomainError, EventInfo, Lent, Mode, Received, Takes};
+use cell_sdk::{Domain, DomainError, EventInfo, Exported, Lent, Mode, Received, RootCtx, Takes};
+use platform_model::Problem;
 
 use crate::gate::Gate;
 use crate::storage::sharing;
-use crate::{routes, storage, stored};
+use crate::{export, routes, storage, stored};
 
 /// Acknowledged before the standbys have it. An upload and a removal ask for more: they are sync.
 pub(crate) const MODE: Mode = Mode::Async;
@@ -40,6 +41,10 @@ impl Domain for Training {
 
     fn routes(&self) -> Router<Lent> {
         routes::routes(self.gate.clone())
+    }
+
+    async fn export(&self, root: &RootCtx, after: Option<&[u8]>) -> Result<Exported, Problem> {
+        export::page(root, after).await
     }
 
     fn events(&self) -> &'static [EventInfo] {

@@ -9,12 +9,14 @@
 //! | [`stored`], [`storage`] | rows (`proto/training.proto`), samples, the file, the order of the list |
 //! | [`routes`], [`view`], [`gate`] | HTTP, JSON, and the bound of files that are read at once |
 //! | [`summary`](mod@summary) | what someone who helps a person sees |
+//! | [`export`] | what a person takes along |
 //! | [`domain`] | all of it, for a node |
 //!
 //! Import, model, numbers and streams are pure. Never here: the store, keys, another domain, the node, the control plane.
 
 pub mod columns;
 pub mod domain;
+pub mod export;
 pub mod gate;
 pub mod import;
 pub mod model;

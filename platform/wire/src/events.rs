@@ -14,7 +14,7 @@ pub use client::EventsClient;
 pub use parked::{
     ParkedClient, ParkedEvent, Settle, Settled, list_parked_of, settle_parked_of, settled_reply,
 };
-pub use parse::{deliver_of, deliver_reply};
+pub use parse::{decline_of, deliver_of, deliver_reply};
 
 /// Events of one call.
 pub const DELIVERIES_MAX: usize = 256;
@@ -80,6 +80,16 @@ pub struct AskedDeliver {
     pub epoch: Epoch,
     pub law_revision: u64,
     pub deliveries: Vec<Delivery>,
+}
+
+/// Of which event it is asked whether it took effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedDecline {
+    pub source: ShardId,
+    pub target: ShardId,
+    pub epoch: Epoch,
+    pub to: UserId,
+    pub key: EventAt,
 }
 
 /// What became of one event.

@@ -73,6 +73,8 @@ pub enum Step {
     },
     Activate,
     Abandon,
+    /// He is erased where he lives: what is left here of one who is gone goes now, his key too.
+    Forget,
 }
 
 /// A step, and of what.

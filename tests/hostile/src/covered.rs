@@ -99,6 +99,7 @@ pub const COVERED: &[(&str, &[&str])] = &[
         &[
             "domains/training/src/routes/query.rs fn read",
             "domains/training/src/model/channel.rs fn from_name",
+            "cell/sdk/src/export.rs FromStr for ExportCursor",
         ],
     ),
     (

@@ -1,8 +1,8 @@
 //! What people and their apps send: tokens, addresses, passwords, JSON, queries.
 
 use axum::extract::Query;
-use cell_sdk::Outcome;
 use cell_sdk::command::{self, idempotency_key};
+use cell_sdk::{ExportCursor, Outcome};
 use domains_identity::input::{Address, DisplayName, Password};
 use domains_training::routes::query::{LIMIT_MAX, ListQuery, StreamQuery, cursor_text};
 use http::{HeaderMap, HeaderValue, Uri};
@@ -181,6 +181,9 @@ pub fn json_seeds() -> Vec<Vec<u8>> {
 
 pub fn query(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
+    if let Ok(cursor) = text.parse::<ExportCursor>() {
+        assert_eq!(cursor.text().parse::<ExportCursor>().ok(), Some(cursor));
+    }
     let Ok(uri) = format!("/v1/activities?{text}").parse::<Uri>() else {
         return;
     };
@@ -200,5 +203,6 @@ pub fn query_seeds() -> Vec<Vec<u8>> {
         "limit=100&cursor=AAECAwQF",
         "channels=heart_rate,speed&resolution=5&from=0&to=600.5",
         "limit=%31&limit=2",
+        "training.00ffA1",
     ])
 }

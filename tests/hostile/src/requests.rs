@@ -157,7 +157,13 @@ fn keys(bytes: &[u8]) {
 /// What nodes bring each other of events, and what people at work ask of those that were not taken.
 fn events(bytes: &[u8]) {
     use platform_wire::events;
-    plain!(bytes, DeliverReply, ListParkedReply, SettleParkedReply);
+    plain!(
+        bytes,
+        DeliverReply,
+        DeclineReply,
+        ListParkedReply,
+        SettleParkedReply
+    );
     let world = platform_model::WorldId::new(&"5f".repeat(32)).expect("64 hex digits");
     if let Some(request) = stable::<pb::DeliverRequest>(bytes)
         && let Ok(asked) = events::deliver_of(request, &world)
@@ -165,6 +171,11 @@ fn events(bytes: &[u8]) {
         assert!((1..=events::DELIVERIES_MAX).contains(&asked.deliveries.len()));
         let longest = asked.deliveries.iter().map(|one| one.message.len()).max();
         assert!(longest.unwrap_or(0) <= events::MESSAGE_BYTES_MAX);
+    }
+    if let Some(request) = stable::<pb::DeclineRequest>(bytes)
+        && let Ok(asked) = events::decline_of(&request, &world)
+    {
+        assert!(asked.source.home().is_some() && asked.target.home().is_some());
     }
     if let Some(request) = stable::<pb::ListParkedRequest>(bytes) {
         let _ = events::list_parked_of(&request, &world);

@@ -79,6 +79,7 @@ impl<'a> Person<'a> {
         self.rename(&name).await?;
         self.dismiss_follower(&follower).await?;
         self.ask_for_another_home().await?;
+        self.take_along(&name).await?;
         self.leave().await
     }
 
@@ -199,6 +200,23 @@ impl<'a> Person<'a> {
         }
         let sent = self.own("DELETE", "/v1/relocation");
         self.good("DELETE /v1/relocation", &sent, 409).await?;
+        Ok(())
+    }
+
+    /// Everything that is held of him, to its end.
+    async fn take_along(&mut self, name: &str) -> Result<()> {
+        let (mut path, mut held) = (Some("/v1/export".to_owned()), String::new());
+        while let Some(asked) = path {
+            let sent = self.own("GET", &asked);
+            let page = self.good("GET /v1/export", &sent, 200).await?.json();
+            held.push_str(&page["items"].to_string());
+            let next = page["next_cursor"].as_str();
+            path = next.map(|cursor| format!("/v1/export?cursor={cursor}"));
+        }
+        // The third workout was removed.
+        if !held.contains(name) || held.matches("\"kind\":\"activity\"").count() != 2 {
+            bail!("not all that is held of him comes along: {held}");
+        }
         Ok(())
     }
 

@@ -15,7 +15,10 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("fjall", &[("cell-store", CODE), ("bench", CODE)]),
     ("foundationdb", &[("cell-store-fdb", CODE)]),
     ("tikv-client", &[("cell-store-tikv", CODE)]),
+    // Measured as a peer.
+    ("async-nats", &[("bench", CODE)]),
     ("object_store", &[("cell-backup", CODE)]),
+    ("s3s-fs", &[("cell-backup", TESTS)]),
     ("mimalloc", &[("cell-node", CODE)]),
     // The control plane.
     ("openraft", &[("control-plane-raft", CODE)]),
@@ -39,6 +42,8 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("gpx", &[("domains-training", TESTS)]),
     ("tcx", &[("domains-training", TESTS)]),
     ("pco", &[("cell-layers", CODE)]),
+    // Disks that are slow or fail.
+    ("fuser", &[("chaos-run", CODE)]),
     // The command line.
     ("clap_mangen", &[("cellctl", CODE)]),
     ("clap_complete", &[("cellctl", CODE)]),

@@ -67,6 +67,7 @@ async fn a_foreign_key_another_world_and_another_shard_are_refused_by_name() {
             epoch: Epoch(9),
             erased: &nobody,
             claimant: nobodys,
+            residents: &AllAtHome,
             notes: Vec::new(),
         };
         let (disk, progress) = (Arc::clone(&disk), Progress::default());
@@ -182,6 +183,7 @@ async fn nothing_stays_of_a_restore_that_fails_half_way() {
         epoch: Epoch(9),
         erased: &ErasedPeople::default(),
         claimant: nobodys,
+        residents: &AllAtHome,
         // No row of a shard has such a key.
         notes: vec![(Bytes::from_static(b"\xff"), Bytes::new())],
     };

@@ -1,5 +1,8 @@
 //! People who were erased since.
 
+use cell_layers::place::{self, Standing};
+use futures::future::BoxFuture;
+
 use super::*;
 
 /// [restore after erasure]
@@ -65,4 +68,73 @@ fn the_claims_of_who_was_erased_do_not_come_back_with_the_directory() {
         let left_out = erased.apply(&shard.parse().expect("a shard"), claimant, &mut rows);
         assert_eq!((rows.len(), left_out), (left, 3 - left as u64), "{shard}");
     }
+}
+
+/// As a directory has them that knows of one who has moved since.
+struct Moved(UserId);
+
+impl Residents for Moved {
+    fn elsewhere(&self, people: Vec<Resident>) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, String>> {
+        let here = people.iter().any(|resident| resident.user == self.0);
+        let gone = Standing {
+            clearing: true,
+            ..Standing::native()
+        };
+        let row = place::row_of(self.0, &gone);
+        Box::pin(async move { Ok(here.then_some(row).into_iter().collect()) })
+    }
+}
+
+/// As one that does not answer.
+struct Silent;
+
+impl Residents for Silent {
+    fn elsewhere(&self, _: Vec<Resident>) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, String>> {
+        Box::pin(async { Err("nobody serves it".to_owned()) })
+    }
+}
+
+/// [restore after relocation]
+#[tokio::test]
+async fn who_lives_elsewhere_by_now_gets_a_row_that_says_so_and_a_silent_directory_lets_nothing_be_restored()
+{
+    let bench = Bench::new().await;
+    let name = bench.back_up().await.name;
+    let (id, node, nobody) = (
+        world(),
+        "eu-west-1/0".parse().expect("a node"),
+        ErasedPeople::default(),
+    );
+    let restored = async |residents: &dyn Residents, disk: &Arc<dyn Store>| {
+        let wanted = Wanted {
+            name: &name,
+            world: &id,
+            shard: bench.shard.id(),
+            node: &node,
+            replica: ReplicaId(7),
+            epoch: Epoch(9),
+            erased: &nobody,
+            claimant: nobodys,
+            residents,
+            notes: Vec::new(),
+        };
+        let progress = Progress::default();
+        restore::restore(&wanted, &bench.kek, &bench.store, Arc::clone(disk), &progress).await
+    };
+    let disk: Arc<dyn Store> = Memory::new();
+    let failed = restored(&Silent, &disk)
+        .await
+        .expect_err("nobody knows who lives there");
+    assert!(matches!(failed, BackupError::Directory(_)), "{failed:?}");
+    assert_eq!(rows(&*disk).await, []);
+    let disk: Arc<dyn Store> = Memory::new();
+    assert_eq!(
+        restored(&Moved(user(1_000)), &disk)
+            .await
+            .expect("restored")
+            .moved,
+        0
+    );
+    let disk: Arc<dyn Store> = Memory::new();
+    assert_eq!(restored(&Moved(user(3)), &disk).await.expect("restored").moved, 1);
 }

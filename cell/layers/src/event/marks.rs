@@ -21,14 +21,7 @@ const LAYER: &str = "#marks";
 pub async fn mark(tx: &RootTx, source: &ShardId) -> Result<Option<EventKey>, LayerError> {
     let tx = &tx.of_domain(DOMAIN);
     let row: Option<EventMark> = stored::get(tx, LAYER, &key(tx, source)).await?;
-    Ok(row.map(|row| EventKey {
-        at: EpochPosition {
-            epoch: Epoch(row.epoch),
-            position: Position(row.position),
-        },
-        index: row.index,
-        event: row.event,
-    }))
+    Ok(row.as_ref().map(event_of))
 }
 
 /// In the transaction of the effect.
@@ -36,11 +29,46 @@ pub async fn mark(tx: &RootTx, source: &ShardId) -> Result<Option<EventKey>, Lay
 /// # Errors
 /// The transaction's.
 pub fn note_mark(tx: &RootTx, source: &ShardId, event: EventKey) -> Result<(), LayerError> {
+    note(tx, source, event, false)
+}
+
+/// Whether the event took effect, decided for good: if it has not by now, the mark says that it was declined, and whatever
+/// of it is under way still is a repeat. For the first event that its source has not got an answer for: of those behind it
+/// nothing was sent. Idempotent.
+///
+/// # Errors
+/// The transaction's.
+pub async fn decline(tx: &RootTx, source: &ShardId, event: EventKey) -> Result<bool, LayerError> {
+    let marks = &tx.of_domain(DOMAIN);
+    let row: Option<EventMark> = stored::get(marks, LAYER, &key(marks, source)).await?;
+    match row.map(|row| (event_of(&row), row.declined)) {
+        Some((last, declined)) if last == event => Ok(!declined),
+        Some((last, _)) if last > event => Ok(true),
+        _ => {
+            note(tx, source, event, true)?;
+            Ok(false)
+        }
+    }
+}
+
+fn event_of(row: &EventMark) -> EventKey {
+    EventKey {
+        at: EpochPosition {
+            epoch: Epoch(row.epoch),
+            position: Position(row.position),
+        },
+        index: row.index,
+        event: row.event,
+    }
+}
+
+fn note(tx: &RootTx, source: &ShardId, event: EventKey, declined: bool) -> Result<(), LayerError> {
     let row = EventMark {
         epoch: event.at.epoch.0,
         position: event.at.position.0,
         index: event.index,
         event: event.event,
+        declined,
     };
     let tx = &tx.of_domain(DOMAIN);
     stored::put(tx, LAYER, key(tx, source), &row)

@@ -56,6 +56,20 @@ struct Stored {
 /// # Errors
 /// [`LayerError::TooLarge`]; [`LayerError::PersonWithoutKey`] for a root that is no person.
 pub fn post<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<(), LayerError> {
+    tx.emit(sealed(tx, to, event)?);
+    Ok(())
+}
+
+/// As [`post`], for an event that takes back what was told before: it finds room in an outbox that is full for others.
+///
+/// # Errors
+/// As [`post`].
+pub fn post_back<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<(), LayerError> {
+    tx.emit_back(sealed(tx, to, event)?);
+    Ok(())
+}
+
+fn sealed<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<Event, LayerError> {
     let from = tx.root();
     if from.kind != RootKind::User {
         return Err(LayerError::PersonWithoutKey { root: from });
@@ -68,13 +82,12 @@ pub fn post<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<(), 
         to_home: to.home.to_string(),
         sealed: tx.close_token(&label, &message).into(),
     };
-    tx.emit(Event {
+    Ok(Event {
         name: E::NAME.to_owned(),
         version: E::VERSION,
         to: Some(to.root()),
         payload: payload.encode_to_vec().into(),
-    });
-    Ok(())
+    })
 }
 
 impl Posted {

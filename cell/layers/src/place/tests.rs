@@ -40,9 +40,15 @@ fn every_standing_reads_back_and_damage_is_named() {
         standing.tally.add(&[3; 32]);
         standing.clearing = true;
         standing.came_from = Some("us/us-east".parse().expect("a home"));
+        standing = standing.having_tried(&"eu/eu-south".parse().expect("a home"));
         let row = write(&standing);
         assert_eq!(read(&row).expect("reads"), standing);
         assert!(read(&row.slice(..row.len() - 1)).is_err());
+        let user = UserId::from_uuid(Uuid::from_u128(7));
+        let (key, value) = row_of(user, &standing);
+        let again = super::row(&key, &value).expect("such a row");
+        assert_eq!(again.expect("reads"), (user, standing));
+        assert!(super::row(b"d", &value).is_none());
     }
     assert!(read(&Bytes::from_static(&[8, 2])).is_err(), "a later version");
 }

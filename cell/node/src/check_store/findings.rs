@@ -78,9 +78,32 @@ pub(super) async fn of(engine: &Engine) -> Vec<Finding> {
             )],
         },
         #[cfg(feature = "fdb")]
-        Engine::Fdb(_) => ["clock", "locks", "space"]
-            .map(|what| Finding::not_told(what, "see `fdbcli --exec status`"))
-            .into(),
+        Engine::Fdb(store) => {
+            let data = data(store.is_claimed());
+            let told = store.health().await;
+            [data].into_iter().chain(told.into_iter().map(of_told)).collect()
+        }
+    }
+}
+
+/// A look claims nothing.
+#[cfg(any(feature = "tikv", feature = "fdb"))]
+fn data(is_claimed: bool) -> Finding {
+    let found = if is_claimed {
+        "this world's"
+    } else {
+        "none: the first start makes it this world's"
+    };
+    Finding::ok("data", found)
+}
+
+#[cfg(feature = "fdb")]
+fn of_told(told: cell_store_fdb::Told) -> Finding {
+    use cell_store_fdb::Judged;
+    match told.judged {
+        Judged::Well => Finding::ok(told.what, told.found),
+        Judged::NotTold => Finding::not_told(told.what, told.found),
+        Judged::Bad { hint } => Finding::bad(told.what, told.found, hint),
     }
 }
 
@@ -90,7 +113,7 @@ mod tikv {
 
     use cell_store_tikv::{Health, StoreHealth};
 
-    use super::Finding;
+    use super::{Finding, data};
 
     /// Clocks that are further apart: people's times and the ages of versions are off by as much.
     const CLOCK_APART_MS_MAX: i64 = 5_000;
@@ -98,11 +121,9 @@ mod tikv {
     const OLD_LOCKS_MAX: usize = 1_000;
     /// Of a store's disk. A placement driver puts nothing more on one with less than a fifth.
     const FREE_PERCENT_MIN: u64 = 10;
-    /// Which release is needed.
-    const VERSION_MIN: (u64, u64) = (6, 5);
 
     pub fn findings(health: &Health) -> Vec<Finding> {
-        let mut found = vec![data(health), clock(health), locks(health)];
+        let mut found = vec![data(health.is_claimed), clock(health), locks(health)];
         match &health.stores {
             Err(why) => {
                 found.extend(["stores", "version", "space"].map(|what| Finding::not_told(what, why.clone())));
@@ -120,15 +141,6 @@ mod tikv {
             }
         }
         found
-    }
-
-    fn data(health: &Health) -> Finding {
-        let found = if health.is_claimed {
-            "this world's"
-        } else {
-            "none: the first start makes it this world's"
-        };
-        Finding::ok("data", found)
     }
 
     fn clock(health: &Health) -> Finding {
@@ -165,23 +177,14 @@ mod tikv {
     }
 
     fn version(stores: &[&StoreHealth]) -> Finding {
-        let known = stores.iter().filter_map(|store| {
-            let version = parse(&store.version)?;
-            Some((version, store))
-        });
-        let Some((oldest, store)) = known.min_by_key(|(version, _)| *version) else {
-            return Finding::not_told("version", "no store says which it is");
+        let Some((store, is_new_enough)) = StoreHealth::oldest(stores.iter().copied()) else {
+            return Finding::not_told("version", "no store says of which release it is");
         };
         let found = format!("oldest {} ({})", store.version, store.address);
-        if oldest >= VERSION_MIN {
+        if is_new_enough {
             return Finding::ok("version", found);
         }
         Finding::bad("version", found, "TiKV 6.5 or later is needed")
-    }
-
-    fn parse(version: &str) -> Option<(u64, u64)> {
-        let mut parts = version.trim_start_matches('v').split('.');
-        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
     }
 
     fn space(stores: &[&StoreHealth]) -> Finding {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use cell_backup::s3::Bucket;
 use serde::{Deserialize, Serialize};
 
 use super::InvalidConfig;
@@ -9,12 +10,26 @@ use super::InvalidConfig;
 /// Of the settings that say nothing else.
 const MIB_PER_SECOND: u32 = (cell_backup::pace::BYTES_PER_SECOND >> 20) as u32;
 
-/// Folder and sink, or neither: without a store the node writes no backups.
+/// A folder or a bucket, and the sink that it is; or nothing: without a store the node writes no backups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Backup {
     /// A folder: of this machine, or of a bucket that is mounted there.
     pub folder: PathBuf,
+    /// Or a bucket of a store that speaks S3.
+    pub bucket: String,
+    /// What the store calls its region, by which requests are signed.
+    pub bucket_region: String,
+    /// `https://host:port` of the store; empty: Amazon's.
+    pub endpoint: String,
+    /// Certificates of the store's authority, in PEM, beside those that the machine believes.
+    pub ca: PathBuf,
+    /// Lines `aws_access_key_id = ID` and `aws_secret_access_key = SECRET`; empty: the environment has them.
+    pub credentials_file: PathBuf,
+    /// No TLS, for a store on this machine alone.
+    pub plaintext: bool,
+    /// Where the place is, as the law names regions: the sink must be there. Needed for a bucket.
+    pub region: String,
     /// What the law calls that place: a sink of the kind `backup`.
     pub sink: String,
     /// Of one shard, at most, in a second: what a backup leaves to the requests beside it. 0: as many as go.
@@ -25,6 +40,13 @@ impl Default for Backup {
     fn default() -> Self {
         Self {
             folder: PathBuf::new(),
+            bucket: String::new(),
+            bucket_region: String::new(),
+            endpoint: String::new(),
+            ca: PathBuf::new(),
+            credentials_file: PathBuf::new(),
+            plaintext: false,
+            region: String::new(),
             sink: String::new(),
             mib_per_second: MIB_PER_SECOND,
         }
@@ -37,14 +59,96 @@ impl Backup {
     }
 
     /// # Errors
-    /// One without the other.
+    /// One without the other, or both.
     pub fn check(&self) -> Result<(), InvalidConfig> {
-        if self.folder.as_os_str().is_empty() == self.sink.is_empty() {
-            return Ok(());
+        let rule = |key, rule| Err(InvalidConfig::Rule { key, rule });
+        let folder = !self.folder.as_os_str().is_empty();
+        let bucket = !self.bucket.is_empty();
+        if folder && bucket {
+            return rule("backup", "takes a folder or a bucket, not both");
         }
-        Err(InvalidConfig::Rule {
-            key: "backup",
-            rule: "takes both a folder and the name of the sink that it is in the law",
+        if (folder || bucket) == self.sink.is_empty() {
+            return rule(
+                "backup",
+                "takes both a place and the name of the sink that it is in the law",
+            );
+        }
+        if bucket && (self.bucket_region.is_empty() || self.region.is_empty()) {
+            return rule(
+                "backup.region",
+                "say where the bucket is: `backup.bucket_region` as its store does, `backup.region` as the law does",
+            );
+        }
+        let path = |path: &PathBuf| !path.as_os_str().is_empty();
+        let of_bucket = !self.endpoint.is_empty()
+            || !self.bucket_region.is_empty()
+            || self.plaintext
+            || path(&self.ca)
+            || path(&self.credentials_file);
+        if of_bucket && !bucket {
+            return rule("backup.bucket", "is missing, and other settings are a bucket's");
+        }
+        Ok(())
+    }
+
+    /// The bucket, if it is one.
+    pub fn in_bucket(&self) -> Option<Bucket> {
+        let file = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
+        (!self.bucket.is_empty()).then(|| Bucket {
+            name: self.bucket.clone(),
+            region: self.bucket_region.clone(),
+            endpoint: (!self.endpoint.is_empty()).then(|| self.endpoint.clone()),
+            ca: file(&self.ca),
+            credentials_file: file(&self.credentials_file),
+            plaintext: self.plaintext,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_folder_or_a_bucket_and_a_bucket_says_where_it_is() {
+        let bucket = || Backup {
+            bucket: "backups".into(),
+            bucket_region: "eu-central-1".into(),
+            region: "eu-central".into(),
+            sink: "backup-eu".into(),
+            ..Backup::default()
+        };
+        assert_eq!(bucket().check(), Ok(()));
+        assert_eq!(bucket().in_bucket().expect("one").region, "eu-central-1");
+        assert_eq!(
+            (Backup::default().check(), Backup::default().in_bucket()),
+            (Ok(()), None)
+        );
+        let folder = || Backup {
+            folder: "/backups".into(),
+            sink: "backup-eu".into(),
+            ..Backup::default()
+        };
+        assert_eq!(folder().check(), Ok(()));
+        type Break = fn(&mut Backup);
+        let broken: [(Break, &str); 5] = [
+            (|b| b.folder = "/backups".into(), "backup"),
+            (|b| b.sink.clear(), "backup"),
+            (|b| b.region.clear(), "backup.region"),
+            (|b| b.bucket_region.clear(), "backup.region"),
+            (
+                |b| {
+                    b.bucket.clear();
+                    b.folder = "/backups".into();
+                },
+                "backup.bucket",
+            ),
+        ];
+        for (breaks, expected) in broken {
+            let mut backup = bucket();
+            breaks(&mut backup);
+            let error = backup.check().expect_err(expected).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use cell_backup::restore::{self, Wanted};
-use cell_backup::{BackupError, BackupName, ErasedPeople, Pace, Permit, Progress, Writer};
+use cell_backup::{
+    BackupError, BackupName, ErasedPeople, Pace, Permit, Progress, Resident, Residents, Writer,
+};
 use cell_law::{Part, Withheld};
 use cell_layers::keys::Kek;
+use cell_layers::place;
 use cell_shard::{Restore, Shard};
+use futures::future::BoxFuture;
 use platform_model::{Epoch, ReplicaId, ShardId};
 use platform_runtime::random;
 use platform_wire::backup::Erased;
 use platform_wire::{Refusal, RefusalCode};
 
 use super::jobs::{Done, Failed, Job, Restored};
-use super::{Custody, Sink, faults};
+use super::{Custody, Sink, faults, misplaced};
 use crate::directory;
 use crate::hosted::Hosted;
 
@@ -55,7 +60,7 @@ impl Custody {
             kek,
             store: &sink.store,
             pace: Pace::new(clock, sink.bytes_per_second),
-            permit: &|| self.permit(served.id(), &sink.name),
+            permit: &|| self.permit(served.id(), sink),
         };
         Ok(Done {
             manifest: writer.write(frozen, progress).await?,
@@ -64,9 +69,12 @@ impl Custody {
     }
 
     /// What the newest law that is known here says of bytes of that shard that are about to leave.
-    fn permit(&self, shard: &ShardId, sink: &str) -> Permit {
+    fn permit(&self, shard: &ShardId, sink: &Sink) -> Permit {
         let table = self.shared.followed.current();
-        match self.shared.law.may_back_up(&table, shard, sink) {
+        if let Some(why) = misplaced(&table, sink) {
+            return Permit::Denied(why);
+        }
+        match self.shared.law.may_back_up(&table, shard, &sink.name) {
             Ok(()) => Permit::Granted,
             Err(why) if why.waits() => Permit::Held(why.to_string()),
             Err(why) => Permit::Denied(why.to_string()),
@@ -183,6 +191,7 @@ impl Asked {
             epoch: self.epoch,
             erased: &people,
             claimant: directory::claimant,
+            residents: &Registered(custody, &self.shard),
             notes: directory::notes(&self.shard, self.epoch),
         };
         let disk = Arc::clone(&custody.shared.disk);
@@ -196,6 +205,30 @@ impl Asked {
                 at_ms: custody.shared.clock.unix_ms(),
             }),
         })
+    }
+}
+
+/// As the directory has them.
+struct Registered<'a>(&'a Custody, &'a ShardId);
+
+impl Residents for Registered<'_> {
+    fn elsewhere(&self, people: Vec<Resident>) -> BoxFuture<'_, Result<Vec<(Bytes, Bytes)>, String>> {
+        let Self(custody, shard) = self;
+        let asked = async move {
+            let Some(home) = shard.home() else {
+                return Ok(Vec::new());
+            };
+            let gone = custody.shared.elsewhere.gone_from(home, people).await?;
+            for (user, standing) in &gone {
+                let place = &standing.place;
+                tracing::warn!(target: "audit", %shard, %user, ?place, "somebody of a backup lives elsewhere by now: he is not served where it is restored");
+            }
+            Ok(gone
+                .iter()
+                .map(|(user, standing)| place::row_of(*user, standing))
+                .collect())
+        };
+        Box::pin(asked)
     }
 }
 

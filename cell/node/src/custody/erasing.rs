@@ -9,9 +9,11 @@
 //! 4. the key is destroyed, in the home's key shard: from here on nothing of the person can be read, in no log, copy or
 //!    backup, and there is no way back;
 //! 5. the rows of the root are removed, in bounded transactions, but for the mark of its end;
-//! 6. the controllers put the certificate on record.
+//! 6. what is left of him where he lived before goes, and the keys of copies that were given up elsewhere
+//!    ([`crate::relocation::Elsewheres`]);
+//! 7. the controllers put the certificate on record.
 //!
-//! Invariant: whoever has a certificate has no key and no row here; who has none can be erased again.
+//! Invariant: whoever has a certificate has no key and no row, here or where he was; who has none can be erased again.
 
 use std::time::Duration;
 
@@ -65,6 +67,8 @@ impl Custody {
         let destroyed = shared.keys.destroy(&shared.followed, home, user).await;
         destroyed.map_err(|problem| refused(&problem))?;
         let rows = remove_rows(&shard, asked).await?;
+        let gone = shared.elsewhere.forget(&shard, user).await;
+        gone.map_err(|why| left_elsewhere(&why))?;
         let sequence = self.record(asked, ErasureStage::Done { claims, rows }).await?;
         tracing::warn!(target: "audit", by = asked.by, %home, %user, rows, claims, sequence, "a person was erased");
         Ok(UserErased {
@@ -258,6 +262,12 @@ fn refused(problem: &Problem) -> Refusal {
     let detail = problem.detail.clone().unwrap_or_default();
     Refusal::new(code, format!("{}: {detail}", problem.code))
         .hint("repeat the command: each step is safe to repeat")
+}
+
+fn left_elsewhere(why: &str) -> Refusal {
+    let message = format!("the person is erased here, and not yet where he was before: {why}");
+    Refusal::new(RefusalCode::Unavailable, message)
+        .hint("repeat the command; whoever serves the person's shard goes on by itself, too")
 }
 
 fn unavailable(error: &impl std::fmt::Display) -> Refusal {

@@ -1,6 +1,7 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
 mod left;
+mod sink;
 mod unreadable;
 
 use std::collections::BTreeSet;
@@ -9,11 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use cell_backup::Resident;
 use cell_layers::place::{self, Standing, Tally};
 use cell_layers::{RootTx, Table};
 use cell_relay::Place;
 use cell_sdk::{Arrival, Lent, Mode, RootCtx, Seen};
-use cell_shard::{KeyRange, Request, Scope, Tx, TxError};
+use cell_shard::{KeyRange, Request, Scope, Shard, Tx, TxError};
 use cell_store::Store;
 use cell_store::memory::Memory;
 use domains_identity::stored::{Claim, ClaimState};
@@ -32,6 +34,7 @@ use super::{Custody, Parts, Register};
 use crate::directory::{Claims, LookupKey};
 use crate::events::tests::bench::{Bench, FOLLOWERS, WITHIN, shard_of};
 use crate::gateway;
+use crate::relocation::Elsewheres;
 use crate::services::NodeServices;
 use crate::tests::hosted::lawful;
 
@@ -43,6 +46,19 @@ struct Controllers {
     begins: AtomicBool,
     ends: AtomicBool,
     told: Mutex<Vec<ErasureRecord>>,
+    /// What is left of people where they were before, and where.
+    left: Mutex<Option<&'static str>>,
+}
+
+#[async_trait]
+impl Elsewheres for Controllers {
+    async fn forget(&self, _: &Shard, _: UserId) -> Result<(), String> {
+        self.left.lock().map_or(Ok(()), |why| Err(why.to_owned()))
+    }
+
+    async fn gone_from(&self, _: &HomeId, _: Vec<Resident>) -> Result<Vec<(UserId, Standing)>, String> {
+        unreachable!("nothing is restored")
+    }
 }
 
 impl Controllers {
@@ -121,6 +137,7 @@ fn lent(bench: &Bench) -> Lent {
         keys: bench.keys(),
         claims,
         verifier: Verifier::new(8),
+        domains: std::sync::Arc::new(crate::gateway::domains()),
         relocations: std::sync::OnceLock::new(),
     })
 }
@@ -146,6 +163,7 @@ fn custody_of(
         scratch: bench.dir.path().join("scratch"),
         lent: lent(bench),
         domains: Arc::new(gateway::domains()),
+        elsewhere: Arc::<Controllers>::clone(controllers),
         register: Arc::<Controllers>::clone(controllers),
         sink: None,
         clock,
@@ -308,6 +326,32 @@ async fn a_request_that_was_under_way_writes_nothing_behind_an_erasure() {
     bench.end().await;
 }
 
+/// The planted omission: a certificate, and all of him lies readable in the home that he left.
+#[tokio::test]
+async fn nobody_has_a_certificate_before_nothing_is_left_of_him_where_he_was() {
+    let bench = Bench::new().await;
+    let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
+    let custody = custody(&bench, &controllers);
+    *controllers.left.lock() = Some("eu/eu-west: what he told is not delivered yet");
+    let refused = custody.erase_now(&asked(person)).await;
+    let refused = refused.expect_err("something is left of him");
+    assert_eq!(refused.code, RefusalCode::Unavailable, "{refused:?}");
+    assert!(refused.message.contains("eu/eu-west"), "{refused:?}");
+    assert_eq!(controllers.stages(), [ErasureStage::Begins]);
+    assert!(
+        !has_key(&bench, &custody, person).await,
+        "here nothing waits for it"
+    );
+    *controllers.left.lock() = None;
+    custody.resume().await;
+    let stages = controllers.stages();
+    assert!(
+        matches!(stages.last(), Some(ErasureStage::Done { .. })),
+        "{stages:?}"
+    );
+    bench.end().await;
+}
+
 /// The planted omission: a certificate of erasure for one who lives on, and his address is free for anybody.
 #[tokio::test]
 async fn one_who_has_moved_away_is_not_erased_where_he_was() {
@@ -323,6 +367,7 @@ async fn one_who_has_moved_away_is_not_erased_where_he_was() {
         came_from: None,
         clearing: true,
         tally: Tally::default(),
+        tried: Vec::new(),
     };
     let gone = &gone;
     let note = |tx: Tx| async move { place::put_standing(&tx, person, gone) };

@@ -2,10 +2,12 @@
 //! good. Asked by the directory's nodes, never by a clock; those also ask what people hold, where their shard was restored.
 
 use axum::{Router, middleware};
+use cell_layers::place::Standing;
+use cell_relay::Place;
 use cell_sdk::{OpenUser, Services};
 use cell_shard::Shard;
+use domains_identity::decide_claim;
 use domains_identity::stored::ClaimState;
-use domains_identity::{active_claims, decide_claim};
 use platform_model::{Code, HomeId, Problem, RoutingTable, ShardId, UserId, WorldId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
@@ -20,6 +22,7 @@ use uuid::Uuid;
 use super::in_trace;
 use crate::hosted::Hosted;
 use crate::peers::holds;
+use crate::relocation::{claims_on_record, standing_of};
 
 /// The service as a router.
 pub fn decisions(
@@ -60,15 +63,31 @@ pub(super) async fn decide_here(
         Ok(open) => open,
         // Without a key there is no record that could ever be read: the person never came in, or was erased.
         Err(problem) if problem.code == Code::NotFound => return Ok(Decision::Unknown),
-        Err(problem) => return Err(problem),
+        Err(problem) => return of_one_who_left(home, problem),
     };
-    Ok(match decide_claim(&open, home, user, claim).await? {
+    let decided = match decide_claim(&open, home, user, claim).await {
+        Ok(decided) => decided,
+        Err(problem) => return of_one_who_left(home, problem),
+    };
+    Ok(match decided {
         Some(ClaimState::Active) => Decision::Active,
         Some(ClaimState::Dropped) => Decision::Dropped,
         // A decision that leaves it pending is none.
         Some(ClaimState::Pending) => return Err(Code::Conflict.into()),
         None => Decision::Unknown,
     })
+}
+
+/// Who lives under another law by now holds nothing at this directory: he gave it back when he left. Who lives in another home
+/// of the same took his claims along.
+fn of_one_who_left(home: &HomeId, problem: Problem) -> Result<Decision, Problem> {
+    let to = problem.members.get("home").and_then(|to| to.as_str());
+    let to = to.and_then(|to| to.parse::<HomeId>().ok());
+    match to.filter(|_| problem.code == Code::HomeMoved) {
+        Some(to) if to.jurisdiction == home.jurisdiction => Ok(Decision::Active),
+        Some(_) => Ok(Decision::Unknown),
+        None => Err(problem),
+    }
 }
 
 /// People whose claims are looked at for one answer: a key is opened for each, perhaps from another region, and the answer is
@@ -93,13 +112,18 @@ pub(super) async fn held_here(
         next: people.last().copied().filter(|_| people.len() == PEOPLE_AT_ONCE),
     };
     for user in people {
+        // What comes in is said by the home that it comes from, until it lives here; who has gone, by the one where he is.
+        let standing = standing_of(shard, user).await?;
+        if !standing.is_none_or(|standing| lives_here(&standing)) {
+            continue;
+        }
         let open = match services.open_user(home, user).await {
             Ok(open) => open,
             // Erased, or lost with his key: he holds nothing.
             Err(problem) if problem.code == Code::NotFound => continue,
             Err(problem) => return Err(problem),
         };
-        let claims = match active_claims(&open, home, user).await {
+        let claims = match claims_on_record(shard, user, &open.key).await {
             Ok(claims) => claims,
             // His rows are of another key than his: nobody will ever read them.
             Err(problem) if problem.code == Code::Internal => {
@@ -109,7 +133,7 @@ pub(super) async fn held_here(
             }
             Err(problem) => return Err(problem),
         };
-        for (claim_id, digest) in claims {
+        for (digest, claim_id) in claims {
             let of = table.shard_of_claim(directory.jurisdiction(), &digest.0);
             if of.as_ref() == Some(directory) && page.claims.len() < HELD_MAX {
                 let digest = digest.0;
@@ -122,6 +146,11 @@ pub(super) async fn held_here(
         }
     }
     Ok(page)
+}
+
+/// He is served here, or is fenced: what his own record says holds until another home serves him.
+fn lives_here(standing: &Standing) -> bool {
+    matches!(standing.place, Place::Home { .. } | Place::Fenced { .. })
 }
 
 impl Service {

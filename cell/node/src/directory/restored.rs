@@ -53,7 +53,7 @@ impl CameTo {
 }
 
 /// Whether it lacks what others hold.
-pub(super) async fn is_incomplete(tx: &Tx) -> Result<bool, TxError> {
+pub(crate) async fn is_incomplete(tx: &Tx) -> Result<bool, TxError> {
     Ok(tx.shared(TABLE)?.get(KEY).await?.is_some())
 }
 
@@ -84,9 +84,15 @@ pub(super) async fn note(shard: &Shard, people: &ShardId, after: UserId) -> Resu
 
 /// As a restore leaves it.
 #[cfg(test)]
-pub(super) async fn note_by_hand(shard: &Shard) {
+pub(crate) async fn note_by_hand(shard: &Shard) {
     let put = |tx: Tx| async move { Ok::<_, RowError>(tx.shared(TABLE)?.put(KEY, vec![0; 8])?) };
     shard.write(&rows::request(), put).await.expect("written");
+}
+
+/// As a completion leaves it.
+#[cfg(test)]
+pub(crate) async fn complete_by_hand(shard: &Shard) {
+    completed(shard).await.expect("written");
 }
 
 /// Everybody has said what is his.

@@ -28,7 +28,7 @@ const HOME_AT: usize = 1 + 16 + 16;
 
 /// Why the shard gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RowError {
+pub(crate) enum RowError {
     #[error(transparent)]
     Tx(#[from] TxError),
     #[error("a row of the directory is damaged")]

@@ -12,7 +12,7 @@ use cell_shard::{Mode, Request, Scope, Shard, Tx, WriteError};
 use platform_model::matrix::{Crossing, Purpose};
 use platform_model::{Actor, Code, HomeId, RequestId, RootRef, ShardId, UserId};
 use platform_runtime::random;
-use platform_wire::events::{Delivery, Receipt};
+use platform_wire::events::{Delivery, EventAt, Receipt};
 
 use super::admitted::NotAdmitted;
 use super::relay::event_key;
@@ -87,7 +87,7 @@ impl Parts {
 
     /// The law here, and the controllers, who are to know of it first.
     async fn may_be_kept(&self, source: &ShardId, home: &HomeId, delivery: &Delivery) -> Result<(), Receipt> {
-        self.may_come(source, delivery)?;
+        self.may_come(source, home, delivery)?;
         let admitted = self.admitted.admit(home, jurisdiction_of(source)).await;
         admitted.map_err(|why| match why {
             NotAdmitted::Later(why) => Receipt::Later(why),
@@ -102,18 +102,22 @@ impl Parts {
         if table.shard_of_user(home, delivery.from).as_ref() != Some(source) {
             return Err(Receipt::Unlawful("its author is of another shard".to_owned()));
         }
+        self.has_come_so_far(source, delivery.key).map_err(Receipt::Later)
+    }
+
+    /// A key past all that its source can have told would make everything after it a repeat.
+    pub(super) fn has_come_so_far(&self, source: &ShardId, key: EventAt) -> Result<(), String> {
+        let table = self.followed.current();
         let known = table.shards.get(source).map(|route| route.epoch);
-        if known.is_none_or(|known| delivery.key.at.epoch > known) {
-            return Err(Receipt::Later(
-                "this node knows no such epoch of its source yet".to_owned(),
-            ));
+        if known.is_none_or(|known| key.at.epoch > known) {
+            return Err("this node knows no such epoch of its source yet".to_owned());
         }
         Ok(())
     }
 
     /// What the gate asked where it left, asked again where it comes in: by the classes of this node's own catalogue. Of an
     /// event that is not known here the sender's are taken; it is parked, whatever it says.
-    fn may_come(&self, source: &ShardId, delivery: &Delivery) -> Result<(), Receipt> {
+    fn may_come(&self, source: &ShardId, home: &HomeId, delivery: &Delivery) -> Result<(), Receipt> {
         let table = self.followed.current();
         let malformed = |_| Receipt::Unlawful("the event is no message".to_owned());
         let there = event::tags(&delivery.message).map_err(malformed)?;
@@ -132,10 +136,13 @@ impl Parts {
                 }
             };
             let class = class.ok_or_else(|| Receipt::Unlawful(format!("field {tag} has no class")))?;
-            match self
-                .law
-                .ingress(&table, jurisdiction_of(source), class, Purpose::Service)
-            {
+            match self.law.keeps(
+                &table,
+                jurisdiction_of(source),
+                class,
+                Purpose::Service,
+                &home.jurisdiction,
+            ) {
                 Ok(Crossing::Free) => {}
                 Ok(Crossing::WithConsent(purpose)) => {
                     return Err(Receipt::Unlawful(format!("only with consent to {purpose}")));
@@ -201,10 +208,10 @@ impl Parts {
                 match park(shard, &arrival, "what it leads to is too large".to_owned()).await {
                     Ok(Taken::NoRoot) => Receipt::NoRoot,
                     Ok(_) => Receipt::Delivered,
-                    Err(error) => Receipt::Later(error.to_string()),
+                    Err(error) => not_now(&error),
                 }
             }
-            Err(error) => Receipt::Later(error.to_string()),
+            Err(error) => not_now(&error),
         }
     }
 
@@ -327,6 +334,21 @@ async fn park(
     Ok(shard.write(&request, park).await?.value)
 }
 
+/// What its source is told of one that is neither taken nor parked. Where as many are parked as may be, its source keeps it
+/// aside: whoever fills a root with what it cannot take holds up nobody else who tells it something.
+fn not_now(error: &WriteError<DomainError>) -> Receipt {
+    match error {
+        WriteError::Rejected(DomainError::Layer(error)) if is_full(error) => {
+            Receipt::Unlawful("as many events are parked in its root as may be".to_owned())
+        }
+        other => Receipt::Later(other.to_string()),
+    }
+}
+
+fn is_full(error: &LayerError) -> bool {
+    matches!(error, LayerError::TooLarge { what, .. } if what.starts_with("parked"))
+}
+
 /// Why an event will never be taken; none: it may be, later.
 pub(super) fn refusal(error: &DomainError) -> Option<String> {
     match error {
@@ -334,8 +356,7 @@ pub(super) fn refusal(error: &DomainError) -> Option<String> {
             Code::Unavailable | Code::Overloaded | Code::Timeout | Code::Conflict | Code::Moving => None,
             code => Some(format!("its domain refuses it: {}", code.as_str())),
         },
-        // Where as many are parked as may be, the next one waits at its source.
-        DomainError::Layer(LayerError::TooLarge { what, .. }) if what.starts_with("parked") => None,
+        DomainError::Layer(error) if is_full(error) => None,
         // His root is elsewhere: nothing can be parked here.
         DomainError::Layer(LayerError::Gone { .. }) => None,
         DomainError::Layer(error) if error.retryable() => None,

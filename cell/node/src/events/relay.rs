@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cell_layers::event::Posted;
 use cell_relay::{Answer, EventKey, Relay, RelayAction};
 use cell_shard::{Found, OutboxError, OutboxKey, OutboxRow, Shard, Taken};
 use futures::future::BoxFuture;
@@ -19,14 +20,18 @@ use platform_wire::events::EventAt;
 
 use super::Parts;
 use super::send::{Batch, Came, Sent, Waiting};
+use authors::{Author, Authors, Fullness};
 use destinations::{Destinations, Heading};
 
 pub(super) use destinations::Place;
 
+mod authors;
 pub(super) mod destinations;
 
 /// Events that may wait in the outbox of one shard; past it, what would add one is refused as overloaded.
 const WAITING_MAX: usize = 200_000;
+/// More than that of what takes back: who is let go, or what is removed, is not shown for as long as others are away.
+const TAKEN_BACK_MAX: usize = 100_000;
 /// Rows that are kept in memory; others are read again when their turn comes.
 const ROWS_KEPT: usize = 4_096;
 /// Rows that are removed at once, and how long fewer than that may wait.
@@ -40,6 +45,14 @@ const IDLE: Duration = Duration::from_secs(1);
 const ROOTS_PER_LOOK: usize = 1_000;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// What is kept of each event that waits, wherever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Told {
+    heading: Heading,
+    /// None: nobody can read whose it is.
+    author: Option<Author>,
+}
+
 /// What came back of something that runs beside.
 enum Done {
     Sent(Sent),
@@ -49,8 +62,9 @@ enum Done {
 pub(super) struct Running {
     parts: Arc<Parts>,
     shard: Shard,
-    relay: Relay<Heading>,
+    relay: Relay<Told>,
     destinations: Destinations,
+    authors: Authors,
     rows: HashMap<OutboxKey, OutboxRow>,
     beside: FuturesUnordered<BoxFuture<'static, Done>>,
     /// Roots that could not take an event, until when they are left alone.
@@ -77,6 +91,7 @@ impl Running {
             // What was sent comes back, or fails by its call's deadline: the machine need not send it again by itself.
             relay: Relay::new(u64::MAX),
             destinations: Destinations::default(),
+            authors: Authors::default(),
             rows: HashMap::new(),
             beside: FuturesUnordered::new(),
             later: BinaryHeap::new(),
@@ -168,21 +183,37 @@ impl Running {
         if self.stopped.contains(&row.key.to) {
             return;
         }
-        let heading = self.destinations.of(&self.parts.followed.current(), &row);
         let key = key_of(&row.key);
         // A repeat was read twice: from the outbox and from the committer's hand.
-        if self.relay.committed(row.key.to, key, heading) == cell_relay::Fed::Repeat {
+        if self.relay.has_seen(row.key.to, key) {
             return;
         }
+        let posted = Posted::read(&row.payload);
+        let table = self.parts.followed.current();
+        let told = posted.as_ref().map(|posted| self.authors.told(posted.from));
+        self.note_author(told.and_then(|(_, changed)| changed));
+        let told = Told {
+            heading: self.destinations.of(&table, &row.key, posted.as_ref()),
+            author: told.map(|(author, _)| author),
+        };
+        self.relay.committed(row.key.to, key, told);
         if self.rows.len() < ROWS_KEPT {
             self.rows.insert(row.key, row);
+        }
+    }
+
+    fn note_author(&self, changed: Option<Fullness>) {
+        if let Some(Fullness { root, full, over }) = changed {
+            tracing::warn!(shard = %self.shard.id(), %root, full, "what one person tells waits");
+            self.shard.set_outbox_full_of(root, full, over);
         }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 events wait")]
     fn note_waiting(&self) {
         let waiting = self.relay.waiting();
-        self.shard.set_outbox_full(waiting >= WAITING_MAX);
+        self.shard
+            .set_outbox_full(waiting >= WAITING_MAX, waiting >= WAITING_MAX + TAKEN_BACK_MAX);
         self.gauge.set(waiting as f64);
     }
 
@@ -204,7 +235,7 @@ impl Running {
             self.relay.failed(root, key);
         }
         let destinations = &self.destinations;
-        for action in self.relay.tick(now, |heading| destinations.holds(*heading, now)) {
+        for action in self.relay.tick(now, |told| destinations.holds(told.heading, now)) {
             if let RelayAction::Deliver {
                 to,
                 key,
@@ -213,7 +244,8 @@ impl Running {
             } = action
             {
                 let key = outbox_key(to, key);
-                self.destinations.queue(payload, Waiting { key, low: low.at });
+                self.destinations
+                    .queue(payload.heading, Waiting { key, low: low.at });
             }
         }
         self.send_queued(now);
@@ -281,8 +313,13 @@ impl Running {
     }
 
     fn acknowledge(&mut self, key: &OutboxKey, event: EventKey) {
+        let first = self.relay.first(key.to).filter(|(first, _)| *first == event);
         // An answer that comes twice changes nothing.
-        let _ = self.relay.answered(key.to, event, Answer::Delivered);
+        if self.relay.answered(key.to, event, Answer::Delivered).is_ok() {
+            let author = first.and_then(|(_, told)| told.author);
+            let changed = author.and_then(|author| self.authors.went(author));
+            self.note_author(changed);
+        }
     }
 
     /// Removes what was delivered, some at once.

@@ -4,18 +4,20 @@
 use std::sync::Arc;
 
 use axum::{Router, middleware};
+use cell_shard::Shard;
 use futures::future::join_all;
-use platform_model::{NodeId, ShardId};
+use platform_model::{CopyState, Epoch, NodeId, RoutingTable, ShardId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
-use platform_wire::events::{deliver_of, deliver_reply};
+use platform_wire::events::{Receipt, decline_of, deliver_of, deliver_reply};
 use platform_wire::pb::events_server::{Events as Door, EventsServer};
-use platform_wire::{Refusal, RefusalCode, pb};
+use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
 use tonic::{Extensions, Request, Response, Status};
 
+use super::cargo::law_revision;
+use super::decline::NotSaid;
 use super::{Events, Parts};
 use crate::directory::in_trace;
-use crate::peers::holds;
 
 /// The service as a router.
 pub fn routes(events: &Events) -> Router {
@@ -27,6 +29,16 @@ pub fn routes(events: &Events) -> Router {
 
 struct Service(Arc<Parts>);
 
+/// Its primary, and whoever may be it before this node's table says so. Not a copy that is a prefix of nothing.
+fn speaks_for(table: &RoutingTable, node: &NodeId, shard: &ShardId) -> bool {
+    let Some(route) = table.shards.get(shard) else {
+        return false;
+    };
+    let whole = |state| state > CopyState::Copying;
+    let mut standbys = route.set.standbys.iter();
+    route.node == *node || standbys.any(|copy| copy.node == *node && whole(copy.state))
+}
+
 impl Service {
     /// Whoever holds a copy of the shard may speak for it: what it tells is committed, whoever leads now.
     fn admit(&self, extensions: &Extensions, source: &ShardId) -> Result<(), Status> {
@@ -37,7 +49,7 @@ impl Service {
             cell.is_some_and(|cell| cell.region == id.region)
         };
         let may = caller.is_some_and(|id| match &id.kind {
-            SpiffeKind::Node(node) => is_of_its_cell(node, id) && holds(&table, node, source),
+            SpiffeKind::Node(node) => is_of_its_cell(node, id) && speaks_for(&table, node, source),
             _ => false,
         });
         if may {
@@ -58,6 +70,16 @@ impl Service {
     }
 }
 
+impl Service {
+    fn served(&self, target: &ShardId, epoch: Epoch) -> Result<Shard, Refusal> {
+        let here = self.0.hosted.get(target);
+        here.filter(|shard| shard.epoch() == epoch).ok_or_else(|| {
+            let message = format!("{target} is not served here in that epoch");
+            Refusal::new(RefusalCode::Moved, message)
+        })
+    }
+}
+
 #[tonic::async_trait]
 impl Door for Service {
     async fn deliver(
@@ -67,22 +89,42 @@ impl Door for Service {
         let (extensions, message) = (request.extensions().clone(), request.into_inner());
         let asked = deliver_of(message, &self.0.world)?;
         self.admit(&extensions, &asked.source)?;
-        let here = self.0.hosted.get(&asked.target);
-        let shard = here.filter(|shard| shard.epoch() == asked.epoch).ok_or_else(|| {
-            let message = format!("{} is not served here in that epoch", asked.target);
-            Refusal::new(RefusalCode::Moved, message)
-        })?;
+        let shard = self.served(&asked.target, asked.epoch)?;
+        // By a later law something may be kept that this one lets in: it comes here too, in a moment.
+        if asked.law_revision > law_revision(&self.0.followed.current()) {
+            let later = || Receipt::Later("this node does not know so late a law yet".to_owned());
+            let receipts = asked.deliveries.iter().map(|_| later()).collect();
+            return Ok(Response::new(deliver_reply(receipts)));
+        }
         let received = asked
             .deliveries
             .iter()
             .map(|one| self.0.receive(&asked.source, &shard, one));
         Ok(Response::new(deliver_reply(join_all(received).await)))
     }
+
+    async fn decline(
+        &self,
+        request: Request<pb::DeclineRequest>,
+    ) -> Result<Response<pb::DeclineReply>, Status> {
+        let asked = decline_of(request.get_ref(), &self.0.world)?;
+        self.admit(request.extensions(), &asked.source)?;
+        let shard = self.served(&asked.target, asked.epoch)?;
+        let said = self.0.decline(&asked.source, &shard, asked.to, asked.key).await;
+        let taken = said.map_err(|why| match why {
+            NotSaid::Moved => Refusal::new(RefusalCode::Moved, why.to_string()),
+            NotSaid::Later(why) => Refusal::new(RefusalCode::Unavailable, why),
+        })?;
+        Ok(Response::new(pb::DeclineReply {
+            version: FRAME_VERSION,
+            taken,
+        }))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use platform_wire::events::Receipt;
+    use platform_model::CopyRoute;
 
     use super::*;
     use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, delivery, shard_of};
@@ -112,6 +154,22 @@ mod tests {
             assert_eq!(admitted.is_ok(), may, "{region} {kind}");
         }
         assert!(service.admit(&Extensions::new(), &source).is_err());
+        let mut table = (*bench.followed().current()).clone();
+        let other: NodeId = "eu-west-1/0".parse().expect("a node");
+        for (state, may) in [
+            (CopyState::Damaged, false),
+            (CopyState::Copying, false),
+            (CopyState::CatchingUp, true),
+            (CopyState::InSync, true),
+        ] {
+            let route = table.shards.get_mut(&source).expect("there");
+            Arc::make_mut(&mut route.set).standbys = vec![CopyRoute {
+                node: other.clone(),
+                replica: platform_model::ReplicaId(1),
+                state,
+            }];
+            assert_eq!(speaks_for(&table, &other, &source), may, "{state:?}");
+        }
         let unknown = "us/us-east/000".parse().expect("a shard");
         let me = of("eu-central", "cell/eu-central-1/node/0");
         assert!(service.admit(&me, &unknown).is_err(), "no copy of it is here");
@@ -124,14 +182,14 @@ mod tests {
         let service = Service(Arc::clone(&bench.events.parts));
         bench.person(AUTHORS, 1).await;
         let follower = bench.person(FOLLOWERS, 2).await;
-        let ask = async |target: &str, epoch: u64| {
+        let ask = async |target: &str, epoch: u64, law_revision: u64| {
             let message = pb::DeliverRequest {
                 version: platform_wire::FRAME_VERSION,
                 world: service.0.world.to_string(),
                 source: shard_of(AUTHORS).to_string(),
                 target: target.to_owned(),
                 epoch,
-                law_revision: 1,
+                law_revision,
                 deliveries: vec![(&delivery(follower, 5)).into()],
             };
             let mut request = Request::new(message);
@@ -140,13 +198,60 @@ mod tests {
         };
         let here = shard_of(FOLLOWERS).to_string();
         for (target, epoch) in [(here.as_str(), 2), ("eu/eu-central/001", 1)] {
-            let status = ask(target, epoch).await.expect_err("not here");
+            let status = ask(target, epoch, 1).await.expect_err("not here");
             let refusal = Refusal::from_status(&status).expect("a refusal");
             assert_eq!(refusal.code, RefusalCode::Moved, "{target} {epoch}");
         }
-        let reply = ask(&here, 1).await.expect("taken").into_inner();
+        let reply = ask(&here, 1, 2).await.expect("answered").into_inner();
+        let later = platform_wire::pb::ReceiptKind::Later as i32;
+        assert_eq!(reply.receipts[0].kind, later, "by a law that is not known here");
+        let reply = ask(&here, 1, 1).await.expect("taken").into_inner();
         let delivered: pb::Receipt = Receipt::Delivered.into();
         assert_eq!(reply.receipts, [delivered]);
+        bench.end().await;
+    }
+
+    #[tokio::test]
+    async fn only_who_speaks_for_a_source_has_its_events_declined_and_what_was_is_a_repeat() {
+        let bench = Bench::new().await;
+        let service = Service(Arc::clone(&bench.events.parts));
+        bench.person(AUTHORS, 1).await;
+        let follower = bench.person(FOLLOWERS, 2).await;
+        let sent = delivery(follower, 5);
+        let ask = async |kind: &str, epoch: u64| {
+            let message = pb::DeclineRequest {
+                version: FRAME_VERSION,
+                world: service.0.world.to_string(),
+                source: shard_of(AUTHORS).to_string(),
+                target: shard_of(FOLLOWERS).to_string(),
+                epoch,
+                to: follower.as_bytes().to_vec(),
+                at_epoch: sent.key.at.epoch.0,
+                at_position: sent.key.at.position.0,
+                index: sent.key.index,
+                event: sent.key.event,
+            };
+            let mut request = Request::new(message);
+            *request.extensions_mut() = of("eu-central", kind);
+            service
+                .decline(request)
+                .await
+                .map(|reply| reply.into_inner().taken)
+        };
+        let (node, stranger) = ("cell/eu-central-1/node/0", "cell/eu-central-1/node/1");
+        for (kind, epoch, code) in [
+            (stranger, 1, RefusalCode::NotAuthorised),
+            (node, 2, RefusalCode::Moved),
+        ] {
+            let status = ask(kind, epoch).await.expect_err("refused");
+            assert_eq!(Refusal::from_status(&status).expect("a refusal").code, code);
+        }
+        assert!(!ask(node, 1).await.expect("answered"), "it was never sent");
+        assert_eq!(bench.receive(&sent).await, Receipt::Delivered, "late: a repeat");
+        assert!(bench.seen(follower).await.is_empty());
+        let next = delivery(follower, 6);
+        assert_eq!(bench.receive(&next).await, Receipt::Delivered);
+        assert_eq!(bench.seen(follower).await.len(), 1, "what is behind it arrives");
         bench.end().await;
     }
 }

@@ -13,6 +13,9 @@ use super::relay::Place;
 /// Events of one call.
 pub(super) const DELIVERIES_MAX: usize = 64;
 
+/// Homes that an event follows its receiver through at once.
+const HOMES_MAX: usize = 16;
+
 /// Ends the reason of what waits because too much like it is set aside.
 const FULL: &str = "; and as many are set aside as may be";
 
@@ -86,7 +89,12 @@ impl Parts {
                         ..delivery
                     });
                 }
-                Err(came) => sent.came.push((one.key, came)),
+                Err(came) => {
+                    if came == Came::Unreached {
+                        sent.unreached = Some("its receiver cannot be asked".to_owned());
+                    }
+                    sent.came.push((one.key, came));
+                }
             }
         }
         if deliveries.is_empty() {
@@ -97,7 +105,7 @@ impl Parts {
                 for (key, receipt) in keys.into_iter().zip(receipts) {
                     let came = match receipt {
                         Receipt::HomeMoved(home) => self.follow(source, &key, home).await,
-                        other => self.judge(source, &key, other).await,
+                        other => self.judge(source, &to, &key, other).await,
                     };
                     sent.came.push((key, came));
                 }
@@ -132,7 +140,7 @@ impl Parts {
         match self.loaded(source.id(), home, row).await {
             Ok(delivery) => Ok(delivery),
             Err(Kept::Later(why)) => Err(Came::Later(why)),
-            Err(Kept::Aside(why)) => Err(self.aside(source, &row.key, &why).await),
+            Err(Kept::Aside(why)) => Err(self.kept_out(source, to, &row.key, &why).await),
             Err(Kept::Erased) => {
                 metrics::counter!("celld_events_of_erased_total").increment(1);
                 Err(Came::Delivered)
@@ -140,32 +148,39 @@ impl Parts {
         }
     }
 
-    /// The receiver lives in another home by now: the gate is asked again, for that one, and the event goes there. It is not
-    /// followed further at once: who has moved on is asked for again later.
+    /// The receiver lives in another home by now: the gate is asked again, for that one, and the event goes there; and on from
+    /// there, for he may have moved more than once since he was known. Nobody comes back to a home, so a home that is told twice
+    /// only says that somebody is not up to date: asked again later.
     async fn follow(&self, source: &Shard, key: &OutboxKey, home: HomeId) -> Came {
-        let table = self.followed.current();
-        let user = key.to.as_user();
-        let shard = user.and_then(|user| table.shard_of_user(&home, user));
-        let to = Place {
-            home: Some(home),
-            shard,
-        };
         let row = match source.outbox_rows(&[*key]).await {
             Ok(rows) => rows.into_iter().next().flatten(),
             Err(error) => return Came::Later(error.to_string()),
         };
         let Some(row) = row else { return Came::Gone };
-        let delivery = match self.load(source, &to, &row).await {
-            Ok(delivery) => delivery,
-            Err(came) => return came,
-        };
-        match self.carry(source.id(), &to, &[delivery]).await {
-            Ok(receipts) => match receipts.into_iter().next() {
-                Some(Receipt::HomeMoved(_)) | None => Came::Moved,
-                Some(receipt) => self.judge(source, key, receipt).await,
-            },
-            Err(why) => Came::Later(why),
+        let user = key.to.as_user();
+        let (mut home, mut asked) = (home, Vec::new());
+        while asked.len() < HOMES_MAX && !asked.contains(&home) {
+            let shard = user.and_then(|user| self.followed.current().shard_of_user(&home, user));
+            let to = Place {
+                home: Some(home.clone()),
+                shard,
+            };
+            asked.push(home);
+            let delivery = match self.load(source, &to, &row).await {
+                Ok(delivery) => delivery,
+                Err(came) => return came,
+            };
+            let receipts = match self.carry(source.id(), &to, &[delivery]).await {
+                Ok(receipts) => receipts,
+                Err(why) => return Came::Later(why),
+            };
+            match receipts.into_iter().next() {
+                Some(Receipt::HomeMoved(next)) => home = next,
+                Some(receipt) => return self.judge(source, &to, key, receipt).await,
+                None => return Came::Moved,
+            }
         }
+        Came::Moved
     }
 
     async fn carry(
@@ -187,7 +202,7 @@ impl Parts {
         sent.await.map_err(|error: CallError| error.to_string())
     }
 
-    async fn judge(&self, source: &Shard, key: &OutboxKey, receipt: Receipt) -> Came {
+    async fn judge(&self, source: &Shard, to: &Place, key: &OutboxKey, receipt: Receipt) -> Came {
         match receipt {
             Receipt::Delivered => {
                 metrics::counter!("celld_events_delivered_total").increment(1);
@@ -205,14 +220,14 @@ impl Parts {
                 other => other,
             },
             Receipt::Unlawful(why) => {
-                let why = format!("the law of its receiver keeps it out: {why}");
-                self.aside(source, key, &why).await
+                let why = format!("its receiver keeps it out: {why}");
+                self.kept_out(source, to, key, &why).await
             }
         }
     }
 
     /// Out of the outbox, so that nothing behind it waits.
-    async fn aside(&self, source: &Shard, key: &OutboxKey, reason: &str) -> Came {
+    pub(super) async fn aside(&self, source: &Shard, key: &OutboxKey, reason: &str) -> Came {
         match source.set_aside(key, reason).await {
             Ok(SetAside::Done) => {
                 metrics::counter!("celld_events_parked_total").increment(1);
@@ -234,7 +249,7 @@ impl Sent {
     }
 }
 
-fn target(
+pub(super) fn target(
     table: &platform_model::RoutingTable,
     me: &platform_model::NodeId,
     shard: &ShardId,

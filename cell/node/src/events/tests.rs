@@ -4,14 +4,15 @@ pub(crate) mod bench;
 
 use std::time::Duration;
 
+use cell_layers::RootTx;
 use cell_layers::event::EventField;
-use cell_sdk::Domain;
+use cell_sdk::{Address, Domain, tell};
 use platform_model::{DataClass, HomeId};
 use platform_wire::events::{Delivery, Receipt, Settle};
 
 use super::cargo::Kept;
 use crate::gateway;
-use bench::{AUTHORS, Bench, FOLLOWERS, WITHIN, delivery, titles, user};
+use bench::{ABROAD, AUTHORS, Bench, FOLLOWERS, WITHIN, delivery, titles, user, workout};
 
 #[tokio::test]
 async fn what_a_shard_tells_takes_effect_at_another_homes_root_once_and_in_order() {
@@ -122,6 +123,58 @@ async fn an_event_of_a_later_version_or_that_is_refused_is_parked_and_holds_nobo
     let gone = bench.parts().settle_parked(&settle(true, false), by).await;
     assert!(gone.is_err(), "once");
     assert_eq!(bench.parts().list_parked().await.expect("listed").0.len(), 2);
+    bench.end().await;
+}
+
+/// One that is full of what it cannot take: the next is kept aside by its source, and what is behind it arrives.
+#[tokio::test]
+async fn where_no_more_may_be_parked_the_next_is_kept_aside_by_its_source() {
+    let bench = Bench::new().await;
+    let (author, follower) = (bench.person(AUTHORS, 1).await, bench.person(FOLLOWERS, 2).await);
+    bench.fill_parked(follower).await;
+    let strange = Delivery {
+        name: "never_heard_of".into(),
+        ..delivery(follower, 1)
+    };
+    let receipt = bench.receive(&strange).await;
+    assert!(matches!(receipt, Receipt::Unlawful(_)), "{receipt:?}");
+    bench.tell(author, follower, 2).await;
+    bench.events.relay(&bench.tasks);
+    bench.until_seen(follower, &titles([2])).await;
+    bench.end().await;
+}
+
+/// Who tells ever more to those who cannot be reached closes the outbox to himself, and to nobody else of his shard.
+#[tokio::test]
+async fn one_author_of_whom_as_much_waits_as_may_holds_up_no_other() {
+    let bench = Bench::new().await;
+    let (author, other) = (bench.person(AUTHORS, 1).await, bench.person(AUTHORS, 4).await);
+    let follower = bench.person(FOLLOWERS, 2).await;
+    let abroad = &Address {
+        home: ABROAD.parse().expect("a home"),
+        user: user(9),
+    };
+    for _ in 0..40 {
+        let many =
+            |tx: RootTx| async move { (0..500).try_for_each(|number| tell(&tx, abroad, &workout(number))) };
+        bench.write(AUTHORS, author, "training", many).await;
+    }
+    bench.events.relay(&bench.tasks);
+    let refused = async {
+        while bench.try_tell(author, follower, 1).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, refused)
+        .await
+        .expect("he tells no more");
+    bench.tell(other, follower, 7).await;
+    let seen = async {
+        while !bench.seen(follower).await.contains(&"7".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, seen).await.expect("another does");
     bench.end().await;
 }
 

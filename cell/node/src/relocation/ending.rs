@@ -3,25 +3,42 @@
 
 use bytes::Bytes;
 use cell_layers::keys::UserKey;
-use cell_layers::place::{Errand, Standing, Tally};
+use cell_layers::place::{self, Errand, Standing, Tally};
 use cell_layers::{RootTx, event};
 use cell_relay::Place;
 use cell_relay::home::Entry;
 use cell_sdk::ClaimDigest;
-use cell_shard::{KeyRange, Shard, Tx};
-use platform_model::{HomeId, RootRef, UserId};
-use platform_wire::relocation::EntryStep;
+use cell_shard::{KeyRange, Shard, Tx, WriteError};
+use platform_model::{HomeId, Problem, RootRef, UserId};
+use platform_wire::relocation::{EntryStep, Take};
 use uuid::Uuid;
 
 use super::Parts;
 use super::entries::entry_of;
 use super::standing::{self, DOMAIN, Failed, StepError, change, request};
 use super::target::{NONE, Not, not_now};
+use crate::problems::unavailable;
 
 /// Rows that one transaction removes.
 const ROWS_AT_ONCE: usize = 500;
 
 impl Parts {
+    /// That he is served here, as the home before waits to hear: he is from now on, or has been, and has moved on since.
+    pub(super) async fn confirm(&self, shard: &Shard, home: &HomeId, take: &Take) -> Result<u64, Not> {
+        let now = standing::read(shard, take.user).await.map_err(not_now)?;
+        if let Some(Standing {
+            place: Place::Gone { user_epoch, .. },
+            came_from: Some(from),
+            ..
+        }) = now
+            && Some(&from) == take.source.home()
+            && user_epoch > take.served_epoch
+        {
+            return Ok(user_epoch);
+        }
+        self.activate(shard, home, take.user).await
+    }
+
     /// He is served from now on, if the entry names this home.
     pub(super) async fn activate(&self, shard: &Shard, home: &HomeId, user: UserId) -> Result<u64, Not> {
         let before = standing::read(shard, user).await.map_err(not_now)?;
@@ -105,7 +122,7 @@ impl Parts {
                 change(shard, user, abandon).await.map_err(not_now)?;
             }
         }
-        remove_rows(shard, user).await.map_err(not_now)?;
+        self.remove_copy(shard, user).await?;
         let done = |before: Option<Standing>| {
             let before = before.ok_or("nothing came in")?;
             Ok(Standing {
@@ -114,6 +131,22 @@ impl Parts {
             })
         };
         change(shard, user, done).await.map(|_| ()).map_err(not_now)
+    }
+
+    /// Unless another copy comes in by now: then that one has removed what lay here.
+    async fn remove_copy(&self, shard: &Shard, user: UserId) -> Result<(), Not> {
+        let now = standing::read(shard, user).await.map_err(not_now)?;
+        match now {
+            Some(Standing {
+                place: place @ Place::Gone { .. },
+                clearing: true,
+                ..
+            }) => remove_rows(shard, user, &place)
+                .await
+                .map(|_| ())
+                .map_err(not_now),
+            _ => Ok(()),
+        }
     }
 
     /// Addresses that were claimed for him in another jurisdiction than his own.
@@ -159,26 +192,52 @@ impl Parts {
     }
 }
 
-/// What he holds at the directory, read in his root whoever serves him.
-pub(super) async fn held_claims(
+/// What he holds at the directory by his own record, read in his root whoever serves him.
+pub(crate) async fn claims_on_record(
     shard: &Shard,
     user: UserId,
     key: &UserKey,
-) -> Result<Vec<(ClaimDigest, Uuid)>, String> {
+) -> Result<Vec<(ClaimDigest, Uuid)>, Problem> {
     let held = |tx: Tx| async move {
         let tx = RootTx::new(tx, RootRef::user(user), DOMAIN, key);
         domains_identity::held_claims(&tx).await
     };
     let held = shard.read(&request(user), held).await;
-    held.map(|held| held.value).map_err(|error| error.to_string())
+    held.map(|held| held.value).map_err(|error| match error {
+        WriteError::Rejected(error) => error.into(),
+        other => unavailable(&other.to_string()),
+    })
 }
 
-/// Removes every row of his root, some at a time; answers how many.
-pub(super) async fn remove_rows(shard: &Shard, user: UserId) -> Result<u64, Failed> {
+/// The same, for who has to wait if it cannot be told.
+pub(super) async fn held_claims(
+    shard: &Shard,
+    user: UserId,
+    key: &UserKey,
+) -> Result<Vec<(ClaimDigest, Uuid)>, String> {
+    let held = claims_on_record(shard, user, key).await;
+    held.map_err(|problem| {
+        format!(
+            "{}: {}",
+            problem.code.as_str(),
+            problem.detail.unwrap_or_default()
+        )
+    })
+}
+
+/// Removes every row of his root, some at a time; answers how many. Only as long as he stands in `place` and that is being
+/// cleared: whoever is late with it touches nothing of a copy that has come in since.
+pub(super) async fn remove_rows(shard: &Shard, user: UserId, place: &Place<HomeId>) -> Result<u64, Failed> {
     let everything = || KeyRange::new(Bytes::new(), Bytes::from_static(&[u8::MAX]));
     let mut removed = 0;
     loop {
         let remove = |tx: Tx| async move {
+            let now = place::standing(&tx, user).await?;
+            if !now.is_some_and(|now| now.clearing && now.place == *place) {
+                return Err(StepError::Refused(
+                    "it is cleared for somebody else by now".to_owned(),
+                ));
+            }
             let page = tx.scan(everything(), ROWS_AT_ONCE, false).await?;
             let rows = page.rows.len() as u64;
             event::forget_parked(&tx, RootRef::user(user)).await?;

@@ -18,6 +18,7 @@ use platform_wire::relocation::{EntryStep, EntryTold};
 use prost::Message;
 
 use super::Parts;
+use crate::directory::is_incomplete;
 
 /// Shared table of a directory shard; part of its keys.
 const TABLE: &str = "homes";
@@ -47,6 +48,17 @@ pub(super) enum EntryError {
     Tx(#[from] TxError),
     #[error("an entry of the directory is damaged")]
     Damaged,
+    /// Restored to before something that others know.
+    #[error("the directory lacks what others hold, and takes no relocation yet")]
+    Incomplete,
+}
+
+/// What a person reads of it: that a step was rejected says nothing, why does.
+pub(super) fn reason(error: &WriteError<EntryError>) -> String {
+    match error {
+        WriteError::Rejected(error) => error.to_string(),
+        other => other.to_string(),
+    }
 }
 
 /// Takes a step on the row of the person.
@@ -62,6 +74,10 @@ pub(super) async fn step_here(
         return Ok(told(entry, None));
     }
     let take = |tx: Tx| async move {
+        // What began before its backup goes on to its end.
+        if matches!(step, EntryStep::Start { .. }) && is_incomplete(&tx).await? {
+            return Err(EntryError::Incomplete);
+        }
         let before = tx.get(key).await?.map(|row| decode(&row)).transpose()?;
         let (after, refused) = apply(before.clone(), step);
         if after != before
@@ -212,7 +228,7 @@ impl Parts {
         let shard = shard.ok_or_else(|| format!("{authority} has no directory"))?;
         if let Some(here) = self.hosted.get(&shard) {
             let told = step_here(&here, user, step).await;
-            return told.map_err(|error| error.to_string());
+            return told.map_err(|error| reason(&error));
         }
         let served = table.primary_of(&shard);
         let served = served.filter(|(route, _)| route.node != *self.hosted.node());

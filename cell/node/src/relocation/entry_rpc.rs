@@ -13,7 +13,7 @@ use platform_wire::relocation::{AskedEntry, EntryStep, entry_of, entry_reply};
 use platform_wire::{Refusal, RefusalCode, pb};
 use tonic::{Extensions, Request, Response, Status};
 
-use super::entries::step_here;
+use super::entries::{EntryError, reason, step_here};
 use super::{Parts, Relocations};
 use crate::directory::in_trace;
 use crate::peers::holds;
@@ -84,16 +84,14 @@ impl Service {
     }
 }
 
-fn refused<E: std::fmt::Display>(error: &WriteError<E>) -> Status
-where
-    WriteError<E>: std::fmt::Display,
-{
+fn refused(error: &WriteError<EntryError>) -> Status {
     let code = match error {
+        WriteError::Rejected(EntryError::Incomplete) => RefusalCode::Unavailable,
         WriteError::Rejected(_) => RefusalCode::Internal,
         WriteError::Fenced => RefusalCode::Moved,
         _ => RefusalCode::Unavailable,
     };
-    Refusal::new(code, error.to_string()).into()
+    Refusal::new(code, reason(error)).into()
 }
 
 #[tonic::async_trait]

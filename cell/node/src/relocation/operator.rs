@@ -133,7 +133,12 @@ impl Parts {
         }
     }
 
-    pub(super) async fn cancel_of(&self, home: &HomeId, user: UserId, by: &str) -> Result<Told, Refusal> {
+    pub(super) async fn cancel_of(
+        self: &Arc<Self>,
+        home: &HomeId,
+        user: UserId,
+        by: &str,
+    ) -> Result<Told, Refusal> {
         let shard = self.shard_of(home, user)?;
         let cancel = |before: Option<Standing>| {
             let before = before.ok_or("no relocation is under way")?;
@@ -150,6 +155,7 @@ impl Parts {
         };
         let (standing, _) = change(&shard, user, cancel).await.map_err(refused)?;
         tracing::warn!(target: "audit", by, %user, %home, "a relocation is to be cancelled");
+        self.set_off(&shard, user);
         Ok(told(Some(&standing), Vec::new()))
     }
 }

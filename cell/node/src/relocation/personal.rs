@@ -19,6 +19,10 @@ impl Relocations {
         let now = self.state(home, user).await?;
         // His first answer may have been lost: he is on his way there, or there.
         let asked_before = now.phase == "copying" && now.other.as_deref() == Some(to.to_string().as_str());
+        if asked_before {
+            // Whoever was to drive it may have been broken off with the first request.
+            self.parts.set_off_at(home, user);
+        }
         if asked_before || (now.phase == "at-home" && home == to) {
             return Ok(now);
         }

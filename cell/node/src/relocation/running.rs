@@ -1,4 +1,4 @@
-//! Takes up what was under way for people of every shard, when a term of it begins here.
+//! Takes up what was under way for people of every shard, when a term of it begins here, and every few minutes from then on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,13 +7,15 @@ use std::time::Duration;
 use cell_layers::place::{self, Standing};
 use cell_relay::Place;
 use cell_shard::{Shard, Tx};
-use platform_model::{ShardId, Term, UserId};
+use platform_model::{HomeId, ShardId, Term, UserId};
 
 use super::standing::{self, StepError, request};
 use super::{Parts, Relocations};
 
 /// How often the shards that are served here are looked through.
 const LOOK: Duration = Duration::from_millis(100);
+/// How often a shard is looked through again within its term: whoever should have driven somebody may have been broken off.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// People of one page.
 const PEOPLE_AT_ONCE: usize = 1_000;
 
@@ -22,17 +24,21 @@ impl Relocations {
     pub fn start(&self) {
         let (parts, token) = (Arc::clone(&self.parts), self.parts.tasks.token());
         self.parts.tasks.spawn("relocations", async move {
-            let mut known: BTreeMap<ShardId, Term> = BTreeMap::new();
+            let mut known: BTreeMap<ShardId, (Term, Duration)> = BTreeMap::new();
             let looks = async {
                 loop {
                     for shard in parts.hosted.served() {
                         let (id, term) = (shard.id().clone(), shard.status().term);
-                        if !matches!(id, ShardId::Root { .. }) || known.get(&id) == Some(&term) {
+                        let now = parts.clock.monotonic();
+                        let looked = known
+                            .get(&id)
+                            .is_some_and(|(of, at)| *of == term && now.saturating_sub(*at) < LOOK_AGAIN);
+                        if !matches!(id, ShardId::Root { .. }) || looked {
                             continue;
                         }
                         // Once more if it could not be read.
                         if parts.take_up(&shard).await.is_ok() {
-                            known.insert(id, term);
+                            known.insert(id, (term, now));
                         }
                     }
                     for (shard, user) in parts.driven.take_wanted() {
@@ -64,6 +70,14 @@ impl Parts {
             if page.len() < PEOPLE_AT_ONCE {
                 return Ok(());
             }
+        }
+    }
+
+    /// As [`Self::set_off`], if his shard is served here.
+    pub(super) fn set_off_at(self: &Arc<Self>, home: &HomeId, user: UserId) {
+        let shard = self.followed.current().shard_of_user(home, user);
+        if let Some(shard) = shard.and_then(|shard| self.hosted.get(&shard)) {
+            self.set_off(&shard, user);
         }
     }
 

@@ -74,7 +74,8 @@ impl Parts {
             // A copy that was given up: he never lived here.
             (Place::Gone { .. }, None) if standing.clearing => self.clear_copy(shard, user).await,
             (Place::Gone { to, .. }, _) if standing.clearing => {
-                self.clear_out(shard, user, to, standing.tally.rows).await
+                self.clear_out(shard, user, (&standing.place, to), standing.tally.rows)
+                    .await
             }
             _ => Next::Rest,
         }
@@ -85,6 +86,8 @@ impl Parts {
         if errand.unwanted {
             return self.cancel(shard, user, &errand, "somebody cancelled it").await;
         }
+        // Nobody ever closes it. Whoever cancelled meanwhile is heard before the first page.
+        let _room = self.driven.room.acquire().await;
         let leaving = Leaving {
             parts: self,
             shard,
@@ -104,9 +107,16 @@ impl Parts {
     }
 
     /// The entry names the other home: it serves him from its confirmation on, and this shard redirects.
-    pub(super) async fn hand_over(&self, shard: &Shard, user: UserId, errand: &Errand) -> Next {
+    pub(super) async fn hand_over(
+        &self,
+        shard: &Shard,
+        user: UserId,
+        user_epoch: u64,
+        errand: &Errand,
+    ) -> Next {
         let to = &errand.other;
-        let confirmed = match self.ask_there(shard, user, errand, 0, Step::Activate).await {
+        let asked = self.ask_there(shard, user, errand, user_epoch, Step::Activate);
+        let confirmed = match asked.await {
             Ok(Taken::Done { user_epoch }) => user_epoch,
             Ok(other) => return Next::Later(LATER, format!("{to} does not serve him yet: {other:?}")),
             Err(why) => return Next::Later(LATER, why),
@@ -114,10 +124,12 @@ impl Parts {
         let erase = |before: Option<Standing>| {
             let before = before.ok_or("he does not stand here")?;
             let place = before.place.clone().erase(to.clone(), confirmed);
+            let mut after = ended(Some(before), "he has moved");
+            after.tried.retain(|home| home != to);
             Ok(Standing {
                 place: place.map_err(|why| why.to_string())?,
                 clearing: true,
-                ..ended(Some(before), "he has moved")
+                ..after
             })
         };
         match change(shard, user, erase).await {
@@ -130,7 +142,13 @@ impl Parts {
     }
 
     /// What lies here of him goes, once nothing of it is needed: what he told is delivered, and was sealed with his key.
-    async fn clear_out(&self, shard: &Shard, user: UserId, to: &HomeId, rows: u64) -> Next {
+    async fn clear_out(
+        &self,
+        shard: &Shard,
+        user: UserId,
+        (place, to): (&Place<HomeId>, &HomeId),
+        rows: u64,
+    ) -> Next {
         let Some(here) = shard.id().home() else {
             return Next::Rest;
         };
@@ -139,7 +157,7 @@ impl Parts {
             Ok(true) => return Next::Later(LATER, "what he told is not delivered yet".to_owned()),
             Err(why) => return Next::Later(LATER, why),
         }
-        if let Err(why) = self.erase_here(shard, here, user, to).await {
+        if let Err(why) = self.erase_here(shard, here, user, (place, to)).await {
             return Next::Later(LATER, why);
         }
         let sequence = match self.records.departed(here, user, rows, to).await {
@@ -163,12 +181,12 @@ impl Parts {
     }
 
     /// Addresses that another jurisdiction has now, the rows, and the key: in that order, each of which may be repeated.
-    async fn erase_here(
+    pub(super) async fn erase_here(
         &self,
         shard: &Shard,
         here: &HomeId,
         user: UserId,
-        to: &HomeId,
+        (place, to): (&Place<HomeId>, &HomeId),
     ) -> Result<(), String> {
         match self.keys.open(&self.followed, here, user).await {
             Ok(key) if here.jurisdiction != to.jurisdiction => {
@@ -185,7 +203,7 @@ impl Parts {
             Err(problem) if problem.code == Code::NotFound => {}
             Err(problem) => return Err(problem.code.as_str().to_owned()),
         }
-        let removed = remove_rows(shard, user).await;
+        let removed = remove_rows(shard, user, place).await;
         removed.map_err(|error| error.to_string())?;
         let destroyed = self.keys.destroy(&self.followed, here, user).await;
         destroyed.map_err(|problem| problem.code.as_str().to_owned())

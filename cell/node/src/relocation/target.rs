@@ -53,8 +53,9 @@ impl Parts {
                 };
                 complete(shard, take, wanted).await
             }
-            Step::Activate => self.activate(shard, &home, take.user).await,
+            Step::Activate => self.confirm(shard, &home, take).await,
             Step::Abandon => self.abandon(shard, &home, take.user).await.map(|()| 0),
+            Step::Forget => self.forget_here(shard, &home, take).await,
         };
         match taken {
             Ok(user_epoch) => Taken::Done { user_epoch },
@@ -81,7 +82,12 @@ impl Parts {
         let begin = |before| receive(before, take, false);
         change(shard, take.user, begin).await.map_err(not_now)?;
         self.driven.want(shard.id(), take.user);
-        remove_rows(shard, take.user).await.map_err(not_now)?;
+        let operation = OperationId(take.operation);
+        let place = Place::Incoming {
+            operation,
+            complete: false,
+        };
+        remove_rows(shard, take.user, &place).await.map_err(not_now)?;
         let ready = |before: Option<Standing>| {
             let before = incoming(before, take)?;
             Ok(Standing {
@@ -204,6 +210,7 @@ fn receive(before: Option<Standing>, take: &Take, complete: bool) -> Result<Stan
         came_from: Some(from),
         clearing: true,
         tally: Tally::default(),
+        tried: before.map(|standing| standing.tried).unwrap_or_default(),
     })
 }
 

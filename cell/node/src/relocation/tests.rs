@@ -13,8 +13,10 @@ use super::standing;
 use crate::events::tests::bench::{AUTHORS as WEST, FOLLOWERS as CENTRAL, titles, user, workout};
 
 mod bench;
+mod forgotten;
 mod steps;
 mod turning;
+mod twice;
 
 use bench::{Bench, home};
 

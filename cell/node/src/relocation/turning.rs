@@ -45,7 +45,9 @@ impl Parts {
         let why = Some(errand.outcome.as_str())
             .filter(|why| !why.is_empty())
             .unwrap_or(why);
-        if let Err(error) = change(shard, user, |before| Ok(ended(before, why))).await {
+        let other = &errand.other;
+        let over = |before: Option<Standing>| Ok(ended(before, why).having_tried(other));
+        if let Err(error) = change(shard, user, over).await {
             return Next::Later(LATER, error.to_string());
         }
         tracing::info!(target: "audit", shard = %shard.id(), %user, operation, why, "a relocation is cancelled");
@@ -95,7 +97,7 @@ impl Parts {
             return Next::Later(LATER, "the directory has lost its entry".to_owned());
         };
         if entry.home != *here && entry.user_epoch > *user_epoch {
-            return self.hand_over(shard, user, errand).await;
+            return self.hand_over(shard, user, *user_epoch, errand).await;
         }
         if entry.operation == Some(errand.operation) {
             let operation = errand.operation.0;

@@ -97,9 +97,15 @@ pub(super) fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
     if !config.backup.is_set() {
         return Ok(None);
     }
+    let store = match config.backup.in_bucket() {
+        Some(bucket) => BackupStore::bucket(&bucket)?,
+        None => BackupStore::folder(&config.backup.folder)?,
+    };
+    let region = &config.backup.region;
     Ok(Some(Sink {
         name: config.backup.sink.clone(),
-        store: BackupStore::folder(&config.backup.folder)?,
+        region: (!region.is_empty()).then(|| region.clone()),
+        store,
         bytes_per_second: u64::from(config.backup.mib_per_second) << 20,
     }))
 }

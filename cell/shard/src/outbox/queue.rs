@@ -1,11 +1,11 @@
 //! The events of a term on their way from the committer to whoever relays them: a short cut past the outbox, bounded. What
 //! does not fit is passed over, and said so: it lies in the outbox.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
-use platform_model::Position;
+use parking_lot::{Mutex, RwLock};
+use platform_model::{Position, RootRef};
 
 use super::row::OutboxRow;
 
@@ -28,6 +28,10 @@ pub(crate) struct Emissions {
     /// Some event up to here is in no queue.
     passed_over: AtomicU64,
     full: AtomicBool,
+    /// Full of what takes back, too.
+    over: AtomicBool,
+    /// Roots of which as much waits as may, and whether as much of what takes back too.
+    full_roots: RwLock<BTreeMap<RootRef, bool>>,
 }
 
 #[derive(Debug, Default)]
@@ -95,8 +99,27 @@ impl Emissions {
         Taken::Rows(taken)
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+    /// For what `root` tells. `takes_back`: for what takes something back there is room beside.
+    pub(crate) fn is_full(&self, root: Option<RootRef>, takes_back: bool) -> bool {
+        let of_root = root.and_then(|root| self.full_roots.read().get(&root).copied());
+        if of_root.is_some_and(|over| over || !takes_back) {
+            return true;
+        }
+        let full = if takes_back { &self.over } else { &self.full };
+        full.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_full_of(&self, root: RootRef, full: bool, over: bool) {
+        let mut roots = self.full_roots.write();
+        if full {
+            roots.insert(root, over);
+        } else {
+            roots.remove(&root);
+        }
+    }
+
+    pub(crate) fn set_over(&self, over: bool) {
+        self.over.store(over, Ordering::Relaxed);
     }
 
     pub(crate) fn set_full(&self, full: bool) {

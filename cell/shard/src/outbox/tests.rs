@@ -86,12 +86,45 @@ async fn a_cause_that_is_not_written_tells_nothing() {
 #[tokio::test]
 async fn a_full_outbox_takes_no_more_and_other_writes_go_on() {
     let shard = open(Memory::new(), 1).await.expect("opens");
-    shard.set_outbox_full(true);
+    shard.set_outbox_full(true, false);
     let refused = tell(&shard, 1, &[event(Some(9), 1)]).await;
     assert_eq!(refused, Err(WriteError::Overloaded));
     tell(&shard, 1, &[event(None, 1)]).await.expect("for no root");
-    shard.set_outbox_full(false);
+    let back = async || {
+        let write = |tx: Tx| async move {
+            tx.emit_back(event(Some(9), 2));
+            Ok::<_, TxError>(())
+        };
+        let written = shard.write(&request_of(Uuid::new_v4(), 1), write).await;
+        written.map(|_| ())
+    };
+    back().await.expect("what takes back finds room");
+    shard.set_outbox_full(true, true);
+    assert_eq!(back().await, Err(WriteError::Overloaded), "and is bounded too");
+    shard.set_outbox_full(false, false);
     tell(&shard, 1, &[event(Some(9), 1)]).await.expect("told");
+}
+
+#[tokio::test]
+async fn who_told_as_much_as_may_wait_tells_no_more_and_others_do() {
+    let shard = open(Memory::new(), 1).await.expect("opens");
+    shard.set_outbox_full_of(root(1), true, false);
+    let refused = tell(&shard, 1, &[event(Some(9), 1)]).await;
+    assert_eq!(refused, Err(WriteError::Overloaded));
+    tell(&shard, 2, &[event(Some(9), 2)]).await.expect("another");
+    let back = async || {
+        let write = |tx: Tx| async move {
+            tx.emit_back(event(Some(9), 3));
+            Ok::<_, TxError>(())
+        };
+        let written = shard.write(&request_of(Uuid::new_v4(), 1), write).await;
+        written.map(|_| ())
+    };
+    back().await.expect("what takes back finds room");
+    shard.set_outbox_full_of(root(1), true, true);
+    assert_eq!(back().await, Err(WriteError::Overloaded));
+    shard.set_outbox_full_of(root(1), false, false);
+    tell(&shard, 1, &[event(Some(9), 4)]).await.expect("told");
 }
 
 #[tokio::test]

@@ -23,9 +23,18 @@ impl Tx {
     /// Adds an event to the transaction's log record. One that is for a root is in the shard's outbox from the same batch
     /// on, until somebody has delivered it; while too many wait there, the transaction ends as `Overloaded`.
     pub fn emit(&self, event: Event) {
+        self.emit_within(event, false);
+    }
+
+    /// As [`Tx::emit`], for what takes back what was told before: it finds room where others wait.
+    pub fn emit_back(&self, event: Event) {
+        self.emit_within(event, true);
+    }
+
+    fn emit_within(&self, event: Event, takes_back: bool) {
         let mut bytes = event.name.len() + event.payload.len() + 32;
         if event.to.is_some() {
-            if self.inner.shared.emissions.is_full() {
+            if self.inner.shared.emissions.is_full(self.inner.root, takes_back) {
                 let _ = self.fail(TxError::OutboxFull);
                 return;
             }

@@ -16,6 +16,7 @@ pub(super) async fn restart(factory: &dyn Factory) -> Checked {
     if !factory.is_durable() {
         return Err(Stop::Skipped("the engine keeps nothing".into()));
     }
+    factory.reopens().map_err(Stop::Skipped)?;
     let place = factory.place().await?;
     for round in 0..ROUNDS {
         let store = factory.open(&place).await?;

@@ -1,7 +1,9 @@
-//! A small disk under one node's data, which can be filled: a tmpfs, where this process may mount one.
+//! A small disk under one node's data, which can be filled: a tmpfs, where this process may mount one. Another file
+//! system may lie over it.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -20,6 +22,8 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub struct SmallDisk {
     pub seat: Seat,
     folder: PathBuf,
+    /// The way in, whatever is mounted over it.
+    inside: File,
 }
 
 impl SmallDisk {
@@ -48,6 +52,7 @@ impl SmallDisk {
             bail!("a tmpfs can be mounted by root only");
         }
         Ok(Self {
+            inside: File::open(&folder).context("the small disk")?,
             seat: seat.clone(),
             folder,
         })
@@ -82,7 +87,7 @@ impl SmallDisk {
     }
 
     fn filler(&self) -> PathBuf {
-        self.folder.join(FILLER)
+        PathBuf::from(format!("/proc/self/fd/{}", self.inside.as_raw_fd())).join(FILLER)
     }
 }
 

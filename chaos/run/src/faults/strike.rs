@@ -6,7 +6,8 @@ use cli_world::{Process, Seat, State, World, operator};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
-use super::{Fault, SmallDisk, Touched};
+use super::faulty::Health;
+use super::{Fault, Means, Touched};
 use crate::load::Ways;
 use crate::proxy::{Condition, Links};
 
@@ -14,6 +15,8 @@ use crate::proxy::{Condition, Links};
 const SLOW: Duration = Duration::from_millis(150);
 /// What a narrow link lets through.
 const NARROW_BYTES_PER_SECOND: u32 = 48 * 1024;
+/// By how much a wall clock is wrong: more than any two machines of a world should differ, less than a token lasts.
+const JUMP_S: i64 = 300;
 /// Nothing passes.
 const CUT: Condition = Condition {
     cut: true,
@@ -25,7 +28,7 @@ const CUT: Condition = Condition {
 pub struct Scene<'a> {
     pub world: &'a World,
     pub links: &'a Links,
-    pub small_disk: Option<&'a SmallDisk>,
+    pub means: &'a Means,
     pub ways: Ways,
 }
 
@@ -34,6 +37,8 @@ pub struct Scene<'a> {
 pub struct Strike {
     pub fault: Fault,
     pub node: Option<Seat>,
+    /// Which way a clock jumps first.
+    pub is_forward: bool,
     /// The leader of the controllers when it began.
     leader: Option<Seat>,
 }
@@ -43,12 +48,14 @@ impl Strike {
         Self {
             fault,
             node,
+            is_forward: true,
             leader: None,
         }
     }
 
-    /// Who may see a request fail.
-    pub fn touched(&self, copied: bool) -> Touched {
+    /// Who may see a request fail. Nobody where a node lost the controllers alone, for the other witness still hears it,
+    /// and nobody whose node's clock is ahead; one that is behind refuses tokens as not yet valid.
+    pub fn touched(&self) -> Touched {
         match self.fault {
             Fault::KillRouter | Fault::StopRouter => Touched::Everybody,
             Fault::KillCell
@@ -58,9 +65,13 @@ impl Strike {
             | Fault::SlowLink
             | Fault::NarrowLink
             | Fault::CutNodes
-            | Fault::FullDisk => self.node.clone().map_or(Touched::Everybody, Touched::CellOf),
-            // The controllers may take a node that they do not hear for gone.
-            Fault::CutNodeControllers if copied => {
+            | Fault::CutToNode
+            | Fault::CutFromNode
+            | Fault::SlowNodes
+            | Fault::FullDisk
+            | Fault::SlowDisk
+            | Fault::FailingDisk => self.node.clone().map_or(Touched::Everybody, Touched::CellOf),
+            Fault::ClockJump if !self.is_forward => {
                 self.node.clone().map_or(Touched::Everybody, Touched::CellOf)
             }
             _ => Touched::Nobody,
@@ -70,7 +81,15 @@ impl Strike {
     /// What it strikes, for people.
     pub fn target(&self) -> String {
         let target = self.node.as_ref().or(self.leader.as_ref());
-        target.map_or_else(|| "-".to_owned(), ToString::to_string)
+        let target = target.map_or_else(|| "-".to_owned(), ToString::to_string);
+        match self.fault {
+            Fault::ClockJump => format!("{target} by {} s", self.jump_s()),
+            _ => target,
+        }
+    }
+
+    fn jump_s(&self) -> i64 {
+        if self.is_forward { JUMP_S } else { -JUMP_S }
     }
 
     /// # Errors
@@ -93,7 +112,13 @@ impl Strike {
                     signal(scene.world, &seat, Signal::SIGSTOP)?;
                 }
             }
-            Fault::FullDisk => scene.small_disk.context("there is no small disk")?.fill()?,
+            Fault::FullDisk => scene.means.fill_disk()?,
+            Fault::SlowDisk => scene.means.set_disk(Health::Slow)?,
+            Fault::FailingDisk => scene.means.set_disk(Health::Failing)?,
+            Fault::ClockJump => {
+                let node = self.node.as_ref().context("a node")?;
+                scene.means.set_clock(node, self.jump_s())?;
+            }
             _ => self.spoil(scene.links),
         }
         Ok(())
@@ -103,9 +128,7 @@ impl Strike {
     /// When what was struck cannot be brought back.
     pub async fn heal(&self, scene: &Scene<'_>) -> Result<()> {
         scene.links.heal();
-        if let Some(disk) = scene.small_disk {
-            disk.free()?;
-        }
+        scene.means.heal()?;
         for seat in seats() {
             if let State::Running(process) = Process::state(&scene.world.layout, &seat) {
                 process.signal(Signal::SIGCONT)?;
@@ -137,6 +160,7 @@ impl Strike {
         let own = self.target();
         for other in seats() {
             let (is_router, is_controller) = (is_router(&other), other.is_controller());
+            let is_node = !is_router && !is_controller;
             let other = other.to_string();
             match self.fault {
                 _ if other == own => {}
@@ -147,7 +171,11 @@ impl Strike {
                 Fault::CutNodeControllers | Fault::CutLeader if is_controller => {
                     links.set_both(&own, &other, CUT)
                 }
-                Fault::CutNodes if !is_router && !is_controller => links.set_both(&own, &other, CUT),
+                Fault::CutOrders if is_controller => links.set(&other, &own, CUT),
+                Fault::CutNodes if is_node => links.set_both(&own, &other, CUT),
+                Fault::CutToNode if is_node => links.set(&other, &own, CUT),
+                Fault::CutFromNode if is_node => links.set(&own, &other, CUT),
+                Fault::SlowNodes if is_node => links.set_both(&own, &other, slow),
                 _ => {}
             }
         }
@@ -214,17 +242,40 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_of_one_way_leaves_the_other_way_whole() {
+        let (node, other) = ("celld-eu-central-1", "celld-eu-west-1");
+        for (fault, end, hears, is_heard) in [
+            (Fault::CutToNode, other, false, true),
+            (Fault::CutFromNode, other, true, false),
+            (Fault::CutOrders, "controld-2", false, true),
+        ] {
+            let links = Links::default();
+            Strike::new(fault, Some(seat(node))).spoil(&links);
+            assert_eq!(!links.condition(end, node).cut, hears, "{fault:?}");
+            assert_eq!(!links.condition(node, end).cut, is_heard, "{fault:?}");
+            assert!(!links.condition(node, "routerd-1").cut && !links.condition("routerd-1", node).cut);
+            assert!(!links.condition(other, "celld-us-east-1").cut);
+        }
+        let links = Links::default();
+        Strike::new(Fault::SlowNodes, Some(seat(node))).spoil(&links);
+        assert!(links.condition(node, other).delay == SLOW && links.condition(other, node).delay == SLOW);
+        assert_eq!(links.condition(node, "controld-1"), Condition::default());
+    }
+
+    #[test]
     fn nobody_may_notice_what_happens_to_controllers_alone() {
         for fault in [Fault::KillControllers, Fault::KillLeader, Fault::CutLeader] {
-            assert_eq!(Strike::new(fault, None).touched(true), Touched::Nobody);
+            assert_eq!(Strike::new(fault, None).touched(), Touched::Nobody);
         }
         let node = Some(seat("celld-us-east-1"));
-        assert_eq!(
-            Strike::new(Fault::CutNodeControllers, node.clone()).touched(false),
-            Touched::Nobody
-        );
+        for fault in [Fault::CutNodeControllers, Fault::CutOrders, Fault::ClockJump] {
+            assert_eq!(Strike::new(fault, node.clone()).touched(), Touched::Nobody);
+        }
+        let mut jumped = Strike::new(Fault::ClockJump, node.clone());
+        jumped.is_forward = false;
+        assert_ne!(jumped.touched(), Touched::Nobody);
         let killed = Strike::new(Fault::KillCell, node.clone());
-        assert_eq!(killed.touched(true), Touched::CellOf(seat("celld-us-east-1")));
+        assert_eq!(killed.touched(), Touched::CellOf(seat("celld-us-east-1")));
         assert_eq!(killed.processes(), [seat("celld-us-east-1")]);
     }
 }

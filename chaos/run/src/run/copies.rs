@@ -1,22 +1,26 @@
 //! What a run does with standbys and moves: they are asked for, go on during faults, and must be whole again afterwards.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use cli_world::ready::POLL;
-use cli_world::{Progress, World, operator};
+use cli_world::{Progress, Seat, World, operator, standbys};
 use platform_model::{HomeId, NodeId, RoutingTable, ShardId};
 use platform_runtime::clock::Clock;
 use platform_wire::admin::AdminClient;
 use platform_wire::operation::{FailoverShard, MoveShard, MoveTo, Started};
+use tokio::sync::watch;
 
-use crate::faults::{Fault, Scene, Strike};
-use crate::load::{COPIED_HOME, Load, MOVED_HOME};
+use crate::faults::{Fault, Scene, Strike, revive};
+use crate::load::{COPIED_HOME, Load, MOVED_HOME, Ways};
 
 /// For the first copies of all shards of a home.
 const COPIED_WITHIN: Duration = Duration::from_secs(120);
 /// For all copies to be in sync again after a fault.
 pub const WHOLE_WITHIN: Duration = Duration::from_secs(90);
+/// How often it is looked whether a process has ended.
+const SUPERVISED_EVERY: Duration = Duration::from_millis(500);
 /// For a move to end, whatever was struck meanwhile.
 const MOVED_WITHIN: Duration = Duration::from_secs(180);
 /// For a comparison of one shard.
@@ -28,11 +32,36 @@ const WINDOW_MS: u64 = 500;
 /// The two nodes between which shards are moved.
 const NODES: [&str; 2] = ["eu-central-1/0", "eu-west-1/0"];
 
+/// How a shard changes its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// To another cell with all its data.
+    Move,
+    /// To a standby.
+    Handover,
+}
+
+impl Kind {
+    /// What changes its place in a round, if anything does: a shard of the moved home; where the other home has standbys,
+    /// one of its shards in every second round.
+    pub fn of_round(ways: Ways, number: usize) -> Option<Self> {
+        let is_handover = ways.survives && !number.is_multiple_of(2);
+        let kind = if is_handover { Self::Handover } else { Self::Move };
+        ways.moves.then_some(kind)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Move => "move",
+            Self::Handover => "handover",
+        }
+    }
+}
+
 /// A change of place that went on during a round.
 #[derive(Debug, Clone)]
 pub struct Moved {
-    /// `move` to another cell with all its data, `handover` to a standby.
-    pub kind: &'static str,
+    pub kind: Kind,
     /// `done`, `cancelled`, `not begun: why`, or what went wrong.
     pub end: String,
     /// Whether it came to an end at all.
@@ -71,9 +100,34 @@ pub async fn raise(world: &World, goal: &str, progress: &dyn Progress) -> Result
     Ok(())
 }
 
-/// The time until every shard could lose its primary again; none if that takes too long.
+/// The time until every shard could lose its primary again; none if that takes too long. A node that ends late, once it
+/// has seen that its disk fails, is started again meanwhile.
 pub async fn whole(world: &World) -> Option<Duration> {
-    world.wait_for_standbys(&home(), WHOLE_WITHIN).await.ok()
+    let home = home();
+    tokio::select! {
+        whole = world.wait_for_standbys(&home, WHOLE_WITHIN) => whole.ok(),
+        never = supervise(world) => never,
+    }
+}
+
+async fn supervise(world: &World) -> Option<Duration> {
+    loop {
+        // One that cannot be started is missing in the end, and is told then.
+        let _ = revive(world);
+        Clock::system().sleep(SUPERVISED_EVERY).await;
+    }
+}
+
+/// The shards of the home with standbys that a node leads; none where nobody says.
+pub async fn led_by(world: &World, seat: &Seat) -> Option<BTreeSet<ShardId>> {
+    let (node, status) = (seat.node()?, world.admin().ok()?.status().await.ok()?);
+    let home = home();
+    let shards = standbys::shards_of(&status.table, &home).map(|(shard, _)| shard);
+    let led = shards.filter(|shard| {
+        let primary = status.table.primary_of(shard);
+        primary.is_some_and(|(route, _)| route.node == *node)
+    });
+    Some(led.cloned().collect())
 }
 
 /// Compares all copies. Gives what differs.
@@ -97,22 +151,19 @@ pub fn failover(load: &Load, strike: &Strike) -> Option<Duration> {
     copied.map(|(person, _)| load.record.silence_of(person)).max()
 }
 
-/// What changes its place in a round, beside whatever else goes on: a shard of the moved home; where the other home has
-/// standbys, one of its shards in every second round.
-pub async fn during(scene: &Scene<'_>, load: &Load, number: usize) -> Option<Moved> {
-    if !scene.ways.moves {
-        return None;
-    }
+/// What changes its place in a round, beside whatever else goes on. Tells the number of the operation once it has begun.
+pub async fn during(
+    scene: &Scene<'_>,
+    load: &Load,
+    number: usize,
+    started: watch::Sender<Option<u64>>,
+) -> Option<Moved> {
+    let kind = Kind::of_round(scene.ways, number)?;
     let clock = Clock::system();
     clock.sleep(BEFORE_A_MOVE).await;
     let begun = clock.monotonic();
-    let kind = if scene.ways.survives && !number.is_multiple_of(2) {
-        "handover"
-    } else {
-        "move"
-    };
     let mut people = Vec::new();
-    let end = change_place(scene, load, kind, &mut people).await;
+    let end = change_place(scene, load, kind, &mut people, started).await;
     let took = clock.monotonic().saturating_sub(begun);
     let (end, is_over) = match end {
         Ok(End::Over(end)) => (end, true),
@@ -131,11 +182,20 @@ pub async fn during(scene: &Scene<'_>, load: &Load, number: usize) -> Option<Mov
 
 /// # Errors
 /// When it was not begun, or nobody knows: something else was under way, or the controllers gave no answer.
-async fn change_place(scene: &Scene<'_>, load: &Load, kind: &str, people: &mut Vec<usize>) -> Result<End> {
+async fn change_place(
+    scene: &Scene<'_>,
+    load: &Load,
+    kind: Kind,
+    people: &mut Vec<usize>,
+    started: watch::Sender<Option<u64>>,
+) -> Result<End> {
     let admin = scene.world.admin()?;
     let status = admin.status().await.map_err(operator::explain)?;
     let table = &status.table;
-    let home = if kind == "move" { MOVED_HOME } else { COPIED_HOME };
+    let home = match kind {
+        Kind::Move => MOVED_HOME,
+        Kind::Handover => COPIED_HOME,
+    };
     let shard = shard_of(table, load, home)?;
     let residents = load.residents.iter().enumerate();
     let lives_there = residents.filter(|(_, resident)| {
@@ -143,12 +203,12 @@ async fn change_place(scene: &Scene<'_>, load: &Load, kind: &str, people: &mut V
         table.shard_of_user(&person.home, person.user).as_ref() == Some(&shard)
     });
     people.extend(lives_there.map(|(number, _)| number));
-    let started = if kind == "move" {
-        begin_move(&admin, table, shard).await?
-    } else {
-        begin_handover(&admin, shard).await?
+    let begun = match kind {
+        Kind::Move => begin_move(&admin, table, shard).await?,
+        Kind::Handover => begin_handover(&admin, shard).await?,
     };
-    let id = started.operation.context("an operation")?;
+    let id = begun.operation.context("an operation")?;
+    started.send_replace(Some(id));
     match scene.world.wait_for_operation(id, MOVED_WITHIN).await {
         Ok(view) => Ok(End::Over(view.state.as_str().to_owned())),
         Err(why) => Ok(End::Without(format!("{why:#}"))),

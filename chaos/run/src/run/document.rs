@@ -1,13 +1,13 @@
 //! What is told of a run: figures, the table of fault and invariant, what was wrong, what was skipped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use platform_report::{Document, Figure};
 use serde_json::{Value, json};
 
 use super::Told;
-use super::copies::{Moved, NOT_BEGUN};
+use super::copies::{Kind, Moved, NOT_BEGUN};
 use super::flat::{self, Flat, Trend};
 use super::round::{HEALED_WITHIN, Round};
 use super::samples::Sample;
@@ -20,6 +20,7 @@ pub fn document(told: &Told) -> Document {
     let mut document = Document::new("chaos-run");
     document.figures = figures(told);
     document.tables.insert("faults".into(), Value::Array(table(told)));
+    document.tables.insert("steps".into(), Value::Array(steps(told)));
     let rounds: Vec<Value> = told.rounds.iter().map(row_of).collect();
     document.tables.insert("rounds".into(), Value::Array(rounds));
     let processes = flat::judge(&told.samples);
@@ -196,7 +197,7 @@ fn of_copies(told: &Told) -> Vec<Figure> {
         .filter_map(|round| round.moved.as_ref())
         .collect();
     if !moves.is_empty() {
-        let done = |kind: &str| {
+        let done = |kind: Kind| {
             let done = moves.iter().filter(|moved| moved.end == "done");
             count(done.filter(|moved| moved.kind == kind).count())
         };
@@ -210,8 +211,11 @@ fn of_copies(told: &Told) -> Vec<Figure> {
             .map(|moved| moved.took)
             .max()
             .map_or(f64::NAN, seconds);
-        figures.push(Figure::at_least("moves-done", done("move"), "moves", 1.0));
-        figures.push(Figure::info("handovers-done", done("handover"), "handovers"));
+        figures.push(Figure::at_least("moves-done", done(Kind::Move), "moves", 1.0));
+        figures.push(Figure::info("handovers-done", done(Kind::Handover), "handovers"));
+        let hits = told.rounds.iter().filter_map(|round| round.hit.as_ref());
+        let steps: BTreeSet<&str> = hits.map(|hit| hit.step.as_str()).collect();
+        figures.push(Figure::info("steps-struck", count(steps.len()), "steps"));
         figures.push(Figure::info("moves-not-begun", count(not_begun), "moves"));
         figures.push(Figure::at_most("moves-without-end", count(stuck), "moves", 0.0));
         figures.push(Figure::info("move-s-max", slowest, "s"));
@@ -260,6 +264,36 @@ fn table(told: &Told) -> Vec<Value> {
     rows.collect()
 }
 
+/// A row for each step of an operation and each fault that struck it there.
+fn steps(told: &Told) -> Vec<Value> {
+    let mut met: BTreeMap<(&str, &str, Fault), Vec<&Round>> = BTreeMap::new();
+    for round in &told.rounds {
+        if let (Some(moved), Some(hit)) = (&round.moved, &round.hit) {
+            let place = (moved.kind.name(), hit.step.as_str(), round.strike.fault);
+            met.entry(place).or_default().push(round);
+        }
+    }
+    let rows = met.into_iter().map(|((kind, step, fault), rounds)| {
+        let ends = rounds.iter().filter_map(|round| round.moved.as_ref());
+        let at = |part: &str| {
+            let is_so = |round: &&&Round| round.hit.as_ref().is_some_and(|hit| hit.part == Some(part));
+            rounds.iter().filter(is_so).count()
+        };
+        json!({
+            "change": kind,
+            "step": step,
+            "fault": fault.name(),
+            "rounds": rounds.len(),
+            "at-source": at("source"),
+            "at-target": at("target"),
+            "done": ends.filter(|moved| moved.end == "done").count(),
+            "wrong": rounds.iter().map(|round| round.wrong()).sum::<usize>(),
+            "healed-in-s": slowest(rounds.iter().copied()),
+        })
+    });
+    rows.collect()
+}
+
 fn row_of(round: &Round) -> Value {
     json!({
         "fault": round.strike.fault.name(),
@@ -272,8 +306,12 @@ fn row_of(round: &Round) -> Value {
         "healed-in-s": round.healed_in.map(seconds),
         "failover-s": round.failover.map(seconds),
         "whole-in-s": round.whole_in.map(seconds),
-        "change": round.moved.as_ref().map(|moved| moved.kind),
+        "change": round.moved.as_ref().map(|moved| moved.kind.name()),
         "ended": round.moved.as_ref().map(|moved| moved.end.clone()),
+        "aimed-at": round.hit.as_ref().map(|hit| hit.wanted),
+        "step": round.hit.as_ref().map(|hit| hit.step.clone()),
+        "part": round.hit.as_ref().and_then(|hit| hit.part),
+        "primaries-left": round.left,
     })
 }
 

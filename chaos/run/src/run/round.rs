@@ -1,13 +1,16 @@
 //! One round: people come in, use the platform, a fault strikes and heals, everything must succeed again, and what was
 //! acknowledged must be there.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use anyhow::Result;
 use cli_world::app::{App, Person};
+use platform_model::ShardId;
 use platform_runtime::clock::Clock;
+use tokio::sync::watch;
 
+use super::aim::{self, Hit};
 use super::copies::{self, Moved};
 use super::later::Kept;
 use crate::faults::{Scene, Strike, Touched, revive};
@@ -43,6 +46,10 @@ pub struct Round {
     pub whole_in: Option<Duration>,
     /// How the change of place that went on meanwhile ended.
     pub moved: Option<Moved>,
+    /// Where that was when the fault struck.
+    pub hit: Option<Hit>,
+    /// Shards with standbys that the struck node led before the round and leads no more after it.
+    pub left: Option<usize>,
     /// Writes that were acknowledged.
     pub written: usize,
     pub samples: Vec<String>,
@@ -56,23 +63,26 @@ pub async fn play(
     app: &App,
     number: usize,
     mut strike: Strike,
-    lasts: Duration,
+    (lasts, aim): (Duration, Option<&'static str>),
     stay: &[Person],
     kept: &mut VecDeque<Kept>,
 ) -> Result<Round> {
     let load = Load::new(app, number, scene.ways, stay).await?;
+    let led = led(scene, &strike).await;
+    let (starts, mut started) = watch::channel(None);
     let faults = async {
+        let hit = calm(scene, &strike, aim, &mut started).await;
         let healed = suffer(scene, &load, &mut strike, lasts).await;
         load.record.stop();
-        healed
+        (healed, hit)
     };
-    let moving = copies::during(scene, &load, number);
-    let (healed_in, (), moved) = tokio::join!(faults, load.run(HEALED_WITHIN), moving);
+    let moving = copies::during(scene, &load, number, starts);
+    let ((healed_in, hit), (), moved) = tokio::join!(faults, load.run(HEALED_WITHIN), moving);
     let healed_in = healed_in?;
     let judgement = judge(app, &load).await;
     kept.push_back(super::later::keep(&load));
     let (requests, unsettled) = load.record.totals();
-    let (untouched_failed, touched_failed) = failures(&load, &strike, scene.ways.copies(), moved.as_ref());
+    let (untouched_failed, touched_failed) = failures(&load, &strike, moved.as_ref());
     let written = load.record.written_count();
     let silence = (0..load.residents.len())
         .map(|person| load.record.silence_of(person))
@@ -82,6 +92,10 @@ pub async fn play(
         copies::whole(scene.world).await
     } else {
         None
+    };
+    let left = match (led, self::led(scene, &strike).await) {
+        (Some(before), Some(after)) => Some(before.difference(&after).count()),
+        _ => None,
     };
     Ok(Round {
         strike,
@@ -95,10 +109,34 @@ pub async fn play(
         failover,
         whole_in,
         moved,
+        hit,
+        left,
         written,
         samples: load.record.samples(),
         judgement,
     })
+}
+
+/// What the struck node leads of all that has standbys.
+async fn led(scene: &Scene<'_>, strike: &Strike) -> Option<BTreeSet<ShardId>> {
+    let node = strike.node.as_ref().filter(|_| scene.ways.survives)?;
+    copies::led_by(scene.world, node).await
+}
+
+/// Load before the fault strikes: for a while, or until what changes its place is where the fault is aimed at.
+async fn calm(
+    scene: &Scene<'_>,
+    strike: &Strike,
+    aim: Option<&'static str>,
+    started: &mut watch::Receiver<Option<u64>>,
+) -> Option<Hit> {
+    match aim {
+        Some(wanted) => aim::reached(scene.world, started, wanted, strike.node.as_ref()).await,
+        None => {
+            Clock::system().sleep(CALM).await;
+            None
+        }
+    }
 }
 
 /// The fault itself. Gives the time from its end until everything succeeded.
@@ -109,7 +147,6 @@ async fn suffer(
     lasts: Duration,
 ) -> Result<Option<Duration>> {
     let clock = Clock::system();
-    clock.sleep(CALM).await;
     strike.begin(scene).await?;
     clock.sleep(lasts).await;
     strike.heal(scene).await?;
@@ -130,8 +167,8 @@ async fn suffer(
 }
 
 /// Failed requests of those whom a fault must not touch, and of the others.
-fn failures(load: &Load, strike: &Strike, copied: bool, moved: Option<&Moved>) -> (usize, usize) {
-    let touched = strike.touched(copied);
+fn failures(load: &Load, strike: &Strike, moved: Option<&Moved>) -> (usize, usize) {
+    let touched = strike.touched();
     let (mut untouched_failed, mut touched_failed) = (0, 0);
     for (index, resident) in load.residents.iter().enumerate() {
         let is_touched = match &touched {
@@ -178,11 +215,13 @@ impl Round {
         let (wrong, counts) = (self.wrong(), self.judgement.counts);
         let moved = self.moved.as_ref();
         let moved = moved.map_or_else(String::new, |moved| {
-            format!(", {}: {} in {:.1?}", moved.kind, moved.end, moved.took)
+            format!(", {}: {} in {:.1?}", moved.kind.name(), moved.end, moved.took)
         });
+        let hit = self.hit.as_ref();
+        let hit = hit.map_or_else(String::new, |hit| format!(", struck at {}", hit.step));
         format!(
             "round {number}: {} at {} for {:.1?}: {} requests, {} files acknowledged, {wrong} wrong, {} failed and {} \
-             that must not, silent for {:.1?}, {healed}{moved}",
+             that must not, silent for {:.1?}, {healed}{moved}{hit}",
             self.strike.fault.name(),
             self.strike.target(),
             self.lasted,

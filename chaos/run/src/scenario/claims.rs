@@ -18,7 +18,7 @@ use platform_runtime::random;
 use serde_json::Value;
 
 use super::strikes;
-use crate::faults::{Scene, revive};
+use crate::faults::{Means, Scene, revive};
 use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
@@ -90,7 +90,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let scene = Scene {
         world: &world,
         links: &proxies.links,
-        small_disk: None,
+        means: &Means::default(),
         ways: Ways {
             survives: options.survival.is_some(),
             moves: false,

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::events_people::{ARRIVES_WITHIN, Judgement, People};
 use super::strikes;
-use crate::faults::{Scene, revive};
+use crate::faults::{Means, Scene, revive};
 use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
@@ -61,7 +61,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let scene = Scene {
         world: &world,
         links: &proxies.links,
-        small_disk: None,
+        means: &Means::default(),
         ways: Ways {
             survives: options.survival.is_some(),
             moves: false,

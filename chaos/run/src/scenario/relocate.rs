@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::relocate_blows::strike;
 use super::relocate_judge::Judgement;
 use super::relocate_people::People;
-use crate::faults::{Scene, revive};
+use crate::faults::{Means, Scene, revive};
 use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
@@ -57,7 +57,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let scene = Scene {
         world: &world,
         links: &proxies.links,
-        small_disk: None,
+        means: &Means::default(),
         ways: Ways {
             survives: options.survival.is_some(),
             moves: false,

@@ -109,6 +109,7 @@ fn seat_of(home: &HomeId) -> Result<Seat> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::faults::Means;
 
     #[test]
     fn whoever_has_a_part_in_a_move_is_killed_in_it() {
@@ -120,7 +121,7 @@ mod tests {
         }
         for (fault, at) in BLOWS {
             assert_eq!(fault.is_at_a_node(), at != At::Others, "{fault:?}");
-            assert_eq!(fault.never(), None);
+            assert_eq!(Means::default().lacks(fault), None);
         }
     }
 

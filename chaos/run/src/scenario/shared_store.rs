@@ -1,7 +1,9 @@
 //! `chaos run --scenario shared-store`: three nodes of one cell on one TiKV server, people in their home, and nodes and
-//! server that are killed and stopped. Nothing acknowledged may be lost, and what people saw makes one history: two nodes
+//! server that are killed and stopped, the server also for so long that nobody hears what became of a commit. Nothing
+//! acknowledged may be lost, and what people saw makes one history: two nodes
 //! that served one shard at once would be seen in it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,15 +13,16 @@ use cli_world::stage::STOP_WITHIN;
 use cli_world::{Process, Progress, Seat, Stage, State, World, door, make};
 use nix::sys::signal::Signal;
 use platform_model::{NodeId, RoutingTable};
-use platform_report::{Document, Figure};
+use platform_report::Document;
 use platform_runtime::clock::Clock;
-use serde_json::{Value, json};
 
 use super::shared_store_mixed::{self, Mixed};
 use super::shared_store_server::Server;
+use super::{shared_store_counts as counts, shared_store_document as document};
 use crate::judge::{Judgement, judge};
 use crate::load::{Load, Ways};
-use crate::run::{Options, bring_up};
+use crate::run::later::{self, Kept};
+use crate::run::{Options, bring_up, world_at_the_end};
 
 /// Nodes of the cell.
 const NODES: u16 = 3;
@@ -29,56 +32,92 @@ const CALM: Duration = Duration::from_millis(1_500);
 const NODE_AWAY: Duration = Duration::from_millis(3_500);
 /// The server stays away for less than a commit may take.
 const SERVER_AWAY: Duration = Duration::from_millis(1_500);
+/// It stands still for longer than anybody waits for the answer to a commit: what was sent is of unknown outcome then.
+const SERVER_HANGS: Duration = Duration::from_secs(8);
 /// From the healing until every client has had an answer to everything it does.
 const HEALED_WITHIN: Duration = Duration::from_secs(40);
 const POLL: Duration = Duration::from_millis(50);
 /// After this many rounds a run ends.
 const ROUNDS_MAX: usize = 500;
-/// A takeover, as people feel it, at the median.
-const TAKEOVER_MS: f64 = 1_500.0;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Blow {
+pub(super) enum Blow {
     KillNode,
     StopNode,
     KillServer,
     StopServer,
+    HangServer,
 }
 
 impl Blow {
-    const ALL: [Self; 4] = [Self::KillNode, Self::StopNode, Self::KillServer, Self::StopServer];
+    const ALL: [Self; 5] = [
+        Self::KillNode,
+        Self::StopNode,
+        Self::KillServer,
+        Self::StopServer,
+        Self::HangServer,
+    ];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::KillNode => "kill-node",
             Self::StopNode => "stop-node",
             Self::KillServer => "kill-server",
             Self::StopServer => "stop-server",
+            Self::HangServer => "hang-server",
         }
     }
 
     fn is_of_the_server(self) -> bool {
-        matches!(self, Self::KillServer | Self::StopServer)
+        matches!(self, Self::KillServer | Self::StopServer | Self::HangServer)
+    }
+
+    fn lasts(self) -> Duration {
+        match self {
+            Self::KillNode | Self::StopNode => NODE_AWAY,
+            Self::KillServer | Self::StopServer => SERVER_AWAY,
+            Self::HangServer => SERVER_HANGS,
+        }
     }
 }
 
-struct Round {
-    blow: Blow,
-    target: String,
-    healed_in: Option<Duration>,
+pub(super) struct Round {
+    pub blow: Blow,
+    pub target: String,
+    pub healed_in: Option<Duration>,
     /// The longest time that writes of somebody whose shard was there were not answered.
-    silence: Option<Duration>,
-    unsettled: usize,
-    judgement: Judgement,
+    pub silence: Option<Duration>,
+    pub unsettled: usize,
+    /// Commits of the cell's nodes whose outcome nobody heard.
+    pub unknown: u64,
+    pub judgement: Judgement,
 }
 
 impl Round {
-    fn wrong(&self) -> usize {
-        let judgement = &self.judgement;
-        let found =
-            judgement.acknowledged.found + judgement.linearizable.found + judgement.transactions.found;
-        found + judgement.unreadable.len()
+    pub(super) fn wrong(&self) -> usize {
+        let found = self
+            .judgement
+            .verdicts()
+            .map(|verdict| verdict.found)
+            .sum::<usize>();
+        found + self.judgement.unreadable.len()
     }
+
+    /// Async writes: lost, though they are in the store that the next node takes, or read otherwise than they can be.
+    pub(super) fn async_wrong(&self) -> usize {
+        let edits = self.judgement.edits.iter();
+        edits.map(|(verdict, _)| verdict.found).sum()
+    }
+}
+
+/// What is told of a run when it is over.
+pub(super) struct Told {
+    pub rounds: Vec<Round>,
+    pub mixed: Mixed,
+    /// Files of earlier rounds that were not there at the end.
+    pub lost_later: Vec<String>,
+    /// What is not well with the world once all is over.
+    pub world: Vec<String>,
 }
 
 /// # Errors
@@ -107,16 +146,10 @@ pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document>
         let _ = server.signal(Signal::SIGCONT);
     }
     stage.leave(options.keep, progress).await;
-    let (rounds, mixed) = outcome?;
-    Ok(document(options, &server, &rounds, &mixed))
+    Ok(document::document(options.seed, &server, &outcome?))
 }
 
-async fn play(
-    options: &Options,
-    server: &Server,
-    stage: &Stage,
-    progress: &dyn Progress,
-) -> Result<(Vec<Round>, Mixed)> {
+async fn play(options: &Options, server: &Server, stage: &Stage, progress: &dyn Progress) -> Result<Told> {
     make::make(&stage.layout, None)?;
     let sharing = Sharing {
         pd: server.pd.clone(),
@@ -132,11 +165,14 @@ async fn play(
     let clock = Clock::system();
     let due = clock.monotonic() + options.minutes;
     let mut rounds = Vec::new();
+    let (mut kept, mut lost_later) = (VecDeque::new(), Vec::new());
     while clock.monotonic() < due && rounds.len() < ROUNDS_MAX {
         let Some(blow) = blow_of(options.seed, rounds.len(), server) else {
             break;
         };
-        let round = round(&world, server, &sharing, &app, (rounds.len(), blow)).await?;
+        lost_later.extend(later::let_go(&app, &mut kept).await);
+        let (round, left) = round(&world, server, &sharing, &app, (rounds.len(), blow)).await?;
+        kept.push_back(left);
         progress.progress(&format!(
             "round {}: {} at {}: {} wrong, silent for {:.1?}, healed in {:.1?}",
             rounds.len(),
@@ -149,8 +185,16 @@ async fn play(
         rounds.push(round);
     }
     let mixed = shared_store_mixed::play(&world, progress).await;
+    // After the shards went from engine to engine, too.
+    lost_later.extend(later::lost(&app, &kept).await);
+    let found = world_at_the_end(&world).await;
     world.down(STOP_WITHIN).await?;
-    Ok((rounds, mixed))
+    Ok(Told {
+        rounds,
+        mixed,
+        lost_later,
+        world: found,
+    })
 }
 
 /// Which blow comes in a round: all in turn, from another one on with another seed.
@@ -191,7 +235,7 @@ async fn round(
     sharing: &Sharing,
     app: &App,
     (number, blow): (usize, Blow),
-) -> Result<Round> {
+) -> Result<(Round, Kept)> {
     let ways = Ways {
         survives: false,
         moves: false,
@@ -199,6 +243,7 @@ async fn round(
     let load = Load::new(app, number, ways, &[]).await?;
     let table = world.wait_for_leader().await?.table;
     let (seat, there) = struck(&table, sharing, &load).context("nobody lives in the shared cell")?;
+    let before = counts::of(world, sharing).await;
     let strikes = async {
         let healed = suffer(world, server, &seat, blow, &load).await;
         load.record.stop();
@@ -209,7 +254,8 @@ async fn round(
     let silences = there.iter().map(|person| load.record.silence_of(*person));
     let silence = silences.max().filter(|_| !blow.is_of_the_server());
     let judgement = judge(app, &load).await;
-    Ok(Round {
+    let unknown = counts::since(&before, &counts::of(world, sharing).await);
+    let round = Round {
         blow,
         target: if blow.is_of_the_server() {
             "server".to_owned()
@@ -219,8 +265,10 @@ async fn round(
         healed_in,
         silence,
         unsettled: load.record.totals().1,
+        unknown,
         judgement,
-    })
+    };
+    Ok((round, later::keep(&load)))
 }
 
 /// A node of the cell that serves somebody of this load, and whom.
@@ -254,20 +302,14 @@ async fn suffer(
         Blow::KillNode => world.kill(seat).await?,
         Blow::StopNode => signal(world, seat, Signal::SIGSTOP)?,
         Blow::KillServer => server.kill()?,
-        Blow::StopServer => server.signal(Signal::SIGSTOP)?,
+        Blow::StopServer | Blow::HangServer => server.signal(Signal::SIGSTOP)?,
     }
-    clock
-        .sleep(if blow.is_of_the_server() {
-            SERVER_AWAY
-        } else {
-            NODE_AWAY
-        })
-        .await;
+    clock.sleep(blow.lasts()).await;
     match blow {
         Blow::KillNode => world.spawn(seat)?,
         Blow::StopNode => signal(world, seat, Signal::SIGCONT)?,
         Blow::KillServer => server.start()?,
-        Blow::StopServer => server.signal(Signal::SIGCONT)?,
+        Blow::StopServer | Blow::HangServer => server.signal(Signal::SIGCONT)?,
     }
     let healed_at = clock.monotonic();
     let healed_in = loop {
@@ -289,87 +331,6 @@ fn signal(world: &World, seat: &Seat, signal: Signal) -> Result<()> {
         State::Running(process) => process.signal(signal),
         _ => anyhow::bail!("{seat} does not run"),
     }
-}
-
-/// How long the writes of those whose node was killed were not answered, at the median. A world that is not optimised, on a
-/// machine that does much else, is no measure: there it is told and not judged.
-fn takeover(rounds: &[Round]) -> Option<Figure> {
-    let killed = rounds.iter().filter(|round| round.blow == Blow::KillNode);
-    let mut silences: Vec<f64> = killed
-        .filter_map(|round| Some(round.silence?.as_secs_f64() * 1_000.0))
-        .collect();
-    silences.sort_by(f64::total_cmp);
-    let (name, median) = (
-        "takeover-of-a-killed-node-p50",
-        *silences.get(silences.len() / 2)?,
-    );
-    Some(if cfg!(debug_assertions) {
-        Figure::info(name, median, "ms")
-    } else {
-        Figure::at_most(name, median, "ms", TAKEOVER_MS)
-    })
-}
-
-fn document(options: &Options, server: &Server, rounds: &[Round], mixed: &Mixed) -> Document {
-    let mut document = Document::new("chaos-shared-store");
-    let count = |number: usize| number as f64;
-    let zero = |name: &str, value: usize| Figure::at_most(name, count(value), "cases", 0.0);
-    let sum = |of: fn(&Round) -> usize| -> usize { rounds.iter().map(of).sum() };
-    document.figures = vec![
-        Figure::at_least("rounds", count(rounds.len()), "rounds", 1.0),
-        Figure::info(
-            "acknowledged",
-            count(sum(|round| round.judgement.counts.acknowledged)),
-            "files",
-        ),
-        zero("lost-or-changed", sum(|round| round.judgement.acknowledged.found)),
-        zero(
-            "not-linearizable",
-            sum(|round| round.judgement.linearizable.found),
-        ),
-        zero(
-            "not-serializable",
-            sum(|round| round.judgement.transactions.found),
-        ),
-        zero("unreadable", sum(|round| round.judgement.unreadable.len())),
-        zero("unsettled", sum(|round| round.unsettled)),
-        Figure::at_least(
-            "moved-between-engines",
-            count(mixed.moved),
-            "moves",
-            count(mixed.moves),
-        ),
-        zero("wrong-on-the-other-engine", mixed.wrong.len()),
-        zero(
-            "not-healed",
-            rounds.iter().filter(|round| round.healed_in.is_none()).count(),
-        ),
-    ];
-    document.figures.extend(takeover(rounds));
-    let rows = rounds.iter().map(|round| {
-        json!({
-            "fault": round.blow.name(),
-            "at": round.target,
-            "wrong": round.wrong(),
-            "silent_ms": round.silence.map(|silence| silence.as_millis()),
-            "healed_ms": round.healed_in.map(|healed| healed.as_millis()),
-        })
-    });
-    document
-        .tables
-        .insert("rounds".into(), Value::Array(rows.collect()));
-    document.notes.push(format!("seed {}", options.seed));
-    document.notes.extend(mixed.wrong.iter().cloned());
-    document.notes.push(format!(
-        "server at {}: a stand-in unless it is TiKV",
-        server.pd.join(", ")
-    ));
-    if !server.can_be_struck() {
-        document
-            .notes
-            .push("skipped: blows at the server: set MERIDIAN_TIKV_CONTROL to its run.sh".to_owned());
-    }
-    document
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub async fn strike(options: &Options, scene: &Scene<'_>, progress: &dyn Progres
         let Some((mut strike, lasts)) = schedule.next() else {
             break;
         };
-        if let Some(why) = strike.fault.never() {
+        if let Some(why) = scene.means.lacks(strike.fault) {
             progress.progress(&format!("skipped: {}: {why}", strike.fault.name()));
             continue;
         }

@@ -24,7 +24,7 @@ use crate::exit::{Ended, Hinted, USAGE};
 use crate::printer::Printer;
 use crate::store_check::{self, Line, Said, Verdict};
 use crate::world::ports::Ports;
-use crate::world::provisioned::{Unfinished, Wanted};
+use crate::world::provisioned::{Unfinished, Wanted, usual_place};
 use crate::world::{Folder, Layout, operator, trust};
 
 /// Makes a cell whose nodes share a cluster: looks at the cluster, makes the cell known, and writes for each node a folder
@@ -164,7 +164,7 @@ impl Provision {
     }
 
     fn place(&self, layout: &Layout) -> Result<PathBuf> {
-        let usual = || layout.root().join(format!("cell-{}", self.cell));
+        let usual = || usual_place(layout, &self.cell);
         let place = std::path::absolute(self.into.clone().unwrap_or_else(usual))?;
         if place.exists() {
             let message = format!("{} is there already", place.display());

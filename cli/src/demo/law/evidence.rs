@@ -12,6 +12,7 @@ use super::super::Scene;
 use super::super::story::{Row, Story};
 use crate::world::operator;
 use crate::world::people::OPERATOR;
+use crate::world::seats;
 
 /// For every node to report under the law in force.
 const TOLD_WITHIN: Duration = Duration::from_secs(15);
@@ -29,7 +30,7 @@ pub const FORBIDDEN_REGION: &str = "eu-west";
 
 pub async fn show(scene: &Scene<'_>, story: &mut Story<'_>, expected: Expected) -> Result<()> {
     let report = settled(scene, expected).await?;
-    let differences = differences(&report);
+    let differences = differences(scene, &report);
     story.check(
         differences.is_empty(),
         "what nodes see is what is intended, judged alike by the same law",
@@ -74,7 +75,7 @@ async fn settled(scene: &Scene<'_>, expected: Expected) -> Result<Residency> {
         );
         let as_expected =
             report.copies.iter().any(|copy| copy.denied.is_some()) == (expected == Expected::Violations);
-        let settled = as_expected && differences(&report).is_empty();
+        let settled = as_expected && differences(scene, &report).is_empty();
         if settled || clock.monotonic().saturating_sub(begun) > TOLD_WITHIN {
             return Ok(report);
         }
@@ -83,7 +84,7 @@ async fn settled(scene: &Scene<'_>, expected: Expected) -> Result<Residency> {
 }
 
 /// Where node and controllers do not say the same of a copy.
-fn differences(report: &Residency) -> Vec<String> {
+fn differences(scene: &Scene<'_>, report: &Residency) -> Vec<String> {
     let revision = report.in_force.as_ref().map_or(0, |law| law.revision);
     let of_copy = |copy: &ShardCopy| {
         let shard = &copy.shard;
@@ -103,8 +104,18 @@ fn differences(report: &Residency) -> Vec<String> {
     let strays = report
         .unintended
         .iter()
+        .filter(|copy| !is_burnt(scene, copy))
         .map(|copy| format!("{} is where nothing intends it", copy.shard));
     report.copies.iter().filter_map(of_copy).chain(strays).collect()
+}
+
+/// What a cell last said of itself that is lost with its disk: it lies nowhere any more.
+fn is_burnt(scene: &Scene<'_>, copy: &ShardCopy) -> bool {
+    let seat = copy
+        .node
+        .as_ref()
+        .and_then(|node| seats::seat_of_cell(&node.cell));
+    seat.is_some_and(|seat| !scene.world.layout.data(&seat).exists())
 }
 
 /// One line for each home and region.

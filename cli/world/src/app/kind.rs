@@ -23,6 +23,7 @@ pub enum Kind {
     Shared,
     Relocate,
     Relocation,
+    Export,
 }
 
 impl Kind {
@@ -46,6 +47,7 @@ impl Kind {
             Self::Shared => "read what others show",
             Self::Relocate => "change home",
             Self::Relocation => "read how a change of home stands",
+            Self::Export => "take along",
         }
     }
 
@@ -61,6 +63,7 @@ impl Kind {
                 | Self::Following
                 | Self::Shared
                 | Self::Relocation
+                | Self::Export
         )
     }
 }

@@ -5,9 +5,10 @@
 //! | `POST /v1/register/{country}`, `POST /v1/locate` | nothing |
 //! | `POST /v1/homes/{home}/login` | a password |
 //! | `POST /v1/sessions/refresh` | a refresh token |
-//! | `/v1/profile`, `/v1/sessions`, `/v1/followers`, `/v1/following`, `/v1/relocation` | an access token |
+//! | `/v1/profile`, `/v1/sessions`, `/v1/followers`, `/v1/following`, `/v1/relocation`, `/v1/export` | an access token |
 
 mod body;
+mod export;
 mod following;
 mod locate;
 mod login;
@@ -40,6 +41,7 @@ pub fn routes(identity: Identity) -> Router<Lent> {
         .route("/v1/following", get(following::followed))
         .route("/v1/relocation", get(relocation::show).put(relocation::ask))
         .route("/v1/relocation", delete(relocation::withdraw))
+        .route("/v1/export", get(export::read))
         .layer(Extension(identity))
 }
 

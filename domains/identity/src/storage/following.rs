@@ -2,7 +2,7 @@
 //! it, and of every change of name, by events.
 
 use cell_layers::{Query, RootTx};
-use cell_sdk::{Address, DomainError, Received, tell};
+use cell_sdk::{Address, DomainError, Received, tell, tell_back};
 use platform_model::{Code, HomeId, Problem, UserId};
 use uuid::Uuid;
 
@@ -65,13 +65,13 @@ pub async fn dismiss(tx: &RootTx, me: &Address, follower: UserId) -> Result<bool
         home: row.home.clone(),
         follows: false,
     };
-    tell(tx, me, &changed)?;
+    tell_back(tx, me, &changed)?;
     let profile = PROFILES.get(tx, id_of(me.user)).await?.unwrap_or_default();
     let hidden = ProfileHidden {
         profile: profile.version,
         told_ms: tx.log_time_ms(),
     };
-    tell(tx, &address(&row)?, &hidden)?;
+    tell_back(tx, &address(&row)?, &hidden)?;
     Ok(true)
 }
 

@@ -1,6 +1,7 @@
 //! The transactions of the domain over a person's root. Each is one closure: all of it happens, or nothing.
 
 pub mod erasure;
+pub mod export;
 pub mod following;
 pub mod profile;
 pub mod registration;

@@ -37,4 +37,4 @@ fn id_of(text: &str) -> Result<Uuid, ProblemResponse> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

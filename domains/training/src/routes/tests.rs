@@ -1,6 +1,6 @@
 //! The routes over a real shard on a store in memory.
 
-mod bench_of_routes;
+pub(crate) mod bench_of_routes;
 mod life;
 mod refusals;
 mod sharing;

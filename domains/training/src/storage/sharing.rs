@@ -2,7 +2,7 @@
 //! follower's, numbered in the order in which they came.
 
 use cell_layers::{Query, RootTx, RowCursor, Rows};
-use cell_sdk::{Address, DomainError, Received, tell};
+use cell_sdk::{Address, DomainError, Received, tell, tell_back};
 use platform_model::{Code, HomeId, Problem, UserId};
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ pub async fn withdraw(tx: &RootTx, workout: Uuid) -> Result<(), DomainError> {
         workout: workout.as_bytes().to_vec(),
     };
     for follower in followers(tx).await? {
-        tell(tx, &follower, &withdrawn)?;
+        tell_back(tx, &follower, &withdrawn)?;
     }
     Ok(())
 }
@@ -99,6 +99,14 @@ pub async fn list(
         .await?)
 }
 
+/// Whom the person's workouts are shown.
+///
+/// # Errors
+/// The transaction's.
+pub async fn shown_to(tx: &RootTx) -> Result<Vec<ShownTo>, DomainError> {
+    Ok(SHOWN_TO.scan(tx, Query::first(SHOWN_TO_MAX)).await?.rows)
+}
+
 async fn follower_changed(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
     let unreadable =
         || Problem::new(Code::BadRequest).detail("the event is not the message that it should be");
@@ -117,7 +125,7 @@ async fn follower_changed(tx: &RootTx, event: &Received) -> Result<(), DomainErr
     let hidden = WorkoutsHidden {
         told_ms: tx.log_time_ms(),
     };
-    tell(tx, &follower, &hidden)
+    tell_back(tx, &follower, &hidden)
 }
 
 /// Appended, whatever is there: that nothing comes twice is the platform's promise, and to be seen here. Only what was told
@@ -207,7 +215,7 @@ async fn forget(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
 }
 
 async fn followers(tx: &RootTx) -> Result<Vec<Address>, DomainError> {
-    let rows = SHOWN_TO.scan(tx, Query::first(SHOWN_TO_MAX)).await?.rows;
+    let rows = shown_to(tx).await?;
     rows.iter().map(address).collect()
 }
 

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::answer::{Answer, Point, RuleIndex, RuleName, Ruling};
-use super::stamp::SinkKind;
+use super::stamp::{Sink, SinkKind};
 use super::words::{Action, Purpose};
 use super::{JurisdictionIndex, Matrix, RegionIndex};
 use crate::class::DataClass;
@@ -222,6 +222,11 @@ impl Matrix {
         self.sinks
             .get(name)
             .is_some_and(|sink| sink.kind == SinkKind::Backup)
+    }
+
+    /// The sink of that name; none: the law knows no such sink.
+    pub fn sink(&self, name: &str) -> Option<&Sink> {
+        self.sinks.get(name)
     }
 
     /// Every region where a home of `jurisdiction` may hold a copy of a shard, by the order of their names.

@@ -1,9 +1,9 @@
 //! Calls to the node that serves a receiver's shard. One connection per node, checked to be that very node.
 
-use platform_model::{ShardId, WorldId};
+use platform_model::{ShardId, UserId, WorldId};
 use platform_runtime::tls::Identity;
 
-use super::{Delivery, EventsTarget, Receipt, parse};
+use super::{Delivery, EventAt, EventsTarget, Receipt, parse};
 use crate::controllers::CallError;
 use crate::frame::FRAME_VERSION;
 use crate::nodes::{self, Nodes, traced};
@@ -58,5 +58,37 @@ impl EventsClient {
             address: target.address.clone(),
             cause: "the receipts are not those of what was sent".to_owned(),
         })
+    }
+
+    /// Whether the event of `source` took effect. If not, it never will under that key. The same may be asked again.
+    ///
+    /// # Errors
+    /// As [`Self::deliver`].
+    pub async fn decline(
+        &self,
+        target: &EventsTarget,
+        source: &ShardId,
+        to: UserId,
+        key: EventAt,
+    ) -> Result<bool, CallError> {
+        let request = pb::DeclineRequest {
+            version: FRAME_VERSION,
+            world: self.world.to_string(),
+            source: source.to_string(),
+            target: target.shard.to_string(),
+            epoch: target.epoch.0,
+            to: to.as_bytes().to_vec(),
+            at_epoch: key.at.epoch.0,
+            at_position: key.at.position.0,
+            index: key.index,
+            event: key.event,
+        };
+        let channel = self
+            .nodes
+            .channel(&target.node, &target.address, target.expect())?;
+        let call = async { Client::new(channel).decline(traced(request)).await };
+        let reply = nodes::answer(&target.address, call).await?;
+        nodes::understood(&target.address, reply.version)?;
+        Ok(reply.taken)
     }
 }

@@ -5,7 +5,8 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::{
-    AskedDeliver, DELIVERIES_MAX, Delivery, EventAt, FIELDS_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX, Receipt,
+    AskedDecline, AskedDeliver, DELIVERIES_MAX, Delivery, EventAt, FIELDS_MAX, MESSAGE_BYTES_MAX,
+    NAME_BYTES_MAX, Receipt,
 };
 use crate::frame::{self, FRAME_VERSION};
 use crate::pb;
@@ -30,6 +31,26 @@ pub fn deliver_of(request: pb::DeliverRequest, ours: &WorldId) -> Result<AskedDe
         epoch: Epoch(request.epoch),
         law_revision: request.law_revision,
         deliveries: deliveries?,
+    })
+}
+
+/// # Errors
+/// As [`deliver_of`].
+pub fn decline_of(request: &pb::DeclineRequest, ours: &WorldId) -> Result<AskedDecline, Status> {
+    frame::check(request.version, &request.world, ours)?;
+    Ok(AskedDecline {
+        source: root_shard(&request.source)?,
+        target: root_shard(&request.target)?,
+        epoch: Epoch(request.epoch),
+        to: user(&request.to)?,
+        key: EventAt {
+            at: EpochPosition {
+                epoch: Epoch(request.at_epoch),
+                position: Position(request.at_position),
+            },
+            index: request.index,
+            event: request.event,
+        },
     })
 }
 
@@ -216,6 +237,40 @@ mod tests {
             assert_eq!(receipt(one.clone().into()), Some(one));
         }
         assert_eq!(receipt(pb::Receipt::default()), None);
+    }
+
+    #[test]
+    fn what_is_asked_of_one_event_reads_back_and_what_cannot_be_is_refused() {
+        let request = pb::DeclineRequest {
+            version: FRAME_VERSION,
+            world: "a".repeat(64),
+            source: "us/us-east/001".into(),
+            target: "eu/eu-central/000".into(),
+            epoch: 4,
+            to: sent().to.as_bytes().to_vec(),
+            at_epoch: 2,
+            at_position: 70,
+            index: 3,
+            event: 1,
+        };
+        let asked = decline_of(&request, &world()).expect("our own");
+        assert_eq!(
+            (asked.epoch, asked.to, asked.key),
+            (Epoch(4), sent().to, sent().key)
+        );
+        let broken: [fn(&mut pb::DeclineRequest); 5] = [
+            |r| r.version += 1,
+            |r| r.world = "b".repeat(64),
+            |r| r.source = "directory/eu/000".into(),
+            |r| r.target = "eu/eu-central".into(),
+            |r| r.to = vec![1; 15],
+        ];
+        for breaks in broken {
+            let mut request = request.clone();
+            breaks(&mut request);
+            let status = decline_of(&request, &world()).expect_err("broken");
+            assert!(Refusal::from_status(&status).is_some(), "{status:?}");
+        }
     }
 
     #[test]

@@ -53,6 +53,7 @@ fn step(wire: pb::TakeRequest) -> Result<Step, Refusal> {
         },
         TakeKind::Activate => Step::Activate,
         TakeKind::Abandon => Step::Abandon,
+        TakeKind::Forget => Step::Forget,
     })
 }
 
@@ -138,6 +139,7 @@ pub(super) fn take_request(world: &WorldId, target: &ArrivalsTarget, take: &Take
         }
         Step::Activate => TakeKind::Activate,
         Step::Abandon => TakeKind::Abandon,
+        Step::Forget => TakeKind::Forget,
     };
     wire.kind = kind.into();
     wire

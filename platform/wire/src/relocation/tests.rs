@@ -27,7 +27,7 @@ fn take(step: Step) -> Take {
     }
 }
 
-fn steps() -> [Step; 6] {
+fn steps() -> [Step; 7] {
     let row = MovedRow {
         key: Bytes::from_static(b"k"),
         value: Some((2, Zeroizing::new(b"v".to_vec()))),
@@ -48,6 +48,7 @@ fn steps() -> [Step; 6] {
         },
         Step::Activate,
         Step::Abandon,
+        Step::Forget,
     ]
 }
 

@@ -2,16 +2,19 @@
 
 use cell_layers::RootTx;
 use cell_layers::keys::UserKey;
+use cell_layers::place::Standing;
+use cell_relay::Place;
+use cell_relay::home::OperationId;
 use cell_sdk::{ClaimDigest, ClaimEntry};
 use cell_shard::{Shard, WriteError};
 use domains_identity::stored::{Claim, ClaimState};
-use platform_model::UserId;
+use platform_model::{HomeId, UserId};
 use uuid::Uuid;
 
 use crate::directory::reconcile::tests::{CLAIMS, DIGEST, entry, reconciler};
 use crate::directory::restored::{self, CameTo};
 use crate::directory::rows;
-use crate::events::tests::bench::{Bench, DIRECTORY, FOLLOWERS, shard_of, user};
+use crate::events::tests::bench::{ABROAD, AUTHORS, Bench, DIRECTORY, FOLLOWERS, shard_of, user};
 
 /// The claim of an earlier try of whoever came back under another key.
 const ABANDONED: Uuid = Uuid::from_u128(200);
@@ -194,4 +197,84 @@ async fn what_broke_off_goes_on_where_it_was() {
     restored::note(&directory, &shard, asked).await.expect("too late");
     assert!(is_open(&directory).await, "it is shut again");
     bench.end().await;
+}
+
+fn standing(place: Place<HomeId>) -> Standing {
+    Standing {
+        place,
+        clearing: true,
+        ..Standing::native()
+    }
+}
+
+/// The planted omission: somebody who moves, or has left something behind, keeps the directory shut for as long as that lasts.
+#[tokio::test]
+async fn nobody_who_moves_holds_a_restored_directory_up() {
+    let operation = OperationId(7);
+    let west: HomeId = AUTHORS.parse().expect("a home");
+    for (place, counts) in [
+        (
+            Place::Fenced {
+                user_epoch: 1,
+                operation,
+            },
+            true,
+        ),
+        (
+            Place::Incoming {
+                operation,
+                complete: false,
+            },
+            false,
+        ),
+        (
+            Place::Gone {
+                to: west,
+                user_epoch: 2,
+            },
+            false,
+        ),
+    ] {
+        let bench = Bench::new().await;
+        let (reconciler, directory) = (reconciler(&bench), directory(&bench));
+        let person = bench.person(FOLLOWERS, 1).await;
+        let own = (entry(person).claim_id, ClaimState::Active);
+        record(&bench, person, own, None).await;
+        bench.stand(FOLLOWERS, person, &standing(place.clone())).await;
+        restored::note_by_hand(&directory).await;
+        reconciler.complete().await;
+        assert!(is_open(&directory).await, "it waits: {place:?}");
+        let held = rows::lookup(&directory, DIGEST).await.expect("read");
+        assert_eq!(held, Some(entry(person)).filter(|_| counts), "{place:?}");
+        bench.end().await;
+    }
+}
+
+/// The planted omission: the row of one who lives under another law by now stands in the way of who holds the value since, for
+/// ever.
+#[tokio::test]
+async fn the_row_of_one_who_has_gone_abroad_gives_way_and_of_one_who_has_moved_within_the_law_does_not() {
+    for (to, gives_way) in [(ABROAD, true), (AUTHORS, false)] {
+        let bench = Bench::new().await;
+        let (reconciler, directory) = (reconciler(&bench), directory(&bench));
+        let (gone, holder) = (bench.person(FOLLOWERS, 1).await, bench.person(FOLLOWERS, 2).await);
+        let of_then = ClaimEntry {
+            claim_id: ABANDONED,
+            ..entry(gone)
+        };
+        let taken = rows::claim(&directory, DIGEST, &of_then, false).await;
+        assert!(taken.expect("free"));
+        let to = to.parse().expect("a home");
+        let left = standing(Place::Gone { to, user_epoch: 2 });
+        bench.stand(FOLLOWERS, gone, &left).await;
+        let own = (entry(holder).claim_id, ClaimState::Active);
+        record(&bench, holder, own, None).await;
+        restored::note_by_hand(&directory).await;
+        reconciler.complete().await;
+        assert!(is_open(&directory).await);
+        let expected = if gives_way { entry(holder) } else { of_then };
+        let held = rows::lookup(&directory, DIGEST).await.expect("read");
+        assert_eq!(held, Some(expected));
+        bench.end().await;
+    }
 }

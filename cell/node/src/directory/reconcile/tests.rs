@@ -39,6 +39,7 @@ pub(in crate::directory) fn reconciler(bench: &Bench) -> Reconciler {
         keys: bench.keys(),
         claims,
         verifier: Verifier::new(8),
+        domains: std::sync::Arc::new(crate::gateway::domains()),
         relocations: std::sync::OnceLock::new(),
     };
     Reconciler {

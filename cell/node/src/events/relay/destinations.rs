@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use cell_layers::event::Posted;
-use cell_shard::OutboxRow;
+use cell_shard::OutboxKey;
 use platform_model::{HomeId, RoutingTable, ShardId};
 use platform_runtime::random;
 
@@ -58,9 +58,9 @@ pub(super) struct Destinations {
 
 impl Destinations {
     /// The shard of the event's receiver, as his author knew his home.
-    pub(super) fn of(&mut self, table: &RoutingTable, row: &OutboxRow) -> Heading {
-        let home = Posted::read(&row.payload).map(|posted| posted.to_home);
-        let user = row.key.to.as_user();
+    pub(super) fn of(&mut self, table: &RoutingTable, key: &OutboxKey, posted: Option<&Posted>) -> Heading {
+        let home = posted.map(|posted| posted.to_home.clone());
+        let user = key.to.as_user();
         let shard = home
             .as_ref()
             .zip(user)
@@ -135,34 +135,27 @@ impl Destinations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cell_shard::OutboxKey;
     use platform_model::{Epoch, EpochPosition, Position, RootRef, UserId, WorldId};
     use uuid::Uuid;
 
-    fn row(number: u32) -> OutboxRow {
+    fn key(number: u32) -> OutboxKey {
         let at = EpochPosition {
             epoch: Epoch(1),
             position: Position(1),
         };
-        OutboxRow {
-            key: OutboxKey {
-                to: RootRef::user(UserId::from_uuid(Uuid::from_u128(1))),
-                at,
-                index: 0,
-                event: number,
-            },
-            domain: "test".into(),
-            name: "told".into(),
-            version: 1,
-            payload: bytes::Bytes::new(),
+        OutboxKey {
+            to: RootRef::user(UserId::from_uuid(Uuid::from_u128(1))),
+            at,
+            index: 0,
+            event: number,
         }
     }
 
     fn one() -> (Destinations, Heading) {
         let table = RoutingTable::empty(WorldId::new(&"a".repeat(64)).expect("an id"));
         let mut all = Destinations::default();
-        let heading = all.of(&table, &row(0));
-        assert_eq!(all.of(&table, &row(1)), heading, "the same place");
+        let heading = all.of(&table, &key(0), None);
+        assert_eq!(all.of(&table, &key(1), None), heading, "the same place");
         (all, heading)
     }
 
@@ -195,7 +188,7 @@ mod tests {
         let (mut all, heading) = one();
         for number in 0..(CALLS_MAX * DELIVERIES_MAX + 7) {
             let number = u32::try_from(number).expect("few");
-            let key = row(number).key;
+            let key = key(number);
             all.queue(heading, Waiting { key, low: key.at });
         }
         let due = all.due(0);
@@ -210,7 +203,7 @@ mod tests {
     fn what_is_queued_for_one_that_does_not_answer_waits_and_then_is_tried_one_call_at_a_time() {
         let (mut all, heading) = one();
         for number in 0..(10 * DELIVERIES_MAX) {
-            let key = row(u32::try_from(number).expect("few")).key;
+            let key = key(u32::try_from(number).expect("few"));
             all.queue(heading, Waiting { key, low: key.at });
         }
         assert_eq!(all.due(0).len(), CALLS_MAX);

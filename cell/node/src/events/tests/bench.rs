@@ -1,12 +1,15 @@
-//! Two homes on one node, one shard each, with people in them.
+//! Homes on one node, one shard each, with people in them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use cell_layers::keys::{KeyCache, UserKey};
+use cell_layers::place::{self, Standing};
 use cell_layers::{Query, RootTx, Table};
+use cell_relay::parked::PARKED_PER_ROOT_MAX;
 use cell_sdk::{Address, DomainError, Mode, tell};
-use cell_shard::{Request, Scope, Shard, Tx};
+use cell_shard::{Request, Scope, Shard, Tx, TxError};
+use cell_store::key::Tuple;
 use cell_store::memory::Memory;
 use domains_identity::stored::Account;
 use domains_training::stored::{SharedWorkout, WorkoutShared};
@@ -39,6 +42,8 @@ pub(crate) const DIRECTORY: &str = "directory/eu/000";
 pub(crate) const AUTHORS: &str = "eu/eu-west";
 pub(crate) const ABROAD: &str = "us/us-east";
 pub(crate) const FOLLOWERS: &str = "eu/eu-central";
+/// A third home of the same law, for who moves twice.
+pub(crate) const BEYOND: &str = "eu/eu-south";
 const SHARED: Table<SharedWorkout> = Table::new();
 const ACCOUNTS: Table<Account> = Table::new();
 
@@ -58,13 +63,13 @@ pub(crate) fn shard_of(home: &str) -> ShardId {
     format!("{home}/000").parse().expect("a shard")
 }
 
-/// Both homes, one shard each, their keys, all on this node.
+/// All homes, one shard each, their keys, all on this node.
 fn table(world: platform_model::WorldId) -> RoutingTable {
     let mut table = RoutingTable {
         world,
         ..tests::sample::table()
     };
-    for home in [AUTHORS, FOLLOWERS] {
+    for home in [AUTHORS, FOLLOWERS, BEYOND] {
         let id: HomeId = home.parse().expect("a home");
         let known = Home {
             shard_count: 1,
@@ -141,7 +146,7 @@ impl Bench {
             domains: Arc::new(gateway::domains()),
         });
         let open = async {
-            while hosted.served().len() < 5 {
+            while hosted.served().len() < 7 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -225,18 +230,26 @@ impl Bench {
         F: Fn(RootTx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, DomainError>> + Send,
     {
+        let request = root_request(user, domain);
+        let write = |tx: Tx| f(RootTx::new(tx, RootRef::user(user), domain, key));
+        let written = self.shard(home).write(&request, write).await;
+        written.map_err(|error| error.to_string()).expect("written").value
+    }
+
+    /// Has somebody stand so in a home, as a relocation leaves him.
+    pub(crate) async fn stand(&self, home: &str, user: UserId, standing: &Standing) {
         let request = Request {
             actor: Actor::User(user),
-            domain,
+            domain: "relocation",
             request_id: RequestId::from_uuid(Uuid::new_v4()),
             mode: Mode::Sync,
             scope: Scope::Root(RootRef::user(user)),
             not_older_than: None,
             deadline: WITHIN,
         };
-        let write = |tx: Tx| f(RootTx::new(tx, RootRef::user(user), domain, key));
-        let written = self.shard(home).write(&request, write).await;
-        written.map_err(|error| error.to_string()).expect("written").value
+        let note = |tx: Tx| async move { place::put_standing(&tx, user, standing) };
+        let noted = self.shard(home).write(&request, note).await;
+        noted.map_err(|error| error.to_string()).expect("noted");
     }
 
     /// The author tells somebody of a workout.
@@ -251,22 +264,46 @@ impl Bench {
         .await;
     }
 
+    /// As [`Self::tell`], where it may be refused.
+    pub(crate) async fn try_tell(&self, author: UserId, to: UserId, number: u128) -> Result<(), String> {
+        let key = self.key(AUTHORS, author).await;
+        let address = &Address {
+            home: FOLLOWERS.parse().expect("a home"),
+            user: to,
+        };
+        let request = root_request(author, "training");
+        let write = |tx: Tx| {
+            let tx = RootTx::new(tx, RootRef::user(author), "training", &key);
+            async move { tell(&tx, address, &workout(number)) }
+        };
+        let written = self.shard(AUTHORS).write(&request, write).await;
+        written.map(drop).map_err(|error| error.to_string())
+    }
+
     /// Titles of what the follower was shown, in the order in which it came.
     pub(crate) async fn seen(&self, follower: UserId) -> Vec<String> {
+        self.seen_in(FOLLOWERS, follower).await
+    }
+
+    async fn seen_in(&self, home: &str, follower: UserId) -> Vec<String> {
         let read = |tx: RootTx| async move { Ok(SHARED.scan(&tx, Query::first(1_000)).await?.rows) };
-        let rows = self.write(FOLLOWERS, follower, "training", read).await;
+        let rows = self.write(home, follower, "training", read).await;
         rows.into_iter().filter_map(|row| row.title).collect()
     }
 
     pub(crate) async fn until_seen(&self, follower: UserId, wanted: &[String]) {
+        self.until_seen_in(FOLLOWERS, follower, wanted).await;
+    }
+
+    pub(crate) async fn until_seen_in(&self, home: &str, follower: UserId, wanted: &[String]) {
         let wait = async {
-            while self.seen(follower).await.len() < wanted.len() {
+            while self.seen_in(home, follower).await.len() < wanted.len() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         let came = tokio::time::timeout(WITHIN, wait).await;
-        assert!(came.is_ok(), "{:?}", self.seen(follower).await);
-        assert_eq!(self.seen(follower).await, wanted);
+        assert!(came.is_ok(), "{:?}", self.seen_in(home, follower).await);
+        assert_eq!(self.seen_in(home, follower).await, wanted);
     }
 
     pub(crate) async fn receive(&self, delivery: &Delivery) -> Receipt {
@@ -274,9 +311,43 @@ impl Bench {
         self.parts().receive(&shard_of(AUTHORS), &shard, delivery).await
     }
 
+    /// As if as many events of that root were parked as may be.
+    pub(crate) async fn fill_parked(&self, user: UserId) {
+        let shard = self.shard(FOLLOWERS);
+        let request = Request {
+            actor: Actor::User(user),
+            domain: "relay",
+            request_id: RequestId::from_uuid(Uuid::new_v4()),
+            mode: Mode::Sync,
+            scope: Scope::Shared("parked"),
+            not_older_than: None,
+            deadline: WITHIN,
+        };
+        let fill = |tx: Tx| async move {
+            (0..PARKED_PER_ROOT_MAX as u64).try_for_each(|number| {
+                let key = Tuple::new().uuid(user.as_uuid()).u64(number).pack();
+                tx.put(key, "x")
+            })
+        };
+        let filled = shard.write::<_, TxError, _, _>(&request, fill).await;
+        filled.expect("written");
+    }
+
     pub(crate) async fn end(self) {
         self.hosted.close_all().await;
         assert!(self.tasks.shutdown(WITHIN).await);
+    }
+}
+
+fn root_request(user: UserId, domain: &'static str) -> Request {
+    Request {
+        actor: Actor::User(user),
+        domain,
+        request_id: RequestId::from_uuid(Uuid::new_v4()),
+        mode: Mode::Sync,
+        scope: Scope::Root(RootRef::user(user)),
+        not_older_than: None,
+        deadline: WITHIN,
     }
 }
 

@@ -86,6 +86,7 @@ impl Bench {
             keys: two.keys(),
             claims,
             verifier: Verifier::new(8),
+            domains: std::sync::Arc::new(crate::gateway::domains()),
             relocations: std::sync::OnceLock::new(),
         });
         let recorder = Arc::new(Recorder::default());

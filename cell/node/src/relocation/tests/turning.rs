@@ -8,6 +8,8 @@ use platform_wire::relocation::{EntryStep, Step, Taken};
 
 use super::bench::{Bench, home};
 use super::{CENTRAL, WEST, asked};
+use crate::directory::{complete_by_hand, note_by_hand};
+use crate::events::tests::bench::DIRECTORY;
 use crate::relocation::standing::change;
 
 #[tokio::test]
@@ -213,6 +215,7 @@ async fn a_home_that_is_still_being_cleared_takes_nobody_back() {
             came_from: None,
             clearing: true,
             tally: Tally::default(),
+            tried: Vec::new(),
         })
     };
     let central = bench.two.shard(CENTRAL);
@@ -229,5 +232,32 @@ async fn a_home_that_is_still_being_cleared_takes_nobody_back() {
     );
     let there = bench.there(person).await;
     assert!(matches!(there, Place::Gone { .. }), "{there:?}");
+    bench.end().await;
+}
+
+/// The planted omission: an entry is begun anew for one of whom the directory has yet to hear where he lives.
+#[tokio::test]
+async fn a_directory_that_was_restored_lets_nobody_set_out_before_it_is_complete() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    let directory = bench.two.hosted.get(&DIRECTORY.parse().expect("a shard"));
+    let directory = directory.expect("it serves");
+    note_by_hand(&directory).await;
+    let step = EntryStep::Start {
+        operation: 7,
+        home: home(WEST),
+        user_epoch: 1,
+        to: home(CENTRAL),
+    };
+    let early = bench.parts().entry(&home(WEST).jurisdiction, person, &step).await;
+    let why = early.expect_err("it is not complete");
+    assert!(why.contains("takes no relocation yet"), "{why}");
+    let begun = bench.parts().begin(&asked(person, CENTRAL), "ann", false).await;
+    assert_eq!(begun.expect("begins").phase, "copying");
+    assert!(bench.add(WEST, person, 10).await, "he is served");
+    complete_by_hand(&directory).await;
+    bench.until_gone(person).await;
+    assert_eq!(bench.count(CENTRAL, person).await, 11);
     bench.end().await;
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cell_layers::keys::UserKey;
-use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory, OpenUser, Services};
+use cell_sdk::{
+    ClaimDigest, ClaimEntry, ClaimOutcome, Directory, ExportCursor, ExportPage, OpenUser, RootCtx, Services,
+};
 use cell_shard::Shard;
 use parking_lot::Mutex;
 use platform_model::{Code, HomeId, Jurisdiction, Problem, RegionId, RoutingTable, UserId, WorldId};
@@ -122,6 +124,15 @@ impl Services for Node {
         let now_s = self.clock.unix_s();
         let verified = self.verifier.verify(token, now_s, keys, &self.world);
         verified.map_err(|error| error.code().into())
+    }
+    /// Of this domain alone.
+    async fn export(&self, root: &RootCtx, from: &ExportCursor) -> Result<ExportPage, Problem> {
+        let page =
+            crate::export::page(root, &super::bench_of_routes::settings(), from.after.as_deref()).await?;
+        Ok(ExportPage {
+            items: page.items,
+            next: None,
+        })
     }
     async fn check_session(&self, open: &OpenUser, claims: &Claims) -> Result<(), Problem> {
         crate::check_session(open, claims).await
