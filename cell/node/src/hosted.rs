@@ -147,18 +147,20 @@ impl Hosted {
         open.values().filter(|open| leads(open.copy.standing())).count()
     }
 
-    /// Whether every copy that the table gives this node is open, or kept from it by the law: then reports tell of all.
-    pub fn has_opened(&self, table: &RoutingTable) -> bool {
-        let (open, withheld) = (self.shared.open.read(), self.shared.withheld.read());
-        self.wanted(table).all(|(shard, _, part)| {
-            part == Part::Erase || open.contains_key(shard) || withheld.contains_key(shard)
-        })
-    }
-
-    /// Whether it is known that no copy lies on this node's disk.
-    pub fn holds_nothing(&self) -> bool {
-        let held = self.shared.held.read();
-        held.as_ref().is_some_and(BTreeMap::is_empty) && self.shared.open.read().is_empty()
+    /// Whether nothing here knows more than the table: every copy that it gives this node is open, so that reports tell of it, or
+    /// kept from it by the law; and no other on the disk was written in a later epoch than the table has.
+    pub fn may_tell(&self, table: &RoutingTable) -> bool {
+        let (open, held) = (self.shared.open.read(), self.shared.held.read());
+        let Some(held) = held.as_ref() else {
+            return false;
+        };
+        let withheld = self.shared.withheld.read();
+        let is_there = |shard| open.contains_key(shard) || withheld.contains_key(shard);
+        let known = |shard| table.shards.get(shard).map(|route| route.epoch);
+        let mut closed = held.iter().filter(|(shard, _)| !open.contains_key(*shard));
+        self.wanted(table)
+            .all(|(shard, _, part)| part == Part::Erase || is_there(shard))
+            && closed.all(|(shard, written)| known(shard).is_some_and(|known| *written <= known))
     }
 
     /// How every copy here stands.

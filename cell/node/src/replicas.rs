@@ -56,7 +56,8 @@ impl Replicas {
             self.telling.urgent().await;
             let sent = self.telling.take_urgent(TOLD_MAX);
             if !sent.is_empty() {
-                self.send(sent, Vec::new()).await;
+                let table = self.followed.current().generation;
+                self.send(sent, Vec::new(), (table, None)).await;
             }
         }
     }
@@ -74,28 +75,34 @@ impl Replicas {
     async fn report(&self) {
         let table = self.followed.current();
         let sent = self.telling.take(&table, TOLD_MAX);
+        // Before the copies are looked at: whoever is told the table is told with it of every copy that has opened by then.
+        let knows = self.knows(&table);
         let copies = self.hosted.reports();
         let copies = copies
             .into_iter()
             .map(|(shard, status)| copy_report(shard, &status));
-        self.send(sent, copies.collect()).await;
+        self.send(sent, copies.collect(), (table.generation, knows)).await;
     }
 
-    async fn send(&self, sent: Sent, copies: Vec<CopyReport>) {
+    async fn send(
+        &self,
+        sent: Sent,
+        copies: Vec<CopyReport>,
+        (table, configured): (Generation, Option<Knows>),
+    ) {
         let told = sent
             .told
             .iter()
             .filter(|(_, told)| is_known(told))
             .map(|(shard, told)| (shard.clone(), convert::told(told)));
-        let table = self.followed.current();
         let report = ReplicasReport {
             node: self.hosted.node().clone(),
             incarnation: self.hosted.start().incarnation,
             leaving: self.hosted.is_leaving(),
             copies,
             told: told.collect(),
-            table: table.generation,
-            configured: self.knows(&table),
+            table,
+            configured,
         };
         // What the answer confirms is true of no moment before the question.
         let asked = self.clock.monotonic();
@@ -109,16 +116,10 @@ impl Replicas {
     }
 
     /// All that is known here of who holds what, also of shards that have left: where they went, who took them may not be asked.
-    /// Not before every copy here is open, for what those have stored may be newer. A node that has followed no table since it
-    /// began says that it knows of nothing only if nothing lies on its disk.
+    /// Not while a copy here may have stored what is newer. A node that has followed no table since it began says that it knows of
+    /// nothing only if nothing lies on its disk.
     fn knows(&self, table: &RoutingTable) -> Option<Knows> {
-        if !self.asked.load(Ordering::Relaxed) {
-            return None;
-        }
-        let tells = match table.generation {
-            Generation(0) => self.hosted.holds_nothing(),
-            _ => self.hosted.has_opened(table),
-        };
+        let tells = self.asked.load(Ordering::Relaxed) && self.hosted.may_tell(table);
         tells.then(|| table.into())
     }
 

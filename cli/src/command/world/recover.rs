@@ -11,6 +11,7 @@ use platform_wire::CallError;
 use platform_wire::admin::AdminClient;
 use platform_wire::recovery::{RECOVER_FILE, ToRecover, WorldState};
 use serde::Serialize;
+use tokio::net::TcpStream;
 
 use super::backup::explain_key;
 use crate::ask;
@@ -157,14 +158,18 @@ async fn nobody_lives(target: &Target, printer: &Printer) -> Result<()> {
         let alone = AdminClient::connect(vec![address.clone()], identity.clone(), clock.clone())?;
         asked.push(async move {
             let answer = tokio::time::timeout(ANSWERS_WITHIN, alone.status_local()).await;
-            (name, address, answer)
+            // One that hangs, or speaks in a way that is not understood, takes the connection all the same.
+            let is_silent = matches!(answer, Ok(Err(CallError::Unreachable { .. })) | Err(_));
+            let takes = is_silent && takes_connections(address).await;
+            (name, address, answer, takes)
         });
     }
-    for (name, address, answer) in futures::future::join_all(asked).await {
+    for (name, address, answer, takes) in futures::future::join_all(asked).await {
         match answer {
             // One that never ran says so: it may be the one that is to begin.
             Ok(Ok(status)) if !status.initialized => {}
             Ok(Ok(_)) => return Err(lives(name, "it answers")),
+            _ if takes => return Err(lives(name, &format!("something takes connections at {address}"))),
             Ok(Err(CallError::Unreachable { .. })) | Err(_) => {
                 printer.progress(&format!(
                     "{name} at {address} is not reached: it must never be started again"
@@ -174,6 +179,11 @@ async fn nobody_lives(target: &Target, printer: &Printer) -> Result<()> {
         }
     }
     Ok(())
+}
+
+async fn takes_connections(address: &str) -> bool {
+    let reached = tokio::time::timeout(ANSWERS_WITHIN, TcpStream::connect(address)).await;
+    matches!(reached, Ok(Ok(_)))
 }
 
 fn lives(name: &str, why: &str) -> anyhow::Error {
@@ -199,6 +209,18 @@ fn explain(error: KeptError) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The planted omission: whoever gives no answer in time is taken for dead, though it runs.
+    #[tokio::test]
+    async fn whoever_takes_connections_and_says_nothing_is_not_dead() {
+        let hangs = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let address = hangs.local_addr().expect("bound").to_string();
+        assert!(takes_connections(&address).await);
+        // Nobody listens on it unless he is root and wants to.
+        assert!(!takes_connections("127.0.0.1:1").await);
+    }
 
     #[test]
     fn each_refusal_is_named_by_a_word_that_stays_the_same() {

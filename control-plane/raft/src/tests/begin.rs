@@ -54,7 +54,6 @@ async fn what_has_run_is_never_begun_over() {
             node_id,
             address: "127.0.0.1:1",
             term: 77,
-            term: 77,
         };
         begin_with::<Register>(&world.data_dir(1), &alone, &Sum::default())
     };

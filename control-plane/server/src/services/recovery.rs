@@ -1,8 +1,8 @@
 //! `Recovery`: the whole state, read out to be kept; nodes that are given up after it was recovered.
 
-use control_plane_state::Command;
-use control_plane_state::recovery::RecoveryCommand;
+use control_plane_state::recovery::{RecoveryCommand, RecoveryRefusal};
 use control_plane_state::state::STATE_VERSION;
+use control_plane_state::{Command, State};
 use platform_model::NodeId;
 use platform_wire::pb::recovery_server::Recovery;
 use platform_wire::recovery::{PART_BYTES_MAX, digest};
@@ -11,7 +11,8 @@ use tonic::{Request, Response, Status};
 
 use super::Parts;
 use crate::authorise::Verb;
-use crate::members;
+use crate::shards::Leader;
+use crate::{members, refuse};
 
 pub(super) struct Service(pub(super) Parts);
 
@@ -67,8 +68,15 @@ impl Recovery for Service {
             .author(&request, Verb::GiveNodeUp, wire.version, &wire.world)?;
         let node: NodeId = wire.node.parse().map_err(Refusal::invalid)?;
         members::leads(&self.0.raft)?;
-        let heard = self.0.shards.look(|leader, _, now| leader.is_heard(now, &node));
-        if heard.unwrap_or_default() {
+        let look = |leader: &Leader, state: &State, now| {
+            (leader.is_heard(now, &node), leader.knows_of(state, &node))
+        };
+        let (is_heard, is_known) = self.0.shards.look(look).ok_or_else(refuse::no_leader)?;
+        if !is_known {
+            let rule = RecoveryRefusal::NobodyWaits { node };
+            return Err(refuse::rule(&rule.into()).into());
+        }
+        if is_heard {
             let message = format!("{node} reports: stop it for ever before it is given up");
             return Err(Refusal::new(RefusalCode::Invalid, message)
                 .hint("cellctl world status")

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use control_plane_state::recovery::{RecoveryCommand, Stands, may_adopt};
+use control_plane_state::recovery::{RecoveryCommand, Stands, is_news, may_adopt};
 use control_plane_state::shard_config::ShardConfig;
 use control_plane_state::{Command, State};
 use platform_model::{Generation, Incarnation, NodeId, RevokedIdentity, ShardId, ShardRoute};
@@ -49,6 +49,15 @@ impl Leader {
     /// Who has not told yet, of all that may know of more.
     pub fn awaited(&self, state: &State) -> BTreeSet<NodeId> {
         self.told.awaited(state)
+    }
+
+    /// Whether anybody would miss a node: it is known, or named by who told, or has told.
+    pub fn knows_of(&self, state: &State, node: &NodeId) -> bool {
+        let told = &self.told;
+        state.nodes.contains_key(node)
+            || told.nodes.contains_key(node)
+            || told.copies.contains_key(node)
+            || told.awaited(state).contains(node)
     }
 
     /// Why shards are not adopted of which everybody has told; a few of them.
@@ -183,10 +192,7 @@ impl Told {
 
     /// Who is not believed, and by which law nodes go, where the state does not know it yet.
     fn unheard(&self, state: &State) -> Option<RecoveryCommand> {
-        let lacks = |(identity, until_ms): &(&RevokedIdentity, &u64)| {
-            let known = state.trust.revocations.get(*identity);
-            **until_ms > state.time_ms && known.is_none_or(|known| known.until_ms < **until_ms)
-        };
+        let lacks = |(identity, until_ms): &(&RevokedIdentity, &u64)| is_news(state, identity, **until_ms);
         let revoked: BTreeMap<_, _> = self.revoked.iter().filter(lacks).collect();
         let later = self.law > state.recovery.law_told.max(state.recovery.law_kept);
         (later || !revoked.is_empty()).then(|| RecoveryCommand::Hear {

@@ -14,7 +14,7 @@ use crate::rules::{law, placement};
 use crate::shard_config::{ConfigPhase, ShardConfig, ShardCopy};
 use crate::state::{ShardRecord, State};
 use crate::trust::Revocation;
-use crate::trust::revocation::REVOKED_MS_MAX;
+use crate::trust::revocation::{REVOKED_MS_MAX, ends_within, of_this_world};
 
 pub(crate) fn apply(
     state: &mut State,
@@ -67,9 +67,8 @@ fn hear(state: &mut State, author: &Author, revoked: &BTreeMap<RevokedIdentity, 
         hidden: law > state.recovery.law_told,
         ..Changes::default()
     };
-    for (identity, until_ms) in revoked.iter().filter(|(_, until_ms)| **until_ms > at_ms) {
-        let known = state.trust.revocations.get(identity);
-        if known.is_none_or(|known| known.until_ms < *until_ms) {
+    for (identity, until_ms) in revoked {
+        if is_news(state, identity, *until_ms) {
             let (until_ms, by) = (*until_ms, by.clone());
             let record = Revocation { until_ms, by, at_ms };
             state.trust.revocations.insert(identity.clone(), record);
@@ -78,6 +77,14 @@ fn hear(state: &mut State, author: &Author, revoked: &BTreeMap<RevokedIdentity, 
     }
     state.recovery.law_told = state.recovery.law_told.max(law);
     changes
+}
+
+/// Whether a revocation that a node told of is one that somebody may have decided, and that is not known here.
+pub fn is_news(state: &State, identity: &RevokedIdentity, until_ms: u64) -> bool {
+    let known = state.trust.revocations.get(identity);
+    known.is_none_or(|known| known.until_ms < until_ms)
+        && of_this_world(state, identity).is_ok()
+        && ends_within(state.time_ms, until_ms, REVOKED_MS_MAX).is_ok()
 }
 
 /// Whether what nodes told of a shard may be adopted.
@@ -148,9 +155,16 @@ fn adopt(state: &mut State, stands: &Stands) -> Result<Changes, Refusal> {
     };
     if let Some(record) = state.shards.get_mut(shard) {
         record.generation = generation;
-        if let Some(config) = config {
-            record.follow(config, since_ms);
-            changes.shards.insert(shard.clone());
+        match config {
+            Some(config) => {
+                record.follow(config, since_ms);
+                changes.shards.insert(shard.clone());
+            }
+            // Whoever is given up may have it: nothing places it by itself.
+            None if !state.recovery.silent.is_empty() => {
+                state.recovery.missed.insert(shard.clone());
+            }
+            None => {}
         }
     }
     state.recovery.unsure.remove(shard);

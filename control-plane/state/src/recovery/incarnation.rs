@@ -93,6 +93,7 @@ pub fn recover(mut state: State, how: &Origin) -> Result<State, NotRecoverable> 
         from,
         unsure,
         silent: BTreeSet::new(),
+        missed: BTreeSet::new(),
         law_kept,
         law_told: 0,
         list_may_lack: true,

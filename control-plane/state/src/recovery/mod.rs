@@ -23,7 +23,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub(crate) use apply::apply;
-pub use apply::{may_adopt, permits};
+pub use apply::{is_news, may_adopt, permits};
 pub use command::{RecoveryCommand, RecoveryRefusal, Stands};
 use control_plane_ledger::Digest;
 pub use incarnation::{NotRecoverable, incarnation_at, recover};
@@ -41,6 +41,8 @@ pub struct Recovery {
     pub unsure: BTreeSet<ShardId>,
     /// Nodes that will never answer, by somebody's word.
     pub silent: BTreeSet<NodeId>,
+    /// Shards that nobody serves who told, while a node that may have is given up: a person places them.
+    pub missed: BTreeSet<ShardId>,
     /// The revision of the law in the backup, and the latest by which a node went; 0: none.
     pub law_kept: u64,
     pub law_told: u64,

@@ -1,5 +1,6 @@
 //! One test a rule.
 
+mod copies;
 mod numbers;
 mod trust;
 
@@ -12,7 +13,7 @@ use crate::apply::tests::{author, lawful, refusal, register};
 use crate::command::{Author, Command, Envelope};
 use crate::outcome::Outcome;
 use crate::refusal::Refusal;
-use crate::shard_config::{ConfigCommand, ConfigPhase, Erasing, ProposedChange, ShardConfig, ShardCopy};
+use crate::shard_config::{ConfigCommand, ConfigPhase, ProposedChange, ShardConfig, ShardCopy};
 use crate::state::State;
 use crate::{apply, recovery};
 
@@ -133,47 +134,6 @@ fn newer(state: &State) -> ShardConfig {
     newer
 }
 
-/// What no node tells is not forgotten: which copies are to leave, which lie somewhere still, which were ordered to be erased.
-#[test]
-fn what_is_known_of_copies_that_no_table_names_is_kept() {
-    let mut state = recovered();
-    let gone = |name| (ReplicaId(name), node(ALL[0]));
-    let shard = shard();
-    let order = Erasing {
-        node: node(ALL[0]),
-        index: 3,
-    };
-    let stays = ShardCopy {
-        node: node(ALL[1]),
-        replica: ReplicaId(31),
-        state: CopyState::CatchingUp,
-    };
-    if let Some(have) = state
-        .shards
-        .get_mut(&shard)
-        .and_then(|record| record.config.as_mut())
-    {
-        have.left = [gone(21), gone(22)].into();
-        have.erased = [ReplicaId(22), ReplicaId(23)].into();
-        have.erasing = [(ReplicaId(23), order)].into();
-        have.standbys = vec![stays.clone()];
-        have.retiring = [ReplicaId(31)].into();
-    }
-    let mut told = newer(&state);
-    told.standbys = vec![stays];
-    (told.left, told.erased, told.erasing) = Default::default();
-    told.retiring.clear();
-    assert!(accepted(&adopt(&mut state, &ALL, Some(told))));
-    let now = config(&state);
-    assert_eq!(
-        now.left,
-        [gone(21)].into(),
-        "the one whose erasure was ordered lies nowhere"
-    );
-    assert!(now.erased.contains(&ReplicaId(22)) && now.erasing.contains_key(&ReplicaId(23)));
-    assert_eq!(now.retiring, [ReplicaId(31)].into());
-}
-
 #[test]
 fn what_is_no_world_or_of_the_future_is_not_recovered() {
     let nothing = State::new("a".repeat(64).parse().expect("an id"));
@@ -259,6 +219,29 @@ fn a_shard_that_was_placed_after_the_backup_is_not_placed_once_more() {
     let other = &state.shards[&"us/us-east/001".parse::<ShardId>().expect("a shard")];
     let placed = other.config.as_ref().expect("placed");
     assert!(placed.epoch.0 > floor && placed.epoch_max == placed.epoch && other.generation.0 > floor);
+}
+
+/// The planted omission: a shard whose one copy is on a node that is given up is born anew, empty, by itself.
+#[test]
+fn a_shard_that_a_node_which_is_given_up_may_serve_is_placed_by_a_person_alone() {
+    let mut state = recovered();
+    let missed: ShardId = "us/us-east/000".parse().expect("a shard");
+    let dead = node(ALL[0]);
+    let give_up = Command::Recovery(RecoveryCommand::GiveUp { node: dead });
+    assert!(accepted(&give(&mut state, sre(Role::Sre), "burnt", give_up)));
+    for shard in state.recovery.unsure.clone() {
+        assert!(accepted(&adopt_of(&mut state, shard, &[ALL[1]], None)));
+    }
+    assert!(accepted(&register(&mut state, "us-east-1/0", 1, "127.0.0.1:3")));
+    assert_eq!(state.shards[&missed].config, None, "nobody asked for it");
+    let place = Command::PlaceShard {
+        shard: missed.clone(),
+        cell: "us-east-1".parse().expect("a cell"),
+        expected: state.shards[&missed].generation,
+    };
+    let done = give(&mut state, sre(Role::Sre), "it was never served", place);
+    assert!(accepted(&done), "{done:?}");
+    assert!(state.shards[&missed].config.is_some() && !state.recovery.missed.contains(&missed));
 }
 
 #[test]
@@ -357,27 +340,4 @@ fn a_change_of_primary_that_was_under_way_ends_in_an_epoch_that_was_never_given_
         );
         assert_eq!(now.epoch, Epoch(4), "who leads is told when it has ended");
     }
-}
-
-/// One node's word counts for every shard, but not for what no controller ever decided.
-#[test]
-fn a_shard_is_not_born_again_and_keeps_its_lease() {
-    let spoil: [fn(&mut ShardConfig); 2] = [|told| told.unborn = true, |told| told.lease_micros = u64::MAX];
-    for spoil in spoil {
-        let mut state = recovered();
-        let mut told = newer(&state);
-        spoil(&mut told);
-        let refused = refusal(adopt(&mut state, &ALL, Some(told)));
-        assert_eq!(
-            refused,
-            Refusal::Recovery(RecoveryRefusal::NotSound { shard: shard() })
-        );
-    }
-}
-
-#[test]
-fn a_configuration_reads_back_from_the_route_that_nodes_have_of_it() {
-    let mut config = newer(&kept());
-    config.epoch_max = config.epoch;
-    assert_eq!(ShardConfig::from(&config.route()), config);
 }

@@ -38,7 +38,8 @@ pub(crate) fn place(
             expected,
         });
     }
-    if record.cell == *cell {
+    let is_missed = state.recovery.missed.contains(shard);
+    if record.cell == *cell && !is_missed {
         return Ok(Changes::default());
     }
     may_hold(state, shard, cell)?;
@@ -48,6 +49,8 @@ pub(crate) fn place(
             primary: primary.clone(),
         });
     }
+    // Whoever commands it knows that a node which is given up may have served it.
+    state.recovery.missed.remove(shard);
     if let Some(record) = state.shards.get_mut(shard) {
         record.cell = cell.clone();
         record.generation = record.generation.next();
@@ -126,8 +129,6 @@ pub(crate) fn add(state: &mut State, shards: Vec<ShardId>, cell: &CellId) -> Cha
 pub(crate) fn fill_unasked(state: &mut State, cell: &CellId) -> Changes {
     match state.automation.paused {
         Some(_) => Changes::default(),
-        // A node that was given up may have held it: a person places it, knowing that.
-        None if !state.recovery.silent.is_empty() => Changes::default(),
         None => fill(state, cell),
     }
 }
@@ -149,7 +150,7 @@ fn takers(state: &State, cell: &CellId) -> Vec<(usize, NodeId)> {
 }
 
 /// Gives every shard that waits for `cell` its first primary, if the cell is open and a node is known that takes it. In a
-/// world that was just recovered nobody knows yet which shards wait.
+/// world that was just recovered nobody knows yet which shards wait; those that a node which is given up may have do not.
 pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
     let open = |record: &&CellRecord| record.state == CellState::Open;
     let mut changes = Changes::default();
@@ -167,7 +168,7 @@ pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
     let mut takers = takers(state, cell);
     let (since_ms, epoch) = (state.time_ms, state.first_epoch());
     for (shard, record) in &mut state.shards {
-        let waits = record.cell == *cell && record.config.is_none();
+        let waits = record.cell == *cell && record.config.is_none() && !state.recovery.missed.contains(shard);
         if waits && law::may_keep(&state.law, shard, &region).is_ok() {
             let generation = record.generation.next();
             let replica = first_replica(&state.world, shard, generation);

@@ -236,3 +236,21 @@ fn nobody_is_told_what_is_newest_before_it_is_known() {
     lose_controllers(&mut sim, backup);
     assert_eq!(newest(&sim.state, &report), []);
 }
+
+/// The planted omission: a name with a slip in it is given up, and the node that is meant is waited for on.
+#[test]
+fn a_node_that_nobody_knows_of_is_not_given_up() {
+    let (mut sim, backup) = failed_over();
+    let (newest, mut named) = (sim.state.table(), sim.state.table());
+    lose_controllers(&mut sim, backup);
+    let slip = node("eu-central-1/9");
+    assert!(sim.leader.knows_of(&sim.state, &node(HERE)));
+    assert!(!sim.leader.knows_of(&sim.state, &slip));
+    tells(&mut sim, NODES[1], &newest);
+    assert!(!sim.leader.knows_of(&sim.state, &slip));
+    // One that a node names is waited for: it may never answer either.
+    let route = named.shards.get_mut(&Sim::shard()).expect("served");
+    route.node = slip.clone();
+    tells(&mut sim, NODES[2], &named);
+    assert!(sim.leader.knows_of(&sim.state, &slip));
+}

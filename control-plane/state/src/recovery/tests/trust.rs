@@ -37,6 +37,23 @@ fn an_older_law_goes_out_to_nobody_and_who_was_revoked_stays_so() {
         "it ends no sooner"
     );
     assert_eq!(state.table().revocations.get(&id), Some(&(NOW_MS + 1)));
+    let no_revocation = [
+        ("spiffe://bbbbbbbbbbbbbbbb/region/eu/router/1", NOW_MS + 1),
+        ("spiffe://aaaaaaaaaaaaaaaa", NOW_MS + 1),
+        ("spiffe://aaaaaaaaaaaaaaaa/region/eu/router/2", u64::MAX >> 1),
+    ];
+    for (nobody, until_ms) in no_revocation {
+        let nobody = nobody.parse().expect("an identity");
+        assert!(
+            !accepted(&hear(&mut state, kept, &[(&nobody, until_ms)])),
+            "{nobody}"
+        );
+    }
+    assert_eq!(
+        state.table().revocations.len(),
+        1,
+        "what nobody can have decided is no news"
+    );
     adopt_all(&mut state);
     assert!(!state.is_recovered(), "nodes know a later law");
     let command = Command::Configure {
