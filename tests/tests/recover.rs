@@ -172,8 +172,10 @@ fn is_in_sync(route: &platform_model::ShardRoute) -> bool {
     standbys.any(|copy| copy.state == platform_model::CopyState::InSync)
 }
 
-/// Who leads each shard, in which epoch, by which copy.
-fn led(table: &RoutingTable) -> Vec<(ShardId, NodeId, Epoch, platform_model::ReplicaId)> {
+/// Who leads a shard, in which epoch, by which copy.
+type Led = (ShardId, NodeId, Epoch, platform_model::ReplicaId);
+
+fn led(table: &RoutingTable) -> Vec<Led> {
     let shards = table.shards.iter();
     let led =
         shards.map(|(shard, route)| (shard.clone(), route.node.clone(), route.epoch, route.set.primary));
@@ -198,7 +200,7 @@ fn back_up(scene: &Scene) -> Result<String> {
 }
 
 /// The command that recovers, but for its backup and its key.
-fn recover(scene: &Scene, backup: &str, key: &str) -> Result<Vec<String>> {
+fn recovers(scene: &Scene, backup: &str, key: &str) -> Result<Vec<String>> {
     let data: PathBuf = scene.layout.data(&controllers()[0]);
     let world: String = scene.world.id()?.to_string().chars().take(8).collect();
     let data = data.to_str().context("a path that is text")?;
@@ -211,7 +213,7 @@ fn recover(scene: &Scene, backup: &str, key: &str) -> Result<Vec<String>> {
 
 /// Each refused by its name, and nothing is left in the data directory.
 fn is_refused(scene: &Scene, backup: &str, expected: &str, key: &str) -> Result<()> {
-    let words = recover(scene, backup, key)?;
+    let words = recovers(scene, backup, key)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     scene.refused(&words, expected)?;
     let left = scene.layout.data(&controllers()[0]).join("recover.json");
@@ -227,91 +229,93 @@ fn flip(backup: &str) -> Result<()> {
     Ok(fs::write(part, bytes)?)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_world_whose_controllers_are_all_lost_goes_on_from_a_backup() -> Result<()> {
-    let Some(scene) = Scene::up()? else {
-        return Ok(());
-    };
-    let ((first, first_node), (second, _)) = (named(FIRST)?, named(SECOND)?);
+/// A person of the home, whose shards have a standby each.
+async fn settle(scene: &Scene) -> Result<Person> {
     scene.done(&["home", "survival", HOME, "region", "--reason", "a test"])?;
     scene.whole(None).await?;
     let person = scene.register().await?;
     scene.write(&person, "Ada before").await?;
-    let (backup, key) = (back_up(&scene)?, scene.text("kept.key")?);
-    is_refused(&scene, &backup, "the world lives", &key)?;
+    Ok(person)
+}
 
-    // What the backup does not know: another leads, and only he has what was written since.
+/// What the backup does not know: another leads, and only he has what was written since. Answers who leads.
+async fn go_on(scene: &Scene, person: &Person) -> Result<Vec<Led>> {
+    let (first, first_node) = named(FIRST)?;
     scene.kill(&first).await?;
     let elsewhere = |status: &WorldStatus| of_home(&status.table).all(|(_, route)| route.node != first_node);
     scene.until("another leads", elsewhere).await?;
     for n in 0..WRITES {
-        scene.write(&person, &format!("Ada {n}")).await?;
+        scene.write(person, &format!("Ada {n}")).await?;
     }
     scene.processes.spawn(&first)?;
-    let before = led(&scene.whole(Some(&first_node)).await?);
+    Ok(led(&scene.whole(Some(&first_node)).await?))
+}
 
+/// Process and disk of every controller are gone; a node begins again while nobody is there who knows more, with the table that
+/// lies on its disk; another one ends.
+async fn lose(scene: &Scene, person: &Person) -> Result<()> {
     for seat in controllers() {
         scene.kill(&seat).await?;
         fs::remove_dir_all(scene.layout.data(&seat))?;
     }
-    assert_eq!(scene.read(&person).await?, format!("Ada {}", WRITES - 1));
-    scene.write(&person, "Ada alone").await?;
-    // One begins again while nobody is there who knows more, with the table that lies on its disk.
+    assert_eq!(scene.read(person).await?, format!("Ada {}", WRITES - 1));
+    scene.write(person, "Ada alone").await?;
+    let (second, _) = named(SECOND)?;
     scene.kill(&second).await?;
     scene.processes.spawn(&second)?;
-    scene.write(&person, "Ada alone again").await?;
-    let (silent, silent_node) = named(SILENT)?;
-    scene.kill(&silent).await?;
+    scene.write(person, "Ada alone again").await?;
+    scene.kill(&named(SILENT)?.0).await
+}
 
-    flip(&backup)?;
-    is_refused(&scene, &backup, "(damaged-part)", &key)?;
-    flip(&backup)?;
+async fn recover(scene: &Scene, backup: &str, key: &str) -> Result<()> {
+    flip(backup)?;
+    is_refused(scene, backup, "(damaged-part)", key)?;
+    flip(backup)?;
     let wrong = scene.text("wrong.key")?;
     fs::write(&wrong, [7; 32])?;
     fs::set_permissions(&wrong, fs::Permissions::from_mode(0o600))?;
-    is_refused(&scene, &backup, "(foreign-key)", &wrong)?;
-    let words = recover(&scene, &backup, &key)?;
+    is_refused(scene, backup, "(foreign-key)", &wrong)?;
+    let words = recovers(scene, backup, key)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let dry = scene.done(&[&words[..], &["--dry-run"]].concat())?;
     assert_eq!(dry["changed"], false);
     scene.done(&words)?;
-    scene.processes.start_controllers(&controllers()[..1]).await?;
+    scene.processes.start_controllers(&controllers()[..1]).await
+}
 
+/// Nothing is adopted while one may know more; once a person has given it up, the world is as it was.
+async fn find_out(scene: &Scene, person: &Person, before: &[Led]) -> Result<RoutingTable> {
+    let (_, silent) = named(SILENT)?;
     let waits = |status: &WorldStatus| {
         let waits_for = status.recovering.as_ref().map(|recovering| &recovering.waits_for);
-        waits_for.is_some_and(|nodes| *nodes == [silent_node.clone()])
+        waits_for.is_some_and(|nodes| *nodes == [silent.clone()])
     };
     let status = scene.until("everybody else has told", waits).await?;
+    let mut routes = status.table.shards.values();
     assert!(
-        status
-            .table
-            .shards
-            .values()
-            .all(|route| route.set.generation.0 < INCARNATION),
+        routes.all(|route| route.set.generation.0 < INCARNATION),
         "nothing is adopted while one may know more"
     );
     assert_eq!(
-        scene.read(&person).await?,
+        scene.read(person).await?,
         "Ada alone again",
         "it serves all the while"
     );
-    let (node, reason) = (silent_node.to_string(), "a test");
+    let (node, reason) = (silent.to_string(), "a test");
     let give_up = ["world", "give-up", &node, "--confirm", &node, "--reason", reason];
     scene.done(&give_up)?;
-    let known = scene
-        .until("it is recovered", |status| status.recovering.is_none())
-        .await?;
-    assert_eq!(led(&known.table), before, "as it was, not as the backup has it");
-    assert!(
-        known
-            .table
-            .shards
-            .values()
-            .all(|route| route.set.generation.0 > INCARNATION)
-    );
+    let recovered = |status: &WorldStatus| status.recovering.is_none();
+    let known = scene.until("it is recovered", recovered).await?.table;
+    assert_eq!(led(&known), before, "as it was, not as the backup has it");
+    let mut routes = known.shards.values();
+    assert!(routes.all(|route| route.set.generation.0 > INCARNATION));
     scene.refused(&give_up, "no shard waits")?;
+    Ok(known)
+}
 
-    // The others come, and the world does what it did before, in epochs that were never given out.
+/// The others come, and the world does what it did before, in epochs that were never given out.
+async fn goes_on_as_before(scene: &Scene, person: &Person, known: &RoutingTable) -> Result<()> {
+    let (_, first) = named(FIRST)?;
     scene.processes.start_controllers(&controllers()[1..]).await?;
     for seat in &controllers()[1..] {
         let SeatKind::Controller(id) = seat.kind else {
@@ -320,23 +324,37 @@ async fn a_world_whose_controllers_are_all_lost_goes_on_from_a_backup() -> Resul
         let (id, address) = (id.to_string(), scene.processes.ports.address(seat));
         scene.done(&["member", "add", &id, &address, "--reason", "a fire", "--yes"])?;
     }
-    scene.whole(Some(&first_node)).await?;
-    assert_eq!(scene.read(&person).await?, "Ada alone again");
-    scene.write(&person, "Ada after").await?;
-    let shards = known.table.homes[&person.home].shard_count;
+    scene.whole(Some(&first)).await?;
+    assert_eq!(scene.read(person).await?, "Ada alone again");
+    scene.write(person, "Ada after").await?;
+    let shards = known.homes[&person.home].shard_count;
     let shard = ShardId::of_user(&person.home, shards, person.user);
     let name = shard.to_string();
     let words = ["shard", "failover", &name, "--reason", "a test", "--yes"];
     scene.done(&[&words[..], &["--wait", "--timeout", "120s"]].concat())?;
     let given = |status: &WorldStatus| {
         let route = status.table.shards.get(&shard);
-        route.is_some_and(|route| route.epoch.0 > INCARNATION && route.node == first_node)
+        route.is_some_and(|route| route.epoch.0 > INCARNATION && route.node == first)
     };
-    scene
-        .until("the other leads in an epoch that was never given out", given)
-        .await?;
-    assert_eq!(scene.read(&person).await?, "Ada after");
-    scene.write(&person, "Ada again").await?;
+    let what = "the other leads in an epoch that was never given out";
+    scene.until(what, given).await?;
+    assert_eq!(scene.read(person).await?, "Ada after");
+    scene.write(person, "Ada again").await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_world_whose_controllers_are_all_lost_goes_on_from_a_backup() -> Result<()> {
+    let Some(scene) = Scene::up()? else {
+        return Ok(());
+    };
+    let person = settle(&scene).await?;
+    let (backup, key) = (back_up(&scene)?, scene.text("kept.key")?);
+    is_refused(&scene, &backup, "the world lives", &key)?;
+    let before = go_on(&scene, &person).await?;
+    lose(&scene, &person).await?;
+    recover(&scene, &backup, &key).await?;
+    let known = find_out(&scene, &person, &before).await?;
+    goes_on_as_before(&scene, &person, &known).await?;
     let verified = scene.world.cellctl(&["audit", "verify"])?;
     println!("{}", String::from_utf8_lossy(&verified.stdout));
     Ok(())

@@ -18,6 +18,8 @@ use crate::world::operator;
     after_help = "Example: cellctl world give-up eu-west-1/0 --confirm eu-west-1/0 --reason 'burnt with the region'"
 )]
 pub struct GiveUp {
+    /// The node that will never answer; `cellctl world status` names those that are waited for.
+    #[arg(add = crate::command::known::nodes())]
     node: NodeId,
     /// The node once more. On a terminal one is asked for it.
     #[arg(long, value_name = "NODE")]
