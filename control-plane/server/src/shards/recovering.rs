@@ -62,7 +62,7 @@ impl Leader {
 
     /// Why shards are not adopted of which everybody has told; a few of them.
     pub fn not_adopted(&self, state: &State) -> Vec<String> {
-        if !self.told.awaited(state).is_empty() {
+        if self.told.waits(state) {
             return Vec::new();
         }
         let stands = state.recovery.unsure.iter();
@@ -97,7 +97,7 @@ impl Leader {
         let Some(first) = state.recovery.unsure.first() else {
             return Vec::new();
         };
-        if !self.told.awaited(state).is_empty() {
+        if self.told.waits(state) {
             return Vec::new();
         }
         if let Some(heard) = self.told.unheard(state) {
@@ -150,6 +150,13 @@ impl Told {
         self.law = self.law.max(knows.law);
     }
 
+    /// Whether anybody is waited for. Asked with every report: one that is known and silent is enough.
+    fn waits(&self, state: &State) -> bool {
+        let silent = |node: &NodeId| state.recovery.silent.contains(node);
+        let mut known = state.nodes.keys();
+        known.any(|node| !self.nodes.contains_key(node) && !silent(node)) || !self.awaited(state).is_empty()
+    }
+
     fn awaited(&self, state: &State) -> BTreeSet<NodeId> {
         let named = self
             .said(state)
@@ -173,8 +180,9 @@ impl Told {
     fn is_ahead(&self, state: &State, copies: &BTreeMap<ShardId, Generation>) -> bool {
         copies.iter().any(|(shard, stored)| {
             let known = state.shards.get(shard).map(|record| record.generation);
-            let told = self.newest(state, shard).map(|route| route.set.generation);
-            state.recovery.unsure.contains(shard) && Some(*stored) > known.max(told)
+            let told = || self.newest(state, shard).map(|route| route.set.generation);
+            // Most have not changed since: the others are looked for only then.
+            state.recovery.unsure.contains(shard) && Some(*stored) > known && Some(*stored) > told()
         })
     }
 
