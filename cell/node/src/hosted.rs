@@ -149,6 +149,22 @@ impl Hosted {
         open.values().filter(|open| leads(open.copy.standing())).count()
     }
 
+    /// Whether nothing here knows more than the table: every copy that it gives this node is open, so that reports tell of it, or
+    /// kept from it by the law; and no other on the disk was written in a later epoch than the table has.
+    pub fn may_tell(&self, table: &RoutingTable) -> bool {
+        let (open, held) = (self.shared.open.read(), self.shared.held.read());
+        let Some(held) = held.as_ref() else {
+            return false;
+        };
+        let withheld = self.shared.withheld.read();
+        let is_there = |shard| open.contains_key(shard) || withheld.contains_key(shard);
+        let known = |shard| table.shards.get(shard).map(|route| route.epoch);
+        let mut closed = held.iter().filter(|(shard, _)| !open.contains_key(*shard));
+        self.wanted(table)
+            .all(|(shard, _, part)| part == Part::Erase || is_there(shard))
+            && closed.all(|(shard, written)| known(shard).is_some_and(|known| *written <= known))
+    }
+
     /// How every copy here stands.
     pub fn reports(&self) -> Vec<(ShardId, CopyStatus)> {
         let open = self.shared.open.read();

@@ -5,14 +5,15 @@
 //! It waits for nobody: while no controller answers, copies go on by the table that is known here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cell_shard::{CopyStatus, Told};
-use platform_model::ShardId;
+use platform_model::{Generation, RoutingTable, ShardId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_wire::follow::Followed;
-use platform_wire::replicas::{CopyReport, ReplicasReply, ReplicasReport, TOLD_MAX};
+use platform_wire::replicas::{CopyReport, Knows, ReplicasReply, ReplicasReport, TOLD_MAX};
 use platform_wire::report::ReportClient;
 use platform_wire::{CallError, RefusalCode};
 
@@ -33,6 +34,8 @@ pub struct Replicas {
     pub followed: Followed,
     pub(crate) room: Room,
     pub clock: Clock,
+    /// Whether the controllers ask for the table that is gone by here: their world was recovered.
+    pub asked: AtomicBool,
 }
 
 impl Replicas {
@@ -55,7 +58,8 @@ impl Replicas {
             self.telling.urgent().await;
             let sent = self.telling.take_urgent(TOLD_MAX);
             if !sent.is_empty() {
-                self.send(sent, Vec::new()).await;
+                let table = self.followed.current().generation;
+                self.send(sent, Vec::new(), (table, None)).await;
             }
         }
     }
@@ -73,14 +77,21 @@ impl Replicas {
     async fn report(&self) {
         let table = self.followed.current();
         let sent = self.telling.take(&table, TOLD_MAX);
+        // Before the copies are looked at: whoever is told the table is told with it of every copy that has opened by then.
+        let knows = self.knows(&table);
         let copies = self.hosted.reports();
         let copies = copies
             .into_iter()
             .map(|(shard, status)| copy_report(shard, &status));
-        self.send(sent, copies.collect()).await;
+        self.send(sent, copies.collect(), (table.generation, knows)).await;
     }
 
-    async fn send(&self, sent: Sent, copies: Vec<CopyReport>) {
+    async fn send(
+        &self,
+        sent: Sent,
+        copies: Vec<CopyReport>,
+        (table, configured): (Generation, Option<Knows>),
+    ) {
         let told = sent
             .told
             .iter()
@@ -93,6 +104,8 @@ impl Replicas {
             free_bytes: self.room.free_bytes(),
             copies,
             told: told.collect(),
+            table,
+            configured,
         };
         // What the answer confirms is true of no moment before the question.
         let asked = self.clock.monotonic();
@@ -105,7 +118,16 @@ impl Replicas {
         }
     }
 
+    /// All that is known here of who holds what, also of shards that have left: where they went, who took them may not be asked.
+    /// Not while a copy here may have stored what is newer. A node that has followed no table since it began says that it knows of
+    /// nothing only if nothing lies on its disk.
+    fn knows(&self, table: &RoutingTable) -> Option<Knows> {
+        let tells = self.asked.load(Ordering::Relaxed) && self.hosted.may_tell(table);
+        tells.then(|| table.into())
+    }
+
     fn take(&self, asked: Duration, reply: &ReplicasReply) {
+        self.asked.store(reply.tell, Ordering::Relaxed);
         for (shard, generation) in &reply.newest {
             if let Some(copy) = self.hosted.copy(shard) {
                 copy.confirmed(asked, *generation);

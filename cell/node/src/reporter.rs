@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use platform_model::NodeId;
+use platform_model::{Generation, NodeId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_wire::follow::Followed;
@@ -43,9 +43,14 @@ impl Reporter {
     }
 
     async fn report(&self) {
-        self.register().await;
+        let mut registered = self.register().await;
         loop {
             let table = self.followed.current();
+            // Controllers that lost all they knew went on from what was once: this start is not in it.
+            let known = table.nodes.get(&self.node).map(|node| node.start);
+            if table.generation > registered && known != Some(self.hosted.start()) {
+                registered = self.register().await;
+            }
             let beat = Heartbeat {
                 node: self.node.clone(),
                 incarnation: self.hosted.start().incarnation,
@@ -57,12 +62,19 @@ impl Reporter {
                 metrics::counter!("celld_heartbeats_lost_total").increment(1);
                 tracing::debug!(%error, "a heartbeat is lost");
                 self.judge(&error);
+                if error
+                    .refusal()
+                    .is_some_and(|refusal| refusal.code == RefusalCode::Unknown)
+                {
+                    registered = self.register().await;
+                }
             }
             self.clock.sleep(self.every).await;
         }
     }
 
-    async fn register(&self) {
+    /// Until it is done. Answers the generation of the table that knows it.
+    async fn register(&self) -> Generation {
         loop {
             match self
                 .reports
@@ -76,7 +88,7 @@ impl Reporter {
             {
                 Ok(generation) => {
                     tracing::info!(node = %self.node, address = self.address, %generation, "registered");
-                    return;
+                    return generation;
                 }
                 Err(error) => {
                     tracing::info!(%error, "not registered yet");

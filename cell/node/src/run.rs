@@ -4,6 +4,7 @@
 
 mod begin;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use cell_backup::BackupError;
@@ -239,6 +240,7 @@ impl Parts {
             followed: self.followed.clone(),
             room,
             clock: self.clock.clone(),
+            asked: AtomicBool::new(false),
         };
         replicas.start(&self.tasks.on(self.wire.handle()));
         let reporter = Reporter {

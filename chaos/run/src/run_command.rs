@@ -31,6 +31,7 @@ Examples:
   chaos run --scenario relocate --plant relocation-without-tail   is somebody seen whose last workouts stayed behind?
   chaos run --scenario restore   a cell lost for good goes on from its backups, without who was erased
   chaos run --scenario restore --plant restore-forgets-erased   is somebody who comes back seen?
+  chaos run --scenario recover   all controllers lost for good go on from a backup of what they knew
   chaos run --scenario events --plant event-without-mark --minutes 2   is an effect that comes twice seen?
   chaos run --plant ack-before-write --faults kill-cell   does a run see that a cell acknowledges too early?
 

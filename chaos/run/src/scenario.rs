@@ -4,6 +4,7 @@
 mod claims;
 mod events;
 mod events_people;
+mod recover;
 mod relocate;
 mod relocate_blows;
 mod relocate_judge;
@@ -37,6 +38,8 @@ pub enum Scenario {
     Relocate,
     /// A cell is lost for good under load and goes on from its backups; who was erased stays erased.
     Restore,
+    /// All controllers are lost for good under load, and the world goes on from a backup of their state.
+    Recover,
     /// Nodes of one cell share a store, and take over from each other.
     SharedStore,
 }
@@ -50,6 +53,7 @@ impl Scenario {
             Self::Claims => claims::run(options, progress).await,
             Self::Relocate => relocate::run(options, progress).await,
             Self::Restore => restore::run(options, progress).await,
+            Self::Recover => recover::run(options, progress).await,
             Self::SharedStore => shared_store::run(options, progress).await,
         }
     }

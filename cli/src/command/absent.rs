@@ -48,16 +48,6 @@ const ABSENT: &[(&[&str], &str, &str)] = &[
         "cellctl doctor   compares the builds of a world on this machine",
     ),
     (
-        &["world", "recover"],
-        "a world that lost its majority cannot be recovered",
-        "cellctl world check",
-    ),
-    (
-        &["world", "backup"],
-        "the controllers' own state is not backed up",
-        "cellctl backup create --home HOME   backs up what a home's shards hold",
-    ),
-    (
         &["apply"],
         "there are no desired records in files",
         "cellctl --help",

@@ -250,6 +250,7 @@ mod tests {
             }),
             automation: None,
             copies: Vec::new(),
+            recovering: None,
         }
     }
 

@@ -114,5 +114,6 @@ pub fn status() -> WorldStatus {
         insight: None,
         automation: None,
         copies: Vec::new(),
+        recovering: None,
     }
 }

@@ -16,6 +16,7 @@ pub mod door;
 pub mod down;
 pub mod exit;
 pub mod folder;
+pub mod kept;
 pub mod law;
 pub mod layout;
 pub mod make;

@@ -134,6 +134,7 @@ mod tests {
             insight: None,
             automation: None,
             copies: Vec::new(),
+            recovering: None,
         }
     }
 

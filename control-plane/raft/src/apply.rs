@@ -178,16 +178,18 @@ impl<M: Machine> RaftSnapshotBuilder<Types> for Builder<M> {
         let (snapshots, journal) = (Arc::clone(&self.snapshots), Arc::clone(&self.journal));
         blocking(move || {
             journal.sync()?;
-            let stored = StoredRef {
-                version: M::STATE_VERSION,
-                state: &*state,
-            };
-            let data = Bytes::from(serde_json::to_vec(&stored).map_err(io::Error::other)?);
+            let data = Bytes::from(stored::<M>(&state)?);
             snapshots.save(&meta, &data)?;
             Ok(Snapshot { meta, snapshot: data })
         })
         .await
     }
+}
+
+/// A state as a snapshot holds it.
+pub(crate) fn stored<M: Machine>(state: &M::State) -> io::Result<Vec<u8>> {
+    let version = M::STATE_VERSION;
+    serde_json::to_vec(&StoredRef { version, state }).map_err(io::Error::other)
 }
 
 fn decode<M: Machine>(data: &[u8]) -> io::Result<M::State> {

@@ -6,6 +6,7 @@
 //! platform's state is put in. Start with [`node`].
 
 mod apply;
+mod begin;
 pub mod codec;
 pub mod config;
 pub mod control_plane;
@@ -21,6 +22,7 @@ pub mod status;
 mod tests;
 mod types;
 
+pub use begin::{Alone, BeginError, begin_with};
 pub use config::{Compaction, RaftConfig, Timeouts};
 pub use control_plane::{ControlPlane, RaftNode, Recorder};
 pub use error::{InitializeError, MembershipError, Peer, ProposeError, ReadError, StartError};

@@ -63,6 +63,9 @@ pub enum Verb {
     ReadErased,
     NoteWork,
     RestoreShard,
+    ReadWorld,
+    GiveNodeUp,
+    TellErasures,
 }
 
 const EVERYONE: &[Role] = &[
@@ -75,7 +78,7 @@ const EVERYONE: &[Role] = &[
 ];
 
 impl Verb {
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 56] = [
         Self::Watch,
         Self::RegisterNode,
         Self::PublishTokenKey,
@@ -129,6 +132,9 @@ impl Verb {
         Self::ReadErased,
         Self::NoteWork,
         Self::RestoreShard,
+        Self::ReadWorld,
+        Self::GiveNodeUp,
+        Self::TellErasures,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -186,6 +192,9 @@ impl Verb {
             Self::ReadErased => "read-erased",
             Self::NoteWork => "note-work",
             Self::RestoreShard => "restore-shard",
+            Self::ReadWorld => "read-world",
+            Self::GiveNodeUp => "give-node-up",
+            Self::TellErasures => "tell-erasures",
         }
     }
 
@@ -208,7 +217,8 @@ impl Verb {
             | Self::ProposeLaw
             | Self::ApproveLaw
             | Self::WithdrawLaw
-            | Self::SetMatrixAgeMax => &[Role::Compliance],
+            | Self::SetMatrixAgeMax
+            | Self::TellErasures => &[Role::Compliance],
             Self::ReadLaw => &[Role::Viewer, Role::Sre, Role::Compliance],
             // Forwarded to the leader, who hears the nodes.
             Self::Residency | Self::ReadOperations | Self::Simulate => {
@@ -234,7 +244,9 @@ impl Verb {
             | Self::CancelOperation
             | Self::ReverseOperation
             | Self::FinishOperation
-            | Self::RestoreShard => &[Role::Sre],
+            | Self::RestoreShard
+            | Self::ReadWorld
+            | Self::GiveNodeUp => &[Role::Sre],
             Self::ForwardPropose
             | Self::ForwardHeartbeat
             | Self::ForwardReplicas
@@ -300,101 +312,5 @@ impl From<Denied> for Status {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Role x verb. A change here is a change of who may do what.
-    const TABLE: &str = "\
-watch              viewer sre compliance node router controller
-register-node      node
-publish-token-key  node
-admit-foreign      node
-heartbeat          node
-replicas           node
-status             viewer sre compliance node router controller
-init-world         sre
-create-home        sre
-create-cell        sre
-create-authority   sre
-set-country        compliance
-set-cell-state     sre
-place-shard        sre
-add-member         sre
-remove-member      sre
-set-automation     sre
-move-shard         sre
-failover-shard     sre
-verify-shard       sre
-repair-shard       sre
-set-survival       sre
-pause-operation    sre
-resume-operation   sre
-cancel-operation   sre
-reverse-operation  sre
-finish-operation   sre
-read-operations    viewer sre compliance controller
-simulate           viewer sre compliance controller
-forward-propose    controller
-forward-heartbeat  controller
-forward-replicas   controller
-forward-wall-clock controller
-read-ledger        viewer sre compliance controller
-propose-law        compliance
-approve-law        compliance
-withdraw-law       compliance
-set-matrix-age-max compliance
-read-law           viewer sre compliance
-residency          viewer sre compliance controller
-read-trust         viewer sre compliance controller
-attest-region      compliance
-create-join-token  sre
-revoke-join-token  sre compliance
-revoke-identity    sre compliance
-restore-identity   sre compliance
-open-break-glass   sre compliance
-close-break-glass  sre compliance
-renew              node router
-record-erasure     node
-read-erased        node
-note-work          node
-restore-shard      sre
-";
-
-    #[test]
-    fn roles_and_verbs_are_these() {
-        let line = |verb: Verb| {
-            let roles: Vec<&str> = verb.roles().iter().map(|r| r.as_str()).collect();
-            format!("{:<18} {}\n", verb.as_str(), roles.join(" "))
-        };
-        assert_eq!(Verb::ALL.map(line).concat(), TABLE);
-    }
-
-    fn id(text: &str) -> Extensions {
-        let mut extensions = Extensions::new();
-        let id = format!("spiffe://{}/region/eu-central/{text}", "a".repeat(16));
-        extensions.insert(PeerIdentity(id.parse().expect("a SPIFFE id")));
-        extensions
-    }
-
-    #[test]
-    fn each_caller_may_what_the_table_says_and_nobody_else_anything() {
-        let callers = [
-            (id("operator/viewer/o1"), Role::Viewer),
-            (id("operator/sre/o1"), Role::Sre),
-            (id("operator/compliance/o1"), Role::Compliance),
-            (id("cell/eu-central-1/node/0"), Role::Node),
-            (id("router/r1"), Role::Router),
-            (id("controller/c1"), Role::Controller),
-        ];
-        for verb in Verb::ALL {
-            for (extensions, role) in &callers {
-                assert_eq!(
-                    caller(extensions, verb).is_ok(),
-                    verb.roles().contains(role),
-                    "{role} {verb:?}"
-                );
-            }
-            assert!(caller(&Extensions::new(), verb).is_err());
-        }
-    }
-}
+#[path = "authorise_tests.rs"]
+mod tests;

@@ -19,6 +19,7 @@ use crate::hub::Hub;
 use crate::issuing::{Issuing, IssuingError};
 use crate::ledger::{Keeper, LedgerStore};
 use crate::proposer::Proposer;
+use crate::recover::{self, RecoverError};
 use crate::security_log::SecurityLog;
 use crate::services::{self, Parts};
 use crate::shards::Shards;
@@ -65,6 +66,8 @@ pub enum StartError {
     Siem(#[from] siem::ConnectError),
     #[error(transparent)]
     Raft(#[from] RaftError),
+    #[error("the kept state is not recovered")]
+    Recover(#[from] RecoverError),
 }
 
 impl Controller {
@@ -86,6 +89,7 @@ impl Controller {
         let address = advertised(config, &listener);
         let ledger = open_ledger(&settings).await?;
         let recorder = Arc::new(ledger.clone());
+        take_kept(&settings, &address, clock.unix_ms()).await?;
         let raft = RaftNode::start(settings.raft(), recorder, identity.clone(), clock.clone(), tasks).await?;
         let (id, peers) = (config.id, settings.peers.clone());
         let proposer = Proposer::new(raft.clone(), identity.clone(), clock.clone(), id, peers.clone());
@@ -219,6 +223,14 @@ async fn open_ledger(settings: &Settings) -> Result<LedgerStore, StartError> {
     let opened = tokio::task::spawn_blocking(move || LedgerStore::open(&into, &world, archive)).await;
     let opened = opened.expect("opening the ledger does not panic, and nothing cancels it");
     opened.map_err(|source| StartError::Ledger { dir, source })
+}
+
+/// Reads and writes files: not on a thread that serves.
+async fn take_kept(settings: &Settings, address: &str, now_ms: u64) -> Result<(), RecoverError> {
+    let (settings, address) = (settings.clone(), address.to_owned());
+    let taken = tokio::task::spawn_blocking(move || recover::take(&settings, &address, now_ms)).await;
+    taken.expect("taking a kept state does not panic, and nothing cancels it")?;
+    Ok(())
 }
 
 /// Who this process is, by its certificate: a controller.

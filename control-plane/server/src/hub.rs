@@ -101,7 +101,8 @@ impl Hub {
     pub fn publish(&self, state: &State) {
         let mut sent = self.shared.sent.lock();
         sent.ledger = ledger_head(state);
-        if state.table_generation <= sent.table.generation {
+        // After a recovery whoever holds a table goes on by it, until nothing in this one may be older.
+        if state.table_generation <= sent.table.generation || !state.is_recovered() {
             return;
         }
         let table = state.table();

@@ -169,3 +169,24 @@ async fn every_frame_says_where_the_ledger_ends_also_when_the_table_stays() {
     hub.attest(true);
     assert_eq!(told(watch.next().await), end(&state), "that all is current");
 }
+
+/// The planted omission: nodes that know more are sent back to what the backup says.
+#[tokio::test]
+async fn a_recovered_world_gives_out_no_table_before_everything_in_it_is_known() {
+    let mut state = made();
+    let shard = "eu/eu-central/000".parse().expect("a shard");
+    state.recovery.unsure.insert(shard);
+    let hub = hub(&state);
+    hub.attest(true);
+    let refused = hub.watch(Generation(1)).err().expect("it has none");
+    assert_eq!(refused.code, RefusalCode::Unavailable);
+    grow(&mut state, 1);
+    hub.publish(&state);
+    assert!(hub.watch(Generation(1)).is_err());
+    state.recovery.unsure.clear();
+    hub.publish(&state);
+    let mut watch = pin!(hub.watch(Generation(1)).expect("a seat"));
+    let mut table = RoutingTable::empty(state.world.clone());
+    take(&mut table, watch.next().await.expect("a snapshot"));
+    assert_eq!(table, state.table());
+}

@@ -16,6 +16,7 @@ pub mod issuing;
 pub mod ledger;
 pub mod members;
 pub mod proposer;
+pub mod recover;
 pub mod refuse;
 pub mod security_log;
 pub mod services;

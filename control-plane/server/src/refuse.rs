@@ -4,6 +4,7 @@ use control_plane_raft::{InitializeError, ProposeError};
 use control_plane_state::Refusal as Rule;
 use control_plane_state::backup::BackupRefusal;
 use control_plane_state::operation::{OperationId, OperationRefusal};
+use control_plane_state::recovery::RecoveryRefusal;
 use control_plane_state::trust::TrustRefusal;
 use platform_wire::{Refusal, RefusalCode};
 
@@ -56,6 +57,7 @@ pub fn rule(rule: &Rule) -> Refusal {
         Rule::Config(_) => (RefusalCode::Placement, "cellctl shard show"),
         Rule::Trust(rule) => return trust(rule),
         Rule::Backup(rule) => return backup(rule),
+        Rule::Recovery(rule) => return recovery(rule),
         Rule::Limit { .. } => (RefusalCode::Limit, ""),
         Rule::Duration { .. } => (RefusalCode::Invalid, ""),
         Rule::LawForbids(_) => (RefusalCode::LawForbids, "cellctl policy why-not"),
@@ -120,6 +122,21 @@ fn backup(rule: &BackupRefusal) -> Refusal {
             (RefusalCode::GenerationMismatch, "restore it anew")
         }
         BackupRefusal::NoProof { .. } | BackupRefusal::Unborn { .. } => (RefusalCode::Placement, ""),
+    };
+    Refusal::new(code, rule.to_string()).hint(hint)
+}
+
+/// A rule about recovered worlds.
+fn recovery(rule: &RecoveryRefusal) -> Refusal {
+    let (code, hint) = match rule {
+        RecoveryRefusal::Unsure { .. } | RecoveryRefusal::NotTold { .. } => {
+            (RefusalCode::Unavailable, "cellctl world status")
+        }
+        RecoveryRefusal::LawBehind => (RefusalCode::Unavailable, "cellctl policy apply"),
+        RecoveryRefusal::ListMayLack => (RefusalCode::Placement, "cellctl world erasures-told"),
+        RecoveryRefusal::NotLawful { .. } => (RefusalCode::LawForbids, "cellctl policy why-not"),
+        RecoveryRefusal::NoReason { .. } | RecoveryRefusal::NoWord => (RefusalCode::Invalid, "--reason TEXT"),
+        _ => (RefusalCode::GenerationMismatch, "cellctl world status"),
     };
     Refusal::new(code, rule.to_string()).hint(hint)
 }

@@ -11,6 +11,7 @@ use crate::inputs;
 use crate::limits::TEXT_BYTES_MAX;
 use crate::operation;
 use crate::outcome::Outcome;
+use crate::recovery;
 use crate::refusal::{Refusal, Text};
 use crate::rules;
 use crate::state::{NodeRecord, State};
@@ -129,6 +130,7 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
     if state.made.is_none() && !matches!(command, Command::InitWorld(_)) {
         return Err(Refusal::NoWorld);
     }
+    recovery::permits(state, command)?;
     match command {
         Command::InitWorld(spec) => rules::world::init(state, spec),
         Command::CreateCell(spec) => rules::cell::create(state, spec),
@@ -172,6 +174,7 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
             trust::apply(state, author, command)
         }
         Command::Backup(command) => backup::apply(state, envelope, command),
+        Command::Recovery(command) => recovery::apply(state, envelope, command),
         Command::SettleRefusals => Ok(Changes::default()),
         Command::ProposeLaw { proposal, expected } => rules::law::propose(state, author, proposal, *expected),
         Command::ApproveLaw {

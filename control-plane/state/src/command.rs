@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::backup::BackupCommand;
 use crate::law::Approval;
 use crate::operation::OperationCommand;
+use crate::recovery::RecoveryCommand;
 use crate::shard_config::ConfigCommand;
 use crate::trust::TrustCommand;
 
@@ -132,6 +133,8 @@ pub enum Command {
     },
     /// Who was erased, and what is made anew from a backup.
     Backup(BackupCommand),
+    /// What nodes know of a world that was recovered.
+    Recovery(RecoveryCommand),
     /// How old a table may be under which something new is kept or crosses.
     SetMatrixAgeMax {
         matrix_age_max_ms: u64,
@@ -241,6 +244,7 @@ impl Command {
             Self::Configure { command, .. } => command.name(),
             Self::SetSurvival { .. } => "set-survival",
             Self::Backup(command) => command.name(),
+            Self::Recovery(command) => command.name(),
             Self::Operation(command) => command.name(),
         }
     }
@@ -262,6 +266,7 @@ impl Command {
             Self::Operation(command) => command.subject(),
             Self::Trust(command) => command.subject(),
             Self::Backup(command) => command.subject(),
+            Self::Recovery(command) => command.subject(),
             Self::SetAutomation { .. } => "automation".to_owned(),
             Self::ChangeMember { id, .. } => format!("controller/{id}"),
             Self::SettleRefusals => "ledger".to_owned(),

@@ -65,6 +65,7 @@ fn read_by(state: &State, command: &Command) -> Vec<(String, Option<u64>)> {
         }
         Command::Trust(command) => command.read_by(state),
         Command::Backup(command) => command.read_by(state),
+        Command::Recovery(command) => command.read_by(state),
         Command::AdmitForeign { home: id, .. } => vec![home(state, id)],
         Command::ProposeLaw { .. }
         | Command::ApproveLaw { .. }

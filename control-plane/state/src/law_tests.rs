@@ -50,7 +50,7 @@ fn at(state: &mut State, time_ms: u64, author: Author, command: Command) -> Outc
     apply(state, &Envelope::new(author, time_ms, "a test", command)).outcome
 }
 
-fn propose(state: &mut State, time_ms: u64, who: &str, proposal: Proposal) -> Outcome {
+pub(crate) fn propose(state: &mut State, time_ms: u64, who: &str, proposal: Proposal) -> Outcome {
     let expected = state.law.generation;
     let command = Command::ProposeLaw { proposal, expected };
     at(state, time_ms, officer(who), command)

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod limits;
 pub mod operation;
 pub mod outcome;
+pub mod recovery;
 pub mod refusal;
 pub mod shard_config;
 pub mod state;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::backup::BackupRefusal;
 use crate::law::LawBook;
 use crate::operation::OperationRefusal;
+use crate::recovery::RecoveryRefusal;
 use crate::shard_config::ConfigRefusal;
 use crate::trust::TrustRefusal;
 
@@ -116,6 +117,8 @@ pub enum Refusal {
     Trust(#[from] TrustRefusal),
     #[error(transparent)]
     Backup(#[from] BackupRefusal),
+    #[error(transparent)]
+    Recovery(#[from] RecoveryRefusal),
     #[error("the world may have {max} {what}")]
     Limit { what: Counted, max: usize },
     /// The matrix in force says no.
@@ -266,6 +269,7 @@ impl Refusal {
             Self::Operation(refusal) => serde_json::to_string(refusal),
             Self::Trust(refusal) => serde_json::to_string(refusal),
             Self::Backup(refusal) => serde_json::to_string(refusal),
+            Self::Recovery(refusal) => serde_json::to_string(refusal),
             refusal => serde_json::to_string(refusal),
         };
         let text = written.expect("ids, numbers and texts always write");

@@ -12,11 +12,12 @@ use crate::backup::Erasures;
 use crate::law::LawBook;
 use crate::ledger::Ledger;
 use crate::operation::Operations;
+use crate::recovery::Recovery;
 use crate::shard_config::ShardConfig;
 use crate::trust::Trust;
 
 /// Version of the stored form of [`State`]; [`crate::stored`] reads those before it.
-pub const STATE_VERSION: u16 = 6;
+pub const STATE_VERSION: u16 = 7;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -48,6 +49,9 @@ pub struct State {
     /// People who have moved away from a home, and what they had there was erased.
     #[serde(default)]
     pub departures: Erasures,
+    /// How often the world was recovered, and what is not known since.
+    #[serde(default)]
+    pub recovery: Recovery,
     /// End of the record of decisions and refusals.
     pub ledger: Ledger,
     /// Who is believed.
@@ -177,6 +181,7 @@ impl State {
             operations: Operations::default(),
             erasures: Erasures::default(),
             departures: Erasures::default(),
+            recovery: Recovery::default(),
         }
     }
 

@@ -34,8 +34,8 @@ pub fn read(version: u16, stored: Value) -> Result<State, UnreadableState> {
         1 => with_configs(with_ledger(stored).map_err(parse)?).map_err(parse)?,
         // 2 -> 3: worlds had no law, and nothing was on record about trust; what is absent reads as none.
         2 | 3 => with_configs(stored).map_err(parse)?,
-        // 4 -> 5: nobody had been erased. 5 -> 6: nobody had moved to another home.
-        4 | 5 | STATE_VERSION => stored,
+        // 4 -> 5: nobody had been erased. 5 -> 6: nobody had moved to another home. 6 -> 7: no world had been recovered.
+        4..=6 | STATE_VERSION => stored,
         found => return Err(UnreadableState::Version { found }),
     };
     serde_json::from_value(stored).map_err(parse)
@@ -167,6 +167,16 @@ mod tests {
         assert!(stored.get("departures").is_none(), "as it was written then");
         let state = read(5, stored).expect("reads");
         assert!(state.departures.is_empty() && !state.shards.is_empty());
+        let again = serde_json::to_value(&state).expect("writes");
+        assert_eq!(read(STATE_VERSION, again).expect("reads"), state);
+    }
+
+    #[test]
+    fn a_state_of_version_6_was_never_recovered() {
+        let stored: Value = serde_json::from_str(include_str!("stored_state_v6.json")).expect("JSON");
+        assert!(stored.get("recovery").is_none(), "as it was written then");
+        let state = read(6, stored).expect("reads");
+        assert!(state.recovery.is_over() && !state.shards.is_empty());
         let again = serde_json::to_value(&state).expect("writes");
         assert_eq!(read(STATE_VERSION, again).expect("reads"), state);
     }

@@ -20,7 +20,9 @@ use crate::pb;
 use crate::pb::admin_client::AdminClient as Client;
 
 pub use crate::spec::{AuthoritySpec, CellSpec, HomeSpec, WorldSpec};
-pub use status::{Automation, HeardCopy, Insight, Member, NodeReport, Paused, ShardRecord, WorldStatus};
+pub use status::{
+    Automation, HeardCopy, Insight, Member, NodeReport, Paused, Recovering, ShardRecord, WorldStatus,
+};
 
 /// Clone: a shared handle.
 #[derive(Clone)]

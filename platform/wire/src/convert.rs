@@ -48,7 +48,7 @@ impl From<&RoutingTable> for pb::Table {
             authorities: table.authorities.iter().map(authority).collect(),
             cells: table.cells.iter().map(cell).collect(),
             nodes: table.nodes.iter().map(node).collect(),
-            shards: table.shards.iter().map(shard).collect(),
+            shards: table.shards.iter().map(route).collect(),
             revocations: table.revocations.iter().map(trust::revocation).collect(),
             break_glass: table.break_glass.iter().map(trust::window).collect(),
         };
@@ -76,7 +76,7 @@ impl TryFrom<pb::Table> for RoutingTable {
             authorities: map(records.authorities, read_authority)?,
             cells: map(records.cells, read_cell)?,
             nodes: map(records.nodes, read_node)?,
-            shards: map(records.shards, read_shard)?,
+            shards: map(records.shards, read_route)?,
             law: wire.law.map(TryInto::try_into).transpose()?,
             revocations: map(records.revocations, trust::read_revocation)?,
             break_glass: map(records.break_glass, trust::read_window)?,
@@ -92,7 +92,7 @@ impl From<&TableDelta> for pb::Delta {
             authorities: present(&delta.authorities).map(authority).collect(),
             cells: present(&delta.cells).map(cell).collect(),
             nodes: present(&delta.nodes).map(node).collect(),
-            shards: present(&delta.shards).map(shard).collect(),
+            shards: present(&delta.shards).map(route).collect(),
             revocations: present(&delta.revocations).map(trust::revocation).collect(),
             break_glass: present(&delta.break_glass).map(trust::window).collect(),
         };
@@ -135,7 +135,7 @@ impl TryFrom<pb::Delta> for TableDelta {
             authorities: changes(set.authorities, removed.authorities, read_authority)?,
             cells: changes(set.cells, removed.cells, read_cell)?,
             nodes: changes(set.nodes, removed.nodes, read_node)?,
-            shards: changes(set.shards, removed.shards, read_shard)?,
+            shards: changes(set.shards, removed.shards, read_route)?,
             revocations: changes(set.revocations, removed.revocations, trust::read_revocation)?,
             break_glass: trust::read_windows(set.break_glass, &removed.break_glass)?,
             law: wire.law.map(TryInto::try_into).transpose()?,
@@ -271,7 +271,7 @@ fn node((id, node): (&platform_model::NodeId, &Node)) -> pb::Node {
     }
 }
 
-fn shard((id, route): (&platform_model::ShardId, &ShardRoute)) -> pb::ShardRoute {
+pub(crate) fn route((id, route): (&platform_model::ShardId, &ShardRoute)) -> pb::ShardRoute {
     pb::ShardRoute {
         shard: id.to_string(),
         node: route.node.to_string(),
@@ -329,7 +329,7 @@ fn read_node(w: pb::Node) -> Read<platform_model::NodeId, Node> {
     ))
 }
 
-fn read_shard(w: pb::ShardRoute) -> Read<platform_model::ShardId, ShardRoute> {
+pub(crate) fn read_route(w: pb::ShardRoute) -> Read<platform_model::ShardId, ShardRoute> {
     Ok((
         w.shard.parse()?,
         ShardRoute {

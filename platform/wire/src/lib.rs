@@ -30,6 +30,7 @@ mod nodes;
 pub mod operation;
 pub mod pb;
 pub mod raft;
+pub mod recovery;
 pub mod refusal;
 pub mod relocation;
 pub mod renew;

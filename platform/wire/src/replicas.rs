@@ -8,9 +8,12 @@ mod convert;
 #[cfg(test)]
 mod tests;
 
-use platform_model::{Epoch, Generation, Incarnation, NodeId, Position, ReplicaId, ShardId, Term};
+use platform_model::{
+    Epoch, Generation, Incarnation, NodeId, Position, ReplicaId, RevokedIdentity, RoutingTable, ShardId,
+    ShardRoute, Term,
+};
 
-use crate::controllers::{CallError, PROMPT};
+use crate::controllers::{CallError, PROMPT, REPORT};
 use crate::frame::MESSAGE_BYTES_MAX;
 use crate::pb::report_client::ReportClient as Client;
 use crate::report::{COPIES_MAX, ReportClient};
@@ -20,6 +23,8 @@ pub use convert::{InvalidReplicas, NUMBER_MAX, STATE_NAME_MAX, read_replica};
 
 /// Most things that one report tells beside how copies stand. What is left over goes with the next.
 pub const TOLD_MAX: usize = 4_096;
+/// Most routes that a node tells of its table, when it is asked: as many as a world has shards.
+pub const ROUTES_MAX: usize = 65_536;
 
 /// What a node tells every 250 ms, and at once when there is something to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +37,36 @@ pub struct ReplicasReport {
     pub free_bytes: Option<u64>,
     pub copies: Vec<CopyReport>,
     pub told: Vec<(ShardId, Told)>,
+    /// Of the table that it goes by; 0: it goes by none.
+    pub table: Generation,
+    /// What that table says; none if it was not asked.
+    pub configured: Option<Knows>,
+}
+
+/// The table that a node goes by, as far as a recovered world must know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Knows {
+    pub routes: Vec<(ShardId, ShardRoute)>,
+    /// Who is not believed, and until when, in milliseconds since 1970.
+    pub revoked: Vec<(RevokedIdentity, u64)>,
+    /// The revision of the law; 0: there was none.
+    pub law: u64,
+}
+
+impl From<&RoutingTable> for Knows {
+    fn from(table: &RoutingTable) -> Self {
+        let routes = table.shards.iter();
+        let revoked = table.revocations.iter();
+        Self {
+            routes: routes
+                .map(|(shard, route)| (shard.clone(), route.clone()))
+                .collect(),
+            revoked: revoked
+                .map(|(identity, until_ms)| (identity.clone(), *until_ms))
+                .collect(),
+            law: table.law.as_ref().map_or(0, |law| law.revision),
+        }
+    }
 }
 
 /// How one copy stands.
@@ -181,6 +216,8 @@ pub struct ReplicasReply {
     pub newest: Vec<(ShardId, Generation)>,
     /// Shards whose primary is asked to compare all chunks with its standbys.
     pub verify: Vec<ShardId>,
+    /// The world was recovered: the node is asked for the table that it goes by.
+    pub tell: bool,
 }
 
 impl ReportClient {
@@ -197,7 +234,9 @@ impl ReportClient {
                 client.replicas(request).await
             }
         };
-        let reply = self.controllers.call(PROMPT, send).await?;
+        // A whole table takes its time.
+        let manner = report.configured.as_ref().map_or(PROMPT, |_| REPORT);
+        let reply = self.controllers.call(manner, send).await?;
         reply
             .try_into()
             .map_err(|e: InvalidReplicas| CallError::InvalidAnswer {

@@ -84,6 +84,7 @@ pub fn replica_seeds() -> Vec<Vec<u8>> {
             generation: 4,
         }],
         verify: vec!["eu/eu-central/001".into()],
+        tell: true,
     };
     vec![request.encode_to_vec(), reply.encode_to_vec()]
 }

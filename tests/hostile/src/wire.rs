@@ -220,6 +220,12 @@ pub fn status_seeds() -> Vec<Vec<u8>> {
         controller: "127.0.0.1:7100".into(),
         controller_id: 1,
         initialized: true,
+        recovering: Some(pb::Recovering {
+            shards: 3,
+            waits_for: vec!["eu-central-1/0".into()],
+            law_is_behind: true,
+            not_adopted: vec!["a rule".into()],
+        }),
         ..pb::StatusReply::default()
     };
     vec![reply.encode_to_vec()]

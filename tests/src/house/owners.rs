@@ -31,7 +31,7 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("argon2", &[("domains-identity", CODE)]),
     (
         "chacha20poly1305",
-        &[("cell-layers", CODE), ("cell-backup", CODE)],
+        &[("cell-layers", CODE), ("cell-backup", CODE), ("cli-world", CODE)],
     ),
     ("hkdf", &[("cell-layers", CODE)]),
     ("rcgen", &[("platform-runtime", CODE)]),

@@ -252,3 +252,34 @@ async fn a_shard_that_the_law_forbids_here_is_not_begun_and_what_is_begun_goes_o
     assert!(copies.len() == 1 && copies[0].denied.is_some(), "{copies:?}");
     bench.end().await;
 }
+
+/// The planted omission: a node says that it knows of nothing newer while what lies closed on its disk was written later than its
+/// table. A world whose controllers were lost would go on without what was written there.
+#[tokio::test]
+async fn who_holds_what_is_not_told_by_a_table_that_is_older_than_a_copy_on_the_disk() {
+    let store = Memory::new();
+    let one: ShardId = ONE.parse().expect("a shard");
+    let bench = Bench::new(store.clone(), start(1), table(&[(ONE, ME, 1)]));
+    until("it serves", || bench.epoch(&one) == Some(1)).await;
+    bench.leader.promote(&one, 3);
+    until("it serves in its new epoch", || bench.epoch(&one) == Some(3)).await;
+    let knows = bench.table.borrow().clone();
+    assert!(
+        bench.hosted.may_tell(&knows),
+        "all that it gives this node is open"
+    );
+    assert!(
+        !bench.hosted.may_tell(&table(&[(TWO, ME, 1)])),
+        "the other is not"
+    );
+    bench.end().await;
+    let (older, newer) = (table(&[(ONE, OTHER, 2)]), table(&[(ONE, OTHER, 3)]));
+    let bench = Bench::new(store, start(2), newer.clone());
+    until("it is known what lies here", || bench.hosted.may_tell(&newer)).await;
+    assert!(!bench.hosted.may_tell(&older), "it was written in epoch 3");
+    assert!(
+        !bench.hosted.may_tell(&sample::table()),
+        "it is of a shard that the table does not have"
+    );
+    bench.end().await;
+}

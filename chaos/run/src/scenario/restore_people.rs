@@ -1,6 +1,6 @@
 //! People who write rides before, while and after their home is lost; some are erased in between.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, ensure};
@@ -35,6 +35,8 @@ pub struct People {
     stopped: AtomicBool,
     stage: AtomicU8,
     rides: Mutex<Vec<Ride>>,
+    asked: AtomicU64,
+    unanswered: AtomicU64,
 }
 
 /// One that was acknowledged.
@@ -81,6 +83,8 @@ impl People {
             stopped: AtomicBool::new(false),
             stage: AtomicU8::new(BEFORE),
             rides: Mutex::default(),
+            asked: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
         })
     }
 
@@ -91,6 +95,16 @@ impl People {
 
     pub fn restored(&self) {
         self.stage.store(AFTER, Ordering::SeqCst);
+    }
+
+    /// Rides that were sent so far, whatever came of them.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Those that were not taken.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
     }
 
     pub fn stop(&self) {
@@ -119,7 +133,12 @@ impl People {
             let bytes = Bytes::from(track::gpx(&person.name, number));
             let sent = self.stage.load(Ordering::SeqCst);
             let upload = self.app.upload(person, bytes.clone(), random::uuid_v7());
-            if let Ok(Ok((_, activity))) = tokio::time::timeout(ANSWER_WITHIN, upload).await {
+            let answer = tokio::time::timeout(ANSWER_WITHIN, upload).await;
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            if !matches!(answer, Ok(Ok(_))) {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            if let Ok(Ok((_, activity))) = answer {
                 let (id, stage) = (activity.id, self.stage.load(Ordering::SeqCst));
                 // One that was under way as a stage began belongs to neither.
                 if stage == sent {
@@ -131,6 +150,17 @@ impl People {
     }
 
     pub async fn judge(&self) -> Judgement {
+        let mut judgement = self.judge_kept(ERASED).await;
+        for person in self.people.iter().take(ERASED) {
+            if let Err(why) = self.is_gone(person).await {
+                judgement.came_back.push(format!("{}: {why}", person.name));
+            }
+        }
+        judgement
+    }
+
+    /// What was acknowledged to all but the first of them is there.
+    pub async fn judge_kept(&self, but: usize) -> Judgement {
         let rides = std::mem::take(&mut *self.rides.lock());
         let count = |stage| rides.iter().filter(|ride| ride.stage == stage).count();
         let mut judgement = Judgement {
@@ -139,7 +169,7 @@ impl People {
             after: count(AFTER),
             ..Judgement::default()
         };
-        let must = |ride: &&Ride| ride.of >= ERASED && ride.stage != MEANWHILE;
+        let must = |ride: &&Ride| ride.of >= but && ride.stage != MEANWHILE;
         for ride in rides.iter().filter(must) {
             let (person, id) = (&self.people[ride.of], ride.id);
             let whose = format!("{}: {id}, stage {}", person.name, ride.stage);
@@ -147,11 +177,6 @@ impl People {
                 Ok(bytes) if bytes == ride.bytes => {}
                 Ok(_) => judgement.lost.push(format!("{whose}: it is another")),
                 Err(why) => judgement.lost.push(format!("{whose}: {why}")),
-            }
-        }
-        for person in self.people.iter().take(ERASED) {
-            if let Err(why) = self.is_gone(person).await {
-                judgement.came_back.push(format!("{}: {why}", person.name));
             }
         }
         judgement

@@ -1,7 +1,11 @@
 //! `world`: the whole deployment.
 
+mod backup;
 mod check;
+mod erasures_told;
+mod give_up;
 mod init;
+mod recover;
 mod status;
 
 use anyhow::Result;
@@ -17,6 +21,10 @@ pub enum World {
     Init(init::Init),
     Status(status::Status),
     Check(check::Check),
+    Backup(backup::Backup),
+    Recover(recover::Recover),
+    GiveUp(give_up::GiveUp),
+    ErasuresTold(erasures_told::ErasuresTold),
 }
 
 impl World {
@@ -25,6 +33,10 @@ impl World {
             Self::Init(command) => command.run(printer),
             Self::Status(command) => command.run(printer).await,
             Self::Check(command) => command.run(printer).await,
+            Self::Backup(command) => command.run(printer).await,
+            Self::Recover(command) => command.run(printer).await,
+            Self::GiveUp(command) => command.run(printer).await,
+            Self::ErasuresTold(command) => command.run(printer).await,
         }
     }
 }

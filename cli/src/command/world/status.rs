@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use platform_wire::admin::WorldStatus;
+use platform_wire::admin::{Recovering, WorldStatus};
 use serde::Serialize;
 
 use crate::command::WorldArgs;
@@ -38,9 +38,24 @@ struct View {
     missing: Option<String>,
     /// `running`, or why it is paused.
     automation: AutomationView,
+    /// Only while a recovered world does not know of every shard who holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovering: Option<RecoveringView>,
     controllers: Vec<Controller>,
     homes: Vec<Home>,
     shards: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct RecoveringView {
+    /// Of which it is not known who holds them.
+    shards: u32,
+    /// Nodes that may know, and have not told.
+    waits_for: Vec<String>,
+    /// Nodes go by a later law than the one in force: one is to be proposed and approved anew.
+    law_is_behind: bool,
+    /// Why shards are not adopted of which everybody has told; a few of them.
+    not_adopted: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,6 +95,7 @@ impl View {
             serves: missing.is_none(),
             missing,
             automation: AutomationView::of(status.automation.as_ref()),
+            recovering: status.recovering.as_ref().map(RecoveringView::of),
             controllers: controllers.collect(),
             homes: homes.collect(),
             shards: status.shards.len(),
@@ -99,6 +115,9 @@ impl View {
         let homes: Vec<_> = self.homes.iter().map(home).collect();
         printer.table(&["home", "host", "shards", "cells"], &homes);
         printer.say(&format!("\nautomation {}", self.automation.told()));
+        if let Some(recovering) = &self.recovering {
+            printer.say(&recovering.told());
+        }
         match &self.missing {
             None => printer.say(&format!(
                 "all {} served",
@@ -106,6 +125,33 @@ impl View {
             )),
             Some(why) => printer.say(&format!("the world does not serve: {why}")),
         }
+    }
+}
+
+impl RecoveringView {
+    fn of(recovering: &Recovering) -> Self {
+        Self {
+            shards: recovering.shards,
+            waits_for: recovering.waits_for.iter().map(ToString::to_string).collect(),
+            law_is_behind: recovering.law_is_behind,
+            not_adopted: recovering.not_adopted.clone(),
+        }
+    }
+
+    fn told(&self) -> String {
+        if self.law_is_behind {
+            return "recovered: nodes go by a later law; no table goes out before one is approved anew: cellctl policy propose".to_owned();
+        }
+        if !self.not_adopted.is_empty() {
+            return format!(
+                "recovered: what nodes told is not adopted:\n  {}",
+                self.not_adopted.join("\n  ")
+            );
+        }
+        let shards = usize::try_from(self.shards).unwrap_or(usize::MAX);
+        let shards = counted(shards, "shard", "shards");
+        let waits_for = self.waits_for.join(" ");
+        format!("recovered: who holds {shards} is not known before these have told: {waits_for}")
     }
 }
 

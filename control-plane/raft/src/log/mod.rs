@@ -12,7 +12,7 @@ mod tests;
 mod view;
 mod writer;
 
-pub use disk::{OpenError, Owner};
+pub use disk::{Disk, OpenError, Owner, Write};
 pub use store::{LogStore, Opened};
 pub use writer::LogStats;
 

@@ -1,5 +1,6 @@
 //! The crate as a whole, with a toy machine over real sockets, real files and real certificates.
 
+mod begin;
 mod crash;
 mod failover;
 mod members;

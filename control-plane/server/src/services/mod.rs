@@ -9,6 +9,7 @@ pub mod join;
 mod law;
 mod ledger;
 mod operations;
+mod recovery;
 mod report;
 mod residency;
 mod simulate;
@@ -30,10 +31,11 @@ use platform_wire::pb::backups_server::BackupsServer;
 use platform_wire::pb::forward_server::ForwardServer;
 use platform_wire::pb::ledger_server::LedgerServer;
 use platform_wire::pb::operations_server::OperationsServer;
+use platform_wire::pb::recovery_server::RecoveryServer;
 use platform_wire::pb::report_server::ReportServer;
 use platform_wire::pb::topology_server::TopologyServer;
 use platform_wire::pb::trust_server::TrustServer;
-use platform_wire::{client_protocol, frame};
+use platform_wire::{MESSAGE_BYTES_MAX, client_protocol, frame};
 use tonic::{Request, Status};
 
 use crate::authorise::{self, Denied, Verb};
@@ -75,11 +77,17 @@ pub struct Parts {
 /// The services as one router.
 pub fn routes(parts: &Parts) -> Router {
     tonic::service::Routes::new(TopologyServer::new(topology::Service(parts.clone())))
-        .add_service(ReportServer::new(report::Service(parts.clone())))
+        // A node that is asked for its table sends as much as it was sent.
+        .add_service(
+            ReportServer::new(report::Service(parts.clone())).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
         .add_service(AdminServer::new(admin::Service(parts.clone())))
         .add_service(BackupsServer::new(backups::Service(parts.clone())))
+        .add_service(RecoveryServer::new(recovery::Service(parts.clone())))
         .add_service(OperationsServer::new(operations::Service(parts.clone())))
-        .add_service(ForwardServer::new(forward::Service(parts.clone())))
+        .add_service(
+            ForwardServer::new(forward::Service(parts.clone())).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
         .add_service(LedgerServer::new(ledger::Service(parts.clone())))
         .add_service(TrustServer::new(trust::Service(parts.clone())))
         .into_axum_router()

@@ -51,6 +51,7 @@ pub(super) async fn local(parts: &Parts, digest: bool) -> pb::StatusReply {
         cells: cells.collect(),
         automation: Some(automation(&state)),
         copies: copies(parts),
+        recovering: recovering(parts, &state),
         insight: Some(insight(parts, &state, digest).await),
     }
 }
@@ -63,6 +64,23 @@ fn copies(parts: &Parts) -> Vec<pb::HeardCopy> {
         age_ms: copy.age_ms,
     });
     seen.collect()
+}
+
+/// Whom the leader waits for; a follower knows only that it does.
+fn recovering(parts: &Parts, state: &State) -> Option<pb::Recovering> {
+    if state.is_recovered() {
+        return None;
+    }
+    let known = parts
+        .shards
+        .look(|leader, state, _| (leader.awaited(state), leader.not_adopted(state)));
+    let (waits_for, not_adopted) = known.unwrap_or_default();
+    Some(pb::Recovering {
+        shards: u32::try_from(state.recovery.unsure.len()).unwrap_or(u32::MAX),
+        waits_for: waits_for.iter().map(ToString::to_string).collect(),
+        not_adopted,
+        law_is_behind: state.recovery.is_over() && state.law_is_behind(),
+    })
 }
 
 async fn insight(parts: &Parts, state: &Arc<State>, digest: bool) -> pb::Insight {

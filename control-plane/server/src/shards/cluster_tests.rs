@@ -138,7 +138,7 @@ async fn report(reports: &ReportClient, nodes: &Mutex<Nodes>, table: &Followed, 
     };
     // One that is lost is followed by the next.
     if let Ok(reply) = reports.replicas(&told).await {
-        nodes.lock().hear(&reply);
+        nodes.lock().hear(id, &reply);
     }
 }
 

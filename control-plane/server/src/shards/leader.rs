@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use control_plane_state::State;
 use control_plane_state::shard_config::{
     ConfigCommand, ConfigPhase, CopyState, DriverAction, DriverEvent, DriverSettings, ShardConfig,
 };
+use control_plane_state::{Command, State};
 use platform_model::thresholds::{
     HANDOVER_MS, LISTEN_MS, MISSING_MS, PREPARE_WAIT_MS, REPAIR_AFTER_MS, RETRY_MS,
 };
@@ -15,6 +15,7 @@ use platform_wire::replicas::ReplicasReport;
 
 use super::act::{Act, By};
 use super::operate::{Operations, failover_asked};
+use super::recovering::Told;
 use super::reports::{NodesHeard, Said};
 use super::silence::{self, Silence};
 use super::takeover::Evenness;
@@ -56,6 +57,9 @@ pub struct Leader {
     /// Nodes that hold copies.
     holders: BTreeSet<NodeId>,
     silence: Silence,
+    /// Of a recovered world: what nodes told of it.
+    pub(super) told: Told,
+    recovering: bool,
     /// New names of copies: each is drawn once.
     pub(super) fresh: fn() -> ReplicaId,
 }
@@ -74,6 +78,8 @@ impl Leader {
             silent: BTreeSet::new(),
             holders: BTreeSet::new(),
             silence: Silence::default(),
+            told: Told::default(),
+            recovering: false,
             fresh,
         }
     }
@@ -88,7 +94,9 @@ impl Leader {
         if !self.heard.hear(now_micros, &report.node, said) {
             return Vec::new();
         }
-        let mut acts = self.hear_copies(now_micros, state, report);
+        self.note_told(state, report);
+        let mut acts = self.adopt(now_micros, state);
+        acts.extend(self.hear_copies(now_micros, state, report));
         for (shard, told) in &report.told {
             let Some(config) = config_of(state, shard) else {
                 continue;
@@ -151,7 +159,8 @@ impl Leader {
     /// What is due now.
     pub fn tick(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
         self.judge_silence(now_micros);
-        let mut acts = self.take_over(now_micros, state);
+        let mut acts = self.adopt(now_micros, state);
+        acts.extend(self.take_over(now_micros, state));
         let due: Vec<ShardId> = self.under_way.union(&self.silent).cloned().collect();
         for shard in due {
             acts.extend(self.drive(now_micros, state, &shard, DriverEvent::Tick));
@@ -162,6 +171,9 @@ impl Leader {
     /// Looks a state over that has changed: which shards have something under way, which copies are named.
     pub fn look_over(&mut self, state: &State) {
         self.under_way.clear();
+        self.recovering = !state.is_recovered();
+        let unsure = u32::try_from(state.recovery.unsure.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("controld_recovery_unsure_shards").set(f64::from(unsure));
         for (shard, record) in &state.shards {
             let Some(config) = &record.config else { continue };
             if config.phase != ConfigPhase::Steady {
@@ -243,13 +255,23 @@ impl Leader {
 
     /// Lets a command go unless another one for its shard is under way.
     pub(super) fn give(&mut self, now_micros: u64, act: Act) -> Option<Act> {
-        let watched = self.watched(&act.shard);
-        let busy = watched.busy_since_micros;
-        if busy.is_some_and(|since| now_micros.saturating_sub(since) < BUSY_MICROS_MAX) {
+        if self.recovering && !matches!(act.command, Command::Recovery(_)) {
             return None;
         }
-        watched.busy_since_micros = Some(now_micros);
+        if self.is_busy(now_micros, &act.shard) {
+            return None;
+        }
+        self.watched(&act.shard).busy_since_micros = Some(now_micros);
         Some(act)
+    }
+
+    /// Whether a command for the shard is under way.
+    pub(super) fn is_busy(&self, now_micros: u64, shard: &ShardId) -> bool {
+        let busy = self
+            .shards
+            .get(shard)
+            .and_then(|watched| watched.busy_since_micros);
+        busy.is_some_and(|since| now_micros.saturating_sub(since) < BUSY_MICROS_MAX)
     }
 
     fn note_silence(

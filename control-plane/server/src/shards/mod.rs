@@ -10,6 +10,7 @@ mod gray;
 mod leader;
 mod next;
 mod operate;
+mod recovering;
 pub mod repair;
 mod reports;
 mod run;

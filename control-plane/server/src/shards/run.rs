@@ -98,13 +98,10 @@ impl Shards {
             if !leading.is_caught_up {
                 leading.leader.put_off(&mut acts);
             }
-            (
-                acts,
-                leading.leader.to_verify(now, state, &report.node),
-                leading.term,
-            )
+            let verify = leading.leader.to_verify(now, state, &report.node);
+            (acts, verify, leading.leader.asks(state, report), leading.term)
         });
-        let (acts, verify, term) = heard.ok_or_else(refuse::no_leader)?;
+        let (acts, verify, tell, term) = heard.ok_or_else(refuse::no_leader)?;
         self.carry_out(acts);
         // Whoever leads no more must not vouch for what is newest.
         let state = self
@@ -117,6 +114,7 @@ impl Shards {
         Ok(ReplicasReply {
             newest: newest(&state, report),
             verify,
+            tell,
         })
     }
 
@@ -270,7 +268,11 @@ fn fresh() -> ReplicaId {
 }
 
 /// The newest configurations of the shards that the node told of, and of which it holds a copy.
-fn newest(state: &State, report: &ReplicasReport) -> Vec<(ShardId, platform_model::Generation)> {
+pub(super) fn newest(state: &State, report: &ReplicasReport) -> Vec<(ShardId, platform_model::Generation)> {
+    // Of what may have changed since the backup nobody is told that it is the newest.
+    if !state.is_recovered() {
+        return Vec::new();
+    }
     let told = report.copies.iter().map(|copy| &copy.shard);
     let known = told.filter_map(|shard| {
         let config = state.shards.get(shard)?.config.as_ref()?;

@@ -4,6 +4,7 @@ mod detection;
 mod gray;
 mod operations;
 mod proposals;
+mod recovering;
 mod repair;
 mod room;
 mod takeover;
@@ -22,7 +23,8 @@ use control_plane_state::{Author, Command, Envelope, Outcome, Refusal, State, ap
 use platform_model::matrix::LawVersion;
 use platform_model::thresholds::{REPORT_EVERY_MS, TICK_MS};
 use platform_model::{
-    CellId, Generation, Incarnation, NodeId, ReplicaId, Role, ShardId, SharedStore, Start, WorldId,
+    CellId, Generation, Incarnation, NodeId, ReplicaId, Role, RoutingTable, ShardId, SharedStore, Start,
+    WorldId,
 };
 
 use platform_wire::replicas::ReplicasReply;
@@ -34,6 +36,10 @@ use crate::testing::nodes::Nodes;
 
 /// In the year 2010.
 const BEGIN_MS: u64 = 40 * 365 * 86_400_000;
+
+fn world_id() -> WorldId {
+    WorldId::new(&"a".repeat(64)).expect("an id")
+}
 
 /// Names of copies, in their order.
 fn fresh() -> ReplicaId {
@@ -64,6 +70,8 @@ pub(super) struct Sim {
     reported_ms: BTreeMap<NodeId, u64>,
     /// Stores that the nodes of a cell share.
     stores: BTreeMap<CellId, SharedStore>,
+    /// What nodes go on by while no table is given out.
+    followed: RoutingTable,
     /// The leader loses everything each time that it has given so many commands.
     pub(super) amnesia_after: Option<usize>,
     given: usize,
@@ -86,15 +94,15 @@ impl Sim {
     }
 
     fn on(stores: BTreeMap<CellId, SharedStore>) -> Self {
-        let world = WorldId::new(&"a".repeat(64)).expect("an id");
         let mut sim = Self {
-            state: State::new(world),
+            state: State::new(world_id()),
             leader: Leader::new(0, fresh),
             nodes: Nodes::default(),
             now_ms: 0,
             committed: Vec::new(),
             reported_ms: BTreeMap::new(),
             stores,
+            followed: RoutingTable::empty(world_id()),
             amnesia_after: None,
             given: 0,
         };
@@ -171,14 +179,18 @@ impl Sim {
                 continue;
             }
             self.reported_ms.insert(id.clone(), self.now_ms);
-            let table = self.state.table();
+            if self.state.is_recovered() {
+                self.followed = self.state.table();
+            }
+            let table = self.followed.clone();
             let report = self.nodes.report(&id, &table, self.now_ms);
             let now = self.now_ms * 1_000;
             self.leader.look_over(&self.state);
             let acts = self.leader.hear(now, &self.state, &report);
             let verify = self.leader.to_verify(now, &self.state, &id);
             let newest = Vec::new();
-            self.nodes.hear(&ReplicasReply { newest, verify });
+            let tell = self.leader.asks(&self.state, &report);
+            self.nodes.hear(&id, &ReplicasReply { newest, verify, tell });
             self.carry_out(acts);
         }
     }

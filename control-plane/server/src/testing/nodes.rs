@@ -42,6 +42,8 @@ pub struct Nodes {
     /// When a copy heard its primary serve last.
     heard: BTreeMap<ReplicaId, u64>,
     verify: BTreeSet<ShardId>,
+    /// Who was asked for the table that it goes by.
+    asked: BTreeSet<NodeId>,
     /// Every copy that was erased, once for each order carried out.
     pub erased: Vec<(NodeId, ReplicaId)>,
 }
@@ -69,6 +71,8 @@ impl Nodes {
             free_bytes: self.free_bytes.get(node).copied(),
             copies: Vec::new(),
             told: Vec::new(),
+            table: table.generation,
+            configured: self.asked.contains(node).then(|| table.into()),
         };
         for (shard, route) in &table.shards {
             self.erase(node, shard, &route.set, &mut report);
@@ -81,9 +85,14 @@ impl Nodes {
         report
     }
 
-    /// Takes the answer to a report.
-    pub fn hear(&mut self, reply: &ReplicasReply) {
+    /// Takes the answer to a report of a node.
+    pub fn hear(&mut self, node: &NodeId, reply: &ReplicasReply) {
         self.verify.extend(reply.verify.iter().cloned());
+        if reply.tell {
+            self.asked.insert(node.clone());
+        } else {
+            self.asked.remove(node);
+        }
     }
 
     fn lead(&mut self, shard: &ShardId, route: &ShardRoute, report: &mut ReplicasReport) {

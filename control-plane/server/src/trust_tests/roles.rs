@@ -88,6 +88,9 @@ fn path(verb: Verb) -> &'static str {
         Verb::ReadErased => "Backups/ReadErased",
         Verb::NoteWork => "Backups/NoteWork",
         Verb::RestoreShard => "Backups/RestoreShard",
+        Verb::ReadWorld => "Recovery/ReadWorld",
+        Verb::GiveNodeUp => "Recovery/GiveNodeUp",
+        Verb::TellErasures => "Recovery/TellErasures",
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) fn may(author: &Author, command: &Command) -> Result<(), Refusal> {
     let allowed = match (author, command) {
         (author, Command::Trust(command)) => command.may(author),
         (author, Command::Backup(command)) => command.may(author),
+        (author, Command::Recovery(command)) => command.may(author),
         (Author::Node { id, .. }, Command::RegisterNode { node, .. }) => id == node,
         (
             Author::Node { .. },

@@ -38,7 +38,8 @@ pub(crate) fn place(
             expected,
         });
     }
-    if record.cell == *cell {
+    let is_missed = state.recovery.missed.contains(shard);
+    if record.cell == *cell && !is_missed {
         return Ok(Changes::default());
     }
     may_hold(state, shard, cell)?;
@@ -48,6 +49,8 @@ pub(crate) fn place(
             primary: primary.clone(),
         });
     }
+    // Whoever commands it knows that a node which is given up may have served it.
+    state.recovery.missed.remove(shard);
     if let Some(record) = state.shards.get_mut(shard) {
         record.cell = cell.clone();
         record.generation = record.generation.next();
@@ -107,7 +110,7 @@ pub(crate) fn room_for(state: &State, more: usize) -> Result<(), Refusal> {
 pub(crate) fn add(state: &mut State, shards: Vec<ShardId>, cell: &CellId) -> Changes {
     for shard in shards {
         let record = ShardRecord {
-            generation: Generation(1),
+            generation: state.first_generation(),
             cell: cell.clone(),
             config: None,
             epochs: Vec::new(),
@@ -146,10 +149,14 @@ fn takers(state: &State, cell: &CellId) -> Vec<(usize, NodeId)> {
     takers.into_iter().map(load).collect()
 }
 
-/// Gives every shard that waits for `cell` its first primary, if the cell is open and a node is known that takes it.
+/// Gives every shard that waits for `cell` its first primary, if the cell is open and a node is known that takes it. In a
+/// world that was just recovered nobody knows yet which shards wait; those that a node which is given up may have do not.
 pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
     let open = |record: &&CellRecord| record.state == CellState::Open;
     let mut changes = Changes::default();
+    if !state.is_recovered() {
+        return changes;
+    }
     let Some(region) = state
         .cells
         .get(cell)
@@ -159,9 +166,9 @@ pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
         return changes;
     };
     let mut takers = takers(state, cell);
-    let since_ms = state.time_ms;
+    let (since_ms, epoch) = (state.time_ms, state.first_epoch());
     for (shard, record) in &mut state.shards {
-        let waits = record.cell == *cell && record.config.is_none();
+        let waits = record.cell == *cell && record.config.is_none() && !state.recovery.missed.contains(shard);
         if waits && law::may_keep(&state.law, shard, &region).is_ok() {
             let generation = record.generation.next();
             let replica = first_replica(&state.world, shard, generation);
@@ -171,6 +178,7 @@ pub(crate) fn fill(state: &mut State, cell: &CellId) -> Changes {
             *load += 1;
             let mut config = ShardConfig::new(node.clone(), replica, LEASE_MICROS);
             config.generation = generation;
+            (config.epoch, config.epoch_max) = (epoch, epoch);
             record.follow(config, since_ms);
             changes.shards.insert(shard.clone());
         }

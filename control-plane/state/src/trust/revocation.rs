@@ -69,7 +69,7 @@ pub(super) fn restore(state: &mut State, identity: &RevokedIdentity) -> Result<C
 }
 
 /// Its trust domain is this world's; the id of all authorities at once is not enough.
-fn of_this_world(state: &State, identity: &RevokedIdentity) -> Result<(), TrustRefusal> {
+pub(crate) fn of_this_world(state: &State, identity: &RevokedIdentity) -> Result<(), TrustRefusal> {
     let domain = format!("spiffe://{}", state.world.trust_domain());
     let id = identity.id.clone();
     match identity.id.strip_prefix(&domain) {
@@ -80,7 +80,7 @@ fn of_this_world(state: &State, identity: &RevokedIdentity) -> Result<(), TrustR
 }
 
 /// An end that lies ahead, not too far.
-pub(super) fn ends_within(now_ms: u64, until_ms: u64, ms_max: u64) -> Result<(), TrustRefusal> {
+pub(crate) fn ends_within(now_ms: u64, until_ms: u64, ms_max: u64) -> Result<(), TrustRefusal> {
     if until_ms > now_ms && until_ms - now_ms <= ms_max {
         Ok(())
     } else {

@@ -32,6 +32,21 @@ pub struct WorldStatus {
     pub automation: Option<Automation>,
     /// How copies stand, as the leader heard it last; empty if it is not the leader that answers.
     pub copies: Vec<HeardCopy>,
+    /// Only while it is not known of every shard of a recovered world who holds it.
+    pub recovering: Option<Recovering>,
+}
+
+/// What a recovered world waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovering {
+    /// Shards of which it is not known who holds them.
+    pub shards: u32,
+    /// Nodes that may know, and have not told; empty if it is not the leader that answers.
+    pub waits_for: Vec<NodeId>,
+    /// Nodes go by a later law than the one in force: it waits for being proposed and approved anew.
+    pub law_is_behind: bool,
+    /// Why shards are not adopted of which everybody has told; a few of them.
+    pub not_adopted: Vec<String>,
 }
 
 /// What a node last said of one copy.
@@ -147,6 +162,7 @@ impl TryFrom<pb::StatusReply> for WorldStatus {
             insight: wire.insight.map(insight),
             automation: wire.automation.map(automation),
             copies: wire.copies.into_iter().map(heard).collect::<Result<_, _>>()?,
+            recovering: wire.recovering.map(recovering).transpose()?,
         })
     }
 }
@@ -156,6 +172,16 @@ fn heard(wire: pb::HeardCopy) -> Result<HeardCopy, InvalidStatus> {
     Ok(HeardCopy {
         report: report.try_into()?,
         age_ms: wire.age_ms,
+    })
+}
+
+fn recovering(wire: pb::Recovering) -> Result<Recovering, InvalidId> {
+    let waits_for = wire.waits_for.iter().map(|node| node.parse());
+    Ok(Recovering {
+        shards: wire.shards,
+        waits_for: waits_for.collect::<Result<_, _>>()?,
+        law_is_behind: wire.law_is_behind,
+        not_adopted: wire.not_adopted,
     })
 }
 

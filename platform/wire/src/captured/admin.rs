@@ -205,6 +205,7 @@ fn a_status_is_read_and_written_the_same() {
         insight: None,
         automation: None,
         copies: Vec::new(),
+        recovering: None,
     };
     request(
         &status,

@@ -5,9 +5,15 @@ mod told;
 
 use std::collections::BTreeSet;
 
-use platform_model::{Epoch, Generation, Incarnation, InvalidId, Position, ReplicaId, ShardId, Term};
+use platform_model::{
+    Epoch, Generation, Incarnation, InvalidId, Position, ReplicaId, RevokedIdentity, ShardId, ShardRoute,
+    Term,
+};
 
-use super::{CopyReport, ReplicasReply, ReplicasReport, TOLD_MAX, Told, copies_sent, told_sent};
+use super::{
+    CopyReport, Knows, ROUTES_MAX, ReplicasReply, ReplicasReport, TOLD_MAX, Told, copies_sent, told_sent,
+};
+use crate::convert::InvalidTable;
 use crate::frame::FRAME_VERSION;
 use crate::pb;
 use crate::report::COPIES_MAX;
@@ -40,9 +46,17 @@ pub enum InvalidReplicas {
     Range { fork: u64, end: u64 },
     #[error("a copy of {0} is in it twice")]
     Twice(ShardId),
+    #[error("a configuration that is none")]
+    Configured(#[from] InvalidTable),
 }
 
 pub(super) fn request(world: String, report: &ReplicasReport) -> pb::ReplicasRequest {
+    let knows = report.configured.as_ref();
+    let route = |(shard, route): &(ShardId, ShardRoute)| crate::convert::route((shard, route));
+    let revoked = |(identity, until_ms): &(RevokedIdentity, u64)| pb::Revocation {
+        identity: identity.to_string(),
+        until_ms: *until_ms,
+    };
     pb::ReplicasRequest {
         version: FRAME_VERSION,
         world,
@@ -52,6 +66,11 @@ pub(super) fn request(world: String, report: &ReplicasReport) -> pb::ReplicasReq
         free_bytes: report.free_bytes,
         copies: copies_sent(report).iter().map(Into::into).collect(),
         told: told_sent(report).iter().map(Into::into).collect(),
+        tells: report.configured.is_some(),
+        table_generation: report.table.0,
+        configured: knows.map_or_else(Vec::new, |knows| knows.routes.iter().map(route).collect()),
+        revoked: knows.map_or_else(Vec::new, |knows| knows.revoked.iter().map(revoked).collect()),
+        law: knows.map_or(0, |knows| knows.law),
     }
 }
 
@@ -61,6 +80,8 @@ impl TryFrom<pb::ReplicasRequest> for ReplicasReport {
     fn try_from(wire: pb::ReplicasRequest) -> Result<Self, InvalidReplicas> {
         few("copies", wire.copies.len(), COPIES_MAX)?;
         few("things to tell", wire.told.len(), TOLD_MAX)?;
+        few("configurations", wire.configured.len(), ROUTES_MAX)?;
+        few("revocations", wire.revoked.len(), ROUTES_MAX)?;
         let copies = wire.copies.into_iter().map(CopyReport::try_from);
         let copies: Vec<CopyReport> = copies.collect::<Result<_, _>>()?;
         once_each(&copies)?;
@@ -75,8 +96,34 @@ impl TryFrom<pb::ReplicasRequest> for ReplicasReport {
                 .transpose()?,
             copies,
             told: told.collect::<Result<_, _>>()?,
+            table: Generation(number("table generation", wire.table_generation)?),
+            configured: wire
+                .tells
+                .then(|| knows(wire.configured, wire.revoked, wire.law))
+                .transpose()?,
         })
     }
+}
+
+fn knows(
+    routes: Vec<pb::ShardRoute>,
+    revoked: Vec<pb::Revocation>,
+    law: u64,
+) -> Result<Knows, InvalidReplicas> {
+    let route = |wire: pb::ShardRoute| -> Result<(ShardId, ShardRoute), InvalidReplicas> {
+        let (shard, route) = crate::convert::read_route(wire)?;
+        number("generation", route.set.generation.0)?;
+        number("epoch", route.epoch.0)?;
+        Ok((shard, route))
+    };
+    let revocation = |wire: pb::Revocation| -> Result<(RevokedIdentity, u64), InvalidReplicas> {
+        Ok((wire.identity.parse()?, number("end", wire.until_ms)?))
+    };
+    Ok(Knows {
+        routes: routes.into_iter().map(route).collect::<Result<_, _>>()?,
+        revoked: revoked.into_iter().map(revocation).collect::<Result<_, _>>()?,
+        law: number("law", law)?,
+    })
 }
 
 impl From<&CopyReport> for pb::CopyReport {
@@ -148,6 +195,7 @@ impl From<&ReplicasReply> for pb::ReplicasReply {
             version: FRAME_VERSION,
             newest: newest.collect(),
             verify: reply.verify.iter().map(ToString::to_string).collect(),
+            tell: reply.tell,
         }
     }
 }
@@ -166,6 +214,7 @@ impl TryFrom<pb::ReplicasReply> for ReplicasReply {
         Ok(Self {
             newest: newest.collect::<Result<_, InvalidReplicas>>()?,
             verify: verify.collect::<Result<_, InvalidId>>()?,
+            tell: wire.tell,
         })
     }
 }

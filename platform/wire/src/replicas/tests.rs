@@ -111,6 +111,15 @@ fn report() -> ReplicasReport {
         free_bytes: Some(8),
         copies: vec![copy(1), copy(2)],
         told: all_told().into_iter().map(|told| (shard(), told)).collect(),
+        table: Generation(77),
+        configured: Some(Knows {
+            routes: vec![(
+                shard(),
+                ShardRoute::single("eu-central-1/0".parse().expect("a node"), Epoch(3), ReplicaId(5)),
+            )],
+            revoked: vec![("spiffe://w/region/eu/router/1".parse().expect("an identity"), 9)],
+            law: 4,
+        }),
     }
 }
 
@@ -131,6 +140,7 @@ fn an_answer_is_read_as_it_was_written() {
     let reply = ReplicasReply {
         newest: vec![(shard(), Generation(9))],
         verify: vec![shard()],
+        tell: true,
     };
     let wire = pb::ReplicasReply::from(&reply);
     assert_eq!(ReplicasReply::try_from(wire), Ok(reply));
@@ -140,7 +150,7 @@ type Spoil = fn(&mut pb::ReplicasRequest);
 
 #[test]
 fn what_no_node_would_say_is_refused_by_name() {
-    let cases: [(Spoil, InvalidReplicas); 9] = [
+    let cases: [(Spoil, InvalidReplicas); 10] = [
         (|r| r.copies[0].replica.push(0), InvalidReplicas::Replica(17)),
         (|r| r.copies[0].term = None, InvalidReplicas::Missing("term")),
         (|r| r.copies[0].last = u64::MAX, InvalidReplicas::Number("last")),
@@ -154,6 +164,10 @@ fn what_no_node_would_say_is_refused_by_name() {
         (
             |r| r.incarnation = NUMBER_MAX + 1,
             InvalidReplicas::Number("incarnation"),
+        ),
+        (
+            |r| r.configured[0].epoch = NUMBER_MAX + 1,
+            InvalidReplicas::Number("epoch"),
         ),
         (
             |r| r.told = vec![r.told[0].clone(); TOLD_MAX + 1],

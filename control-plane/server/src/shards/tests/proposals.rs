@@ -16,6 +16,8 @@ fn tell(sim: &mut Sim, from: &str, told: Told) -> Vec<Act> {
         free_bytes: None,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
+        table: Generation(1),
+        configured: None,
     };
     sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report)
 }
@@ -92,6 +94,8 @@ fn an_earlier_start_of_a_node_is_not_heard() {
         free_bytes: None,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
+        table: Generation(1),
+        configured: None,
     };
     assert_eq!(sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report), []);
     report.incarnation = Incarnation(1);

@@ -64,6 +64,7 @@ fn status(id: u64) -> WorldStatus {
         }),
         automation: None,
         copies: Vec::new(),
+        recovering: None,
     }
 }
 
