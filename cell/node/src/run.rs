@@ -117,7 +117,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     join::ensure(&config.identity_dir, &config.join, &settings.world).await?;
     let identity = begin::identity(&settings)?;
     let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
-    let lookup_key = LookupKey::load(&config.keys.lookup_key_file)?;
+    let (lookup_key, domains) = (
+        LookupKey::load(&config.keys.lookup_key_file)?,
+        Arc::new(gateway::domains()),
+    );
     let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());
     let wire = Wire::start().map_err(StartError::Threads)?;
     let wired = tasks.on(wire.handle());
@@ -145,7 +148,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &wired);
     let keys = begin::keys(config, &identity, &clock, &hosted, keks);
-    let domains = Arc::new(gateway::domains());
     let events = Events::new(events::Lent {
         world: settings.world.clone(),
         hosted: hosted.clone(),
@@ -158,8 +160,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         domains: Arc::clone(&domains),
         bridge,
     });
-    let room_left = Room::of(config.data_dir.clone(), &hosted).await;
     let parts = Parts {
+        room_left: Room::of(config.data_dir.clone(), &hosted).await,
         identity,
         events,
         domains,
@@ -173,7 +175,6 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         lookup_key,
         sink,
         room: Arc::new(Semaphore::new(config.limits.requests)),
-        room_left,
         hearing: CancellationToken::new(),
         tasks,
         shards,
@@ -231,14 +232,14 @@ impl Parts {
             self.routes(settings, (&lent, &relocations), custody),
             (&serving.on(self.wire.handle()), &serving),
         );
-        let room = self.room_left.clone();
-        room.keep(config.data_dir.clone(), &self.hosted, &self.clock, &self.tasks);
+        self.room_left
+            .keep(config.data_dir.clone(), &self.hosted, &self.clock, &self.tasks);
         let replicas = Replicas {
             reports: reports.clone(),
             hosted: self.hosted.clone(),
             telling: self.telling.clone(),
             followed: self.followed.clone(),
-            room,
+            room: self.room_left.clone(),
             clock: self.clock.clone(),
             asked: AtomicBool::new(false),
         };

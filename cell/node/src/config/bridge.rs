@@ -159,7 +159,8 @@ mod tests {
         };
         assert_eq!(good().check(), Ok(()));
         assert!(good().of_broker().tls.is_some());
-        let broken: [(fn(&mut Bridge), &str); 10] = [
+        type Broken = (fn(&mut Bridge), &'static str);
+        let broken: [Broken; 10] = [
             (|b| b.servers.clear(), "bridge.servers"),
             (|b| b.sink.clear(), "bridge.sink"),
             (|b| b.classes.clear(), "bridge.classes"),

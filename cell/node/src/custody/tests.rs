@@ -26,9 +26,9 @@ use parking_lot::Mutex;
 use platform_model::{Actor, Code, HomeId, RequestId, RootRef, ShardId, UserId};
 use platform_runtime::Clock;
 use platform_token::Verifier;
+use platform_wire::CallError;
 use platform_wire::backup::{Erased, ErasureRecord, ErasureStage};
 use platform_wire::directory::DirectoryClient;
-use platform_wire::{CallError, RefusalCode};
 use tokio::sync::Notify;
 use uuid::Uuid;
 

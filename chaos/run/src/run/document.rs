@@ -76,6 +76,13 @@ fn figures(told: &Told) -> Vec<Figure> {
         figures.push(Figure::info("wrong", count(wrong), "cases"));
         return figures;
     }
+    figures.extend(verdicts(told, sum));
+    figures.extend(of_copies(told));
+    figures
+}
+
+/// What must not be, and how long everything took to heal.
+fn verdicts(told: &Told, sum: impl Fn(fn(&Round) -> usize) -> f64) -> Vec<Figure> {
     let zero = |name: &str, value: f64| Figure::at_most(name, value, "cases", 0.0);
     let silence = told
         .rounds
@@ -83,7 +90,7 @@ fn figures(told: &Told) -> Vec<Figure> {
         .map(|round| round.silence)
         .max()
         .unwrap_or_default();
-    figures.extend([
+    vec![
         zero("acknowledged-lost", sum(|round| round.judgement.counts.sync_lost)),
         zero(
             "acknowledged-wrong",
@@ -112,9 +119,7 @@ fn figures(told: &Told) -> Vec<Figure> {
             seconds(HEALED_WITHIN),
         ),
         Figure::info("silence-s-max", seconds(silence), "s"),
-    ]);
-    figures.extend(of_copies(told));
-    figures
+    ]
 }
 
 /// Whether memory and disk stay as they are, where a run was long enough to tell.

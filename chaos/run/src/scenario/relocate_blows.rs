@@ -153,6 +153,7 @@ mod tests {
             faults: faults.to_vec(),
             plant: plant.map(str::to_owned),
             survival: None,
+            every_fault: false,
             moves: false,
             no_build: true,
             keep: false,

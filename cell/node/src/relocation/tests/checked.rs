@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cell_layers::place::{Standing, Tally};
 use cell_relay::Place;
-use cell_shard::{Tx, TxError};
+use cell_shard::Tx;
 use platform_model::UserId;
 use platform_wire::relocation::{Step, Taken};
 
@@ -23,7 +23,7 @@ impl Bench {
         };
         let lose = |tx: Tx| {
             let key = key.clone();
-            async move { Ok::<_, TxError>(tx.clear(key)?) }
+            async move { tx.clear(key) }
         };
         let lost = self.two.shard(CENTRAL).write(&request(person), lose).await;
         lost.expect("written");
