@@ -14,7 +14,7 @@ use cell_sdk::{Domain, Lent};
 use cell_stream::{Streams, inbound};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
-use platform_runtime::serve::{self, Limits, ServeError};
+use platform_runtime::serve::{self, ServeError};
 use platform_runtime::tls::{Identity, TlsError};
 use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
@@ -38,10 +38,10 @@ use crate::events::{self, Events};
 use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
-use crate::hosted::{Hosted, Lending};
+use crate::hosted::Hosted;
 use crate::keys_rpc;
 use crate::operator_read;
-use crate::peers::{self, Outgoing};
+use crate::peers;
 use crate::relocation::{self, Relocations};
 use crate::replicas::Replicas;
 use crate::reporter::Reporter;
@@ -133,18 +133,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     begin::keep_up(config, &identity, &clock, &tasks)?;
     let (law, telling) = (begin::law(&settings, &followed), Telling::default());
     let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &wired);
-    let lent = Lending {
-        store: store.store(),
-        shared,
-        law: law.clone(),
-        clock: clock.clone(),
-        peers: Arc::new(Outgoing(streams)),
-        control: Arc::new(telling.clone()),
-        world: settings.world.clone(),
-        cut_off: Some(config.data_dir.join(CUT_OFF)),
-        log_kept: config.shards.log_kept(),
-        bridged: config.bridge.is_set(),
-    };
+    let lent = begin::lending(&settings, &store, shared, &law, &telling, streams, &clock);
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &wired);
     let keys = begin::keys(config, &identity, &clock, &hosted, keks);
@@ -221,14 +210,10 @@ impl Parts {
         let custody = self.custody(settings, (&lent, &relocations), reports.clone());
         let _ = services.custody.set(custody.lent());
         custody.start();
-        let limits = Limits {
-            connections: config.limits.connections,
-            ..Limits::default()
-        };
         serve::serve_mtls_apart(
             listener,
             self.identity.clone(),
-            limits,
+            begin::limits(config),
             self.routes(settings, (&lent, &relocations), custody),
             (&serving.on(self.wire.handle()), &serving),
         );

@@ -7,8 +7,10 @@ use cell_backup::{BackupError, BackupStore};
 use cell_bridge_nats::{BridgeError, Nats};
 use cell_law::Law;
 use cell_layers::keys::{Kek, KeyCache};
+use cell_stream::Streams;
 use platform_model::{Jurisdiction, SharedStore, Start};
 use platform_runtime::clock::Clock;
+use platform_runtime::serve::Limits;
 use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind};
 use platform_runtime::{TaskGroup, telemetry};
 use platform_wire::channel::InvalidAddress;
@@ -18,15 +20,17 @@ use platform_wire::renew;
 use platform_wire::report::ReportClient;
 use tokio::net::TcpListener;
 
-use super::StartError;
+use super::{CUT_OFF, StartError};
 use crate::config::{Config, Settings};
 use crate::custody::Sink;
 use crate::engine::Engine;
 use crate::events::{Bridge, WAITING_MAX, WAITING_OF_ONE_MAX};
 use crate::gateway;
 use crate::home_keys::HomeKeys;
-use crate::hosted::Hosted;
+use crate::hosted::{Hosted, Lending};
+use crate::peers::Outgoing;
 use crate::starting::{self, StartingError, Whose};
+use crate::telling::Telling;
 use crate::wire::Wire;
 
 /// The copy of the routing table in the data directory.
@@ -75,6 +79,38 @@ pub(super) fn follow(
         heads: config.data_dir.join(HEADS_FILE),
     };
     follow::start(follow, identity.clone(), clock.clone(), wired)
+}
+
+pub(super) fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: config.limits.connections,
+        ..Limits::default()
+    }
+}
+
+/// What each shard is lent.
+pub(super) fn lending(
+    settings: &Settings,
+    store: &Engine,
+    shared: Option<SharedStore>,
+    law: &Law,
+    telling: &Telling,
+    streams: Streams,
+    clock: &Clock,
+) -> Lending {
+    let config = &settings.config;
+    Lending {
+        store: store.store(),
+        shared,
+        law: law.clone(),
+        clock: clock.clone(),
+        peers: Arc::new(Outgoing(streams)),
+        control: Arc::new(telling.clone()),
+        world: settings.world.clone(),
+        cut_off: Some(config.data_dir.join(CUT_OFF)),
+        log_kept: config.shards.log_kept(),
+        bridged: config.bridge.is_set(),
+    }
 }
 
 /// The law that the table carries, as it is asked here.
