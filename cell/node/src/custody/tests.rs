@@ -29,7 +29,6 @@ use platform_token::Verifier;
 use platform_wire::CallError;
 use platform_wire::backup::{Erased, ErasureRecord, ErasureStage};
 use platform_wire::directory::DirectoryClient;
-use platform_wire::CallError;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
