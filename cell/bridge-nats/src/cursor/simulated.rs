@@ -124,7 +124,7 @@ impl World {
     }
 
     /// Once each, in order, and none missing that nobody left out.
-    fn ends_exact(mut self) -> bool {
+    fn ends_exactly(mut self) -> bool {
         for _ in 0..40 {
             self.sender();
         }
@@ -141,7 +141,7 @@ impl World {
 }
 
 fn exact(at_once: usize, fenced: bool) -> u64 {
-    let exact = (0..SEEDS).filter(|seed| World::new(*seed, at_once, fenced).ends_exact());
+    let exact = (0..SEEDS).filter(|seed| World::new(*seed, at_once, fenced).ends_exactly());
     exact.count() as u64
 }
 
