@@ -68,11 +68,25 @@ async fn heard(scene: &Scene) -> Result<Incarnation> {
     newest.context("the leader has heard of it")
 }
 
+/// Waits until the leader has heard from a start of which that is so. While nobody leads nobody says.
+async fn until_heard(scene: &Scene, so: impl Fn(Incarnation) -> bool) -> Result<Incarnation> {
+    let wait = async {
+        loop {
+            match heard(scene).await {
+                Ok(start) if so(start) => return start,
+                _ => tokio::time::sleep(POLL).await,
+            }
+        }
+    };
+    let start = tokio::time::timeout(WITHIN, wait).await;
+    start.context("the leader does not hear of it")
+}
+
 /// The scene is as before when it is over.
 pub async fn is_refused(scene: &Scene) -> Result<()> {
     let target = seat_named(TARGET).context("a seat")?;
     let disk = Disk::of(scene, &target);
-    let before = heard(scene).await?;
+    let before = until_heard(scene, |_| true).await?;
     scene.kill(&target).await?;
     let small = match SmallDisk::under(&disk)? {
         Ok(small) => small,
@@ -83,14 +97,7 @@ pub async fn is_refused(scene: &Scene) -> Result<()> {
     };
     scene.start_again(&target)?;
     // Its first report says what its disk takes.
-    let reports = async {
-        while !heard(scene).await.is_ok_and(|now| now > before) {
-            tokio::time::sleep(POLL).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, reports)
-        .await
-        .context("it comes back")?;
+    until_heard(scene, |now| now > before).await?;
     let started = scene.moves(THERE, None).await?;
     let id = started.operation.context("an operation")?;
     let waits = scene
