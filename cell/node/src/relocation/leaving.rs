@@ -158,7 +158,7 @@ impl Leaving<'_> {
     }
 
     /// That it lies there, not only that it was taken. Long before the fence: it takes its time.
-    async fn check(&self, copier: &Copier) -> Result<(), Stopped> {
+    pub(super) async fn check(&self, copier: &Copier) -> Result<(), Stopped> {
         for Stretch { after, upto, tally } in copier.stretches() {
             let (rows, sum) = (tally.rows, tally.sum);
             self.send(Step::Check {
