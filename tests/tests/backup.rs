@@ -6,6 +6,9 @@
     reason = "a test says what it skipped and what it measured"
 )]
 
+#[path = "backup/given.rs"]
+mod given;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
@@ -204,15 +207,17 @@ fn told(failure: Failure) -> anyhow::Error {
     anyhow::anyhow!("{failure:?}")
 }
 
-/// Ada is erased after the backup; Ben is not.
+/// Ada is erased after the backup, and so is Cleo, who asks for it herself; Ben is not.
 #[tokio::test]
 async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() -> Result<()> {
     let Some(scene) = Scene::up()? else {
         return Ok(());
     };
-    let (mut of_ada, mut of_ben) = (Canaries::default(), Canaries::default());
+    let (mut of_ada, mut of_ben, mut of_cleo) =
+        (Canaries::default(), Canaries::default(), Canaries::default());
     let (ada, _) = scene.newcomer(&mut of_ada, "Ada").await?;
     let (ben, ride) = scene.newcomer(&mut of_ben, "Ben").await?;
+    let (cleo, _) = scene.newcomer(&mut of_cleo, "Cleo").await?;
     let clock = Clock::system();
     let began = clock.monotonic();
     scene.done(&["backup", "create", "--home", HOME])?;
@@ -229,8 +234,10 @@ async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() 
         scene.done(&["backup", "verify", backup])?;
     }
     refused_while_it_lives(&scene, &backups)?;
+    given::to_an_officer(&scene, &ada)?;
     // After the backup was made.
     erased(&scene, &ada).await?;
+    given::up(&scene, &cleo).await?;
     scene.lose().await?;
     let began = clock.monotonic();
     let mut left_out = 0;
@@ -243,6 +250,7 @@ async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() 
 
     goes_on(&scene, ben, &ride).await?;
     is_gone(&scene, &ada, of_ada.all()).await?;
+    is_gone(&scene, &cleo, of_cleo.all()).await?;
     ensure!(
         scene.left(of_ben.all())?.is_empty(),
         "Ben's values lie in the clear"
@@ -311,7 +319,7 @@ async fn goes_on(scene: &Scene, mut ben: Person, ride: &Ride) -> Result<()> {
     Ok(())
 }
 
-/// No canary of her, by API and by search; her address is anybody's.
+/// No canary of hers, by API and by search; her address is anybody's.
 async fn is_gone(scene: &Scene, ada: &Person, canaries: &[Canary]) -> Result<()> {
     scene
         .until("Ada is not shown", async || {

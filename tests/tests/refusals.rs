@@ -21,6 +21,9 @@ use platform_wire::operation::{
 use platform_wire::{CallError, RefusalCode};
 use tests::world::{World, binaries};
 
+#[path = "refusals/room.rs"]
+mod room;
+
 /// For whatever must happen in the end: wide, for machines that do much else.
 const WITHIN: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(100);
@@ -247,6 +250,7 @@ async fn orders_that_cannot_be_are_refused_by_name_and_leave_nothing() -> Result
         let forced = scene.forces(unknown, is_dead).await;
         refused(forced, RefusalCode::Placement, "is no copy of this shard");
     }
+    room::is_refused(&scene).await?;
     scene.is_as_before().await
 }
 

@@ -5,7 +5,6 @@
 //! that a pair of NATS JetStream servers carries as many messages ([`peer`]).
 
 mod half;
-mod nats_server;
 mod peer;
 
 use std::time::Duration;

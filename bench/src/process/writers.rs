@@ -17,6 +17,8 @@ use platform_runtime::random;
 const AGAIN_AFTER: Duration = Duration::from_millis(5);
 /// Writes that are remembered at most; the writers end there.
 const WRITES_MAX: usize = 4_000_000;
+/// Clients without a rate begin so far apart at most.
+const BEGIN_WITHIN: Duration = Duration::from_millis(20);
 /// How long a session goes on with one token; well within its life.
 const TOKEN_KEPT: Duration = Duration::from_secs(300);
 /// Failures that are kept with their text.
@@ -113,7 +115,10 @@ impl Writers {
     }
 
     async fn writer(&self, app: &App, person: &Person, client: u64, between: Option<Duration>) {
-        let begun = self.now() + Duration::from_micros(random::below(20_000));
+        // Spread over a whole round, so that clients with a rate do not all come at once.
+        let spread = between.unwrap_or(BEGIN_WITHIN).as_micros();
+        let begun = self.now()
+            + Duration::from_micros(random::below(u64::try_from(spread).unwrap_or(u64::MAX).max(1)));
         for number in 0_u32.. {
             if self.stopped.load(Ordering::Relaxed) || self.inner.lock().acked.len() >= WRITES_MAX {
                 return;

@@ -1,6 +1,7 @@
 //! The settings of a node. Defaults < file < environment (`CELLD_...`) < flags; see `--print-config`.
 
 mod backup;
+mod bridge;
 mod shards;
 mod store;
 
@@ -14,6 +15,7 @@ use platform_wire::join::JoinSettings;
 use serde::{Deserialize, Serialize};
 
 pub use backup::Backup;
+pub use bridge::Bridge;
 pub use shards::Shards;
 pub use store::{EngineName, Store};
 
@@ -42,6 +44,7 @@ pub struct Config {
     pub keys: Keys,
     pub store: Store,
     pub backup: Backup,
+    pub bridge: Bridge,
     pub reports: Reports,
     pub limits: Limits,
     pub shards: Shards,
@@ -128,6 +131,7 @@ impl Default for Config {
             keys: Keys::default(),
             store: Store::default(),
             backup: Backup::default(),
+            bridge: Bridge::default(),
             reports: Reports::default(),
             limits: Limits::default(),
             shards: Shards::default(),
@@ -213,6 +217,7 @@ impl Config {
         }
         self.store.check()?;
         self.backup.check()?;
+        self.bridge.check()?;
         self.shards.check()?;
         if self.reports.every.0.is_zero() {
             return Err(InvalidConfig::Rule {
@@ -266,7 +271,8 @@ mod tests {
     fn what_is_missing_or_cannot_be_is_named() {
         assert!(good().check().is_ok());
         type Row = (fn(&mut Config), &'static str);
-        let broken: [Row; 8] = [
+        let broken: [Row; 9] = [
+            (|c| c.bridge.sink = "nats-eu".into(), "`bridge.servers`"),
             (|c| c.backup.sink = "backup-eu".into(), "`backup`"),
             (|c| c.world = "x".into(), "`world`"),
             (|c| c.node = "eu-central-1".into(), "`node`"),

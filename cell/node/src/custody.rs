@@ -6,8 +6,10 @@
 
 mod backing;
 mod erasing;
+mod exporting;
 mod faults;
 mod jobs;
+mod personal;
 mod register;
 mod rehearsing;
 mod resuming;
@@ -37,6 +39,7 @@ use crate::hosted::Hosted;
 use crate::relocation::Elsewheres;
 use jobs::Jobs;
 
+pub use personal::LentCustody;
 pub use register::Register;
 pub use rpc::routes;
 
@@ -44,10 +47,12 @@ pub use rpc::routes;
 #[derive(Clone)]
 pub struct Custody {
     pub shared: Arc<Parts>,
-    /// Who is being erased by a command that is under way.
-    erasing: Arc<Mutex<BTreeSet<UserId>>>,
+    erasing: Arc<Mutex<Erasing>>,
     jobs: Jobs,
 }
+
+/// Who is being erased by a command that is under way.
+type Erasing = BTreeSet<UserId>;
 
 /// What it works with.
 pub struct Parts {

@@ -8,6 +8,7 @@
 //! | `send` | the call that takes events to the node that serves their roots |
 //! | `decline` | whether its receiver has an event that is to be set aside |
 //! | `receive` | the receiver's transaction: effect and mark together, or parked |
+//! | `bridge` | what is told, on its way to a broker outside |
 //! | `admitted` | no foreign data is kept before the controllers know of it |
 //! | `rpc` | the door for other nodes |
 //! | `operator` | parked events, for people at work |
@@ -16,6 +17,7 @@
 //! shard tells one root take effect in the order in which they were told. Nothing leaves that is not committed.
 
 mod admitted;
+mod bridge;
 mod cargo;
 mod decline;
 mod faults;
@@ -41,6 +43,7 @@ use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 use admitted::Admitted;
 
+pub use bridge::{Bridge, WAITING_MAX, WAITING_OF_ONE_MAX};
 pub use operator::routes as operator_routes;
 pub use rpc::routes;
 
@@ -60,6 +63,7 @@ struct Parts {
     client: EventsClient,
     domains: Arc<Vec<Box<dyn Domain>>>,
     admitted: Admitted,
+    bridge: Option<Bridge>,
 }
 
 /// What [`Events::new`] is given.
@@ -73,6 +77,8 @@ pub struct Lent {
     pub client: EventsClient,
     pub reports: ReportClient,
     pub domains: Arc<Vec<Box<dyn Domain>>>,
+    /// Where they go outside, if they do.
+    pub bridge: Option<Bridge>,
 }
 
 impl Events {
@@ -86,6 +92,7 @@ impl Events {
             clock: lent.clock,
             client: lent.client,
             domains: lent.domains,
+            bridge: lent.bridge,
             admitted: Admitted::new(lent.reports),
         };
         Self {

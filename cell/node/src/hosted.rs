@@ -48,6 +48,8 @@ pub struct Lending {
     pub cut_off: Option<PathBuf>,
     /// How much every shard keeps of its log.
     pub log_kept: LogKept,
+    /// Whether what people are told is laid out for a broker too.
+    pub bridged: bool,
 }
 
 struct Shared {
@@ -171,6 +173,18 @@ impl Hosted {
             .collect()
     }
 
+    /// Has every copy that serves look at what its shard takes on disk.
+    pub async fn measure(&self) {
+        let open: Vec<Copy> = {
+            let open = self.shared.open.read();
+            let served = open.values().filter(|open| open.copy.shard().is_some());
+            served.map(|open| open.copy.clone()).collect()
+        };
+        for copy in open {
+            copy.measure().await;
+        }
+    }
+
     /// Every copy on this node's disk, open or not, judged by the law that the table carries.
     pub fn copies(&self, table: &RoutingTable) -> Vec<HeldCopy> {
         let open = self.shared.open.read();
@@ -246,6 +260,13 @@ impl Hosted {
             open.values().map(|open| open.copy.clone()).collect()
         };
         futures::future::join_all(open.iter().map(Copy::leave)).await;
+    }
+
+    /// The same where nobody can wait for the answers: said once.
+    pub fn leave_at_once(&self) {
+        for open in self.shared.open.read().values() {
+            open.copy.leave_at_once();
+        }
     }
 
     /// Closes every copy: waiting transactions are answered first.

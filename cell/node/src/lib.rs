@@ -17,6 +17,7 @@
 //! | [`relocation`] | a person changes home: both shards' sides, driven from where he stands; the directory's entry |
 //! | [`starting`] | which start of this node this is |
 //! | [`reporter`] | what the controllers are told |
+//! | `room` | how much more this node's disk takes, and what its shards take of it |
 //! | [`wire`] | the threads that what nodes say to each other runs on |
 //! | [`custody`] | backups, restored copies, erasures, for operators |
 //! | [`health`], [`gateway`] | the routes of the one listener |
@@ -49,6 +50,7 @@ pub mod problems;
 pub mod relocation;
 pub mod replicas;
 pub mod reporter;
+mod room;
 pub mod run;
 pub mod running;
 pub mod services;
@@ -59,7 +61,7 @@ pub mod wire;
 pub use check_store::{Finding, Verdict, check_store};
 pub use config::Config;
 pub use run::start;
-pub use running::Running;
+pub use running::{Failure, Running};
 
 #[cfg(test)]
 mod tests;

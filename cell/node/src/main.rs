@@ -100,7 +100,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         () = asked => None,
         why = running.failed() => Some(why),
     };
-    let ended = running.stop().await;
+    let ended = running.stop(failed.as_ref()).await;
     match failed {
         Some(why) => bail!("{why}"),
         None if !ended => bail!("some tasks did not end in time"),

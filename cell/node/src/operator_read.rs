@@ -1,5 +1,5 @@
-//! The one way in which an operator reads a person's data: through a window of break-glass that is open for him, for this
-//! person and this purpose. Everything else is refused and noted.
+//! How an operator at work reads a person's data: through a window of break-glass that is open for him, for this person and
+//! this purpose. Everything else is refused and noted. (Who answers for the person's rights exports it: `custody::exporting`.)
 //!
 //! The window is on record in the ledger and comes with the routing table; each use is a line of this node's log.
 

@@ -6,13 +6,14 @@
 //! | `entries`, `entry_rpc` | the directory's entry, here or at another node; its row; the door for other nodes |
 //! | `lawful` | what the law says to a person's data going there |
 //! | `source`, `leaving`, `copier`, `turning` | the shard where he lives: copies, fences, sends the rest, commits, erases; or turns back |
-//! | `target`, `ending`, `arrivals_rpc` | the shard where he will live: an incoming copy that nobody sees, until the entry names it |
+//! | `target`, `checking`, `ending`, `arrivals_rpc` | the shard where he will live: an incoming copy that nobody sees, until the entry names it |
 //! | `forgetting` | he is erased where he lives: nothing of him stays where he was |
 //! | `residents` | who of a backup that is restored lives elsewhere by now |
 //! | `running` | takes up what was under way when a term began; waits for the end of copies that came in |
 //! | `operator` | begin, show, cancel, for people at work |
 //! | `personal` | the same for the person, who consents by asking |
 //! | `standing` | transactions on where a person stands |
+//! | `told` | what he told that is not where it goes |
 //!
 //! Each step is a transaction of a shard: whoever leads next reads where the person stands and goes on from there. A source
 //! that starts anew before its fence copies anew; behind it, it asks the entry, and cancels what is not committed.
@@ -20,6 +21,7 @@
 //! Never here: a decision without the entry, or on time alone.
 
 mod arrivals_rpc;
+mod checking;
 mod copier;
 mod ending;
 mod entries;
@@ -35,6 +37,7 @@ mod running;
 mod source;
 mod standing;
 mod target;
+pub(crate) mod told;
 mod turning;
 
 use std::collections::BTreeSet;

@@ -19,6 +19,7 @@ use platform_wire::{CallError, RefusalCode};
 
 use crate::convert;
 use crate::hosted::Hosted;
+use crate::room::Room;
 use crate::telling::{Sent, Telling};
 
 /// Pause between two reports.
@@ -31,6 +32,7 @@ pub struct Replicas {
     pub hosted: Hosted,
     pub telling: Telling,
     pub followed: Followed,
+    pub(crate) room: Room,
     pub clock: Clock,
     /// Whether the controllers ask for the table that is gone by here: their world was recovered.
     pub asked: AtomicBool,
@@ -99,6 +101,7 @@ impl Replicas {
             node: self.hosted.node().clone(),
             incarnation: self.hosted.start().incarnation,
             leaving: self.hosted.is_leaving(),
+            free_bytes: self.room.free_bytes(),
             copies,
             told: told.collect(),
             table,
@@ -178,5 +181,6 @@ fn copy_report(shard: ShardId, status: &CopyStatus) -> CopyReport {
         commits_per_second: status.commits_per_second,
         p99_micros: status.p99_micros,
         stalled_micros: status.stalled_micros,
+        bytes: status.bytes,
     }
 }

@@ -8,12 +8,13 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use cell_backup::BackupError;
+use cell_bridge_nats::BridgeError;
 use cell_law::Law;
 use cell_sdk::{Domain, Lent};
 use cell_stream::{Streams, inbound};
 use platform_runtime::clock::Clock;
 use platform_runtime::data_dir::{self, DataDirError, Lock};
-use platform_runtime::serve::{self, Limits, ServeError};
+use platform_runtime::serve::{self, ServeError};
 use platform_runtime::tls::{Identity, TlsError};
 use platform_runtime::{CancellationToken, TaskGroup, addresses, telemetry};
 use platform_token::Verifier;
@@ -37,13 +38,14 @@ use crate::events::{self, Events};
 use crate::gateway;
 use crate::health::{self, Health};
 use crate::home_keys::{HomeKeys, KeysError, load_keks};
-use crate::hosted::{Hosted, Lending};
+use crate::hosted::Hosted;
 use crate::keys_rpc;
 use crate::operator_read;
-use crate::peers::{self, Outgoing};
+use crate::peers;
 use crate::relocation::{self, Relocations};
 use crate::replicas::Replicas;
 use crate::reporter::Reporter;
+use crate::room::Room;
 use crate::running::Running;
 use crate::services::NodeServices;
 use crate::starting::StartingError;
@@ -80,6 +82,8 @@ pub enum StartError {
     Store(#[from] EngineError),
     #[error("the node's threads cannot be started")]
     Threads(#[source] std::io::Error),
+    #[error("the bridge cannot be used")]
+    Bridge(#[from] BridgeError),
     #[error("the backup store cannot be opened")]
     Backup(#[from] BackupError),
     #[error("the node's start cannot be noted")]
@@ -113,34 +117,26 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     join::ensure(&config.identity_dir, &config.join, &settings.world).await?;
     let identity = begin::identity(&settings)?;
     let keks = load_keks(&config.keys.jurisdiction_key_dir)?;
-    let lookup_key = LookupKey::load(&config.keys.lookup_key_file)?;
+    let (lookup_key, domains) = (
+        LookupKey::load(&config.keys.lookup_key_file)?,
+        Arc::new(gateway::domains()),
+    );
     let (tasks, shards) = (TaskGroup::new(), TaskGroup::new());
     let wire = Wire::start().map_err(StartError::Threads)?;
     let wired = tasks.on(wire.handle());
     let store = Engine::open(&settings, &clock, &shards).await?;
     let (this, shared) = begin::begin(&store, &settings).await?;
-    let sink = begin::sink(config)?;
+    let (sink, bridge) = (begin::sink(config)?, begin::bridge(&settings).await?);
     let listener = addresses::bind(&config.data_dir, LISTENER, &config.listen).await?;
     let followed = begin::follow(config, &identity, &clock, &wired)?;
     let reports = begin::reports(config, &identity, &clock, &wire)?;
     begin::keep_up(config, &identity, &clock, &tasks)?;
     let (law, telling) = (begin::law(&settings, &followed), Telling::default());
     let streams = Streams::new(identity.clone(), peers::known(&followed), clock.clone(), &wired);
-    let lent = Lending {
-        store: store.store(),
-        shared,
-        law: law.clone(),
-        clock: clock.clone(),
-        peers: Arc::new(Outgoing(streams)),
-        control: Arc::new(telling.clone()),
-        world: settings.world.clone(),
-        cut_off: Some(config.data_dir.join(CUT_OFF)),
-        log_kept: config.shards.log_kept(),
-    };
+    let lent = begin::lending(&settings, &store, shared, &law, &telling, streams, &clock);
     let hosted = Hosted::new((settings.node.clone(), this), lent, shards.clone());
     hosted.keep(followed.table.clone(), &wired);
     let keys = begin::keys(config, &identity, &clock, &hosted, keks);
-    let domains = Arc::new(gateway::domains());
     let events = Events::new(events::Lent {
         world: settings.world.clone(),
         hosted: hosted.clone(),
@@ -151,8 +147,10 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         client: EventsClient::new(identity.clone()),
         reports: reports.clone(),
         domains: Arc::clone(&domains),
+        bridge,
     });
     let parts = Parts {
+        room_left: Room::of(config.data_dir.clone(), &hosted).await,
         identity,
         events,
         domains,
@@ -191,6 +189,7 @@ struct Parts {
     sink: Option<Sink>,
     /// For requests of apps.
     room: Arc<Semaphore>,
+    room_left: Room,
     /// Cancelled when nothing is heard from peers any more.
     hearing: CancellationToken,
     tasks: TaskGroup,
@@ -202,28 +201,30 @@ struct Parts {
 impl Parts {
     fn open(self, settings: &Settings, listener: TcpListener, reports: ReportClient) -> Running {
         let config = &settings.config;
-        let address = advertised(config, &listener);
+        let address = begin::advertised(config, &listener);
         let serving = self.tasks.child();
         let services = self.lent(settings);
         let lent: Lent = Arc::clone(&services) as Lent;
         let relocations = self.relocations(settings, &lent, reports.clone());
         let _ = services.relocations.set(relocations.lent());
-        let limits = Limits {
-            connections: config.limits.connections,
-            ..Limits::default()
-        };
+        let custody = self.custody(settings, (&lent, &relocations), reports.clone());
+        let _ = services.custody.set(custody.lent());
+        custody.start();
         serve::serve_mtls_apart(
             listener,
             self.identity.clone(),
-            limits,
-            self.routes(settings, (&lent, &relocations), reports.clone()),
+            begin::limits(config),
+            self.routes(settings, (&lent, &relocations), custody),
             (&serving.on(self.wire.handle()), &serving),
         );
+        self.room_left
+            .keep(config.data_dir.clone(), &self.hosted, &self.clock, &self.tasks);
         let replicas = Replicas {
             reports: reports.clone(),
             hosted: self.hosted.clone(),
             telling: self.telling.clone(),
             followed: self.followed.clone(),
+            room: self.room_left.clone(),
             clock: self.clock.clone(),
             asked: AtomicBool::new(false),
         };
@@ -289,6 +290,33 @@ impl Parts {
             verifier: Verifier::new(settings.config.limits.tokens),
             domains: Arc::clone(&self.domains),
             relocations: OnceLock::new(),
+            custody: OnceLock::new(),
+        })
+    }
+
+    /// What operators have done to data here.
+    fn custody(
+        &self,
+        settings: &Settings,
+        (lent, relocations): (&Lent, &Relocations),
+        reports: ReportClient,
+    ) -> Custody {
+        Custody::new(custody::Parts {
+            world: settings.world.clone(),
+            node: settings.node.clone(),
+            hosted: self.hosted.clone(),
+            followed: self.followed.clone(),
+            law: self.law.clone(),
+            keys: self.keys.clone(),
+            disk: self.store.store(),
+            scratch: settings.config.data_dir.join("scratch"),
+            lent: Arc::clone(lent),
+            domains: Arc::clone(&self.domains),
+            elsewhere: Arc::new(relocations.clone()),
+            register: Arc::new(reports),
+            sink: self.sink.clone(),
+            clock: self.clock.clone(),
+            tasks: self.tasks.clone(),
         })
     }
 
@@ -315,7 +343,7 @@ impl Parts {
         &self,
         settings: &Settings,
         (lent, relocations): (&Lent, &Relocations),
-        reports: ReportClient,
+        custody: Custody,
     ) -> axum::Router {
         let (hosted, followed) = (self.hosted.clone(), self.followed.clone());
         let door = Door {
@@ -341,24 +369,6 @@ impl Parts {
         // A set of gRPC services answers an unknown path with 200 and a gRPC status; here it is a plain 404, which
         // clients of gRPC read as "unimplemented".
         let world = || settings.world.clone();
-        let custody = Custody::new(custody::Parts {
-            world: world(),
-            node: settings.node.clone(),
-            hosted: hosted.clone(),
-            followed: followed.clone(),
-            law: self.law.clone(),
-            keys: self.keys.clone(),
-            disk: self.store.store(),
-            scratch: settings.config.data_dir.join("scratch"),
-            lent: Arc::clone(lent),
-            domains: Arc::clone(&self.domains),
-            elsewhere: Arc::new(relocations.clone()),
-            register: Arc::new(reports),
-            sink: self.sink.clone(),
-            clock: self.clock.clone(),
-            tasks: self.tasks.clone(),
-        });
-        custody.start();
         gateway::routes(&self.domains, Arc::clone(lent), door)
             .merge(custody::routes(custody).reset_fallback())
             .merge(operator_read::routes(Arc::clone(lent)))
@@ -376,16 +386,5 @@ impl Parts {
             .merge(directory::routes(world(), hosted, followed, self.law.clone()).reset_fallback())
             .merge(replication.into_axum_router().reset_fallback())
             .merge(health::routes(health))
-    }
-}
-
-fn advertised(config: &Config, listener: &TcpListener) -> String {
-    if config.advertise.is_empty() {
-        listener
-            .local_addr()
-            .expect("a bound listener has an address")
-            .to_string()
-    } else {
-        config.advertise.clone()
     }
 }

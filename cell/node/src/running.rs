@@ -1,5 +1,6 @@
 //! A node that serves, and how it ends. Order: what it leads is handed over, peers are told, no new requests, the running ones, what peers say,
-//! everything that reports and follows, the copies, the store.
+//! everything that reports and follows, the copies, the store. Of a node whose store has stopped the copies end first: what
+//! it keeps only keeps the others from taking over.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,20 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// For peers to be told that this node is about to end.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 /// How often the store is asked whether it has failed.
-const STORE_LOOK: Duration = Duration::from_millis(200);
+const STORE_LOOK: Duration = Duration::from_millis(50);
+/// For the copies of a store that has stopped to end: what they ask of it fails at once.
+const GIVE_UP_WITHIN: Duration = Duration::from_secs(1);
+/// For requests and everything else to end once these have: whoever waits has been answered by then.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why a node must not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    #[error("the store has stopped: {0}")]
+    Store(String),
+    #[error("the controllers know a later start of this node, or other data than this")]
+    Superseded,
+}
 
 /// A node that serves.
 pub struct Running {
@@ -47,20 +61,18 @@ pub struct Running {
 
 impl Running {
     /// Returns when the node must not go on, with the reason: its store failed, or a later start of it is known.
-    pub async fn failed(&self) -> String {
+    pub async fn failed(&self) -> Failure {
         let store_failed = async {
             loop {
                 if let Some(why) = self.store.stop_reason() {
-                    return format!("the store has stopped: {why}");
+                    return Failure::Store(why);
                 }
                 self.clock.sleep(STORE_LOOK).await;
             }
         };
         tokio::select! {
             why = store_failed => why,
-            () = self.hosted.superseded() => {
-                "the controllers know a later start of this node, or other data than this".into()
-            }
+            () = self.hosted.superseded() => Failure::Superseded,
         }
     }
 
@@ -84,8 +96,30 @@ impl Running {
         self.hearing.cancel();
     }
 
-    /// Ends in order. `false` if something did not end in time and was dropped.
-    pub async fn stop(self) -> bool {
+    /// Ends, in order unless the store has stopped. `false` if something did not end in time and was dropped.
+    pub async fn stop(self, failed: Option<&Failure>) -> bool {
+        match failed {
+            Some(Failure::Store(_)) => self.give_up().await,
+            Some(Failure::Superseded) | None => self.drain().await,
+        }
+    }
+
+    /// Nothing here will be acknowledged any more: the others take over once they hear neither the copies nor reports
+    /// of this node, so both end at once, and no request is waited for that another node could answer.
+    async fn give_up(self) -> bool {
+        tracing::warn!("everything here is given up");
+        self.hosted.leave_at_once();
+        let closed = tokio::time::timeout(GIVE_UP_WITHIN, self.hosted.close_all())
+            .await
+            .is_ok();
+        self.hearing.cancel();
+        let ended = self.tasks.shutdown(ANSWERED_WITHIN).await;
+        let shards = self.shards.shutdown(GIVE_UP_WITHIN).await;
+        let store = tokio::time::timeout(GIVE_UP_WITHIN, self.store.close()).await;
+        closed && ended && shards && store.is_ok()
+    }
+
+    async fn drain(self) -> bool {
         tracing::info!("draining");
         if tokio::time::timeout(LEAVE_WITHIN, self.hosted.leave_all())
             .await

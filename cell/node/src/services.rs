@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cell_sdk::{Directory, Domain, ExportCursor, ExportPage, OpenUser, RelocationState, RootCtx, Services};
+use cell_sdk::{
+    Directory, Domain, Erased, ExportCursor, ExportPage, OpenUser, RelocationState, RootCtx, Services,
+};
 use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError};
 use platform_model::{
     Actor, Code, HomeId, Problem, RegionId, RequestId, RootRef, RoutingTable, UserId, WorldId,
@@ -15,6 +17,7 @@ use platform_runtime::random;
 use platform_token::{Claims as TokenClaims, TokenError, Verifier};
 use platform_wire::follow::Followed;
 
+use crate::custody::LentCustody;
 use crate::directory::Claims;
 use crate::export;
 use crate::home_keys::HomeKeys;
@@ -37,6 +40,8 @@ pub struct NodeServices {
     pub domains: Arc<Vec<Box<dyn Domain>>>,
     /// Set once the node's parts are put together.
     pub relocations: OnceLock<LentRelocations>,
+    /// The same.
+    pub custody: OnceLock<LentCustody>,
 }
 
 impl NodeServices {
@@ -111,6 +116,12 @@ impl Services for NodeServices {
 
     async fn withdraw_relocation(&self, home: &HomeId, user: UserId) -> Result<RelocationState, Problem> {
         self.relocations()?.withdraw(home, user).await
+    }
+
+    async fn erase(&self, home: &HomeId, user: UserId) -> Result<Erased, Problem> {
+        let custody = self.custody.get().and_then(LentCustody::get);
+        let custody = custody.ok_or_else(|| unavailable("the node is starting"))?;
+        custody.erase_himself(home, user).await
     }
 
     async fn export(&self, root: &RootCtx, from: &ExportCursor) -> Result<ExportPage, Problem> {

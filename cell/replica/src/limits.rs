@@ -19,15 +19,7 @@ pub const PAGES_WAITING_MAX: usize = 4;
 /// Chunks of one certificate.
 pub const CHUNKS_MAX: usize = 65_536;
 
-/// A keep-alive goes out so often within a lease.
-pub const KEEP_ALIVES_PER_LEASE: u64 = 8;
-/// Whoever holds a shard of a shared store proves so often within a lease that the fence is still its own.
-pub const RENEWALS_PER_LEASE: u64 = 3;
-/// A member that has been silent for this part of the lease is suspected and the control plane asked to drop it.
-pub const SUSPECT_PER_LEASE: u64 = 2;
-/// A member that answers, and for so many leases acknowledges nothing of what it lacks, is asked to be dropped: its disk.
-pub const STALLED_LEASES: u64 = 3;
-/// What was asked and not answered is asked again after this part of the lease.
-pub const RETRY_PER_LEASE: u64 = 8;
-/// A standby that said that it is about to stop is left alone for so many leases; then it has thought better of it.
-pub const LEAVING_LEASES: u64 = 4;
+pub use platform_model::thresholds::{
+    KEEP_ALIVES_PER_LEASE, LEAVING_LEASES, RENEWALS_PER_LEASE, RETRY_PER_LEASE, STALLED_LEASES,
+    SUSPECT_PER_LEASE,
+};

@@ -15,6 +15,9 @@ pub struct ClaimEntry {
     /// Made by the one who claims: a retry is told from a rival by it.
     pub claim_id: Uuid,
     pub home: HomeId,
+    /// Grows with each home that he takes it along to, and when he takes it back; 0: he claimed it where he came in. Whichever is
+    /// higher says where he is, whatever comes later. What is looked up tells 0.
+    pub version: u64,
 }
 
 /// What became of a claim.

@@ -21,6 +21,6 @@ pub use domain::Domain;
 pub use error::{DomainError, ProblemResponse};
 pub use event::{Address, EventInfo, Received, Takes, tell, tell_back};
 pub use export::{ExportCursor, ExportItem, ExportPage, Exported};
-pub use services::{Lent, OpenUser, RelocationState, Services};
+pub use services::{Erased, Lent, OpenUser, RelocationState, Services};
 
 pub use cell_shard::{Answer, Mode};

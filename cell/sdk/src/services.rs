@@ -35,6 +35,13 @@ pub struct RelocationState {
     pub outcome: String,
 }
 
+/// A person was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// Number of the decision in the ledger; none: it was on record already.
+    pub certificate: Option<u64>,
+}
+
 /// Implemented by the node. Errors are problems that an app may see as they are.
 #[async_trait]
 pub trait Services: Send + Sync + 'static {
@@ -90,6 +97,15 @@ pub trait Services: Send + Sync + 'static {
     /// `invalid-cursor`; as [`RootCtx::read`].
     async fn export(&self, root: &RootCtx, from: &ExportCursor) -> Result<ExportPage, Problem> {
         let _ = (root, from);
+        Err(Code::Unavailable.into())
+    }
+
+    /// Erases a person who asked for it himself: addresses, key, rows, for ever. Idempotent; what broke off is taken to its end.
+    ///
+    /// # Errors
+    /// `conflict` when he moves at this moment; `unavailable`: it may have begun.
+    async fn erase(&self, home: &HomeId, user: UserId) -> Result<Erased, Problem> {
+        let _ = (home, user);
         Err(Code::Unavailable.into())
     }
 

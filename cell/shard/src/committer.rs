@@ -122,6 +122,7 @@ impl Committer {
     async fn commit(&mut self, mut group: Group) -> Result<(), End> {
         let epoch = self.shared.term.epoch;
         let posted = group.post(&self.shared.keys, epoch, &mut self.window);
+        self.shared.note_bridged(group.position, !posted.is_empty());
         // What comes of the batch is not known yet: whoever waits for these looks for them once they are committed.
         self.shared
             .emissions

@@ -24,6 +24,7 @@ mod index;
 mod inner;
 mod item;
 mod job;
+mod lag;
 mod load;
 mod nodes;
 mod notes;

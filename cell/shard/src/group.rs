@@ -131,7 +131,11 @@ impl Group {
         };
         let (mut rows, mut writes) = (Vec::new(), WriteBuffer::default());
         for (index, emitted) in std::mem::take(&mut self.events) {
+            let bridged = emitted.bridged;
             let (row, value) = emitted.at(at, index);
+            if bridged {
+                writes.set(row.key.bridged(keys), Some(value.clone()));
+            }
             writes.set(row.key.stored(keys), Some(value));
             rows.push(row);
         }
@@ -189,9 +193,10 @@ impl Group {
     }
 }
 
-/// What it adds to the batch, its events included.
+/// What it adds to the batch, its events included: each may stand there for a broker too.
 fn mutations(submission: &Submission) -> usize {
-    submission.writes.len() + submission.events.len()
+    let rows = |event: &Emitted| 1 + usize::from(event.bridged);
+    submission.writes.len() + submission.events.iter().map(rows).sum::<usize>()
 }
 
 fn judge(submission: &Submission, window: &Window, pending: Position, plant: &Plant) -> Judgement {

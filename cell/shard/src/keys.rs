@@ -21,6 +21,8 @@ const RESERVED: [&str; 2] = ["epochs", "trim"];
 
 /// The shared table of events that wait for their delivery.
 pub(crate) const OUTBOX: &str = "outbox";
+/// The shared table of events that wait for a broker.
+pub(crate) const BRIDGE: &str = "bridge";
 
 /// The keys of one shard, made once.
 #[derive(Debug, Clone)]
@@ -29,6 +31,7 @@ pub(crate) struct ShardKeys {
     log: Bytes,
     epochs: Bytes,
     outbox: Bytes,
+    bridge: Bytes,
     pub trim: Bytes,
     pub fence: Bytes,
     /// In a shared store: for how long whoever set the fence reads after a proof.
@@ -58,6 +61,7 @@ impl ShardKeys {
             log: join(&prefix, &Tuple::new().str("l").pack()),
             epochs: under("s", "epochs"),
             outbox: under("s", OUTBOX),
+            bridge: under("s", BRIDGE),
             trim: under("s", "trim"),
             fence: under("m", "fence"),
             lease: under("m", "lease"),
@@ -91,6 +95,11 @@ impl ShardKeys {
     /// The beginning of all keys of the outbox.
     pub(crate) fn outbox(&self) -> &Bytes {
         &self.outbox
+    }
+
+    /// What the keys of all that waits for a broker begin with.
+    pub(crate) fn bridge(&self) -> &Bytes {
+        &self.bridge
     }
 
     /// A key as it stands in the log.

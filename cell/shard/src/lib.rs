@@ -60,7 +60,8 @@ pub use error::{LogError, OpenError, TxError, WriteError};
 pub use keys::{keys_of, root_of, shared_key};
 pub use limits::{LogKept, ShardLimits};
 pub use outbox::{
-    ASIDE_PER_ROOT_MAX, Aside, Found, OutboxError, OutboxKey, OutboxRow, OutboxWalk, SetAside, Taken,
+    ASIDE_PER_ROOT_MAX, Aside, BridgeMark, BridgePage, Found, OutboxError, OutboxKey, OutboxRow, OutboxWalk,
+    SetAside, Taken,
 };
 pub use request::{Answer, Mode, Ownership, Request, Scope, ShardStatus};
 pub use shard::Shard;

@@ -44,6 +44,8 @@ pub struct ShardLimits {
     pub log_bytes_kept: usize,
     /// How long the committer tries to learn an unknown outcome before the term ends.
     pub settle_max: Duration,
+    /// Not a bound: whether what roots are told is laid out for a broker too (`outbox::bridge`).
+    pub bridged: bool,
 }
 
 /// How much of its log a shard keeps at most, for standbys that were away and for whoever reads it.
@@ -85,6 +87,7 @@ impl Default for ShardLimits {
             log_step_entries: 64,
             log_bytes_kept: 32 * 1024 * 1024,
             settle_max: Duration::from_secs(20),
+            bridged: false,
         }
     }
 }

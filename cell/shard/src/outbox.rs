@@ -8,6 +8,8 @@
 //! when it was delivered ([`Shard::clear_outbox`]). Where events go, and whether, is nothing that this crate knows.
 
 mod aside;
+mod bridge;
+mod closed;
 mod queue;
 mod row;
 mod walk;
@@ -25,6 +27,7 @@ use crate::shard::Shard;
 use crate::tx::Tx;
 
 pub use aside::{ASIDE_PER_ROOT_MAX, Aside, SetAside};
+pub use bridge::{BridgeMark, BridgePage};
 pub(crate) use queue::Emissions;
 pub use queue::Taken;
 pub(crate) use row::{Emitted, KEY_BYTES, bytes, emitted};
@@ -92,13 +95,12 @@ impl Shard {
     /// While it is full, a transaction that tells another root something ends as `Overloaded`; one that takes something back
     /// only while it is `over` that.
     pub fn set_outbox_full(&self, full: bool, over: bool) {
-        self.shared.emissions.set_full(full);
-        self.shared.emissions.set_over(over);
+        self.shared.emissions.outbox.set(full, over);
     }
 
     /// As [`Shard::set_outbox_full`], of what one root tells.
     pub fn set_outbox_full_of(&self, root: RootRef, full: bool, over: bool) {
-        self.shared.emissions.set_full_of(root, full, over);
+        self.shared.emissions.outbox.set_of(root, full, over);
     }
 }
 
@@ -114,5 +116,7 @@ fn request() -> Request {
     }
 }
 
+#[cfg(test)]
+mod bridge_tests;
 #[cfg(test)]
 mod tests;

@@ -244,7 +244,7 @@ impl Shard {
             ..
         } = state;
         let record = entry::encode_transaction(&self.shared.keys, request, mode, &writes, &events);
-        let events = outbox::emitted(request.domain, events);
+        let events = outbox::emitted(request.domain, events, self.shared.limits.bridged);
         Submitted {
             bytes: record.len() + writes.bytes() + outbox::bytes(&events),
             events,

@@ -208,6 +208,13 @@ impl Drop for TermEnd {
 }
 
 impl Shared {
+    /// Events are in the batch at `position`, or none: whoever takes them to a broker looks when it is committed.
+    pub(crate) fn note_bridged(&self, position: Position, any: bool) {
+        if self.limits.bridged && any {
+            self.emissions.bridged(position);
+        }
+    }
+
     pub(crate) fn pair(&self, position: Position) -> EpochPosition {
         EpochPosition {
             epoch: self.term.epoch,

@@ -59,6 +59,10 @@ pub enum Fault {
     FullDisk,
     /// The wall clock of a node jumps by minutes, forward or back, and in the end the other way.
     ClockJump,
+    /// The same of the clock of the controllers' leader.
+    ClockJumpLeader,
+    /// The same of the router's.
+    ClockJumpRouter,
     /// The disk under a node's data is slow: what is made durable takes seconds.
     SlowDisk,
     /// The disk under a node's data fails to write (EIO).
@@ -88,6 +92,14 @@ impl Fault {
     /// Whether its target is the one node whose disk can be struck.
     pub fn is_at_a_disk(self) -> bool {
         matches!(self, Self::FullDisk | Self::SlowDisk | Self::FailingDisk)
+    }
+
+    /// Whether it is a wall clock that is wrong.
+    pub fn is_of_a_clock(self) -> bool {
+        matches!(
+            self,
+            Self::ClockJump | Self::ClockJumpLeader | Self::ClockJumpRouter
+        )
     }
 
     /// Whether a node is its target.

@@ -27,7 +27,7 @@ use crate::faults::{Fault, Means, Scene};
 use crate::load::{HOME_NODE, Ways, settle};
 use crate::proxy::Proxies;
 use crate::schedule::Schedule;
-use aim::Aims;
+use aim::{Aims, Hit};
 use copies::Kind;
 use later::Kept;
 use round::Round;
@@ -53,6 +53,8 @@ pub struct Options {
     pub survival: Option<String>,
     /// Whether a shard moves in every round.
     pub moves: bool,
+    /// Whether it goes on past its time until every fault has struck.
+    pub every_fault: bool,
     pub no_build: bool,
     pub keep: bool,
     /// Where the histories of every round are kept.
@@ -102,6 +104,11 @@ impl Options {
             survives: self.survival.is_some(),
             moves: self.moves,
         }
+    }
+
+    /// Rounds that are played however long they take: a pass of the schedule, in which each of so many faults comes once.
+    fn rounds_min(&self, faults: usize) -> usize {
+        if self.every_fault { faults } else { 0 }
     }
 
     /// The node whose disk can be struck: where there are standbys, that of their primaries, to which shards move, too.
@@ -212,6 +219,15 @@ struct Course<'a> {
     sampler: &'a Sampler,
 }
 
+impl Course<'_> {
+    /// A step that was aimed at and not struck is aimed at again.
+    fn note_aim(&mut self, fault: Fault, kind: Option<Kind>, hit: Option<&Hit>) {
+        if let (Some(kind), Some(hit)) = (kind, hit.filter(|hit| hit.step != hit.wanted)) {
+            self.aims.missed(fault, kind, hit.wanted);
+        }
+    }
+}
+
 /// Round after round, until the time is over, the schedule ends, or a plant is caught. With what broke it off.
 async fn rounds(
     options: &Options,
@@ -222,12 +238,14 @@ async fn rounds(
     progress: &dyn Progress,
 ) -> Result<(Vec<Round>, Option<String>)> {
     let clock = Clock::system();
+    let schedule_len = schedule.faults();
     let mut rounds = Vec::new();
-    while clock.monotonic() < due && rounds.len() < ROUNDS_MAX {
+    let is_due = |played: usize| clock.monotonic() >= due && played >= options.rounds_min(schedule_len);
+    while !is_due(rounds.len()) && rounds.len() < ROUNDS_MAX {
         let Some((strike, lasts)) = schedule.next() else {
             break;
         };
-        let name = strike.fault.name();
+        let (fault, name) = (strike.fault, strike.fault.name());
         let kind = Kind::of_round(scene.ways, rounds.len());
         let aim = kind.map(|kind| course.aims.next(strike.fault, kind));
         let lost = later::let_go(course.app, &mut course.kept).await;
@@ -236,6 +254,7 @@ async fn rounds(
         match round::play(scene, app, rounds.len(), strike, (lasts, aim), stay, kept).await {
             Ok(mut round) => {
                 course.sampler.wrote(round.written);
+                course.note_aim(fault, kind, round.hit.as_ref());
                 let histories = std::mem::take(&mut round.judgement.histories);
                 if let Some(folder) = &options.histories {
                     write_histories(folder, rounds.len(), &histories)?;
@@ -287,19 +306,47 @@ fn possible(options: &Options, world: &World) -> Result<Possible> {
     })
 }
 
+/// For a scenario: what it looks for shows in no world that only comes up, so that it is planted from the start.
+///
 /// # Errors
 /// When the world does not come up.
 pub async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> Result<()> {
-    bring_up_with(options, world, Vec::new(), progress).await
+    let planted = options.plant.iter().map(|plant| planted(plant)).collect();
+    up(options, world, planted, progress).await.map(drop)
 }
 
-/// The same, with this in the environment of every process.
+/// With this in the environment of every process. What is planted is planted once the world has come up.
 async fn bring_up_with(
     options: &Options,
     world: &World,
     environment: Vec<(String, String)>,
     progress: &dyn Progress,
 ) -> Result<()> {
+    let environment = up(options, world, environment, progress).await?;
+    if let Some(plant) = &options.plant {
+        progress.progress(&format!("every cell starts again with {plant}"));
+        world.set_environment(environment.into_iter().chain([planted(plant)]).collect());
+        let nodes: Vec<Seat> = seats().into_iter().filter(|seat| seat.node().is_some()).collect();
+        for seat in &nodes {
+            world.stop(seat, STOP_WITHIN).await?;
+        }
+        world.start_others(&nodes).await?;
+    }
+    Ok(())
+}
+
+/// How a process is told of a planted fault.
+fn planted(plant: &str) -> (String, String) {
+    ("FAILPOINTS".to_owned(), format!("{plant}=return"))
+}
+
+/// Answers the environment of every process.
+async fn up(
+    options: &Options,
+    world: &World,
+    environment: Vec<(String, String)>,
+    progress: &dyn Progress,
+) -> Result<Vec<(String, String)>> {
     let binaries = match (options.no_build, &options.plant) {
         (true, _) => Binaries::AsTheyAre,
         (false, Some(_)) => Binaries::Failpoints,
@@ -311,17 +358,7 @@ async fn bring_up_with(
     let environment: Vec<(String, String)> = environment.into_iter().chain(short).collect();
     world.set_environment(environment.clone());
     world.up(binaries, progress).await?;
-    if let Some(plant) = &options.plant {
-        progress.progress(&format!("every cell starts again with {plant}"));
-        let planted = ("FAILPOINTS".to_owned(), format!("{plant}=return"));
-        world.set_environment(environment.into_iter().chain([planted]).collect());
-        let nodes: Vec<Seat> = seats().into_iter().filter(|seat| seat.node().is_some()).collect();
-        for seat in &nodes {
-            world.stop(seat, STOP_WITHIN).await?;
-        }
-        world.start_others(&nodes).await?;
-    }
-    Ok(())
+    Ok(environment)
 }
 
 /// One file for each checker and round.

@@ -19,6 +19,7 @@ Examples:
   chaos run --minutes 10 -o json
   chaos run --seed 7 --faults kill-cell,cut-router-node --minutes 2
   chaos run --faults kill-cell,stop-cell,cut-nodes   automatic failover
+  chaos run --moves --every-fault --minutes 10   every fault, and every step of a move
   chaos run --survival none --minutes 5   nobody has a standby
   chaos run --moves --minutes 5   a shard moves while every fault strikes
   chaos run --scenario shared-store --minutes 3   nodes of one cell on a TiKV server (MERIDIAN_TIKV_PD)
@@ -62,6 +63,9 @@ pub struct RunArguments {
     /// every other round instead
     #[arg(long)]
     moves: bool,
+    /// Go on past the time until every fault has struck once
+    #[arg(long, conflicts_with = "scenario")]
+    every_fault: bool,
     /// Take the servers that lie beside this binary, as they are
     #[arg(long)]
     no_build: bool,
@@ -107,6 +111,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8> {
         plant: arguments.plant.clone(),
         survival: arguments.survival(),
         moves: arguments.moves,
+        every_fault: arguments.every_fault,
         no_build: arguments.no_build,
         keep: arguments.keep,
         histories: arguments.histories.clone(),

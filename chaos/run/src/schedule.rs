@@ -40,6 +40,11 @@ impl Schedule {
         }
     }
 
+    /// How many faults there are: so many strikes are a pass.
+    pub fn faults(&self) -> usize {
+        self.faults.len()
+    }
+
     /// The next strike and how long it lasts; none where there are no faults.
     pub fn next(&mut self) -> Option<(Strike, Duration)> {
         if self.left.is_empty() {
@@ -87,5 +92,19 @@ mod tests {
             assert_eq!(names, ["cut-answers", "kill-cell", "kill-router"]);
         }
         assert!(Schedule::new(1, Vec::new(), None, false).next().is_none());
+    }
+
+    #[test]
+    fn no_fault_strikes_twice_before_all_have_struck() {
+        for seed in 0..20 {
+            let mut schedule =
+                Schedule::new(seed, Fault::all().to_vec(), seat_named("celld-eu-west-1"), true);
+            let pass = schedule.faults();
+            for _ in 0..2 {
+                let struck: std::collections::BTreeSet<Fault> =
+                    (0..pass).filter_map(|_| Some(schedule.next()?.0.fault)).collect();
+                assert_eq!(struck.len(), Fault::all().len(), "seed {seed}");
+            }
+        }
     }
 }

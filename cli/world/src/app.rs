@@ -3,6 +3,7 @@
 //! It repeats nothing: whether a failed request may be sent again is for the steps to say.
 
 mod answer;
+mod erasure;
 mod export;
 mod following;
 mod kind;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use answer::{Answer, Failure};
+pub use erasure::Certified;
 pub use export::{Item, TakenAlong};
 pub use following::{Followed, Shared, SharedPage};
 pub use kind::{Kind, Nobody, Observer};

@@ -39,6 +39,8 @@ pub enum Infeasible {
     NoNode(CellId),
     #[error("every node of {cell} holds {max} copies already")]
     NoRoom { cell: CellId, max: usize },
+    #[error("no node of {0} has room on its disk")]
+    DiskFull(CellId),
     #[error("the shard has {max} standbys already")]
     TooManyStandbys { max: usize },
 }
@@ -183,12 +185,18 @@ pub(crate) fn in_cell(
     if able.peek().is_none() {
         return Err(Infeasible::NoNode(cell.clone()));
     }
-    let room = able.filter(|node| loads.on(node) < COPIES_PER_NODE_MAX);
-    let best = room.min_by_key(|node| (loads.on(node), draw(shard, node)));
-    best.cloned().ok_or_else(|| Infeasible::NoRoom {
-        cell: cell.clone(),
-        max: COPIES_PER_NODE_MAX,
-    })
+    let mut room = able
+        .filter(|node| loads.on(node) < COPIES_PER_NODE_MAX)
+        .peekable();
+    if room.peek().is_none() {
+        return Err(Infeasible::NoRoom {
+            cell: cell.clone(),
+            max: COPIES_PER_NODE_MAX,
+        });
+    }
+    let disk = room.filter(|node| observed.has_room(node, shard));
+    let best = disk.min_by_key(|node| (loads.on(node), draw(shard, node)));
+    best.cloned().ok_or_else(|| Infeasible::DiskFull(cell.clone()))
 }
 
 /// What makes one place better than another, in this order. The law and the room were asked before.
@@ -238,7 +246,7 @@ impl Infeasible {
             Self::NoOtherRegion => "no-other-region",
             Self::Cordoned(_) => "cordoned",
             Self::NoNode(_) => "no-node",
-            Self::NoRoom { .. } => "no-room",
+            Self::NoRoom { .. } | Self::DiskFull(_) => "no-room",
             Self::TooManyStandbys { .. } => "too-many-standbys",
         }
     }

@@ -26,6 +26,16 @@ pub struct Plan {
     pub unmet: Vec<Unmet>,
     /// Copies where the law lets none be any more that nothing here takes away: primaries.
     pub violations: Vec<Violation>,
+    /// Standbys that no goal asks for: one of each shard. Nothing takes them out by itself.
+    pub surplus: Vec<Surplus>,
+}
+
+/// A standby without which the shard is at its goal as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surplus {
+    pub shard: ShardId,
+    pub replica: ReplicaId,
+    pub node: NodeId,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -2,14 +2,14 @@
 //! places. Also what `automation` does by itself.
 
 use control_plane_state::State;
-use control_plane_state::shard_config::{ConfigPhase, ShardConfig};
+use control_plane_state::shard_config::{ConfigPhase, ShardConfig, ShardCopy};
 use platform_model::{Generation, ShardId, Survival};
 
 use crate::goal::{self, Seat};
 use crate::law;
 use crate::observed::Observed;
 use crate::place::{Infeasible, Loads, Wanted, best, by_law};
-use crate::plan::{Plan, PlanStep, Unmet, Violation, Why, law_revision};
+use crate::plan::{Plan, PlanStep, Surplus, Unmet, Violation, Why, law_revision};
 
 /// What to do next. Shards with an operation under way, or a change of primary, or without anybody heard who leads,
 /// wait: the plan after this one sees them.
@@ -45,6 +45,7 @@ fn plan_of<'a>(
         reads: std::collections::BTreeMap::new(),
         unmet: Vec::new(),
         violations: Vec::new(),
+        surplus: Vec::new(),
     };
     let mut loads = Loads::of(state);
     for shard in shards {
@@ -56,7 +57,7 @@ fn plan_of<'a>(
         }
         let decided = decide(state, observed, &loads, shard, config);
         match decided {
-            Decided::Nothing => {}
+            Decided::Nothing => plan.surplus.extend(surplus(state, observed, shard, config)),
             Decided::Step(step) => {
                 if let Some(node) = &step.add {
                     loads.add(node);
@@ -126,6 +127,24 @@ fn decide(
             infeasible,
         }),
     }
+}
+
+/// A standby that the goal does not ask for: a goal that was lowered, or a copy that a person had made. The one that is
+/// the least far, so that nothing is lost if the others go too.
+fn surplus(state: &State, observed: &Observed, shard: &ShardId, config: &ShardConfig) -> Option<Surplus> {
+    let goal = goal::of_shard(state, shard);
+    let mut standbys: Vec<&ShardCopy> = config.standbys.iter().collect();
+    standbys.sort_by_key(|copy| copy.state);
+    let spare = standbys.into_iter().find(|copy| {
+        let mut without = config.clone();
+        without.standbys.retain(|other| other.replica != copy.replica);
+        goal::is_met(state, &observed.silent, shard, &without, goal)
+    })?;
+    Some(Surplus {
+        shard: shard.clone(),
+        replica: spare.replica,
+        node: spare.node.clone(),
+    })
 }
 
 /// A primary stays where the law lets none be, until somebody moves it; everybody is told.

@@ -116,9 +116,8 @@ impl Controller {
         let security = record(&settings, &name, &ledger, &clock, tasks)?;
         let shards = Shards::start(raft.clone(), proposer.clone(), clock.clone(), name.clone(), tasks);
         let beats = Arc::new(Heartbeats::new(clock.clone()));
-        let world = settings.world.clone();
         let parts = Parts {
-            world,
+            world: settings.world.clone(),
             name,
             identity: identity.clone(),
             clock: clock.clone(),

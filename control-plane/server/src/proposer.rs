@@ -117,7 +117,7 @@ impl Proposer {
     }
 
     fn clock_is_right(&self) -> Result<(), Refusal> {
-        self.shared.wall_clock.check().map_err(|wrong| {
+        self.shared.wall_clock.check(&self.shared.clock).map_err(|wrong| {
             Refusal::new(RefusalCode::Unavailable, wrong.to_string())
                 .hint("set the machine's clock right; others lead meanwhile")
         })

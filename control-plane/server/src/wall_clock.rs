@@ -2,7 +2,8 @@
 //! goes back, so one wrong clock would be wrong for ever.
 //!
 //! Each second every controller asks the others for theirs. One that is more than [`OFF_MAX_MS`] from the median of
-//! all, or has not heard a majority, proposes nothing, and hands leadership on.
+//! all, or has not heard a majority, proposes nothing, and hands leadership on. One that jumps proposes nothing from then
+//! on, whether or not the others have been asked since: it is held against the clock that counts what passes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +23,36 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How far this controller's clock is from the others'. Clone: a shared handle.
 #[derive(Debug, Clone, Default)]
 pub struct WallClock {
-    /// Milliseconds that it is ahead of the median; none while no majority was heard.
-    ahead_ms: Arc<Mutex<Option<i64>>>,
+    /// None while no majority was heard.
+    compared: Arc<Mutex<Option<Compared>>>,
+}
+
+/// What the last question brought.
+#[derive(Debug, Clone, Copy)]
+struct Compared {
+    /// Milliseconds that this clock was ahead of the median.
+    ahead_ms: i64,
+    /// What it was apart from the monotonic one then.
+    apart_ms: i64,
+}
+
+impl Compared {
+    fn at(ahead_ms: i64, clock: &Clock) -> Self {
+        let apart_ms = apart(clock);
+        Self { ahead_ms, apart_ms }
+    }
+
+    /// Milliseconds that it is ahead now: it may have jumped since.
+    fn ahead_ms(self, clock: &Clock) -> i64 {
+        let jumped = apart(clock).saturating_sub(self.apart_ms);
+        self.ahead_ms.saturating_add(jumped)
+    }
+}
+
+/// How far the wall clock is from the monotonic one, in milliseconds.
+fn apart(clock: &Clock) -> i64 {
+    let passed = u64::try_from(clock.monotonic().as_millis()).unwrap_or(u64::MAX);
+    difference(clock.unix_ms(), passed)
 }
 
 /// A clock that must not stamp decisions.
@@ -40,12 +69,13 @@ pub enum Wrong {
 impl WallClock {
     /// # Errors
     /// [`Wrong`] while it may not be believed.
-    pub fn check(&self) -> Result<(), Wrong> {
-        match *self.ahead_ms.lock() {
-            None => Err(Wrong::Unknown),
-            Some(ahead_ms) if ahead_ms.abs() > OFF_MAX_MS => Err(Wrong::Off { ahead_ms }),
-            Some(_) => Ok(()),
+    pub fn check(&self, clock: &Clock) -> Result<(), Wrong> {
+        let compared = (*self.compared.lock()).ok_or(Wrong::Unknown)?;
+        let ahead_ms = compared.ahead_ms(clock);
+        if ahead_ms.abs() > OFF_MAX_MS {
+            return Err(Wrong::Off { ahead_ms });
         }
+        Ok(())
     }
 
     /// Compares until the group ends. `first`: the first members, while Raft names none.
@@ -67,7 +97,7 @@ impl WallClock {
                     members
                 };
                 held.compare(&proposer, id, &members, &clock).await;
-                if let Err(wrong @ Wrong::Off { .. }) = held.check()
+                if let Err(wrong @ Wrong::Off { .. }) = held.check(&clock)
                     && raft.is_leader()
                 {
                     tracing::error!(%wrong, "leadership is handed on; set the clock right");
@@ -96,7 +126,7 @@ impl WallClock {
         offsets.push(0);
         let heard = offsets.len() > members.len() / 2;
         let ahead_ms = heard.then(|| median(&mut offsets).saturating_neg());
-        *self.ahead_ms.lock() = ahead_ms;
+        *self.compared.lock() = ahead_ms.map(|ahead_ms| Compared::at(ahead_ms, clock));
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!("controld_clock_ahead_seconds").set(ahead_ms.unwrap_or(0) as f64 / 1_000.0);
     }
@@ -122,6 +152,20 @@ fn median(offsets: &mut [i64]) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_is_wrong_before_the_others_are_asked_again() {
+        let (right, off) = (Clock::system(), Duration::from_millis(5_000));
+        let held = WallClock::default();
+        assert_eq!(held.check(&right), Err(Wrong::Unknown));
+        *held.compared.lock() = Some(Compared::at(0, &right));
+        assert_eq!(held.check(&right), Ok(()));
+        assert!(matches!(held.check(&Clock::ahead(off)), Err(Wrong::Off { ahead_ms }) if ahead_ms > 4_000));
+        // It was ahead when it was asked, and is set right.
+        *held.compared.lock() = Some(Compared::at(5_000, &Clock::ahead(off)));
+        assert!(held.check(&Clock::ahead(off)).is_err());
+        assert_eq!(held.check(&right), Ok(()));
+    }
 
     #[test]
     fn the_median_is_of_all_and_of_two_our_own() {

@@ -123,14 +123,19 @@ fn refuse(state: &mut State, asked: &Asked<'_>, refusal: Refusal) -> Effects {
     }
 }
 
-fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
-    let (author, command) = (&envelope.author, &envelope.command);
+/// What holds for every command.
+fn permits(state: &State, envelope: &Envelope) -> Result<(), Refusal> {
     rules::text(Text::Reason, &envelope.reason, 0, TEXT_BYTES_MAX)?;
-    rules::author::may(author, command)?;
-    if state.made.is_none() && !matches!(command, Command::InitWorld(_)) {
+    rules::author::may(&envelope.author, &envelope.command)?;
+    if state.made.is_none() && !matches!(envelope.command, Command::InitWorld(_)) {
         return Err(Refusal::NoWorld);
     }
-    recovery::permits(state, command)?;
+    recovery::permits(state, &envelope.command)
+}
+
+fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
+    let (author, command) = (&envelope.author, &envelope.command);
+    permits(state, envelope)?;
     match command {
         Command::InitWorld(spec) => rules::world::init(state, spec),
         Command::CreateCell(spec) => rules::cell::create(state, spec),

@@ -143,6 +143,7 @@ async fn execute(
         user: asked.user,
         claim_id: claim.id,
         home: asked.home.clone(),
+        version: 0,
     };
     let authority = &asked.home.jurisdiction;
     if directory.claim(authority, claim.digest, entry).await? == ClaimOutcome::Taken {

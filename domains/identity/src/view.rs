@@ -92,6 +92,13 @@ pub struct ExportView {
     pub next_cursor: Option<String>,
 }
 
+/// A person is erased.
+#[derive(Debug, Serialize)]
+pub struct ErasureView {
+    /// Number of the decision in the ledger; none: it was on record already.
+    pub certificate: Option<u64>,
+}
+
 /// How a person's relocation stands.
 #[derive(Debug, Serialize)]
 pub struct RelocationView {

@@ -17,6 +17,10 @@ pub const LEASE_MICROS: u64 = 700_000;
 pub const SHARED_LEASE_MICROS: u64 = 500_000;
 /// Async writes wait once the slowest member lags by more entries: the bound of what a failover may lose.
 pub const ASYNC_LAG_ENTRIES: u64 = 24;
+/// The same in bytes of entries,
+pub const ASYNC_LAG_BYTES: u64 = 8 << 20;
+/// and by how long the oldest of them has waited.
+pub const ASYNC_LAG_MICROS: u64 = 1_000_000;
 
 /// How far a standby is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

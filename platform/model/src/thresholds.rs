@@ -1,4 +1,4 @@
-//! Every threshold of detection, failover and operations, once. What each is for, and what follows from changing it, is
+//! Every threshold of detection, failover and operations, once; those of the protocol and of the router's queue too. What each is for, and what follows from changing it, is
 //! in `docs/operations.md`; a test of `control-plane/server` holds the two together.
 //!
 //! The lengths of leases are beside what they are for: [`LEASE_MICROS`](crate::replica_set::LEASE_MICROS),
@@ -18,6 +18,40 @@ thresholds! {
     LEASE_MS = crate::replica_set::LEASE_MICROS / 1_000;
     /// For how long at most a holder in a shared store reads without a new proof that it is the holder.
     SHARED_LEASE_MS = crate::replica_set::SHARED_LEASE_MICROS / 1_000;
+    /// A primary speaks to each standby so often within a lease.
+    KEEP_ALIVES_PER_LEASE = 8;
+    /// A standby that has been silent for this part of a lease is suspected, and the controllers asked to leave it out.
+    SUSPECT_PER_LEASE = 2;
+    /// The same of one that answers, and for so many leases acknowledges nothing of what it lacks: its disk.
+    STALLED_LEASES = 3;
+    /// What was asked and not answered is asked again after this part of a lease.
+    RETRY_PER_LEASE = 8;
+    /// A standby that said that it is about to stop is left alone for so many leases.
+    LEAVING_LEASES = 4;
+    /// Whoever holds a shard in a shared store proves that so often within a lease.
+    RENEWALS_PER_LEASE = 3;
+    /// Async writes wait once the slowest standby lags by more entries,
+    ASYNC_LAG_ENTRIES = crate::replica_set::ASYNC_LAG_ENTRIES;
+    /// by more KiB of them,
+    ASYNC_LAG_KIB = crate::replica_set::ASYNC_LAG_BYTES >> 10;
+    /// or by one that has waited for longer.
+    ASYNC_LAG_MS = crate::replica_set::ASYNC_LAG_MICROS / 1_000;
+    /// Requests wait so long in the router for a shard that nobody serves, unless its settings say otherwise.
+    HOLD_MS = 5_000;
+    /// A shard that nobody has served for so long takes nobody new.
+    HOLD_SHARD_MS = 15_000;
+    /// So many requests wait for one shard,
+    HOLD_REQUESTS_PER_SHARD_MAX = 1_024;
+    /// for all shards of a cell,
+    HOLD_REQUESTS_PER_CELL_MAX = 2_048;
+    /// and in all.
+    HOLD_REQUESTS_MAX = 4_096;
+    /// So many KiB of them wait for one shard,
+    HOLD_KIB_PER_SHARD_MAX = 8 * 1_024;
+    /// for all shards of a cell,
+    HOLD_KIB_PER_CELL_MAX = 32 * 1_024;
+    /// and in all.
+    HOLD_KIB_MAX = 64 * 1_024;
     /// Nodes tell how their copies stand so often.
     REPORT_EVERY_MS = 250;
     /// A node that has not reported for so long is missing: the first witness.
@@ -64,6 +98,8 @@ thresholds! {
     REPAIR_NODE_AT_ONCE_MAX = 2;
     /// In the whole world.
     REPAIR_WORLD_AT_ONCE_MAX = 16;
+    /// A node takes a new copy only if its disk takes so much more than the shard is large, in MiB.
+    ROOM_LEFT_MIB = 128;
     /// The leader looks at operations and suspects so often.
     OPERATION_TICK_MS = 200;
     /// A step that was refused or came to nothing is tried again after so long.

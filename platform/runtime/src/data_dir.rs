@@ -96,9 +96,28 @@ fn write_pid(file: &mut File) -> io::Result<()> {
     writeln!(file, "{}", std::process::id())
 }
 
+/// What the disk under `dir` still takes, in bytes; none where its file system does not count. Blocks for as long as
+/// the disk does.
+///
+/// # Errors
+/// What the file system says.
+pub fn free_bytes(dir: &Path) -> io::Result<Option<u64>> {
+    let space = nix::sys::statvfs::statvfs(dir)?;
+    let free = space.blocks_available().saturating_mul(space.fragment_size());
+    Ok((space.blocks() > 0).then_some(free))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_says_what_it_still_takes() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let free = free_bytes(dir.path()).expect("it is there");
+        assert!(free.is_some_and(|bytes| bytes > 0), "{free:?}");
+        assert!(free_bytes(&dir.path().join("not-there")).is_err());
+    }
 
     #[test]
     fn a_second_holder_is_refused_and_told_who_holds() {

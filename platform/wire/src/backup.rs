@@ -150,6 +150,30 @@ impl ReportClient {
         &self,
         shard: &ShardId,
         work: &'static str,
+        by: (&str, &str),
+    ) -> Result<u64, CallError> {
+        self.note(shard, work, &[], by).await
+    }
+
+    /// Puts on record that somebody is given all that is held of a person whose shard this node serves, and why. Answers the
+    /// number of the decision.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn note_export(
+        &self,
+        shard: &ShardId,
+        user: UserId,
+        by: (&str, &str),
+    ) -> Result<u64, CallError> {
+        self.note(shard, "export-user", user.as_bytes(), by).await
+    }
+
+    async fn note(
+        &self,
+        shard: &ShardId,
+        work: &'static str,
+        user: &[u8],
         (by, reason): (&str, &str),
     ) -> Result<u64, CallError> {
         let request = pb::NoteWorkRequest {
@@ -159,6 +183,7 @@ impl ReportClient {
             work: work.to_owned(),
             by: by.to_owned(),
             reason: reason.to_owned(),
+            user: user.to_vec(),
         };
         let send = |channel| {
             let request = request.clone();

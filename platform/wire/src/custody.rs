@@ -1,6 +1,8 @@
 //! What operators ask of a node: backups of its shards, copies restored on it, people erased there. The server's trait is
 //! [`crate::pb::custody_server::Custody`].
 
+mod export;
+
 use std::time::Duration;
 
 use platform_model::{Epoch, HomeId, NodeId, Position, RegionId, ReplicaId, ShardId, UserId, WorldId};
@@ -15,6 +17,8 @@ use crate::nodes;
 use crate::pb;
 use crate::pb::custody_client::CustodyClient as Client;
 use crate::replicas::replica_bytes;
+
+pub use export::{ExportPage, Exporting};
 
 /// Longest name of a backup, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;

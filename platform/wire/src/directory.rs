@@ -50,6 +50,8 @@ pub struct ClaimEntry {
     pub user: UserId,
     pub claim_id: Uuid,
     pub home: HomeId,
+    /// Grows with each home that its holder takes it along to.
+    pub version: u64,
 }
 
 #[cfg(test)]

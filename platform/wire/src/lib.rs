@@ -45,4 +45,5 @@ mod captured;
 
 pub use controllers::CallError;
 pub use frame::{FRAME_VERSION, MESSAGE_BYTES_MAX};
+pub use nodes::CALL_TIMEOUT;
 pub use refusal::{Refusal, RefusalCode};

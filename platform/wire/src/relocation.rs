@@ -71,6 +71,13 @@ pub enum Step {
         rows: u64,
         sum: [u8; 32],
     },
+    /// What lies there behind `after` and up to `upto` must be that; an empty key: from the first, to the end of his root.
+    Check {
+        after: Bytes,
+        upto: Bytes,
+        rows: u64,
+        sum: [u8; 32],
+    },
     Activate,
     Abandon,
     /// He is erased where he lives: what is left here of one who is gone goes now, his key too.

@@ -33,6 +33,8 @@ pub struct ReplicasReport {
     pub incarnation: Incarnation,
     /// The process is about to stop: what it leads is to be handed over.
     pub leaving: bool,
+    /// What the disk under its data still takes; none: not told.
+    pub free_bytes: Option<u64>,
     pub copies: Vec<CopyReport>,
     pub told: Vec<(ShardId, Told)>,
     /// Of the table that it goes by; 0: it goes by none.
@@ -95,6 +97,8 @@ pub struct CopyReport {
     pub p99_micros: u32,
     /// Since the oldest write that waits for its commit; 0: none waits.
     pub stalled_micros: u64,
+    /// What it takes on disk, estimated, of one that leads; 0: not told.
+    pub bytes: u64,
 }
 
 /// What a copy's protocol tells beside its reports.

@@ -18,6 +18,7 @@ pub const COVERED: &[(&str, &[&str])] = &[
             "platform/model/src/revocation.rs FromStr for RevokedIdentity",
             "platform/model/src/revocation.rs TryFrom<String> for $type",
             "platform/wire/src/join/token.rs FromStr for JoinToken",
+            "cell/bridge-nats/src/id.rs fn read_message_id",
         ],
     ),
     (

@@ -53,6 +53,13 @@ pub fn ids(bytes: &[u8]) {
     if let Ok(key) = text.parse::<IdempotencyKey>() {
         assert_eq!(key.as_uuid().get_version_num(), 7);
     }
+    let source = cell_bridge_nats::Source {
+        world: WorldId::new(&"0123456789abcdef".repeat(4)).expect("a world"),
+        shard: "eu/eu-central/007".parse().expect("a shard"),
+    };
+    if let Some(event) = cell_bridge_nats::read_message_id(&source, text) {
+        assert_eq!(cell_bridge_nats::message_id(&source, event), text);
+    }
     // Numbers may have zeros before them; they are the same numbers.
     reads_again::<EpochPosition>(text);
 }
@@ -63,6 +70,7 @@ pub fn id_seeds() -> Vec<Vec<u8>> {
         "018f9b1e-7c5a-7b3e-9f00-0123456789ab",
         "{018f9b1e-7c5a-7b3e-9f00-0123456789ab}",
         "e12:345",
+        "0123456789abcdef/eu/eu-central/007/12/3456/0/1",
         "e0:0",
         "0123456789abcdef0123456789abcdef",
         "region",

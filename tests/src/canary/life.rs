@@ -1,5 +1,7 @@
 //! The life of one person, as good requests through every route, each value a canary.
 
+mod wishes;
+
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
@@ -78,7 +80,7 @@ impl<'a> Person<'a> {
         }
         self.rename(&name).await?;
         self.dismiss_follower(&follower).await?;
-        self.ask_for_another_home().await?;
+        self.wish().await?;
         self.take_along(&name).await?;
         self.leave().await
     }
@@ -183,23 +185,6 @@ impl<'a> Person<'a> {
         let mut sent = self.own("DELETE", &format!("/v1/followers/{follower}"));
         self.keyed(&mut sent, "a follower who is let go");
         self.good("DELETE /v1/followers/{user}", &sent, 204).await?;
-        Ok(())
-    }
-
-    /// A home abroad, where the law lets no credentials of the EU go, or the one where he lives: it stays a wish.
-    async fn ask_for_another_home(&mut self) -> Result<()> {
-        let wish = "us/us-east";
-        let status = if self.home == wish { 202 } else { 451 };
-        let mut sent = self.own("PUT", "/v1/relocation");
-        sent.body = json!({ "home": wish, "consent": true }).to_string().into_bytes();
-        self.good("PUT /v1/relocation", &sent, status).await?;
-        let sent = self.own("GET", "/v1/relocation");
-        let came = self.good("GET /v1/relocation", &sent, 200).await?;
-        if came.json()["phase"] != "at-home" {
-            bail!("somebody moves: {}", came.json());
-        }
-        let sent = self.own("DELETE", "/v1/relocation");
-        self.good("DELETE /v1/relocation", &sent, 409).await?;
         Ok(())
     }
 

@@ -123,6 +123,7 @@ pub const LAYERS: &[Layer] = &[
         ],
     )
     .in_tests(&["platform-canary"]),
+    layer("cell-bridge-nats", 3, &["cell-relay", "platform-model"]).in_tests(&["platform-runtime"]),
     layer(
         "cell-sdk",
         5,
@@ -160,6 +161,7 @@ pub const LAYERS: &[Layer] = &[
         7,
         &[
             "cell-backup",
+            "cell-bridge-nats",
             "cell-law",
             "cell-layers",
             "cell-relay",
@@ -256,6 +258,7 @@ pub const LAYERS: &[Layer] = &[
         8,
         &[
             "cell-backup",
+            "cell-bridge-nats",
             "cell-layers",
             "cell-shard",
             "cell-store",
@@ -292,6 +295,7 @@ pub const LAYERS: &[Layer] = &[
         9,
         &[
             "cell-backup",
+            "cell-bridge-nats",
             "cell-layers",
             "cell-node",
             "cell-sdk",

@@ -15,8 +15,8 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("fjall", &[("cell-store", CODE), ("bench", CODE)]),
     ("foundationdb", &[("cell-store-fdb", CODE)]),
     ("tikv-client", &[("cell-store-tikv", CODE)]),
-    // Measured as a peer.
-    ("async-nats", &[("bench", CODE)]),
+    // `bench` measures bare NATS as a peer.
+    ("async-nats", &[("cell-bridge-nats", CODE), ("bench", CODE)]),
     ("object_store", &[("cell-backup", CODE)]),
     ("s3s-fs", &[("cell-backup", TESTS)]),
     ("mimalloc", &[("cell-node", CODE)]),

@@ -10,12 +10,12 @@ use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{Config, StorageType};
+use cell_bridge_nats::server::{NatsServer, program};
 use futures::StreamExt;
 use platform_runtime::clock::Clock;
 use tempfile::TempDir;
 
 use super::Burst;
-use super::nats_server::{NatsServer, program};
 
 /// Messages that the publisher has under way at once: as many events as the authors of the other side tell at once.
 const UNDER_WAY: usize = 160;
@@ -48,7 +48,7 @@ impl Pair {
         };
         let dir = tempfile::tempdir_in(beside)?;
         let start = async |name: &str| -> Result<(NatsServer, Context)> {
-            let mut server = NatsServer::start(&program, &dir.path().join(name))?;
+            let mut server = NatsServer::start(&program, &dir.path().join(name), "")?;
             server.ready(UP_WITHIN).await?;
             let client = async_nats::connect(server.address()).await?;
             Ok((server, async_nats::jetstream::new(client)))

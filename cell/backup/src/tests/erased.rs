@@ -137,4 +137,19 @@ async fn who_lives_elsewhere_by_now_gets_a_row_that_says_so_and_a_silent_directo
     );
     let disk: Arc<dyn Store> = Memory::new();
     assert_eq!(restored(&Moved(user(3)), &disk).await.expect("restored").moved, 1);
+    assert!(
+        says_where(&*disk, user(3)).await,
+        "whoever opens the copy must find it"
+    );
+    assert!(!says_where(&*disk, user(4)).await);
+}
+
+/// Whether a row of the copy says where somebody stands.
+async fn says_where(disk: &dyn Store, user: UserId) -> bool {
+    let (key, _) = place::row_of(user, &Standing::native());
+    let everything = cell_store::KeyRange::new(Bytes::from_static(b"\x01"), Bytes::from_static(b"\xfe"));
+    let snapshot = disk.snapshot().await.expect("a snapshot");
+    let all = snapshot.scan(&everything, 10_000, false).await;
+    let mut all = all.expect("readable").rows.into_iter();
+    all.any(|(stored, _)| stored.ends_with(&key))
 }

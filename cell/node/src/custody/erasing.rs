@@ -114,18 +114,7 @@ impl Custody {
     }
 
     async fn give_back(&self, asked: &Asked, shard: ShardId, open: OpenUser) -> Result<u64, Refusal> {
-        let root = RootCtx {
-            user: asked.user,
-            home: asked.home.clone(),
-            actor: Actor::Operator(asked.by.clone()),
-            open,
-            arrival: Arrival {
-                shard,
-                request_id: RequestId::from_uuid(random::uuid_v7()),
-                not_older_than: None,
-                seen: Seen::default(),
-            },
-        };
+        let root = root_of(asked, shard, open);
         let mut claims = 0;
         for domain in self.shared.domains.iter() {
             match domain.erase(&*self.shared.lent, &root).await {
@@ -156,6 +145,22 @@ impl Custody {
         }
         let message = format!("home {} has nobody {}", asked.home, asked.user);
         Err(Refusal::new(RefusalCode::Unknown, message))
+    }
+}
+
+/// The person's root, as whoever asks sees it.
+pub(super) fn root_of(asked: &Asked, shard: ShardId, open: OpenUser) -> RootCtx {
+    RootCtx {
+        user: asked.user,
+        home: asked.home.clone(),
+        actor: Actor::Operator(asked.by.clone()),
+        open,
+        arrival: Arrival {
+            shard,
+            request_id: RequestId::from_uuid(random::uuid_v7()),
+            not_older_than: None,
+            seen: Seen::default(),
+        },
     }
 }
 
@@ -252,7 +257,7 @@ pub(super) fn request(asked: &Asked, mode: Mode) -> Request {
     }
 }
 
-fn refused(problem: &Problem) -> Refusal {
+pub(super) fn refused(problem: &Problem) -> Refusal {
     let code = match problem.code {
         Code::Unavailable | Code::OutcomeUnknown => RefusalCode::Unavailable,
         Code::Moved => RefusalCode::Moved,

@@ -24,6 +24,9 @@ pub trait Register: Send + Sync + 'static {
         work: &'static str,
         by: (&str, &str),
     ) -> Result<u64, CallError>;
+
+    /// Puts on record that somebody is given all that is held of a person of a shard, and why.
+    async fn note_export(&self, shard: &ShardId, user: UserId, by: (&str, &str)) -> Result<u64, CallError>;
 }
 
 #[async_trait]
@@ -47,5 +50,9 @@ impl Register for ReportClient {
         by: (&str, &str),
     ) -> Result<u64, CallError> {
         Self::note_work(self, shard, work, by).await
+    }
+
+    async fn note_export(&self, shard: &ShardId, user: UserId, by: (&str, &str)) -> Result<u64, CallError> {
+        Self::note_export(self, shard, user, by).await
     }
 }

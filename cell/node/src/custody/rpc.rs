@@ -2,6 +2,7 @@
 
 use axum::{Router, middleware};
 use cell_backup::{BackupName, read};
+use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use platform_model::{Epoch, HomeId, Role, ShardId, UserId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
@@ -21,7 +22,7 @@ const LISTED_MAX: usize = 2_000;
 const CARETAKERS: &[Role] = &[Role::Sre];
 /// Who may look.
 const LOOKERS: &[Role] = &[Role::Sre, Role::Compliance, Role::Viewer];
-/// Who may erase a person.
+/// Who may erase a person, or be given what is held of him.
 const OFFICERS: &[Role] = &[Role::Compliance];
 
 /// The service as a router.
@@ -72,9 +73,26 @@ fn admit(extensions: &Extensions, roles: &[Role], verb: &'static str) -> Result<
 }
 
 type Job = Result<Response<pb::JobReply>, Status>;
+type Pages = BoxStream<'static, Result<pb::ExportUserPage, Status>>;
+
+/// Whom it is about, who asks, and why.
+fn asked_of(by: String, (home, user): (&str, &[u8]), reason: &str) -> Result<Asked, Refusal> {
+    if reason.trim().is_empty() {
+        return Err(Refusal::invalid("it takes a reason"));
+    }
+    let user = Uuid::from_slice(user).map_err(Refusal::invalid)?;
+    Ok(Asked {
+        home: home.parse::<HomeId>().map_err(Refusal::invalid)?,
+        user: UserId::from_uuid(user),
+        by,
+        reason: reason.to_owned(),
+    })
+}
 
 #[tonic::async_trait]
 impl Api for Custody {
+    type ExportUserStream = Pages;
+
     async fn back_up(&self, request: Request<pb::BackUpRequest>) -> Job {
         let by = admit(request.extensions(), CARETAKERS, "back-up")?;
         let wire = request.into_inner();
@@ -168,17 +186,7 @@ impl Api for Custody {
         let by = admit(request.extensions(), OFFICERS, "erase-user")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
-        let home: HomeId = wire.home.parse().map_err(Refusal::invalid)?;
-        let user = Uuid::from_slice(&wire.user).map_err(Refusal::invalid)?;
-        if wire.reason.trim().is_empty() {
-            return Err(Refusal::invalid("an erasure takes a reason").into());
-        }
-        let asked = Asked {
-            home,
-            user: UserId::from_uuid(user),
-            by,
-            reason: wire.reason,
-        };
+        let asked = asked_of(by, (&wire.home, &wire.user), &wire.reason)?;
         let erased = self.erase_now(&asked).await?;
         Ok(Response::new(pb::EraseUserReply {
             version: FRAME_VERSION,
@@ -186,6 +194,24 @@ impl Api for Custody {
             claims: erased.claims,
             sequence: erased.sequence,
         }))
+    }
+
+    async fn export_user(
+        &self,
+        request: Request<pb::ExportUserRequest>,
+    ) -> Result<Response<Self::ExportUserStream>, Status> {
+        let by = admit(request.extensions(), OFFICERS, "export-user")?;
+        let wire = request.into_inner();
+        self.check(wire.version, &wire.world)?;
+        let asked = asked_of(by, (&wire.home, &wire.user), &wire.reason)?;
+        let (sequence, export) = self.export(&asked).await?;
+        let page = move |items| pb::ExportUserPage {
+            version: FRAME_VERSION,
+            sequence,
+            items,
+        };
+        let pages = export.pages().map_ok(page).map_err(Status::from);
+        Ok(Response::new(pages.boxed()))
     }
 }
 

@@ -1,6 +1,10 @@
 //! Erasures on a node that serves the person, with controllers that fail when they are told to.
 
+mod elsewhere;
+mod exported;
+mod himself;
 mod left;
+mod living;
 mod sink;
 mod unreadable;
 
@@ -11,9 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cell_backup::Resident;
-use cell_layers::place::{self, Standing, Tally};
+use cell_layers::place::Standing;
 use cell_layers::{RootTx, Table};
-use cell_relay::Place;
 use cell_sdk::{Arrival, Lent, Mode, RootCtx, Seen};
 use cell_shard::{KeyRange, Request, Scope, Shard, Tx, TxError};
 use cell_store::Store;
@@ -23,13 +26,13 @@ use parking_lot::Mutex;
 use platform_model::{Actor, Code, HomeId, RequestId, RootRef, ShardId, UserId};
 use platform_runtime::Clock;
 use platform_token::Verifier;
+use platform_wire::CallError;
 use platform_wire::backup::{Erased, ErasureRecord, ErasureStage};
 use platform_wire::directory::DirectoryClient;
-use platform_wire::{CallError, RefusalCode};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::erasing::{self, Asked};
+use super::erasing::Asked;
 use super::{Custody, Parts, Register};
 use crate::directory::{Claims, LookupKey};
 use crate::events::tests::bench::{Bench, FOLLOWERS, WITHIN, shard_of};
@@ -48,6 +51,15 @@ struct Controllers {
     told: Mutex<Vec<ErasureRecord>>,
     /// What is left of people where they were before, and where.
     left: Mutex<Option<&'static str>>,
+    /// Whose data was given to whom.
+    exported: Mutex<Vec<(UserId, String)>>,
+}
+
+fn unreachable_controllers() -> CallError {
+    CallError::Unreachable {
+        addresses: "controllers".to_owned(),
+        last: "planted".to_owned(),
+    }
 }
 
 #[async_trait]
@@ -82,10 +94,7 @@ impl Register for Controllers {
             ErasureStage::Done { .. } => &self.ends,
         };
         if !answers.load(Ordering::Relaxed) {
-            return Err(CallError::Unreachable {
-                addresses: "controllers".to_owned(),
-                last: "planted".to_owned(),
-            });
+            return Err(unreachable_controllers());
         }
         let mut told = self.told.lock();
         told.push(record.clone());
@@ -108,6 +117,15 @@ impl Register for Controllers {
 
     async fn note_work(&self, _: &ShardId, _: &'static str, _: (&str, &str)) -> Result<u64, CallError> {
         Ok(1)
+    }
+
+    async fn note_export(&self, _: &ShardId, user: UserId, by: (&str, &str)) -> Result<u64, CallError> {
+        if !self.begins.load(Ordering::Relaxed) {
+            return Err(unreachable_controllers());
+        }
+        let mut exported = self.exported.lock();
+        exported.push((user, by.0.to_owned()));
+        Ok(exported.len() as u64)
     }
 }
 
@@ -139,6 +157,7 @@ fn lent(bench: &Bench) -> Lent {
         verifier: Verifier::new(8),
         domains: std::sync::Arc::new(crate::gateway::domains()),
         relocations: std::sync::OnceLock::new(),
+        custody: std::sync::OnceLock::new(),
     })
 }
 
@@ -146,13 +165,13 @@ fn custody(bench: &Bench, controllers: &Arc<Controllers>) -> Custody {
     custody_of(bench, controllers, (Memory::new(), Clock::system()))
 }
 
-fn custody_of(
-    bench: &Bench,
-    controllers: &Arc<Controllers>,
-    (disk, clock): (Arc<dyn Store>, Clock),
-) -> Custody {
+fn custody_of(bench: &Bench, controllers: &Arc<Controllers>, with: (Arc<dyn Store>, Clock)) -> Custody {
+    Custody::new(parts(bench, controllers, with))
+}
+
+fn parts(bench: &Bench, controllers: &Arc<Controllers>, (disk, clock): (Arc<dyn Store>, Clock)) -> Parts {
     let followed = bench.followed();
-    Custody::new(Parts {
+    Parts {
         world: followed.current().world.clone(),
         node: "eu-central-1/0".parse().expect("a node"),
         hosted: bench.hosted.clone(),
@@ -168,7 +187,7 @@ fn custody_of(
         sink: None,
         clock,
         tasks: bench.tasks.child(),
-    })
+    }
 }
 
 fn asked(user: UserId) -> Asked {
@@ -323,69 +342,5 @@ async fn a_request_that_was_under_way_writes_nothing_behind_an_erasure() {
     assert_eq!(written, Err(Code::NotFound), "under way when it was erased");
     assert_eq!(write(&root, 3, None).await, Err(Code::NotFound), "afterwards");
     assert_eq!(rows(&bench, person).await, ENDED);
-    bench.end().await;
-}
-
-/// The planted omission: a certificate, and all of him lies readable in the home that he left.
-#[tokio::test]
-async fn nobody_has_a_certificate_before_nothing_is_left_of_him_where_he_was() {
-    let bench = Bench::new().await;
-    let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
-    let custody = custody(&bench, &controllers);
-    *controllers.left.lock() = Some("eu/eu-west: what he told is not delivered yet");
-    let refused = custody.erase_now(&asked(person)).await;
-    let refused = refused.expect_err("something is left of him");
-    assert_eq!(refused.code, RefusalCode::Unavailable, "{refused:?}");
-    assert!(refused.message.contains("eu/eu-west"), "{refused:?}");
-    assert_eq!(controllers.stages(), [ErasureStage::Begins]);
-    assert!(
-        !has_key(&bench, &custody, person).await,
-        "here nothing waits for it"
-    );
-    *controllers.left.lock() = None;
-    custody.resume().await;
-    let stages = controllers.stages();
-    assert!(
-        matches!(stages.last(), Some(ErasureStage::Done { .. })),
-        "{stages:?}"
-    );
-    bench.end().await;
-}
-
-/// The planted omission: a certificate of erasure for one who lives on, and his address is free for anybody.
-#[tokio::test]
-async fn one_who_has_moved_away_is_not_erased_where_he_was() {
-    let bench = Bench::new().await;
-    let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
-    let custody = custody(&bench, &controllers);
-    let gone = Standing {
-        place: Place::Gone {
-            to: "eu/eu-west".parse().expect("a home"),
-            user_epoch: 2,
-        },
-        errand: None,
-        came_from: None,
-        clearing: true,
-        tally: Tally::default(),
-        tried: Vec::new(),
-    };
-    let gone = &gone;
-    let note = |tx: Tx| async move { place::put_standing(&tx, person, gone) };
-    let noted = bench
-        .shard(FOLLOWERS)
-        .write(&erasing::request(&asked(person), Mode::Sync), note)
-        .await;
-    noted.expect("noted");
-    let refused = custody
-        .erase_now(&asked(person))
-        .await
-        .expect_err("he lives elsewhere");
-    assert_eq!(refused.code, RefusalCode::Placement, "{refused:?}");
-    assert!(refused.message.contains("eu/eu-west"), "{refused:?}");
-    assert_eq!(controllers.stages(), [], "nothing is put on record");
-    // What begins between the look and the end of the root is found in its transaction.
-    let ended = erasing::end_root(&bench.shard(FOLLOWERS), &asked(person)).await;
-    assert_eq!(ended.expect_err("refused").code, RefusalCode::Placement);
-    assert!(has_key(&bench, &custody, person).await);
     bench.end().await;
 }

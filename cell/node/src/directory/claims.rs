@@ -155,6 +155,7 @@ fn to_wire(entry: &ClaimEntry) -> wire::ClaimEntry {
         user: entry.user,
         claim_id: entry.claim_id,
         home: entry.home.clone(),
+        version: entry.version,
     }
 }
 
@@ -218,6 +219,7 @@ impl Directory for Claims {
                         user: e.user,
                         claim_id: e.claim_id,
                         home: e.home,
+                        version: e.version,
                     })
                 }
             })

@@ -74,6 +74,7 @@ impl Reconciler {
                 user: claim.user,
                 claim_id: claim.claim_id,
                 home: home.clone(),
+                version: 0,
             };
             self.claim_one(shard, ClaimDigest(claim.digest), &entry).await?;
         }

@@ -19,6 +19,8 @@ const SETTLED: &str = "settled";
 /// Beside it too: digest -> the claim id that was claimed once more, and how often. Who looked before that may not let the row
 /// go by what was true then.
 const RENEWED: &str = "renewed";
+/// And: digest -> the claim id that was taken along to another home, or taken back, and the version of that.
+const VERSIONS: &str = "versions";
 /// Stands in log entries.
 const DOMAIN: &str = "directory";
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -41,7 +43,8 @@ pub(crate) enum RowError {
 pub(super) type Failed = WriteError<RowError>;
 
 /// Inserts the claim if the value is free; true if it stands under this claim id. Durable on every in-sync copy. Whoever holds
-/// it may take it along to another home. `known`: by the person's own record. A new one is not taken while the directory lacks
+/// it may take it along to another home: what comes late, of a lower version than is known, changes nothing. `known`: by the
+/// person's own record, which the shard where he lives has said now. A new one is not taken while the directory lacks
 /// what others hold. One that stands already is noted as claimed once more: its registration goes on.
 pub(super) async fn claim(
     shard: &Shard,
@@ -49,7 +52,7 @@ pub(super) async fn claim(
     entry: &ClaimEntry,
     known: bool,
 ) -> Result<bool, Failed> {
-    let (row, claim_id, user) = (encode(entry), entry.claim_id, entry.user);
+    let (row, claim_id, user, version) = (encode(entry), entry.claim_id, entry.user, entry.version);
     let insert = |tx: Tx| {
         let (row, home) = (row.clone(), entry.home.clone());
         async move {
@@ -59,8 +62,12 @@ pub(super) async fn claim(
                     if held.claim_id != claim_id || held.user != user {
                         return Ok(false);
                     }
-                    if held.home != home {
+                    let newest = version_of(&tx, digest, claim_id).await?;
+                    if held.home != home && (known || version >= newest) {
                         tx.put(digest.0, row)?;
+                    }
+                    if version > newest {
+                        tx.shared(VERSIONS)?.put(digest.0, numbered(claim_id, version))?;
                     }
                     if !known {
                         renew(&tx, digest, claim_id).await?;
@@ -68,7 +75,12 @@ pub(super) async fn claim(
                     Ok(true)
                 }
                 None if !known && restored::is_incomplete(&tx).await? => Err(RowError::Incomplete),
-                None => Ok(tx.put(digest.0, row).map(|()| true)?),
+                None => {
+                    if version > 0 {
+                        tx.shared(VERSIONS)?.put(digest.0, numbered(claim_id, version))?;
+                    }
+                    Ok(tx.put(digest.0, row).map(|()| true)?)
+                }
             }
         }
     };
@@ -102,7 +114,13 @@ pub(super) async fn release_looked(shard: &Shard, row: &Looked) -> Result<bool, 
 fn remove(tx: &Tx, digest: ClaimDigest) -> Result<(), RowError> {
     tx.shared(SETTLED)?.clear(digest.0)?;
     tx.shared(RENEWED)?.clear(digest.0)?;
+    tx.shared(VERSIONS)?.clear(digest.0)?;
     Ok(tx.clear(digest.0)?)
+}
+
+async fn version_of(tx: &Tx, digest: ClaimDigest, claim_id: Uuid) -> Result<u64, RowError> {
+    let noted = tx.shared(VERSIONS)?.get(&digest.0).await?;
+    Ok(number_in(noted.as_deref(), claim_id).unwrap_or(0))
 }
 
 async fn renew(tx: &Tx, digest: ClaimDigest, claim_id: Uuid) -> Result<(), RowError> {
@@ -274,115 +292,12 @@ fn decode(row: &[u8]) -> Result<ClaimEntry, RowError> {
             user: UserId::from_uuid(Uuid::from_slice(&head[1..17]).ok()?),
             claim_id: Uuid::from_slice(&head[17..]).ok()?,
             home: std::str::from_utf8(home).ok()?.parse().ok()?,
+            // What the row says is as new as it is.
+            version: 0,
         })
     };
     parse().ok_or(RowError::Damaged)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use cell_shard::{Ownership, ShardLimits};
-    use cell_store::memory::Memory;
-    use platform_model::Epoch;
-    use platform_runtime::TaskGroup;
-    use platform_runtime::clock::Clock;
-
-    fn entry(n: u128) -> ClaimEntry {
-        ClaimEntry {
-            user: UserId::from_uuid(Uuid::from_u128(n)),
-            claim_id: Uuid::from_u128(n + 100),
-            home: "eu/eu-central".parse().expect("a home"),
-        }
-    }
-
-    async fn shard(tasks: &TaskGroup) -> Shard {
-        let ownership = Ownership {
-            shard: "directory/eu/000".parse().expect("a shard"),
-            node: "eu-central-1/0".parse().expect("a node"),
-            epoch: Epoch(1),
-        };
-        Shard::open(
-            Memory::new(),
-            ownership,
-            Clock::system(),
-            tasks,
-            ShardLimits::default(),
-        )
-        .await
-        .expect("opens")
-    }
-
-    #[tokio::test]
-    async fn a_value_has_one_holder_whatever_is_repeated() {
-        let tasks = TaskGroup::new();
-        let shard = shard(&tasks).await;
-        let digest = ClaimDigest([7; 32]);
-        assert_eq!(lookup(&shard, digest).await.expect("read"), None);
-        let (one, two) = (entry(1), entry(2));
-        let both = tokio::join!(
-            claim(&shard, digest, &one, false),
-            claim(&shard, digest, &two, false)
-        );
-        let (first, second) = (both.0.expect("answered"), both.1.expect("answered"));
-        assert!(first != second, "exactly one holds it");
-        let (winner, loser) = if first { (one, two) } else { (two, one) };
-        assert!(
-            claim(&shard, digest, &winner, false).await.expect("again"),
-            "a retry is no rival"
-        );
-        release(&shard, digest, loser.claim_id)
-            .await
-            .expect("not his: nothing happens");
-        assert_eq!(lookup(&shard, digest).await.expect("read"), Some(winner.clone()));
-        release(&shard, digest, winner.claim_id).await.expect("his");
-        assert_eq!(lookup(&shard, digest).await.expect("read"), None);
-    }
-
-    #[tokio::test]
-    async fn rows_are_read_page_by_page_in_the_order_of_their_digests() {
-        let tasks = TaskGroup::new();
-        let shard = shard(&tasks).await;
-        for digest in [[0; 32], [7; 32], [0xff; 32]] {
-            let taken = claim(
-                &shard,
-                ClaimDigest(digest),
-                &entry(u128::from(digest[0]) + 1),
-                false,
-            )
-            .await;
-            assert!(taken.expect("answered"));
-        }
-        settle(&shard, ClaimDigest([7; 32]), entry(8).claim_id, Epoch(4))
-            .await
-            .expect("noted");
-        settle(&shard, ClaimDigest([0; 32]), entry(8).claim_id, Epoch(4))
-            .await
-            .expect("another claim's: nothing happens");
-        let first = page(&shard, None, 2).await.expect("read");
-        let seen: Vec<_> = first.iter().map(|row| (row.digest.0[0], row.settled)).collect();
-        assert_eq!(seen, [(0, None), (7, Some(Epoch(4)))]);
-        let rest = page(&shard, Some(first[1].digest), 2).await.expect("read");
-        assert_eq!((rest.len(), &rest[0].entry), (1, &entry(256)));
-        release(&shard, ClaimDigest([7; 32]), entry(8).claim_id)
-            .await
-            .expect("released");
-        let anew = claim(&shard, ClaimDigest([7; 32]), &entry(3), false).await;
-        assert!(anew.expect("free"));
-        let first = page(&shard, None, 2).await.expect("read");
-        assert!(first[1].settled.is_none(), "another claim on the same value");
-    }
-
-    #[test]
-    fn a_row_reads_back_and_damage_is_named() {
-        let row = encode(&entry(3));
-        assert_eq!(decode(&row).expect("ours"), entry(3));
-        for bad in [
-            &row[..HOME_AT - 1],
-            &[2_u8; 60][..],
-            &[&row[..HOME_AT], b"nowhere"].concat()[..],
-        ] {
-            assert!(matches!(decode(bad), Err(RowError::Damaged)));
-        }
-    }
-}
+mod tests;

@@ -187,6 +187,7 @@ impl Directory for Service {
             user: entry.user,
             claim_id: entry.claim_id,
             home: entry.home,
+            version: entry.version,
         };
         let held = rows::claim(&shard, digest, &entry, false)
             .await
@@ -229,6 +230,7 @@ impl Directory for Service {
             user: e.user,
             claim_id: e.claim_id,
             home: e.home,
+            version: e.version,
         });
         Ok(Response::new(wire::lookup_reply(found.as_ref())))
     }
@@ -237,9 +239,81 @@ impl Directory for Service {
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
+    use platform_runtime::Clock;
     use tower::ServiceExt;
+    use uuid::Uuid;
 
     use super::*;
+    use crate::events::tests::bench::{AUTHORS, Bench, DIRECTORY, FOLLOWERS, shard_of, user};
+    use crate::tests::hosted::lawful;
+
+    /// A directory that two cells ask, each for people of its own.
+    fn asked_by_two_cells(bench: &Bench) -> Service {
+        let mut table = (*bench.followed().current()).clone();
+        let west = table.shards.get_mut(&shard_of(AUTHORS)).expect("there");
+        west.node = "eu-west-1/0".parse().expect("a node");
+        let world = table.world.clone();
+        let (_, followed) = Followed::by_hand(table, &Clock::system());
+        Service {
+            world,
+            hosted: bench.hosted.clone(),
+            followed,
+            law: lawful(),
+        }
+    }
+
+    /// What a cell is told that claims an address for somebody of a home.
+    async fn claim(
+        service: &Service,
+        region: &str,
+        (home, number): (&str, u128),
+        digest: u8,
+    ) -> Result<bool, Status> {
+        let shard: ShardId = DIRECTORY.parse().expect("a shard");
+        let epoch = service.hosted.get(&shard).expect("it serves").epoch();
+        let mut request = Request::new(pb::ClaimRequest {
+            version: FRAME_VERSION,
+            world: service.world.to_string(),
+            target: Some(pb::DirectoryTarget {
+                shard: shard.to_string(),
+                epoch: epoch.0,
+            }),
+            digest: vec![digest; DIGEST_BYTES],
+            entry: Some(pb::ClaimEntry {
+                user: user(number).as_bytes().to_vec(),
+                claim_id: Uuid::from_u128(number).as_bytes().to_vec(),
+                home: home.to_owned(),
+                version: 0,
+            }),
+        });
+        let domain = "a".repeat(16);
+        let id = format!("spiffe://{domain}/region/{region}/cell/{region}-1/node/0");
+        let id = id.parse().expect("an id");
+        request.extensions_mut().insert(PeerIdentity(id));
+        let reply = service.claim(request).await;
+        reply.map(|reply| reply.into_inner().held)
+    }
+
+    /// The row that was there first decides; whoever lost is told so, however often he asks.
+    #[tokio::test]
+    async fn of_two_cells_that_claim_one_address_at_once_one_holds_it_and_the_other_is_told() {
+        let bench = Bench::new().await;
+        let service = asked_by_two_cells(&bench);
+        for digest in 0..20 {
+            let central = async || claim(&service, "eu-central", (FOLLOWERS, 1), digest).await;
+            let west = async || claim(&service, "eu-west", (AUTHORS, 2), digest).await;
+            let (one, other) = tokio::join!(central(), west());
+            let (one, other) = (one.expect("answered"), other.expect("answered"));
+            assert_ne!(one, other, "{digest}");
+            // Each answer may have been lost.
+            assert_eq!(west().await.expect("answered"), other, "{digest}");
+            assert_eq!(central().await.expect("answered"), one, "{digest}");
+        }
+        let foreign = claim(&service, "eu-west", (FOLLOWERS, 3), 99).await;
+        let refusal = Refusal::from_status(&foreign.expect_err("not its own"));
+        assert_eq!(refusal.expect("a refusal").code, RefusalCode::NotAuthorised);
+        bench.end().await;
+    }
 
     #[tokio::test]
     async fn a_call_goes_on_with_its_callers_trace() {

@@ -1,4 +1,4 @@
-//! Keeps one relay for each term in which a shard of people is served here.
+//! Keeps one relay for each term in which a shard of people is served here, and a bridge where the settings name a broker.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use platform_model::{ShardId, Term};
 use platform_runtime::TaskGroup;
 
+use super::bridge::Bridging;
 use super::relay::Running;
 use super::{Events, home_of};
 
@@ -27,6 +28,10 @@ impl Events {
                             continue;
                         }
                         known.insert(id, term);
+                        if let Some(bridge) = parts.bridge.clone() {
+                            let bridging = Bridging::new(Arc::clone(&parts), bridge, shard.clone());
+                            group.spawn("bridge", bridging.run(group.token()));
+                        }
                         let (relay, stop) = (Running::new(Arc::clone(&parts), shard), group.token());
                         group.spawn("relay", relay.run(stop));
                     }

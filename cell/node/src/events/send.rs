@@ -141,6 +141,10 @@ impl Parts {
             Ok(delivery) => Ok(delivery),
             Err(Kept::Later(why)) => Err(Came::Later(why)),
             Err(Kept::Aside(why)) => Err(self.kept_out(source, to, &row.key, &why).await),
+            Err(Kept::Unknown) => {
+                let why = "no domain here tells such an event";
+                Err(self.kept_out(source, to, &row.key, why).await)
+            }
             Err(Kept::Erased) => {
                 metrics::counter!("celld_events_of_erased_total").increment(1);
                 Err(Came::Delivered)

@@ -1,12 +1,14 @@
 //! Events between two homes of one node: told, relayed, taken once and in order, parked where they cannot be.
 
 pub(crate) mod bench;
+mod for_ever;
 
 use std::time::Duration;
 
 use cell_layers::RootTx;
 use cell_layers::event::EventField;
 use cell_sdk::{Address, Domain, tell};
+use platform_model::matrix::{Destination, Purpose};
 use platform_model::{DataClass, HomeId};
 use platform_wire::events::{Delivery, Receipt, Settle};
 
@@ -225,9 +227,13 @@ async fn a_field_that_the_law_keeps_is_left_out_and_without_its_ids_an_event_sta
     };
     let passes = |source: &str, to: &str, class| {
         let to: HomeId = to.parse().expect("a home");
+        let heading = super::cargo::Heading {
+            destination: Destination::Home(&to.jurisdiction),
+            purpose: Purpose::Service,
+        };
         bench
             .parts()
-            .passes(&source.parse().expect("a shard"), &to, &field(class))
+            .passes(&source.parse().expect("a shard"), heading, &field(class))
     };
     // The plain law: what is of a jurisdiction stays in its regions.
     assert_eq!(passes("eu/eu-west/000", FOLLOWERS, DataClass::Health), Ok(true));
@@ -268,6 +274,16 @@ async fn a_field_without_a_class_or_of_another_law_does_not_come_in() {
         .receive(&abroad, &shard, &delivery(follower, 5))
         .await;
     assert!(matches!(refused, Receipt::Unlawful(_)), "{refused:?}");
+    // Of the home that its author lives in, and not of his shard.
+    let anothers = "eu/eu-west/001".parse().expect("a shard");
+    let refused = bench
+        .parts()
+        .receive(&anothers, &shard, &delivery(follower, 5))
+        .await;
+    assert!(
+        matches!(&refused, Receipt::Unlawful(why) if why.contains("another shard")),
+        "{refused:?}"
+    );
     assert!(bench.seen(follower).await.is_empty());
     bench.end().await;
 }

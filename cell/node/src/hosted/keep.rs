@@ -153,7 +153,9 @@ impl Hosted {
         let settings = CopySettings {
             export_folder: lent.cut_off.clone(),
             taking: lent.shared.as_ref().map(|_| Taking::of(&route, &shared.node)),
-            ..CopySettings::new(shard.clone(), lent.world.clone(), shared.node.clone()).keeping(lent.log_kept)
+            ..CopySettings::new(shard.clone(), lent.world.clone(), shared.node.clone())
+                .keeping(lent.log_kept)
+                .bridged(lent.bridged)
         };
         let opened = Copy::open(
             Arc::clone(&lent.store),

@@ -50,6 +50,14 @@ pub(super) struct Copier {
     over: bool,
 }
 
+/// A part of a person's root: behind a key, up to another; an empty one: from the first, to the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub after: Bytes,
+    pub upto: Bytes,
+    pub tally: Tally,
+}
+
 impl Copier {
     /// What changes from now on is looked for in the log.
     pub(super) fn begin(shard: Shard, user: UserId, key: UserKey) -> Self {
@@ -111,6 +119,25 @@ impl Copier {
             parts.extend(self.noted(rows.value)?);
         }
         Ok(parts)
+    }
+
+    /// What must lie in the other home of what has left, stretch by stretch; behind the last lies nothing.
+    pub(super) fn stretches(&self) -> Vec<Stretch> {
+        let (mut all, mut after) = (Vec::new(), Bytes::new());
+        let left: Vec<(&Bytes, &[u8; 32])> = self.left.iter().collect();
+        for some in left.chunks(ROWS_AT_ONCE) {
+            let (mut tally, mut upto) = (Tally::default(), Bytes::new());
+            for (key, digest) in some {
+                tally.add(digest);
+                upto.clone_from(key);
+            }
+            let after = std::mem::replace(&mut after, upto.clone());
+            all.push(Stretch { after, upto, tally });
+        }
+        if let Some(last) = all.last_mut() {
+            last.upto = Bytes::new();
+        }
+        all
     }
 
     pub(super) fn committed(&self) -> Position {

@@ -11,7 +11,7 @@ use platform_wire::relocation::{EntryStep, EntryTold, MovedRow, Step, Taken};
 use zeroize::Zeroizing;
 
 use super::Parts;
-use super::copier::{Copier, CopyError};
+use super::copier::{Copier, CopyError, Stretch};
 use super::ending::held_claims;
 use super::lawful::Unlawful;
 use super::standing::{self, change};
@@ -64,6 +64,7 @@ impl Leaving<'_> {
             self.send_all(parts).await?;
         }
         self.catch_up(&mut copier).await?;
+        self.check(&copier).await?;
         let claims = held_claims(self.shard, self.user, &key).await;
         let claims = claims.map_err(Stopped::Later)?;
         let claims = claims.iter().map(|(digest, id)| (digest.0, *id)).collect();
@@ -154,6 +155,21 @@ impl Leaving<'_> {
             }
         }
         Err(Stopped::Later("more changes than can be sent".to_owned()))
+    }
+
+    /// That it lies there, not only that it was taken. Long before the fence: it takes its time.
+    async fn check(&self, copier: &Copier) -> Result<(), Stopped> {
+        for Stretch { after, upto, tally } in copier.stretches() {
+            let (rows, sum) = (tally.rows, tally.sum);
+            self.send(Step::Check {
+                after,
+                upto,
+                rows,
+                sum,
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// From here on nobody serves him, here or there; answers since when by the log.

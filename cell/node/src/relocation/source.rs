@@ -7,14 +7,15 @@ use std::time::Duration;
 use cell_layers::place::{Errand, Standing};
 use cell_relay::Place;
 use cell_relay::home::OperationId;
-use cell_shard::{Found, Shard};
-use platform_model::{Code, HomeId, RootRef, UserId};
+use cell_shard::Shard;
+use platform_model::{Code, HomeId, UserId};
 use platform_wire::relocation::{Step, Take, Taken};
 
 use super::Parts;
 use super::ending::{held_claims, remove_rows};
 use super::leaving::Leaving;
 use super::standing::{self, change};
+use super::told;
 
 /// Pause before what could not be done is tried again.
 pub(super) const LATER: Duration = Duration::from_millis(500);
@@ -118,6 +119,7 @@ impl Parts {
         let asked = self.ask_there(shard, user, errand, user_epoch, Step::Activate);
         let confirmed = match asked.await {
             Ok(Taken::Done { user_epoch }) => user_epoch,
+            Ok(Taken::Refused(why)) => return self.not_there(shard, user, errand, &why).await,
             Ok(other) => return Next::Later(LATER, format!("{to} does not serve him yet: {other:?}")),
             Err(why) => return Next::Later(LATER, why),
         };
@@ -141,6 +143,32 @@ impl Parts {
         }
     }
 
+    /// The entry names a home that does not know him: it was restored to before he came. What lies here may be all that there is
+    /// of him, and stays; whoever looks at his relocation is told.
+    async fn not_there(&self, shard: &Shard, user: UserId, errand: &Errand, why: &str) -> Next {
+        let to = &errand.other;
+        let outcome = format!(
+            "the directory names {to}, which does not know him: was it restored to before he came? ({why})"
+        );
+        if errand.outcome == outcome {
+            return Next::Later(ASK_AGAIN, outcome);
+        }
+        metrics::counter!("celld_relocations_not_there_total").increment(1);
+        tracing::error!(target: "audit", shard = %shard.id(), %user, %to, why, "a person is served nowhere: his new home does not know him");
+        let note = |before: Option<Standing>| {
+            let before = before.ok_or("he does not stand here")?;
+            let errand = before.errand.clone().map(|errand| Errand {
+                outcome: outcome.clone(),
+                ..errand
+            });
+            Ok(Standing { errand, ..before })
+        };
+        match change(shard, user, note).await {
+            Ok(_) => Next::Later(ASK_AGAIN, outcome),
+            Err(error) => Next::Later(LATER, error.to_string()),
+        }
+    }
+
     /// What lies here of him goes, once nothing of it is needed: what he told is delivered, and was sealed with his key.
     async fn clear_out(
         &self,
@@ -152,7 +180,7 @@ impl Parts {
         let Some(here) = shard.id().home() else {
             return Next::Rest;
         };
-        match tells(shard, user).await {
+        match told::waits(shard, user).await {
             Ok(false) => {}
             Ok(true) => return Next::Later(LATER, "what he told is not delivered yet".to_owned()),
             Err(why) => return Next::Later(LATER, why),
@@ -258,21 +286,6 @@ impl Parts {
         let taken = self.arrivals.take(&target, &take).await;
         taken.map_err(|error| error.to_string())
     }
-}
-
-/// Whether something that he told here waits in the outbox.
-async fn tells(shard: &Shard, user: UserId) -> Result<bool, String> {
-    let (mut walk, root) = (shard.outbox(), RootRef::user(user));
-    while let Some(found) = walk.page().await.map_err(|error| error.to_string())? {
-        for found in found {
-            let Found::Row(row) = found else { continue };
-            let posted = cell_layers::event::Posted::read(&row.payload);
-            if posted.is_some_and(|posted| posted.from == root) {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }
 
 /// The relocation is over, and why.

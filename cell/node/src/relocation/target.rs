@@ -12,6 +12,7 @@ use platform_model::{Code, HomeId, UserId};
 use platform_wire::relocation::{MovedRow, Step, Take, Taken};
 use uuid::Uuid;
 
+use super::copier::Stretch;
 use super::ending::remove_rows;
 use super::lawful::Unlawful;
 use super::standing::{self, Failed, StepError, change, request};
@@ -52,6 +53,20 @@ impl Parts {
                     sum: *sum,
                 };
                 complete(shard, take, wanted).await
+            }
+            Step::Check {
+                after,
+                upto,
+                rows,
+                sum,
+            } => {
+                let tally = Tally {
+                    rows: *rows,
+                    sum: *sum,
+                };
+                let (after, upto) = (after.clone(), upto.clone());
+                self.check(shard, &home, take, Stretch { after, upto, tally })
+                    .await
             }
             Step::Activate => self.confirm(shard, &home, take).await,
             Step::Abandon => self.abandon(shard, &home, take.user).await.map(|()| 0),
@@ -165,6 +180,7 @@ impl Parts {
                 user: take.user,
                 claim_id: *claim_id,
                 home: home.clone(),
+                version: taken_along(take.operation),
             };
             let directory = self.lent.directory();
             let claimed = directory
@@ -180,6 +196,16 @@ impl Parts {
         }
         Ok(0)
     }
+}
+
+/// Of the claims of a relocation: above those of all before it.
+fn taken_along(operation: u64) -> u64 {
+    operation.saturating_mul(2)
+}
+
+/// Of those that are taken back when it has come to nothing: above its own.
+pub(super) fn taken_back(operation: u64) -> u64 {
+    operation.saturating_mul(2).saturating_add(1)
 }
 
 /// A copy comes in, for this operation.
@@ -215,7 +241,7 @@ fn receive(before: Option<Standing>, take: &Take, complete: bool) -> Result<Stan
 }
 
 /// The copy of this operation that comes in here.
-fn incoming(before: Option<Standing>, take: &Take) -> Result<Standing, String> {
+pub(super) fn incoming(before: Option<Standing>, take: &Take) -> Result<Standing, String> {
     let before = before.ok_or("no copy comes in")?;
     let ours = matches!(before.place, Place::Incoming { operation, .. } if operation.0 == take.operation);
     if ours {

@@ -13,6 +13,7 @@ use super::standing;
 use crate::events::tests::bench::{AUTHORS as WEST, FOLLOWERS as CENTRAL, titles, user, workout};
 
 mod bench;
+mod checked;
 mod forgotten;
 mod steps;
 mod turning;

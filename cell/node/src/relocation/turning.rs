@@ -15,6 +15,7 @@ use super::ending::held_claims;
 use super::entries::entry_of;
 use super::source::{LATER, Next, ended};
 use super::standing::change;
+use super::target::taken_back;
 
 /// Tries to have a copy abandoned at once; it asks for itself, too.
 const ABANDON_TRIES: u32 = 3;
@@ -167,6 +168,7 @@ impl Parts {
                 user,
                 claim_id,
                 home: here.clone(),
+                version: taken_back(errand.operation.0),
             };
             let claimed = self
                 .lent

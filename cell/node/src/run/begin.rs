@@ -1,12 +1,16 @@
 //! Single steps of a node's start: each makes one part out of the settings.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cell_backup::{BackupError, BackupStore};
+use cell_bridge_nats::{BridgeError, Nats};
 use cell_law::Law;
 use cell_layers::keys::{Kek, KeyCache};
+use cell_stream::Streams;
 use platform_model::{Jurisdiction, SharedStore, Start};
 use platform_runtime::clock::Clock;
+use platform_runtime::serve::Limits;
 use platform_runtime::tls::{Identity, RELOAD_EVERY, SpiffeKind};
 use platform_runtime::{TaskGroup, telemetry};
 use platform_wire::channel::InvalidAddress;
@@ -14,15 +18,19 @@ use platform_wire::follow::{self, Follow, FollowError, Followed};
 use platform_wire::keys::KeysClient;
 use platform_wire::renew;
 use platform_wire::report::ReportClient;
+use tokio::net::TcpListener;
 
-use super::StartError;
+use super::{CUT_OFF, StartError};
 use crate::config::{Config, Settings};
 use crate::custody::Sink;
 use crate::engine::Engine;
+use crate::events::{Bridge, WAITING_MAX, WAITING_OF_ONE_MAX};
 use crate::gateway;
 use crate::home_keys::HomeKeys;
-use crate::hosted::Hosted;
+use crate::hosted::{Hosted, Lending};
+use crate::peers::Outgoing;
 use crate::starting::{self, StartingError, Whose};
+use crate::telling::Telling;
 use crate::wire::Wire;
 
 /// The copy of the routing table in the data directory.
@@ -73,6 +81,38 @@ pub(super) fn follow(
     follow::start(follow, identity.clone(), clock.clone(), wired)
 }
 
+pub(super) fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: config.limits.connections,
+        ..Limits::default()
+    }
+}
+
+/// What each shard is lent.
+pub(super) fn lending(
+    settings: &Settings,
+    store: &Engine,
+    shared: Option<SharedStore>,
+    law: &Law,
+    telling: &Telling,
+    streams: Streams,
+    clock: &Clock,
+) -> Lending {
+    let config = &settings.config;
+    Lending {
+        store: store.store(),
+        shared,
+        law: law.clone(),
+        clock: clock.clone(),
+        peers: Arc::new(Outgoing(streams)),
+        control: Arc::new(telling.clone()),
+        world: settings.world.clone(),
+        cut_off: Some(config.data_dir.join(CUT_OFF)),
+        log_kept: config.shards.log_kept(),
+        bridged: config.bridge.is_set(),
+    }
+}
+
 /// The law that the table carries, as it is asked here.
 pub(super) fn law(settings: &Settings, followed: &Followed) -> Law {
     let asked = followed.clone();
@@ -92,6 +132,24 @@ pub(super) fn reports(
     ReportClient::new(config.controllers.clone(), identity.clone(), clock.clone())
 }
 
+/// The broker of the settings, if they name one. Nothing is asked of it here: one that is away stops no start.
+pub(super) async fn bridge(settings: &Settings) -> Result<Option<Bridge>, BridgeError> {
+    let (settings, world) = (&settings.config.bridge, &settings.world);
+    if !settings.is_set() {
+        return Ok(None);
+    }
+    let broker = Nats::connect(settings.of_broker(), world.clone()).await?;
+    Ok(Some(Bridge {
+        broker: Arc::new(broker),
+        sink: settings.sink.clone(),
+        purpose: settings.purpose,
+        classes: settings.classes.clone(),
+        waiting_max: WAITING_MAX,
+        waiting_of_one_max: WAITING_OF_ONE_MAX,
+        marks_early: false,
+    }))
+}
+
 /// The backup store of the settings, if they name one.
 pub(super) fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
     if !config.backup.is_set() {
@@ -108,6 +166,18 @@ pub(super) fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
         store,
         bytes_per_second: u64::from(config.backup.mib_per_second) << 20,
     }))
+}
+
+/// Where others find it.
+pub(super) fn advertised(config: &Config, listener: &TcpListener) -> String {
+    if config.advertise.is_empty() {
+        listener
+            .local_addr()
+            .expect("a bound listener has an address")
+            .to_string()
+    } else {
+        config.advertise.clone()
+    }
 }
 
 /// The certificate, which must be this node's.

@@ -1,6 +1,6 @@
 //! Tables with a law, for tests: `eu` may be in its two regions, `us` in its one.
 
-use platform_model::matrix::plain;
+use platform_model::matrix::{Sink, SinkKind, plain};
 use platform_model::{LawInForce, RoutingTable, WorldId};
 use sha2::{Digest, Sha256};
 
@@ -23,5 +23,13 @@ pub fn law_without(region: &str) -> LawInForce {
 
 fn law(eu: &[&str]) -> LawInForce {
     let areas = [("eu", "DE", eu), ("us", "US", &["us-east"][..])];
-    plain::in_force(&areas, Sha256::digest(CATALOGUE).into(), true)
+    let stream = |region: &str| Sink {
+        kind: SinkKind::Stream,
+        region: region.parse().expect("a region"),
+    };
+    let sinks = [
+        ("nats-eu".to_owned(), stream(eu[0])),
+        ("nats-us".to_owned(), stream("us-east")),
+    ];
+    plain::in_force_with_sinks(&areas, Sha256::digest(CATALOGUE).into(), true, sinks.into())
 }

@@ -141,7 +141,18 @@ impl Copy {
             commits_per_second: core.pace.commits_per_second(now),
             p99_micros: u32::try_from(core.pace.p99().as_micros()).unwrap_or(u32::MAX),
             stalled_micros: micros(core.pace.stalled(now)),
+            bytes: core.pace.bytes,
         })
+    }
+
+    /// Asks the engine what the shard takes on disk, for the reports that follow. Cheap where the engine is this
+    /// process's own.
+    pub async fn measure(&self) {
+        let Ok(snapshot) = self.inner.store.snapshot().await else {
+            return;
+        };
+        let bytes = super::pages::bytes_about(&*snapshot, &self.inner.keys);
+        self.inner.core.lock().pace.bytes = bytes;
     }
 
     /// Whether it leads, or is about to, and another copy could lead in its place.
@@ -166,6 +177,12 @@ impl Copy {
             }
             self.inner.clock.sleep(LEAVE_LOOK).await;
         }
+    }
+
+    /// The same where nothing is waited for: a standby says that it leaves, whatever comes of it.
+    pub fn leave_at_once(&self) {
+        // Refused by one that follows nobody.
+        let _ = self.inner.core.lock().step(Event::Leave);
     }
 
     /// Writes what waits, answers who waits, ends. Idempotent.

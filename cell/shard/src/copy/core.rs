@@ -19,6 +19,7 @@ use super::content::ShardContent;
 use super::faults;
 use super::item::{Item, Written};
 use super::job::{EntriesJob, Job};
+use super::lag::Lag;
 use super::nodes::Nodes;
 use super::notes::{ChunkStart, Receipt};
 use super::payload::Payload;
@@ -58,6 +59,7 @@ pub(crate) struct Core {
     /// Entries of the step that is under way: sealed here, or come in.
     pub arriving: BTreeMap<Position, Payload>,
     pub recent: Recent,
+    pub lag: Lag,
     /// Frames of entries that are being read from the store, by node: later ones wait behind them.
     pub reading: BTreeMap<cell_replica::NodeKey, usize>,
     pub history: EpochHistory,
@@ -310,6 +312,7 @@ impl Core {
         if let Some(term) = &self.term {
             let durable = self.machine.durable();
             let committed = self.machine.committed().unwrap_or_default();
+            self.lag.committed(committed);
             let leased = self.machine.answers_until(now).map_or(0, |until| until.0);
             let leased = leased.min(self.held_until());
             let before = std::mem::replace(&mut self.leased_until, leased);
@@ -320,7 +323,7 @@ impl Core {
             }
             term.gate.publish(Progress {
                 committed,
-                answered: if self.machine.async_open() {
+                answered: if self.machine.async_open() && self.lag.is_within(now) {
                     durable
                 } else {
                     committed

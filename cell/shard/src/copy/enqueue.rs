@@ -33,11 +33,13 @@ impl Core {
                 }
                 Write::Truncate { after } => {
                     self.recent.clear();
+                    self.lag.clear();
                     parts.push(Part::Truncate { after });
                 }
                 Write::Reset { base } => {
                     self.chunk = ChunkStart::default();
                     self.recent.clear();
+                    self.lag.clear();
                     let (wiping, erases) = (wiping.clone(), self.erasing.take());
                     parts.push(Part::Reset { base, wiping, erases });
                 }
@@ -113,6 +115,7 @@ impl Core {
         }
         if self.machine.term().is_some() {
             self.recent.push(payload.head, payload.stored.clone());
+            self.lag.push(self.now(), position, payload.stored.len());
         }
         Some(Part::Entry { payload, apply })
     }

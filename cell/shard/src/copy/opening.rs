@@ -133,6 +133,7 @@ impl Opening {
             item_bytes: 0,
             arriving: Default::default(),
             recent: Default::default(),
+            lag: Default::default(),
             reading: Default::default(),
             history: loaded.history,
             time_ms,

@@ -103,6 +103,11 @@ pub(crate) fn end_of_all() -> Bytes {
     last.end
 }
 
+/// Bytes of all that is copied of a shard, about.
+pub(crate) fn bytes_about(snapshot: &dyn Snapshot, keys: &ShardKeys) -> u64 {
+    left(snapshot, keys, &Bytes::new())
+}
+
 /// Bytes behind a key, about, as the engine knows them without reading; 0 if it does not.
 fn left(snapshot: &dyn Snapshot, keys: &ShardKeys, behind: &Bytes) -> u64 {
     let ranges = keys.replicated_in(behind, &end_of_all()).into_iter();

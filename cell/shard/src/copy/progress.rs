@@ -24,6 +24,8 @@ pub(crate) struct Pace {
     next_page: Duration,
     pub copied_bytes: u64,
     pub left_bytes: u64,
+    /// What the shard takes on disk here, about.
+    pub bytes: u64,
     copied: VecDeque<(Duration, u64)>,
     now: Duration,
 }
@@ -37,6 +39,7 @@ impl Default for Pace {
             next_page: Duration::ZERO,
             copied_bytes: 0,
             left_bytes: 0,
+            bytes: 0,
             copied: VecDeque::new(),
             now: Duration::ZERO,
         }

@@ -53,6 +53,13 @@ impl CopySettings {
         }
     }
 
+    /// Whether what people's roots are told is laid out for a broker too.
+    #[must_use]
+    pub fn bridged(mut self, bridged: bool) -> Self {
+        self.limits.bridged = bridged && matches!(self.shard, ShardId::Root { .. });
+        self
+    }
+
     /// Of a key shard's log no more is kept than ever.
     #[must_use]
     pub fn keeping(mut self, kept: LogKept) -> Self {

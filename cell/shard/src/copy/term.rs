@@ -79,6 +79,7 @@ impl Core {
         self.opens_later = None;
         self.door.write().shard = None;
         self.recent.clear();
+        self.lag.clear();
         if let Some(term) = self.term.take() {
             term.gate.finish(if self.failed {
                 End::Unavailable
@@ -190,6 +191,7 @@ impl Leading {
     fn seal(&mut self, core: &mut Core, mut group: Group) {
         let epoch = self.shared.term.epoch;
         let posted = group.post(&self.shared.keys, epoch, &mut self.window);
+        self.shared.note_bridged(group.position, !posted.is_empty());
         let writes = group.writes.mutations().collect();
         let sealed = core.seal(EntryKind::Data, &group.records, writes, group.sync, group.time_ms);
         match sealed {

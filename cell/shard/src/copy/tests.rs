@@ -5,6 +5,7 @@ mod ask;
 mod copying;
 mod ctl;
 mod failover;
+mod lagging;
 mod lease;
 mod net;
 mod planted;

@@ -94,4 +94,6 @@ pub struct CopyStatus {
     pub p99_micros: u32,
     /// How long the commit that is under way has been.
     pub stalled_micros: u64,
+    /// What it takes on disk, about, as it was measured last; 0: not yet, or the engine cannot tell.
+    pub bytes: u64,
 }

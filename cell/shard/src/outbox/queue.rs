@@ -1,12 +1,13 @@
 //! The events of a term on their way from the committer to whoever relays them: a short cut past the outbox, bounded. What
 //! does not fit is passed over, and said so: it lies in the outbox.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use platform_model::{Position, RootRef};
 
+use super::closed::Closed;
 use super::row::OutboxRow;
 
 /// Rows and bytes that wait here at most.
@@ -27,11 +28,12 @@ pub(crate) struct Emissions {
     rows: Mutex<Rows>,
     /// Some event up to here is in no queue.
     passed_over: AtomicU64,
-    full: AtomicBool,
-    /// Full of what takes back, too.
-    over: AtomicBool,
-    /// Roots of which as much waits as may, and whether as much of what takes back too.
-    full_roots: RwLock<BTreeMap<RootRef, bool>>,
+    /// Of what waits for its delivery.
+    pub(crate) outbox: Closed,
+    /// Of what waits for a broker.
+    pub(crate) bridge: Closed,
+    /// The last position with something for a broker.
+    bridged_at: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -101,28 +103,16 @@ impl Emissions {
 
     /// For what `root` tells. `takes_back`: for what takes something back there is room beside.
     pub(crate) fn is_full(&self, root: Option<RootRef>, takes_back: bool) -> bool {
-        let of_root = root.and_then(|root| self.full_roots.read().get(&root).copied());
-        if of_root.is_some_and(|over| over || !takes_back) {
-            return true;
-        }
-        let full = if takes_back { &self.over } else { &self.full };
-        full.load(Ordering::Relaxed)
+        self.outbox.is_closed(root, takes_back) || self.bridge.is_closed(root, takes_back)
     }
 
-    pub(crate) fn set_full_of(&self, root: RootRef, full: bool, over: bool) {
-        let mut roots = self.full_roots.write();
-        if full {
-            roots.insert(root, over);
-        } else {
-            roots.remove(&root);
-        }
+    /// Something for a broker is in the batch at `position`; whether it is written is not known yet.
+    pub(crate) fn bridged(&self, position: Position) {
+        self.bridged_at.fetch_max(position.0, Ordering::AcqRel);
     }
 
-    pub(crate) fn set_over(&self, over: bool) {
-        self.over.store(over, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_full(&self, full: bool) {
-        self.full.store(full, Ordering::Relaxed);
+    /// Whether something for a broker may have been committed behind `seen`.
+    pub(crate) fn is_bridged_behind(&self, seen: Position, committed: Position) -> bool {
+        committed > seen && self.bridged_at.load(Ordering::Acquire) > seen.0
     }
 }

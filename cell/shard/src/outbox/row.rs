@@ -1,7 +1,7 @@
 //! A row of the outbox, and how it is stored.
 
 use bytes::Bytes;
-use cell_store::key::{Tuple, unpack};
+use cell_store::key::{Element, Tuple, unpack};
 use platform_model::{Epoch, EpochPosition, Position, RootId, RootKind, RootRef};
 use prost::Message;
 
@@ -59,10 +59,12 @@ pub(crate) struct Emitted {
     to: RootRef,
     stored: Stored,
     value: Bytes,
+    /// It is laid out for a broker too.
+    pub(crate) bridged: bool,
 }
 
 /// Those of a transaction's events that are for roots.
-pub(crate) fn emitted(domain: &str, events: Vec<Event>) -> Vec<Emitted> {
+pub(crate) fn emitted(domain: &str, events: Vec<Event>, bridged: bool) -> Vec<Emitted> {
     let addressed = events.into_iter().enumerate().filter_map(|(at, event)| {
         let to = event.to?;
         let stored = Stored {
@@ -77,16 +79,19 @@ pub(crate) fn emitted(domain: &str, events: Vec<Event>) -> Vec<Emitted> {
             to,
             value: stored.encode_to_vec().into(),
             stored,
+            bridged,
         })
     });
     addressed.collect()
 }
 
-/// What they add to a batch: each stands there as a row and in the record that writes it.
+/// What they add to a batch: each stands there as a row and in the record that writes it, and as often again where a
+/// broker is to have it.
 pub(crate) fn bytes(events: &[Emitted]) -> usize {
+    let times = |event: &Emitted| if event.bridged { 4 } else { 2 };
     events
         .iter()
-        .map(|event| 2 * (event.value.len() + KEY_BYTES))
+        .map(|event| times(event) * (event.value.len() + KEY_BYTES))
         .sum()
 }
 
@@ -126,6 +131,23 @@ impl OutboxKey {
         join(&self.relative(), &[0])
     }
 
+    /// As it stands in the table of what a broker is to have: in the order in which the shard told it.
+    pub(crate) fn in_order(&self) -> Bytes {
+        Tuple::new()
+            .u64(self.at.epoch.0)
+            .u64(self.at.position.0)
+            .u64(u64::from(self.index))
+            .u64(u64::from(self.event))
+            .u64(self.to.kind as u64)
+            .uuid(self.to.id.0)
+            .pack()
+    }
+
+    /// The same, as it lies in the store.
+    pub(crate) fn bridged(&self, keys: &ShardKeys) -> Bytes {
+        join(keys.bridge(), &self.in_order())
+    }
+
     /// As it lies in the store.
     pub(crate) fn stored(&self, keys: &ShardKeys) -> Bytes {
         join(keys.outbox(), &self.relative())
@@ -136,6 +158,23 @@ impl OutboxKey {
         let [kind, id, epoch, position, index, event] = elements.as_slice() else {
             return None;
         };
+        Self::of_elements(kind, id, [epoch, position, index, event])
+    }
+
+    /// What [`Self::in_order`] made.
+    pub(crate) fn read_in_order(key: &[u8]) -> Option<Self> {
+        let elements = unpack(key).ok()?;
+        let [epoch, position, index, event, kind, id] = elements.as_slice() else {
+            return None;
+        };
+        Self::of_elements(kind, id, [epoch, position, index, event])
+    }
+
+    fn of_elements(
+        kind: &Element,
+        id: &Element,
+        [epoch, position, index, event]: [&Element; 4],
+    ) -> Option<Self> {
         let kind = match kind.as_u64()? {
             1 => RootKind::User,
             2 => RootKind::Group,
@@ -171,9 +210,13 @@ impl OutboxRow {
 
     /// None for bytes that are none, or of a later version.
     pub(crate) fn read(key: &[u8], value: &Bytes) -> Option<Self> {
+        Self::under(OutboxKey::read(key)?, value)
+    }
+
+    /// The same, by a key that was read.
+    pub(crate) fn under(key: OutboxKey, value: &Bytes) -> Option<Self> {
         let stored = Stored::decode(value.clone()).ok()?;
-        (stored.version == VERSION).then_some(())?;
-        Some(Self::of(OutboxKey::read(key)?, stored))
+        (stored.version == VERSION).then(|| Self::of(key, stored))
     }
 
     /// What it takes of memory and of the outbox, about.

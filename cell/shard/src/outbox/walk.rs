@@ -20,6 +20,15 @@ pub enum Found {
     Unreadable(OutboxKey),
 }
 
+impl Found {
+    pub fn key(&self) -> &OutboxKey {
+        match self {
+            Self::Row(row) => &row.key,
+            Self::Unreadable(key) => key,
+        }
+    }
+}
+
 /// A walk through the outbox.
 pub struct OutboxWalk {
     pub(super) shard: Shard,

@@ -38,7 +38,8 @@ impl Tx {
                 let _ = self.fail(TxError::OutboxFull);
                 return;
             }
-            bytes = bytes * 2 + outbox::KEY_BYTES;
+            let rows = if self.inner.shared.limits.bridged { 2 } else { 1 };
+            bytes += rows * (bytes + outbox::KEY_BYTES);
         }
         // A refusal is kept as the transaction's failure.
         let _ = self.grow(bytes).map(|mut state| state.events.push(event));

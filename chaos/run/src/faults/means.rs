@@ -31,8 +31,9 @@ impl Means {
         if wanted(&broken) {
             means.faulty_disk = means.noted(&broken, FaultyDisk::mount(layout, node));
         }
-        if wanted(&[Fault::ClockJump]) {
-            means.clocks = means.noted(&[Fault::ClockJump], Clocks::make(layout));
+        let jumps = [Fault::ClockJump, Fault::ClockJumpLeader, Fault::ClockJumpRouter];
+        if wanted(&jumps) {
+            means.clocks = means.noted(&jumps, Clocks::make(layout));
         }
         means
     }
@@ -49,7 +50,7 @@ impl Means {
         let is_there = match fault {
             Fault::FullDisk => self.small_disk.is_some(),
             Fault::SlowDisk | Fault::FailingDisk => self.faulty_disk.is_some(),
-            Fault::ClockJump => self.clocks.is_some(),
+            fault if fault.is_of_a_clock() => self.clocks.is_some(),
             _ => true,
         };
         let why = || self.lacking.get(&fault).map(String::as_str);
@@ -69,8 +70,9 @@ impl Means {
 
     /// # Errors
     /// Where there is none.
-    pub fn fill_disk(&self) -> Result<()> {
-        self.small_disk.as_ref().context("there is no small disk")?.fill()
+    pub async fn fill_disk(&self) -> Result<()> {
+        let disk = self.small_disk.as_ref().context("there is no small disk")?;
+        disk.fill().await
     }
 
     /// # Errors
@@ -109,16 +111,19 @@ impl Means {
 mod tests {
     use super::*;
 
-    #[test]
-    fn who_has_no_means_says_so_for_the_faults_that_need_some() {
+    #[tokio::test]
+    async fn who_has_no_means_says_so_for_the_faults_that_need_some() {
         let means = Means::default();
         let lacking: Vec<String> = Fault::all()
             .iter()
             .filter(|fault| means.lacks(**fault).is_some())
             .map(|fault| fault.name())
             .collect();
-        assert_eq!(lacking, ["full-disk", "clock-jump", "slow-disk", "failing-disk"]);
-        assert!(means.fill_disk().is_err() && means.set_disk(Health::Slow).is_err());
+        let clocks = ["clock-jump", "clock-jump-leader", "clock-jump-router"];
+        let disks = ["slow-disk", "failing-disk"];
+        let all = std::iter::once("full-disk").chain(clocks).chain(disks);
+        assert_eq!(lacking, all.collect::<Vec<_>>());
+        assert!(means.fill_disk().await.is_err() && means.set_disk(Health::Slow).is_err());
         let mut noted = Means::default();
         let made: Option<()> = noted.noted(&[Fault::FullDisk], Err(anyhow::anyhow!("no root")));
         assert_eq!((made, noted.lacks(Fault::FullDisk)), (None, Some("no root")));

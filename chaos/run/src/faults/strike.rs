@@ -57,7 +57,8 @@ impl Strike {
     /// and nobody whose node's clock is ahead; one that is behind refuses tokens as not yet valid.
     pub fn touched(&self) -> Touched {
         match self.fault {
-            Fault::KillRouter | Fault::StopRouter => Touched::Everybody,
+            // A router whose clock is wrong may take tokens for old, or for not yet valid.
+            Fault::KillRouter | Fault::StopRouter | Fault::ClockJumpRouter => Touched::Everybody,
             Fault::KillCell
             | Fault::StopCell
             | Fault::CutRouterNode
@@ -82,10 +83,10 @@ impl Strike {
     pub fn target(&self) -> String {
         let target = self.node.as_ref().or(self.leader.as_ref());
         let target = target.map_or_else(|| "-".to_owned(), ToString::to_string);
-        match self.fault {
-            Fault::ClockJump => format!("{target} by {} s", self.jump_s()),
-            _ => target,
+        if self.fault.is_of_a_clock() {
+            return format!("{target} by {} s", self.jump_s());
         }
+        target
     }
 
     fn jump_s(&self) -> i64 {
@@ -97,7 +98,7 @@ impl Strike {
     pub async fn begin(&mut self, scene: &Scene<'_>) -> Result<()> {
         if matches!(
             self.fault,
-            Fault::KillLeader | Fault::StopLeader | Fault::CutLeader
+            Fault::KillLeader | Fault::StopLeader | Fault::CutLeader | Fault::ClockJumpLeader
         ) {
             self.leader = Some(leader(scene.world).await?);
         }
@@ -112,12 +113,13 @@ impl Strike {
                     signal(scene.world, &seat, Signal::SIGSTOP)?;
                 }
             }
-            Fault::FullDisk => scene.means.fill_disk()?,
+            Fault::FullDisk => scene.means.fill_disk().await?,
             Fault::SlowDisk => scene.means.set_disk(Health::Slow)?,
             Fault::FailingDisk => scene.means.set_disk(Health::Failing)?,
-            Fault::ClockJump => {
-                let node = self.node.as_ref().context("a node")?;
-                scene.means.set_clock(node, self.jump_s())?;
+            Fault::ClockJump | Fault::ClockJumpLeader | Fault::ClockJumpRouter => {
+                for seat in self.processes() {
+                    scene.means.set_clock(&seat, self.jump_s())?;
+                }
             }
             _ => self.spoil(scene.links),
         }
@@ -137,11 +139,11 @@ impl Strike {
         revive(scene.world)
     }
 
-    /// The processes that are killed or stopped.
+    /// The processes that are killed or stopped, or whose clock jumps.
     fn processes(&self) -> Vec<Seat> {
         let all = seats().into_iter();
         match self.fault {
-            Fault::KillRouter | Fault::StopRouter => all.filter(is_router).collect(),
+            Fault::KillRouter | Fault::StopRouter | Fault::ClockJumpRouter => all.filter(is_router).collect(),
             Fault::KillControllers => all.filter(Seat::is_controller).collect(),
             _ => self.node.iter().chain(&self.leader).cloned().collect(),
         }
@@ -264,7 +266,13 @@ mod tests {
 
     #[test]
     fn nobody_may_notice_what_happens_to_controllers_alone() {
-        for fault in [Fault::KillControllers, Fault::KillLeader, Fault::CutLeader] {
+        let controllers = [
+            Fault::KillControllers,
+            Fault::KillLeader,
+            Fault::CutLeader,
+            Fault::ClockJumpLeader,
+        ];
+        for fault in controllers {
             assert_eq!(Strike::new(fault, None).touched(), Touched::Nobody);
         }
         let node = Some(seat("celld-us-east-1"));
@@ -274,6 +282,9 @@ mod tests {
         let mut jumped = Strike::new(Fault::ClockJump, node.clone());
         jumped.is_forward = false;
         assert_ne!(jumped.touched(), Touched::Nobody);
+        let router = Strike::new(Fault::ClockJumpRouter, None);
+        assert_eq!(router.touched(), Touched::Everybody);
+        assert_eq!(router.processes(), [seat("routerd-1")]);
         let killed = Strike::new(Fault::KillCell, node.clone());
         assert_eq!(killed.touched(), Touched::CellOf(seat("celld-us-east-1")));
         assert_eq!(killed.processes(), [seat("celld-us-east-1")]);

@@ -43,8 +43,10 @@ pub fn document(told: &Told) -> Document {
 
 fn figures(told: &Told) -> Vec<Figure> {
     let sum = |of: fn(&Round) -> usize| count(told.rounds.iter().map(of).sum());
+    let faults: BTreeSet<Fault> = told.rounds.iter().map(|round| round.strike.fault).collect();
     let mut figures = vec![
         Figure::at_least("rounds", count(told.rounds.len()), "rounds", 1.0),
+        Figure::info("faults-struck", count(faults.len()), "faults"),
         Figure::info("requests", sum(|round| round.requests), "requests"),
         Figure::info(
             "operations-judged",
@@ -74,6 +76,13 @@ fn figures(told: &Told) -> Vec<Figure> {
         figures.push(Figure::info("wrong", count(wrong), "cases"));
         return figures;
     }
+    figures.extend(verdicts(told, sum));
+    figures.extend(of_copies(told));
+    figures
+}
+
+/// What must not be, and how long everything took to heal.
+fn verdicts(told: &Told, sum: impl Fn(fn(&Round) -> usize) -> f64) -> Vec<Figure> {
     let zero = |name: &str, value: f64| Figure::at_most(name, value, "cases", 0.0);
     let silence = told
         .rounds
@@ -81,7 +90,7 @@ fn figures(told: &Told) -> Vec<Figure> {
         .map(|round| round.silence)
         .max()
         .unwrap_or_default();
-    figures.extend([
+    vec![
         zero("acknowledged-lost", sum(|round| round.judgement.counts.sync_lost)),
         zero(
             "acknowledged-wrong",
@@ -110,9 +119,7 @@ fn figures(told: &Told) -> Vec<Figure> {
             seconds(HEALED_WITHIN),
         ),
         Figure::info("silence-s-max", seconds(silence), "s"),
-    ]);
-    figures.extend(of_copies(told));
-    figures
+    ]
 }
 
 /// Whether memory and disk stay as they are, where a run was long enough to tell.
@@ -214,6 +221,8 @@ fn of_copies(told: &Told) -> Vec<Figure> {
         figures.push(Figure::at_least("moves-done", done(Kind::Move), "moves", 1.0));
         figures.push(Figure::info("handovers-done", done(Kind::Handover), "handovers"));
         let hits = told.rounds.iter().filter_map(|round| round.hit.as_ref());
+        // One that was seen elsewhere than where it was aimed at had gone on by the time it was struck, perhaps.
+        let hits = hits.filter(|hit| hit.step == hit.wanted);
         let steps: BTreeSet<&str> = hits.map(|hit| hit.step.as_str()).collect();
         figures.push(Figure::info("steps-struck", count(steps.len()), "steps"));
         figures.push(Figure::info("moves-not-begun", count(not_begun), "moves"));
@@ -310,6 +319,7 @@ fn row_of(round: &Round) -> Value {
         "ended": round.moved.as_ref().map(|moved| moved.end.clone()),
         "aimed-at": round.hit.as_ref().map(|hit| hit.wanted),
         "step": round.hit.as_ref().map(|hit| hit.step.clone()),
+        "paused": round.hit.as_ref().map(|hit| hit.paused.is_some()),
         "part": round.hit.as_ref().and_then(|hit| hit.part),
         "primaries-left": round.left,
     })

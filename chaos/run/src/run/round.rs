@@ -72,7 +72,7 @@ pub async fn play(
     let (starts, mut started) = watch::channel(None);
     let faults = async {
         let hit = calm(scene, &strike, aim, &mut started).await;
-        let healed = suffer(scene, &load, &mut strike, lasts).await;
+        let healed = suffer(scene, &load, &mut strike, (lasts, hit.as_ref())).await;
         load.record.stop();
         (healed, hit)
     };
@@ -139,15 +139,24 @@ async fn calm(
     }
 }
 
-/// The fault itself. Gives the time from its end until everything succeeded.
+/// The fault itself, under which what was paused for it goes on. Gives the time from its end until everything succeeded.
 async fn suffer(
     scene: &Scene<'_>,
     load: &Load,
     strike: &mut Strike,
-    lasts: Duration,
+    (lasts, hit): (Duration, Option<&Hit>),
 ) -> Result<Option<Duration>> {
+    let begun = strike.begin(scene).await;
+    let heals = async {
+        begun?;
+        heal(scene, load, strike, lasts).await
+    };
+    let (healed_in, ()) = tokio::join!(heals, aim::let_go(scene.world, hit));
+    healed_in
+}
+
+async fn heal(scene: &Scene<'_>, load: &Load, strike: &Strike, lasts: Duration) -> Result<Option<Duration>> {
     let clock = Clock::system();
-    strike.begin(scene).await?;
     clock.sleep(lasts).await;
     strike.heal(scene).await?;
     let healed_at = clock.monotonic();

@@ -98,7 +98,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     };
     let (stopped, wanted) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let strikes = async {
-        let rounds = strikes::strike(options, &scene, progress).await;
+        let rounds = strikes::strike(options, &scene, progress, async || false).await;
         stopped.store(true, Ordering::Relaxed);
         rounds
     };

@@ -68,7 +68,10 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         },
     };
     let strikes = async {
-        let rounds = strikes::strike(options, &scene, progress).await;
+        let rounds = strikes::strike(options, &scene, progress, async || {
+            people.anybody_sees_twice().await
+        })
+        .await;
         people.stop();
         rounds
     };
@@ -122,9 +125,10 @@ fn document(options: &Options, ran: &Ran) -> Document {
         Figure::at_least("told", count(ran.told), "events", 1.0),
         Figure::info("effects", count(ran.judgement.effects), "effects"),
     ];
-    if options.plant.is_some() {
+    if let Some(plant) = &options.plant {
+        let caught = usize::from(ran.judgement.shows(plant));
         document.figures.extend([
-            Figure::at_least("caught", count(wrong.min(1)), "of 1", 1.0),
+            Figure::at_least("caught", count(caught), "of 1", 1.0),
             Figure::info("wrong", count(wrong), "cases"),
         ]);
     } else {

@@ -1,5 +1,6 @@
 //! The people of the scenario `events`: authors who show workouts, and followers in every home who are shown them.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -155,6 +156,17 @@ impl People {
         Ok(judgement)
     }
 
+    /// Whether somebody is shown a workout twice by now. Whoever gives no answer is not.
+    pub async fn anybody_sees_twice(&self) -> bool {
+        for follower in &self.followers {
+            let seen = tokio::time::timeout(ANSWER_WITHIN, self.seen(follower)).await;
+            if matches!(seen, Ok(Ok(seen)) if has_one_twice(&seen)) {
+                return true;
+            }
+        }
+        false
+    }
+
     async fn seen(&self, follower: &Person) -> Result<Vec<Shared>> {
         let mut person = follower.clone();
         // A run may last longer than a token.
@@ -202,10 +214,25 @@ impl Judgement {
     pub fn wrong(&self) -> usize {
         self.verdicts.iter().map(|verdict| verdict.found).sum()
     }
+
+    /// Whether somebody saw what this planted fault leads to; of one that is not known here, anything wrong.
+    pub fn shows(&self, plant: &str) -> bool {
+        let leads_to = match plant {
+            "event-without-mark" => "twice",
+            "event-answered-early" => "missing",
+            _ => return self.wrong() > 0,
+        };
+        self.verdicts.iter().any(|verdict| verdict.has(leads_to))
+    }
+}
+
+fn has_one_twice(seen: &[Shared]) -> bool {
+    let once: BTreeSet<_> = seen.iter().map(|one| one.workout).collect();
+    once.len() < seen.len()
 }
 
 fn has_all(told: &[Told], seen: &[Shared]) -> bool {
-    let seen: std::collections::BTreeSet<String> = seen.iter().map(|one| one.workout.to_string()).collect();
+    let seen: BTreeSet<String> = seen.iter().map(|one| one.workout.to_string()).collect();
     told.iter().all(|one| seen.contains(&one.id))
 }
 
@@ -294,5 +321,23 @@ mod tests {
         assert_eq!(found(&[shared(1, 2), shared(2, 1)]), 1, "out of order");
         assert_eq!(found(&[shared(1, 1)]), 1, "never");
         assert!(!has_all(&all, &[shared(1, 1)]) && has_all(&all, &[shared(1, 2), shared(2, 1)]));
+    }
+
+    #[test]
+    fn a_planted_fault_is_caught_by_what_it_leads_to_and_by_nothing_else() {
+        let all = [told(1), told(2)];
+        let judged = |seen: &[Shared]| Judgement {
+            verdicts: vec![verdict(&all, seen, &person())],
+            ..Judgement::default()
+        };
+        let twice = [shared(1, 1), shared(2, 2), shared(3, 1)];
+        assert!(has_one_twice(&twice) && !has_one_twice(&twice[..2]));
+        assert!(judged(&twice).shows("event-without-mark") && !judged(&twice).shows("event-answered-early"));
+        let never = judged(&[shared(1, 1)]);
+        assert!(!never.shows("event-without-mark") && never.shows("event-answered-early"));
+        let clean = judged(&twice[..2]);
+        for plant in ["event-without-mark", "event-answered-early", "another"] {
+            assert!(!clean.shows(plant), "{plant}");
+        }
     }
 }

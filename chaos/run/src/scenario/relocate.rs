@@ -104,7 +104,7 @@ fn document(options: &Options, ran: &Ran) -> Document {
     if options.plant.is_some() {
         document.figures.push(Figure::at_least(
             "caught",
-            count(judged.wrong().min(1)),
+            count(judged.stayed_behind().min(1)),
             "of 1",
             1.0,
         ));

@@ -24,7 +24,7 @@ enum At {
 }
 
 /// One after the other, over and over.
-const BLOWS: [(Fault, At); 12] = [
+const BLOWS: [(Fault, At); 13] = [
     (Fault::KillCell, At::Source),
     (Fault::KillCell, At::Target),
     (Fault::KillLeader, At::Others),
@@ -37,7 +37,12 @@ const BLOWS: [(Fault, At); 12] = [
     (Fault::CutNodeControllers, At::Target),
     (Fault::CutAnswers, At::Target),
     (Fault::SlowLink, At::Source),
+    (Fault::SlowNodes, At::Source),
 ];
+/// Where none are named and a fault is planted: it is long from the first page to the fence, and meanwhile he is served as ever.
+const WHILE_HE_WRITES: Fault = Fault::SlowNodes;
+/// So long then, from the answer to his request on.
+const ALL_THE_WAY: Duration = Duration::from_millis(3_000);
 /// From the answer to the request that asks for it: a small person has moved within it, one way or the other.
 const AFTER_MS_MAX: u64 = 700;
 const LASTS: Duration = Duration::from_millis(500);
@@ -49,7 +54,7 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(60);
 /// After this many rounds a run ends.
 const ROUNDS_MAX: usize = 2_000;
 
-/// Blow after blow, until the time is over.
+/// Blow after blow, until the time is over, or what is planted is seen.
 ///
 /// # Errors
 /// When a fault cannot be begun or healed, or nobody moves any more.
@@ -59,8 +64,7 @@ pub async fn strike(
     people: &People,
     progress: &dyn Progress,
 ) -> Result<Vec<Value>> {
-    let wanted = |(fault, _): &&(Fault, At)| options.faults.is_empty() || options.faults.contains(fault);
-    let blows: Vec<(Fault, At)> = BLOWS.iter().filter(wanted).copied().collect();
+    let blows = blows(options);
     anyhow::ensure!(!blows.is_empty(), "this scenario has none of those faults");
     let (clock, mut random) = (Clock::system(), Random::new(options.seed));
     let due = clock.monotonic() + options.minutes;
@@ -73,6 +77,10 @@ pub async fn strike(
         let (from, to) = begins.context("nobody asks to move any more")?;
         let after = Duration::from_millis(random.below(AFTER_MS_MAX));
         let lasts = LASTS + Duration::from_millis(random.below(LONGER_MS_MAX));
+        let (after, lasts) = match &options.plant {
+            Some(_) => (Duration::ZERO, lasts.max(ALL_THE_WAY)),
+            None => (after, lasts),
+        };
         clock.sleep(after).await;
         let node = match at {
             At::Source => Some(seat_of(&from)?),
@@ -96,8 +104,20 @@ pub async fn strike(
             "lasted_s": lasts.as_secs_f64(),
         }));
         clock.sleep(CALM).await;
+        if options.plant.is_some() && people.anybody_lacks_something().await {
+            break;
+        }
     }
     Ok(rounds)
+}
+
+fn blows(options: &Options) -> Vec<(Fault, At)> {
+    let is_wanted = |fault: &Fault| match options.faults.as_slice() {
+        [] => options.plant.is_none() || *fault == WHILE_HE_WRITES,
+        named => named.contains(fault),
+    };
+    let wanted = BLOWS.into_iter().filter(|(fault, _)| is_wanted(fault));
+    wanted.collect()
 }
 
 fn seat_of(home: &HomeId) -> Result<Seat> {
@@ -123,6 +143,26 @@ mod tests {
             assert_eq!(fault.is_at_a_node(), at != At::Others, "{fault:?}");
             assert_eq!(Means::default().lacks(fault), None);
         }
+    }
+
+    #[test]
+    fn what_is_planted_shows_while_the_way_to_the_other_home_is_long_and_that_to_the_own_is_not() {
+        let options = |plant: Option<&str>, faults: &[Fault]| Options {
+            minutes: Duration::from_secs(60),
+            seed: 1,
+            faults: faults.to_vec(),
+            plant: plant.map(str::to_owned),
+            survival: None,
+            every_fault: false,
+            moves: false,
+            no_build: true,
+            keep: false,
+            histories: None,
+        };
+        let planted = blows(&options(Some("relocation-without-tail"), &[]));
+        assert_eq!(planted, [(Fault::SlowNodes, At::Source)]);
+        assert_eq!(blows(&options(None, &[])), BLOWS);
+        assert_eq!(blows(&options(Some("x"), &[Fault::KillCell])).len(), 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use chaos::verdict::Verdict;
 use platform_runtime::clock::Clock;
 
-use super::relocate_people::{AGAIN_AFTER, ENDS_WITHIN, Mover, People};
+use super::relocate_people::{AGAIN_AFTER, ANSWER_WITHIN, ENDS_WITHIN, Mover, People};
 
 /// What became of everybody.
 pub struct Judgement {
@@ -23,9 +23,9 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// Cases of what must never be.
-    pub fn wrong(&self) -> usize {
-        self.lost.len() + self.two_homes.len() + self.names.1.found
+    /// Cases of what was acknowledged and stayed behind: a workout, or a name.
+    pub fn stayed_behind(&self) -> usize {
+        self.lost.len() + self.names.1.found
     }
 }
 
@@ -50,6 +50,20 @@ impl People {
         self.put_back(all);
         judgement.names = self.names.judge();
         judgement
+    }
+
+    /// Whether somebody who is through with it lacks a workout by now. Whoever gives no answer lacks none.
+    pub async fn anybody_lacks_something(&self) -> bool {
+        for mover in self.all_so_far() {
+            let there = tokio::time::timeout(ANSWER_WITHIN, self.app.all_ids(&mover.person)).await;
+            if let Ok(Ok(there)) = there {
+                let there: Vec<String> = there.iter().map(ToString::to_string).collect();
+                if !lost(&mover, &there).is_empty() {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     async fn judge_one(&self, mover: &Mover, judgement: &mut Judgement) -> Result<()> {

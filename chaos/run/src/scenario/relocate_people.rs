@@ -36,6 +36,7 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 pub const ENDS_WITHIN: Duration = Duration::from_secs(120);
 
 /// Somebody, and what he was told.
+#[derive(Clone)]
 pub struct Mover {
     pub person: Person,
     pub to: HomeId,
@@ -97,6 +98,10 @@ impl People {
                 return moves;
             }
         }
+    }
+
+    pub(super) fn all_so_far(&self) -> Vec<Mover> {
+        self.all.lock().clone()
     }
 
     pub(super) fn take_all(&self) -> Vec<Mover> {

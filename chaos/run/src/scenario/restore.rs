@@ -193,7 +193,7 @@ fn document(options: &Options, ran: &Ran) -> Document {
         Figure::info("restored-in-s", ran.restored_in.as_secs_f64(), "s"),
     ];
     if options.plant.is_some() {
-        let caught = count((judged.lost.len() + judged.came_back.len()).min(1));
+        let caught = count(judged.came_back.len().min(1));
         document
             .figures
             .push(Figure::at_least("caught", caught, "of 1", 1.0));

@@ -211,6 +211,7 @@ pub mod tests {
                 commits_per_second: 40,
                 p99_micros: 2_500,
                 stalled_micros: 0,
+                bytes: 0,
             },
             age_ms: 120,
         }

@@ -8,9 +8,11 @@ use crate::ask;
 use crate::command::DeskArgs;
 use crate::command::backup::{AtNode, explain};
 use crate::evidence::user::UserPlace;
-use crate::exit::{Ended, Hinted};
+use crate::exit::Ended;
 use crate::printer::Printer;
 use crate::world::operator;
+
+use super::there::served;
 
 /// Erases a person: gives the addresses back, destroys the key - so that nothing of him can be read any more, in no log, copy
 /// or backup - removes the rows, and puts a certificate on record. Severe: there is no way back. May be repeated.
@@ -54,17 +56,12 @@ impl Erase {
         let desk = self.world.desk()?;
         let status = desk.admin.status().await.map_err(operator::explain)?;
         let (home, user) = (&self.user.home, self.user.user);
-        let shard = status.table.shard_of_user(home, user);
-        let route = shard.as_ref().and_then(|shard| status.table.shards.get(shard));
-        let (Some(shard), Some(route)) = (&shard, route) else {
-            let message = format!("there is no home {home} that is served");
-            return Err(Hinted::new(message, &["cellctl home list"]).into());
-        };
-        printer.progress(&format!("{user} of {home}, {shard} at {}", route.node));
+        let (shard, node) = served(&status.table, &self.user)?;
+        printer.progress(&format!("{user} of {home}, {shard} at {node}"));
         let mut view = ErasedView {
             user: self.user.to_string(),
             shard: shard.to_string(),
-            node: route.node.to_string(),
+            node: node.to_string(),
             changed: false,
             rows: 0,
             claims: 0,
@@ -75,7 +72,7 @@ impl Erase {
         } else {
             let again = format!("the same command with --confirm {user}");
             ask::severe(&user.to_string(), self.confirm.as_deref(), &again, printer).await?;
-            let at = AtNode::new(&route.node, &status.table, &desk.identity)?;
+            let at = AtNode::new(node, &status.table, &desk.identity)?;
             let erased = at.client().erase_user(home, user, &self.reason).await;
             let erased = erased.map_err(explain)?;
             view.changed = true;

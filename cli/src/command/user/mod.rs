@@ -1,6 +1,7 @@
 //! `user`: one person, by opaque id.
 
 mod erase;
+mod export;
 mod relocate;
 mod relocation;
 mod there;
@@ -18,6 +19,7 @@ use crate::printer::Printer;
 )]
 pub enum User {
     Erase(erase::Erase),
+    Export(export::Export),
     Relocate(relocate::Relocate),
     #[command(subcommand)]
     Relocation(relocation::Relocation),
@@ -27,6 +29,7 @@ impl User {
     pub async fn run(&self, printer: &Printer) -> Result<Ended> {
         match self {
             Self::Erase(command) => command.run(printer).await,
+            Self::Export(command) => command.run(printer).await,
             Self::Relocate(command) => command.run(printer).await,
             Self::Relocation(command) => command.run(printer).await,
         }

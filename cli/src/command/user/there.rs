@@ -1,7 +1,7 @@
 //! The node that serves a person, asked about his relocation.
 
 use anyhow::{Context, Result};
-use platform_model::{RoutingTable, ShardId};
+use platform_model::{NodeId, RoutingTable, ShardId};
 use platform_runtime::tls::Identity;
 use platform_wire::relocation::{RelocationsClient, Told};
 use serde::Serialize;
@@ -17,6 +17,22 @@ pub struct There {
     pub shard: ShardId,
     pub node: String,
     pub client: RelocationsClient,
+}
+
+/// The shard of a person, and the node that serves it.
+///
+/// # Errors
+/// For a home that nobody serves.
+pub fn served<'a>(table: &'a RoutingTable, user: &UserPlace) -> Result<(ShardId, &'a NodeId)> {
+    let shard = table.shard_of_user(&user.home, user.user);
+    let route = shard.as_ref().and_then(|shard| table.shards.get(shard));
+    match (shard, route) {
+        (Some(shard), Some(route)) => Ok((shard, &route.node)),
+        _ => {
+            let message = format!("there is no home {} that is served", user.home);
+            Err(Hinted::new(message, &["cellctl home list"]).into())
+        }
+    }
 }
 
 /// How a person's relocation stands.
@@ -51,13 +67,7 @@ impl There {
     }
 
     fn of(table: &RoutingTable, identity: &Identity, user: &UserPlace) -> Result<Self> {
-        let shard = table.shard_of_user(&user.home, user.user);
-        let route = shard.as_ref().and_then(|shard| table.shards.get(shard));
-        let (Some(shard), Some(route)) = (shard, route) else {
-            let message = format!("there is no home {} that is served", user.home);
-            return Err(Hinted::new(message, &["cellctl home list"]).into());
-        };
-        let node = &route.node;
+        let (shard, node) = served(table, user)?;
         let known = table.nodes.get(node);
         let known = known.with_context(|| format!("there is no node {node}"))?;
         let cell = table.cells.get(&node.cell);

@@ -24,6 +24,7 @@ pub enum Kind {
     Relocate,
     Relocation,
     Export,
+    Erase,
 }
 
 impl Kind {
@@ -48,6 +49,7 @@ impl Kind {
             Self::Relocate => "change home",
             Self::Relocation => "read how a change of home stands",
             Self::Export => "take along",
+            Self::Erase => "be erased",
         }
     }
 

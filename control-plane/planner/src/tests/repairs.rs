@@ -3,6 +3,7 @@
 use control_plane_state::limits::COPIES_PER_NODE_MAX;
 use control_plane_state::shard_config::CopyState;
 use platform_model::Survival;
+use platform_model::thresholds::ROOM_LEFT_MIB;
 
 use super::world::*;
 use crate::plan::Why;
@@ -177,6 +178,49 @@ fn a_full_node_takes_nothing() {
     assert!(matches!(unmet(&full), Infeasible::NoRoom { .. }));
     add_node(&mut state, node("eu-west-1/1"));
     assert_eq!(adds(&plan_shard(&state, &nobody(), &one)), ["eu-west-1/1"]);
+}
+
+#[test]
+fn a_disk_without_room_takes_nothing_and_one_of_which_nobody_tells_does() {
+    let mut state = with_goal(Survival::Region);
+    let one = shard(ONE);
+    let observed = |free: &[(&str, u64)]| Observed {
+        bytes: [(one.clone(), 1 << 30)].into(),
+        free: free.iter().map(|(name, mib)| (node(name), mib << 20)).collect(),
+        ..Observed::default()
+    };
+    let enough = (1 << 10) + ROOM_LEFT_MIB;
+    let full = observed(&[("eu-west-1/0", enough - 1)]);
+    let cell = "eu-west-1".parse().expect("a cell");
+    assert_eq!(
+        unmet(&plan_shard(&state, &full, &one)),
+        Infeasible::DiskFull(cell)
+    );
+    assert_eq!(unmet(&plan_shard(&state, &full, &one)).code(), "no-room");
+    let fits = observed(&[("eu-west-1/0", enough)]);
+    assert_eq!(adds(&plan_shard(&state, &fits, &one)), ["eu-west-1/0"]);
+    add_node(&mut state, node("eu-west-1/1"));
+    assert_eq!(adds(&plan_shard(&state, &full, &one)), ["eu-west-1/1"]);
+}
+
+#[test]
+fn a_standby_that_no_goal_asks_for_is_told_and_the_least_of_them_first() {
+    let spare = |goal, standbys: &[(&str, CopyState)]| {
+        let mut state = world(&NODES, &[EU, US]);
+        home(&mut state, "eu/eu-central", goal);
+        serve(&mut state, ONE, "eu-central-1/0", standbys);
+        let plan = plan(&state, &nobody());
+        assert!(plan.steps.is_empty(), "nothing takes it out by itself: {plan:?}");
+        plan.surplus.first().map(|surplus| surplus.node.to_string())
+    };
+    let (near, far) = ("eu-central-2/0", "eu-west-1/0");
+    let (in_sync, behind) = (CopyState::InSync, CopyState::CatchingUp);
+    assert_eq!(spare(Survival::Region, &[(far, in_sync)]), None);
+    assert_eq!(spare(Survival::None, &[(far, in_sync)]).as_deref(), Some(far));
+    let both = [(near, in_sync), (far, in_sync)];
+    assert_eq!(spare(Survival::Region, &both).as_deref(), Some(near));
+    let far_behind = [(near, in_sync), (far, behind)];
+    assert_eq!(spare(Survival::Zone, &far_behind).as_deref(), Some(far));
 }
 
 #[test]

@@ -88,10 +88,13 @@ impl Backups for Service {
         let mut known = CustodyWork::ALL.into_iter();
         let work = known.find(|work| work.as_str() == wire.work);
         let work = work.ok_or_else(|| Refusal::invalid("no work that is known"))?;
+        let whom = (!wire.user.is_empty()).then(|| Uuid::from_slice(&wire.user));
+        let whom = whom.transpose().map_err(Refusal::invalid)?;
         let command = BackupCommand::NoteWork {
             shard: wire.shard.parse().map_err(Refusal::invalid)?,
             work,
             by: wire.by.clone(),
+            user: whom.map(UserId::from_uuid),
         };
         let reason = asked_by(&wire.by, &wire.reason);
         let done = self

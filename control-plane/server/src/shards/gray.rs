@@ -142,6 +142,7 @@ mod tests {
             commits_per_second: 100,
             p99_micros,
             stalled_micros,
+            bytes: 0,
         }
     }
 

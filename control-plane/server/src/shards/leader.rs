@@ -13,10 +13,10 @@ use platform_model::thresholds::{
 use platform_model::{CellId, NodeId, ReplicaId, ShardId};
 use platform_wire::replicas::ReplicasReport;
 
-use super::act::Act;
+use super::act::{Act, By};
 use super::operate::{Operations, failover_asked};
 use super::recovering::Told;
-use super::reports::NodesHeard;
+use super::reports::{NodesHeard, Said};
 use super::silence::{self, Silence};
 use super::takeover::Evenness;
 use super::told::{self, Heard, Teller};
@@ -86,7 +86,11 @@ impl Leader {
 
     /// Takes a report of a node that has registered.
     pub fn hear(&mut self, now_micros: u64, state: &State, report: &ReplicasReport) -> Vec<Act> {
-        let said = (report.incarnation, report.leaving);
+        let said = Said {
+            incarnation: report.incarnation,
+            leaving: report.leaving,
+            free_bytes: report.free_bytes,
+        };
         if !self.heard.hear(now_micros, &report.node, said) {
             return Vec::new();
         }
@@ -210,6 +214,14 @@ impl Leader {
     pub fn settled(&mut self, shard: &ShardId) {
         if let Some(watched) = self.shards.get_mut(shard) {
             watched.busy_since_micros = None;
+        }
+    }
+
+    /// Takes out what nodes ask for: they ask again, and by then it is known what they were granted before.
+    pub fn put_off(&mut self, acts: &mut Vec<Act>) {
+        let asked = acts.extract_if(.., |act| matches!(act.by, By::Node(_)));
+        for act in asked.collect::<Vec<_>>() {
+            self.settled(&act.shard);
         }
     }
 

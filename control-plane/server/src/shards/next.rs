@@ -28,6 +28,8 @@ pub struct Look<'a> {
     pub heard: &'a dyn Fn(&NodeId) -> bool,
     /// Whether a node has been silent for so long that what lies there is replaced.
     pub gone: &'a dyn Fn(&NodeId) -> bool,
+    /// What a node's disk still takes, if it tells.
+    pub free_bytes: &'a dyn Fn(&NodeId) -> Option<u64>,
     /// A name that was never given to a copy.
     pub fresh: ReplicaId,
     /// Milliseconds since 1970.
@@ -70,14 +72,23 @@ pub fn next(look: &Look<'_>) -> Next {
 }
 
 impl Look<'_> {
-    /// A repair whose target is gone is given up: another is planned.
+    /// A repair whose target is gone, or has no room for what is not begun yet, is given up: another is planned.
     fn lost_target(&self) -> Option<Next> {
         let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
-        let gone = self.record.kind.target().is_some_and(|node| (self.gone)(node));
-        if !is_repair || !gone || !self.record.may_cancel() || !self.is_steady() {
+        let node = self.record.kind.target().filter(|_| is_repair)?;
+        let begun = self.record.step > Step::AddStandby
+            || self
+                .record
+                .replica
+                .is_some_and(|replica| self.config.names(replica));
+        let why = if (self.gone)(node) {
+            "its target is gone"
+        } else if !begun && self.no_room(node).is_some() {
+            "its target has no room"
+        } else {
             return None;
-        }
-        Some(self.cancel("its target is gone"))
+        };
+        (self.record.may_cancel() && self.is_steady()).then(|| self.cancel(why))
     }
 
     fn cancel(&self, why: &str) -> Next {
@@ -119,7 +130,8 @@ impl Look<'_> {
         if self.config.names(replica) {
             return self.leave(Vec::new());
         }
-        if let Some(waits) = self.unsteady().or_else(|| self.silent("target", node)) {
+        let waits = self.unsteady().or_else(|| self.silent("target", node));
+        if let Some(waits) = waits.or_else(|| self.no_room(node)) {
             return waits;
         }
         let node = node.clone();

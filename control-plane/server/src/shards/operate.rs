@@ -78,6 +78,7 @@ impl Leader {
     ) -> Option<Next> {
         let heard = |node: &NodeId| self.is_heard(now_micros, node);
         let gone = |node: &NodeId| self.is_gone(now_micros, node);
+        let free_bytes = |node: &NodeId| self.heard.free_bytes(node);
         let look = Look {
             state,
             id,
@@ -86,6 +87,7 @@ impl Leader {
             watched: self.shards.get(&record.shard),
             heard: &heard,
             gone: &gone,
+            free_bytes: &free_bytes,
             fresh: (self.fresh)(),
             now_ms,
         };

@@ -115,7 +115,7 @@ impl Leader {
             let stands = self.told.stands(state, shard);
             // What the state would refuse is not asked of it, report after report: `world status` names it.
             if let Some(stands) = stands.filter(|stands| may_adopt(state, stands).is_ok()) {
-                let act = act(state, shard, RecoveryCommand::Adopt(stands));
+                let act = act(state, shard, RecoveryCommand::Adopt(Box::new(stands)));
                 acts.extend(self.give(now_micros, act));
             }
         }

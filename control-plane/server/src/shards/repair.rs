@@ -12,7 +12,7 @@ use platform_model::thresholds::{REPAIR_EVERY_MS, REPAIR_NODE_AT_ONCE_MAX, REPAI
 use platform_model::{NodeId, ShardId};
 
 use super::act::{Act, By};
-use super::leader::Leader;
+use super::leader::{Leader, config_of};
 
 impl Leader {
     /// Starts what brings shards back to the goals of their homes.
@@ -26,6 +26,8 @@ impl Leader {
         let plan = repair::plan(state, &self.observed(now_micros, state));
         let unmet = u32::try_from(plan.unmet.len()).unwrap_or(u32::MAX);
         metrics::gauge!("controld_shards_below_goal").set(f64::from(unmet));
+        let surplus = u32::try_from(plan.surplus.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("controld_shards_above_goal").set(f64::from(surplus));
         let mut under_way = UnderWay::of(state);
         let mut acts = Vec::new();
         for command in plan.commands() {
@@ -49,8 +51,15 @@ impl Leader {
     /// What the planner is told beside the state.
     pub fn observed(&self, now_micros: u64, state: &State) -> Observed {
         let gone = state.nodes.keys().filter(|node| self.is_gone(now_micros, node));
+        let bytes = self.shards.iter().filter_map(|(shard, watched)| {
+            let primary = config_of(state, shard)?.primary.replica;
+            let bytes = watched.copy(primary)?.report.bytes;
+            (bytes > 0).then(|| (shard.clone(), bytes))
+        });
         Observed {
             silent: gone.cloned().collect(),
+            bytes: bytes.collect(),
+            free: self.heard.all_free_bytes(),
             ..Observed::default()
         }
     }
@@ -105,7 +114,8 @@ pub fn copies_held(state: &State) -> BTreeMap<NodeId, usize> {
     held
 }
 
-/// What a repair by hand does: a person says that nobody need wait for the nodes that do not report.
+/// What a repair by hand does: a person says that nobody need wait for the nodes that do not report, and that a standby
+/// goes which no goal asks for.
 ///
 /// # Errors
 /// When there is nothing to repair, or it cannot be.
@@ -115,11 +125,17 @@ pub fn by_hand(state: &State, shard: &ShardId, silent: BTreeSet<NodeId>) -> Resu
         ..Observed::default()
     };
     let plan = repair::plan_shard(state, &observed, shard);
-    match plan.steps.into_iter().next() {
-        Some(step) => Ok(OperationKind::Repair {
+    let step = plan.steps.into_iter().next();
+    let surplus = plan.surplus.into_iter().next();
+    match (step, surplus) {
+        (Some(step), _) => Ok(OperationKind::Repair {
             add: step.add,
             remove: step.remove,
         }),
-        None => Err(OperationRefusal::NothingToDo.into()),
+        (None, Some(surplus)) => Ok(OperationKind::Repair {
+            add: None,
+            remove: Some(surplus.replica),
+        }),
+        (None, None) => Err(OperationRefusal::NothingToDo.into()),
     }
 }

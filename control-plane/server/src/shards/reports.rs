@@ -5,6 +5,16 @@ use std::collections::BTreeMap;
 
 use platform_model::{Incarnation, NodeId};
 
+/// What a report says of its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Said {
+    pub incarnation: Incarnation,
+    /// That it is about to stop.
+    pub leaving: bool,
+    /// What its disk still takes, if it tells.
+    pub free_bytes: Option<u64>,
+}
+
 /// When nodes reported last, as this leader heard it.
 #[derive(Debug, Default)]
 pub struct NodesHeard {
@@ -14,30 +24,22 @@ pub struct NodesHeard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Heard {
     at_micros: u64,
-    incarnation: Incarnation,
-    /// It said that it is about to stop.
-    leaving: bool,
+    said: Said,
 }
 
 impl NodesHeard {
     /// Whether the report counts: one of an earlier start than the last is left out.
-    pub fn hear(
-        &mut self,
-        now_micros: u64,
-        node: &NodeId,
-        (incarnation, leaving): (Incarnation, bool),
-    ) -> bool {
+    pub fn hear(&mut self, now_micros: u64, node: &NodeId, said: Said) -> bool {
         if self
             .last
             .get(node)
-            .is_some_and(|heard| heard.incarnation > incarnation)
+            .is_some_and(|heard| heard.said.incarnation > said.incarnation)
         {
             return false;
         }
         let heard = Heard {
             at_micros: now_micros,
-            incarnation,
-            leaving,
+            said,
         };
         self.last.insert(node.clone(), heard);
         true
@@ -56,7 +58,18 @@ impl NodesHeard {
 
     /// Whether it said last that it is about to stop.
     pub fn is_leaving(&self, node: &NodeId) -> bool {
-        self.last.get(node).is_some_and(|heard| heard.leaving)
+        self.last.get(node).is_some_and(|heard| heard.said.leaving)
+    }
+
+    /// What its disk still takes, as it said last.
+    pub fn free_bytes(&self, node: &NodeId) -> Option<u64> {
+        self.last.get(node)?.said.free_bytes
+    }
+
+    /// The same of every node that has said it.
+    pub fn all_free_bytes(&self) -> BTreeMap<NodeId, u64> {
+        let said = |(node, heard): (&NodeId, &Heard)| Some((node.clone(), heard.said.free_bytes?));
+        self.last.iter().filter_map(said).collect()
     }
 
     /// Forgets nodes that are none any more.

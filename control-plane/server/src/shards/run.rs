@@ -44,6 +44,9 @@ struct Leading {
     leader: Leader,
     /// The state that was looked over last.
     seen: Option<Arc<State>>,
+    /// Whether all that was committed before this term has been applied here. Until then what nodes ask for may have
+    /// been granted.
+    is_caught_up: bool,
     operations_micros: u64,
 }
 
@@ -91,11 +94,14 @@ impl Shards {
     /// `no-leader` and `not-leader`: another may know more.
     pub async fn hear(&self, report: &ReplicasReport) -> Result<ReplicasReply, Refusal> {
         let heard = self.with(|leading, state, now| {
-            let acts = leading.leader.hear(now, state, report);
+            let mut acts = leading.leader.hear(now, state, report);
+            if !leading.is_caught_up {
+                leading.leader.put_off(&mut acts);
+            }
             let verify = leading.leader.to_verify(now, state, &report.node);
-            (acts, verify, leading.leader.asks(state, report))
+            (acts, verify, leading.leader.asks(state, report), leading.term)
         });
-        let (acts, verify, tell) = heard.ok_or_else(refuse::no_leader)?;
+        let (acts, verify, tell, term) = heard.ok_or_else(refuse::no_leader)?;
         self.carry_out(acts);
         // Whoever leads no more must not vouch for what is newest.
         let state = self
@@ -104,6 +110,7 @@ impl Shards {
             .read_linearizable()
             .await
             .map_err(|error| Refusal::new(RefusalCode::NoLeader, error.to_string()))?;
+        self.with(|leading, _, _| leading.is_caught_up |= leading.term == term);
         Ok(ReplicasReply {
             newest: newest(&state, report),
             verify,
@@ -144,11 +151,11 @@ impl Shards {
 
     /// Under the lock, with a leader of this very term; `None` if this controller does not lead.
     fn with<T>(&self, f: impl FnOnce(&mut Leading, &State, u64) -> T) -> Option<T> {
+        let mut leading = self.shared.leading.lock();
+        // Under the lock: neither time nor what is decided goes back for whoever is behind it.
+        let now = micros(self.shared.clock.monotonic());
         let status = self.shared.raft.status();
         let state = Arc::clone(&self.shared.raft.state().borrow());
-        let mut leading = self.shared.leading.lock();
-        // Under the lock: time does not go back for whoever is behind it.
-        let now = micros(self.shared.clock.monotonic());
         if status.part != Part::Leader {
             *leading = None;
             return None;
@@ -159,6 +166,7 @@ impl Shards {
                 term: status.term,
                 leader: Leader::new(now, fresh),
                 seen: None,
+                is_caught_up: false,
                 operations_micros: now,
             }),
         };
@@ -183,14 +191,15 @@ impl Shards {
             };
             let shards = self.clone();
             self.shared.tasks.spawn("shard-command", async move {
-                shards.propose(&act).await;
-                shards.settled(&act.shard);
+                if shards.propose(&act).await == Settled::Yes {
+                    shards.settled(&act.shard);
+                }
                 drop(permit);
             });
         }
     }
 
-    async fn propose(&self, act: &Act) {
+    async fn propose(&self, act: &Act) -> Settled {
         let author = match &act.by {
             By::Controller => Author::Controller {
                 id: self.shared.name.to_string(),
@@ -198,7 +207,7 @@ impl Shards {
             By::Node(node) => {
                 let state = Arc::clone(&self.shared.raft.state().borrow());
                 let Some(cell) = state.cells.get(&node.cell) else {
-                    return;
+                    return Settled::Yes;
                 };
                 Author::Node {
                     id: node.clone(),
@@ -219,16 +228,35 @@ impl Shards {
             .err()
             .map_or("ok", |refusal| refusal.code.as_str());
         metrics::counter!("controld_commands_total", "command" => name, "outcome" => code).increment(1);
-        match outcome {
+        match &outcome {
             Ok(_) => tracing::info!(shard = %act.shard, command = name, reason = %act.reason, "committed"),
             // Whatever it was, the state shows what is to be done, and it is looked at again.
             Err(refusal) => tracing::info!(shard = %act.shard, command = name, %refusal, "not committed"),
         }
+        Settled::of(outcome.err().map(|refusal| refusal.code))
     }
 
     fn settled(&self, shard: &ShardId) {
         if let Some(leading) = &mut *self.shared.leading.lock() {
             leading.leader.settled(shard);
+        }
+    }
+}
+
+/// Whether another command may be given for the shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    Yes,
+    /// It may still be committed: given again it would be refused, on record. The state shows what came of it, or it is
+    /// given up after a while.
+    NotYet,
+}
+
+impl Settled {
+    fn of(refused: Option<RefusalCode>) -> Self {
+        match refused {
+            Some(RefusalCode::OutcomeUnknown) => Self::NotYet,
+            _ => Self::Yes,
         }
     }
 }
@@ -267,6 +295,15 @@ fn unless_it_panics<T>(f: impl FnOnce() -> T) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_whose_outcome_nobody_knows_is_not_given_again_at_once() {
+        assert_eq!(Settled::of(Some(RefusalCode::OutcomeUnknown)), Settled::NotYet);
+        for code in [RefusalCode::NotLeader, RefusalCode::GenerationMismatch] {
+            assert_eq!(Settled::of(Some(code)), Settled::Yes);
+        }
+        assert_eq!(Settled::of(None), Settled::Yes);
+    }
 
     #[test]
     fn a_panic_is_told_and_goes_no_further() {

@@ -6,6 +6,7 @@ mod operations;
 mod proposals;
 mod recovering;
 mod repair;
+mod room;
 mod takeover;
 
 use std::collections::BTreeMap;

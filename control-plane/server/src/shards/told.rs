@@ -51,7 +51,9 @@ pub fn hear(
             by,
             change,
         } => {
-            let current = generation == config.generation && epoch == config.epoch;
+            // What was granted already is told again until the table shows it; proposed again it would be refused.
+            let known = watched.is_newest(config);
+            let current = known && generation == config.generation && epoch == config.epoch;
             let leaves = matches!(change, ToldChange::Add(replica) if config.retiring.contains(&replica));
             if !current || by != config.primary.replica || leaves {
                 return Heard::Ignored;

@@ -23,7 +23,7 @@ pub struct Watched {
     differs: Option<(ReplicaId, u32)>,
     /// Since when a command for this shard is on its way.
     pub busy_since_micros: Option<u64>,
-    /// As it was looked over last.
+    /// The newest that was looked over.
     generation: Generation,
 }
 
@@ -71,7 +71,8 @@ impl Watched {
     /// Forgets copies that the configuration does not name: what is kept is bounded by it. A command that changed it has
     /// its outcome, whoever is told of it later: what follows from it may be at once.
     pub fn keep_to(&mut self, config: &ShardConfig) {
-        if self.generation != config.generation {
+        // One that comes late from another thread shows nothing that was not seen.
+        if self.generation < config.generation {
             self.generation = config.generation;
             self.busy_since_micros = None;
         }
@@ -82,6 +83,11 @@ impl Watched {
         };
         self.certified
             .retain(|replica, _| config.names(*replica) && !made_anew(*replica));
+    }
+
+    /// Whether no newer configuration was looked over before this one.
+    pub fn is_newest(&self, config: &ShardConfig) -> bool {
+        self.generation <= config.generation
     }
 
     /// A certificate is void after a rewind, or when the copy is made anew; and a primary of another term knows nothing
@@ -199,6 +205,7 @@ mod tests {
             commits_per_second: 0,
             p99_micros: 0,
             stalled_micros: 0,
+            bytes: 0,
         }
     }
 

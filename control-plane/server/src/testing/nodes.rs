@@ -14,6 +14,9 @@ const COPY_REPORTS: u64 = 3;
 /// Entries that a primary writes between two reports.
 const WRITES: u64 = 10;
 
+/// What every shard takes on a disk.
+pub const SHARD_BYTES: u64 = 1 << 30;
+
 /// All nodes of a test, and what lies between them.
 #[derive(Debug, Default)]
 pub struct Nodes {
@@ -31,6 +34,8 @@ pub struct Nodes {
     pub differ: BTreeSet<ReplicaId>,
     /// Copies that are not what the configuration says.
     pub unusable: BTreeSet<ReplicaId>,
+    /// What disks still take; those of the others tell nothing.
+    pub free_bytes: BTreeMap<NodeId, u64>,
     head: BTreeMap<ShardId, u64>,
     last: BTreeMap<ReplicaId, u64>,
     copied: BTreeMap<ReplicaId, u64>,
@@ -63,6 +68,7 @@ impl Nodes {
             node: node.clone(),
             incarnation: Incarnation(1),
             leaving: self.leaving.contains(node),
+            free_bytes: self.free_bytes.get(node).copied(),
             copies: Vec::new(),
             told: Vec::new(),
             table: table.generation,
@@ -294,5 +300,6 @@ fn blank(shard: &ShardId, route: &ShardRoute, replica: ReplicaId, state: &str) -
         commits_per_second: 0,
         p99_micros: 0,
         stalled_micros: 0,
+        bytes: SHARD_BYTES,
     }
 }

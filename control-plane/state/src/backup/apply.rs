@@ -22,7 +22,7 @@ pub(crate) fn apply(
     match command {
         BackupCommand::BeginErasure { home, user, by } => begin(state, envelope, (home, *user), by),
         BackupCommand::RecordErasure { home, user, .. } => record(state, envelope, (home, *user)),
-        BackupCommand::NoteWork { shard, .. } => note(state, shard),
+        BackupCommand::NoteWork { shard, user, .. } => note(state, envelope, shard, *user),
         BackupCommand::RecordDeparture { home, user, to, .. } => depart(state, envelope, (home, *user), to),
         BackupCommand::RestoreShard(spec) => restore(state, envelope, spec),
     }
@@ -79,12 +79,21 @@ fn depart(
     Ok(noted(new))
 }
 
-/// The decision is the record.
-fn note(state: &State, shard: &ShardId) -> Result<Changes, Refusal> {
-    if state.shards.contains_key(shard) {
-        return Ok(noted(true));
+/// The decision is the record. What is about a person is noted by whoever serves him.
+fn note(
+    state: &State,
+    envelope: &Envelope,
+    shard: &ShardId,
+    user: Option<UserId>,
+) -> Result<Changes, Refusal> {
+    let unknown = || Refusal::UnknownShard(shard.clone());
+    if !state.shards.contains_key(shard) {
+        return Err(unknown());
     }
-    Err(Refusal::UnknownShard(shard.clone()))
+    if let Some(user) = user {
+        is_of_whoever_serves(state, &envelope.author, shard.home().ok_or_else(unknown)?, user)?;
+    }
+    Ok(noted(true))
 }
 
 fn noted(hidden: bool) -> Changes {

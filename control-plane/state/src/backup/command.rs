@@ -34,6 +34,9 @@ pub enum BackupCommand {
         shard: ShardId,
         work: CustodyWork,
         by: String,
+        /// Of that shard, whom it is about; none: nobody in particular.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
     },
     /// A shard whose copies are lost goes on with one that was restored from a backup.
     RestoreShard(RestoreSpec),
@@ -47,10 +50,18 @@ pub enum CustodyWork {
     Verify,
     Restore,
     Discard,
+    /// Somebody is given all that is held of a person.
+    Export,
 }
 
 impl CustodyWork {
-    pub const ALL: [Self; 4] = [Self::BackUp, Self::Verify, Self::Restore, Self::Discard];
+    pub const ALL: [Self; 5] = [
+        Self::BackUp,
+        Self::Verify,
+        Self::Restore,
+        Self::Discard,
+        Self::Export,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,6 +69,7 @@ impl CustodyWork {
             Self::Verify => "verify-backup",
             Self::Restore => "restore-copy",
             Self::Discard => "discard-copy",
+            Self::Export => "export-user",
         }
     }
 }
@@ -93,7 +105,8 @@ impl BackupCommand {
         match self {
             Self::BeginErasure { user, .. }
             | Self::RecordErasure { user, .. }
-            | Self::RecordDeparture { user, .. } => format!("user/{user}"),
+            | Self::RecordDeparture { user, .. }
+            | Self::NoteWork { user: Some(user), .. } => format!("user/{user}"),
             Self::NoteWork { shard, .. } => format!("shard/{shard}"),
             Self::RestoreShard(spec) => format!("shard/{}", spec.shard),
         }

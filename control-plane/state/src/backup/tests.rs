@@ -13,6 +13,7 @@ use crate::state::State;
 use crate::{apply, apply::tests::place};
 
 mod departures;
+mod given;
 
 const NEW: ReplicaId = ReplicaId(4_711);
 
@@ -282,6 +283,7 @@ fn what_a_node_does_for_people_is_on_record_and_changes_nothing() {
             shard: shard.parse().expect("a shard"),
             work,
             by: "spiffe://x/operator/sre/kim".to_owned(),
+            user: None,
         };
         let given = give(
             &mut state,

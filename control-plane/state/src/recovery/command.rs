@@ -13,7 +13,7 @@ use crate::state::State;
 #[serde(rename_all = "kebab-case")]
 pub enum RecoveryCommand {
     /// Every node that may know of a shard has told what it knows. Of the leader.
-    Adopt(Stands),
+    Adopt(Box<Stands>),
     /// Who is not believed, and by which law nodes go. Of the leader.
     Hear {
         /// Until when, in milliseconds since 1970.

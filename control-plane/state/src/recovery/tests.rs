@@ -100,7 +100,7 @@ fn adopt_of(state: &mut State, shard: ShardId, told: &[&str], newest: Option<Sha
         state,
         leader(),
         "",
-        Command::Recovery(RecoveryCommand::Adopt(stands)),
+        Command::Recovery(RecoveryCommand::Adopt(Box::new(stands))),
     )
 }
 

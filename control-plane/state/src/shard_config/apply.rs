@@ -3,6 +3,7 @@
 use platform_model::{Epoch, Generation, NodeId, ReplicaId};
 
 use super::command::{ConfigCommand, ProposedChange};
+use super::erased;
 use super::primary::{
     begin_force, begin_handover, begin_promote, certified, finish_handover, finish_promote,
 };
@@ -264,7 +265,7 @@ fn erase(config: &mut ShardConfig, index: u64, replica: ReplicaId) -> Result<(),
     if config.names(replica) {
         return Err(ConfigRefusal::StillNamed(replica));
     }
-    config.erased.insert(replica);
+    erased::note(config, replica);
     if let Some(node) = config.left.remove(&replica) {
         config.erasing.insert(replica, Erasing { node, index });
     }

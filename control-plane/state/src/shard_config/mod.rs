@@ -12,6 +12,7 @@
 mod apply;
 mod command;
 mod driver;
+mod erased;
 mod primary;
 mod record;
 mod refusal;

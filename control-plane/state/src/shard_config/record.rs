@@ -70,7 +70,7 @@ pub struct ShardConfig {
     pub phase: ConfigPhase,
     /// The first primary has not formed yet.
     pub unborn: bool,
-    /// Copies whose erasure was ordered: a point of no return.
+    /// Copies whose erasure was ordered: a point of no return. Of those that are gone only so many are known.
     pub erased: BTreeSet<ReplicaId>,
     /// Standbys that are to leave: nothing makes them in-sync again.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

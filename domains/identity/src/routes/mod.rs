@@ -6,8 +6,10 @@
 //! | `POST /v1/homes/{home}/login` | a password |
 //! | `POST /v1/sessions/refresh` | a refresh token |
 //! | `/v1/profile`, `/v1/sessions`, `/v1/followers`, `/v1/following`, `/v1/relocation`, `/v1/export` | an access token |
+//! | `POST /v1/erasure` | an access token and the password |
 
 mod body;
+mod erasure;
 mod export;
 mod following;
 mod locate;
@@ -42,6 +44,7 @@ pub fn routes(identity: Identity) -> Router<Lent> {
         .route("/v1/relocation", get(relocation::show).put(relocation::ask))
         .route("/v1/relocation", delete(relocation::withdraw))
         .route("/v1/export", get(export::read))
+        .route("/v1/erasure", post(erasure::ask))
         .layer(Extension(identity))
 }
 

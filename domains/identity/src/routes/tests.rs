@@ -1,6 +1,7 @@
 //! The routes over real shards on a store in memory.
 
 mod bench_of_routes;
+mod erasing;
 mod exporting;
 mod following;
 mod life;

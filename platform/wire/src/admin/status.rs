@@ -257,6 +257,7 @@ mod tests {
             commits_per_second: 2,
             p99_micros: 3,
             stalled_micros: 0,
+            bytes: 4,
         };
         let wire = pb::HeardCopy {
             report: Some((&report).into()),

@@ -19,6 +19,7 @@ fn entry() -> ClaimEntry {
         user: UserId::from_uuid(Uuid::from_u128(1)),
         claim_id: Uuid::from_u128(2),
         home: "eu/eu-central".parse().expect("a home"),
+        version: 0,
     }
 }
 

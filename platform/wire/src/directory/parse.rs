@@ -65,6 +65,7 @@ impl From<&ClaimEntry> for pb::ClaimEntry {
             user: entry.user.as_bytes().to_vec(),
             claim_id: entry.claim_id.as_bytes().to_vec(),
             home: entry.home.to_string(),
+            version: entry.version,
         }
     }
 }
@@ -75,6 +76,7 @@ pub(super) fn entry(wire: pb::ClaimEntry) -> Result<ClaimEntry, Refusal> {
         user: UserId::from_uuid(uuid(&wire.user)?),
         claim_id: uuid(&wire.claim_id)?,
         home,
+        version: wire.version,
     })
 }
 
@@ -115,6 +117,7 @@ mod tests {
             user: UserId::from_uuid(Uuid::from_u128(1)),
             claim_id: Uuid::from_u128(2),
             home: "eu/eu-central".parse().expect("a home"),
+            version: 0,
         };
         pb::ClaimRequest {
             version: FRAME_VERSION,

@@ -51,6 +51,12 @@ fn step(wire: pb::TakeRequest) -> Result<Step, Refusal> {
             rows: wire.tally_rows,
             sum: exact(&wire.tally_sum)?,
         },
+        TakeKind::Check => Step::Check {
+            after: wire.after.into(),
+            upto: wire.upto.into(),
+            rows: wire.tally_rows,
+            sum: exact(&wire.tally_sum)?,
+        },
         TakeKind::Activate => Step::Activate,
         TakeKind::Abandon => Step::Abandon,
         TakeKind::Forget => Step::Forget,
@@ -136,6 +142,16 @@ pub(super) fn take_request(world: &WorldId, target: &ArrivalsTarget, take: &Take
         Step::Complete { rows, sum } => {
             (wire.tally_rows, wire.tally_sum) = (*rows, sum.to_vec());
             TakeKind::Complete
+        }
+        Step::Check {
+            after,
+            upto,
+            rows,
+            sum,
+        } => {
+            (wire.after, wire.upto) = (after.to_vec(), upto.to_vec());
+            (wire.tally_rows, wire.tally_sum) = (*rows, sum.to_vec());
+            TakeKind::Check
         }
         Step::Activate => TakeKind::Activate,
         Step::Abandon => TakeKind::Abandon,

@@ -27,7 +27,7 @@ fn take(step: Step) -> Take {
     }
 }
 
-fn steps() -> [Step; 7] {
+fn steps() -> [Step; 8] {
     let row = MovedRow {
         key: Bytes::from_static(b"k"),
         value: Some((2, Zeroizing::new(b"v".to_vec()))),
@@ -43,6 +43,12 @@ fn steps() -> [Step; 7] {
         Step::Part(vec![row, gone]),
         Step::Claims(vec![([3; 32], Uuid::from_u128(4))]),
         Step::Complete {
+            rows: 5,
+            sum: [6; 32],
+        },
+        Step::Check {
+            after: Bytes::new(),
+            upto: Bytes::from_static(b"k"),
             rows: 5,
             sum: [6; 32],
         },

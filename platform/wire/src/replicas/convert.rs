@@ -63,6 +63,7 @@ pub(super) fn request(world: String, report: &ReplicasReport) -> pb::ReplicasReq
         node: report.node.to_string(),
         incarnation: report.incarnation.0,
         leaving: report.leaving,
+        free_bytes: report.free_bytes,
         copies: copies_sent(report).iter().map(Into::into).collect(),
         told: told_sent(report).iter().map(Into::into).collect(),
         tells: report.configured.is_some(),
@@ -89,6 +90,10 @@ impl TryFrom<pb::ReplicasRequest> for ReplicasReport {
             node: wire.node.parse()?,
             incarnation: Incarnation(number("incarnation", wire.incarnation)?),
             leaving: wire.leaving,
+            free_bytes: wire
+                .free_bytes
+                .map(|bytes| number("free_bytes", bytes))
+                .transpose()?,
             copies,
             told: told.collect::<Result<_, _>>()?,
             table: Generation(number("table generation", wire.table_generation)?),
@@ -141,6 +146,7 @@ impl From<&CopyReport> for pb::CopyReport {
             commits_per_second: copy.commits_per_second,
             p99_micros: copy.p99_micros,
             stalled_micros: copy.stalled_micros,
+            bytes: copy.bytes,
         }
     }
 }
@@ -171,6 +177,7 @@ impl TryFrom<pb::CopyReport> for CopyReport {
             commits_per_second: wire.commits_per_second,
             p99_micros: wire.p99_micros,
             stalled_micros: wire.stalled_micros,
+            bytes: number("bytes", wire.bytes)?,
         })
     }
 }

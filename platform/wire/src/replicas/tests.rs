@@ -35,6 +35,7 @@ fn copy(replica: u128) -> CopyReport {
         commits_per_second: 4,
         p99_micros: 5,
         stalled_micros: 6,
+        bytes: 7,
     }
 }
 
@@ -107,6 +108,7 @@ fn report() -> ReplicasReport {
         node: "eu-central-1/0".parse().expect("a node"),
         incarnation: Incarnation(5),
         leaving: true,
+        free_bytes: Some(8),
         copies: vec![copy(1), copy(2)],
         told: all_told().into_iter().map(|told| (shard(), told)).collect(),
         table: Generation(77),

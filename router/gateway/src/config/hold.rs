@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use platform_model::thresholds::{
+    HOLD_KIB_MAX, HOLD_KIB_PER_CELL_MAX, HOLD_KIB_PER_SHARD_MAX, HOLD_MS, HOLD_REQUESTS_MAX,
+    HOLD_REQUESTS_PER_CELL_MAX, HOLD_REQUESTS_PER_SHARD_MAX, HOLD_SHARD_MS,
+};
 use platform_runtime::config::{HumanDuration, HumanSize};
 use serde::{Deserialize, Serialize};
 
-use super::{kib, seconds, size};
+use super::{kib, size};
 use crate::hold::HoldLimits;
 use crate::hold::bounds::{Bound, Bounds};
 
@@ -30,17 +34,21 @@ pub struct Hold {
 impl Default for Hold {
     fn default() -> Self {
         Self {
-            within: seconds(5),
-            shard_within: seconds(15),
+            within: HumanDuration(Duration::from_millis(HOLD_MS)),
+            shard_within: HumanDuration(Duration::from_millis(HOLD_SHARD_MS)),
             pace: HumanDuration(Duration::from_millis(20)),
-            requests_per_shard_max: 1_024,
-            bytes_per_shard_max: kib(8 * 1024),
-            requests_per_cell_max: 2_048,
-            bytes_per_cell_max: kib(32 * 1024),
-            requests_max: 4_096,
-            bytes_max: kib(64 * 1024),
+            requests_per_shard_max: requests(HOLD_REQUESTS_PER_SHARD_MAX),
+            bytes_per_shard_max: kib(HOLD_KIB_PER_SHARD_MAX),
+            requests_per_cell_max: requests(HOLD_REQUESTS_PER_CELL_MAX),
+            bytes_per_cell_max: kib(HOLD_KIB_PER_CELL_MAX),
+            requests_max: requests(HOLD_REQUESTS_MAX),
+            bytes_max: kib(HOLD_KIB_MAX),
         }
     }
+}
+
+fn requests(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 impl Hold {

@@ -41,6 +41,7 @@ pub(in crate::directory) fn reconciler(bench: &Bench) -> Reconciler {
         verifier: Verifier::new(8),
         domains: std::sync::Arc::new(crate::gateway::domains()),
         relocations: std::sync::OnceLock::new(),
+        custody: std::sync::OnceLock::new(),
     };
     Reconciler {
         hosted: bench.hosted.clone(),
@@ -56,6 +57,7 @@ pub(in crate::directory) fn entry(user: UserId) -> ClaimEntry {
         user,
         claim_id: Uuid::from_u128(100),
         home: FOLLOWERS.parse().expect("a home"),
+        version: 0,
     }
 }
 

@@ -28,9 +28,9 @@ use platform_wire::report::ReportClient;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::events::{Events, Lent, Parts};
+use crate::events::{Bridge, Events, Lent, Parts};
 use crate::home_keys::{HomeKeys, load_keks};
-use crate::hosted::Hosted;
+use crate::hosted::{Hosted, Lending};
 use crate::telling::Telling;
 use crate::tests::hosted::{lawful, start};
 use crate::tests::leader::{Leader, lending, unborn};
@@ -110,6 +110,11 @@ fn table(world: platform_model::WorldId) -> RoutingTable {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// With a broker outside.
+    pub(crate) async fn with(bridge: Option<Bridge>) -> Self {
         install_ring();
         let dir = tempfile::tempdir().expect("a folder");
         let authority = Authority::create(&dir.path().join("ca")).expect("a world");
@@ -123,7 +128,11 @@ impl Bench {
         let (sender, followed) = Followed::by_hand(table(authority.world()), &clock);
         let telling = Telling::default();
         let me = (ME.parse().expect("a node"), start(1));
-        let hosted = Hosted::new(me, lending(Memory::new(), &telling), tasks.child());
+        let lent = Lending {
+            bridged: bridge.is_some(),
+            ..lending(Memory::new(), &telling)
+        };
+        let hosted = Hosted::new(me, lent, tasks.child());
         hosted.keep(followed.table.clone(), &tasks);
         Leader::begin(&sender, &hosted, &telling, &tasks);
         let keys = HomeKeys::new(
@@ -144,6 +153,7 @@ impl Bench {
             client: EventsClient::new(identity.clone()),
             reports: reports.expect("an address"),
             domains: Arc::new(gateway::domains()),
+            bridge,
         });
         let open = async {
             while hosted.served().len() < 7 {

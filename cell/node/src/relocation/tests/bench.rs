@@ -88,6 +88,7 @@ impl Bench {
             verifier: Verifier::new(8),
             domains: std::sync::Arc::new(crate::gateway::domains()),
             relocations: std::sync::OnceLock::new(),
+            custody: std::sync::OnceLock::new(),
         });
         let recorder = Arc::new(Recorder::default());
         let relocations = Relocations::new(Parts {
@@ -191,7 +192,7 @@ impl Bench {
         self.keys_of(home, person).await.len()
     }
 
-    async fn keys_of(&self, home: &str, person: UserId) -> Vec<bytes::Bytes> {
+    pub(super) async fn keys_of(&self, home: &str, person: UserId) -> Vec<bytes::Bytes> {
         let mut keys: Vec<bytes::Bytes> = Vec::new();
         loop {
             let start = keys
@@ -236,6 +237,7 @@ impl Bench {
             user: person,
             claim_id: Uuid::from_u128(claim_id),
             home: home(WEST),
+            version: 0,
         };
         let directory = self.services.directory();
         let claimed = directory.claim(&"eu".parse().expect("one"), digest, entry).await;

@@ -90,7 +90,7 @@ impl Bench {
         errand
     }
 
-    async fn copied(&self, person: UserId, errand: &Errand) -> Copier {
+    pub(super) async fn copied(&self, person: UserId, errand: &Errand) -> Copier {
         let key = self.two.key(WEST, person).await;
         let digest_key = Zeroizing::new(key.digests().bytes().to_vec());
         self.ask(person, errand, Step::Begin { digest_key }).await;

@@ -1,5 +1,6 @@
 //! Relocations that turn back, and what comes late or twice.
 
+use cell_backup::Resident;
 use cell_layers::place::{Standing, Tally};
 use cell_relay::Place;
 use platform_model::Code;
@@ -10,6 +11,7 @@ use super::bench::{Bench, home};
 use super::{CENTRAL, WEST, asked};
 use crate::directory::{complete_by_hand, note_by_hand};
 use crate::events::tests::bench::DIRECTORY;
+use crate::relocation::Elsewheres;
 use crate::relocation::standing::change;
 
 #[tokio::test]
@@ -196,6 +198,34 @@ async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
     assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
     assert_eq!(bench.count(CENTRAL, person).await, 10);
     assert!(bench.holder(digest).await.is_some());
+    bench.end().await;
+}
+
+/// The planted omission: a restore that believes its backup.
+#[tokio::test]
+async fn a_restore_is_told_who_of_its_people_lives_elsewhere_by_now() {
+    let bench = Bench::new().await;
+    let (moved, stayed) = (bench.person(1).await, bench.person(2).await);
+    let begun = bench.parts().begin(&asked(moved, CENTRAL), "ann", false).await;
+    begun.expect("begins");
+    bench.until_cleared(moved).await;
+    let of_then = |user| Resident {
+        user,
+        standing: None,
+        left_out: false,
+    };
+    let people = vec![of_then(moved), of_then(stayed)];
+    let told = bench.relocations().gone_from(&home(WEST), people).await;
+    let told = told.expect("the directory answers");
+    let gone = Place::Gone {
+        to: home(CENTRAL),
+        user_epoch: 2,
+    };
+    let places: Vec<_> = told
+        .iter()
+        .map(|(user, standing)| (*user, &standing.place))
+        .collect();
+    assert_eq!(places, [(moved, &gone)]);
     bench.end().await;
 }
 

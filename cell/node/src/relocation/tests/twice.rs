@@ -87,6 +87,39 @@ async fn a_home_hears_that_he_was_served_elsewhere_though_he_has_moved_on_by_the
     bench.end().await;
 }
 
+/// The planted omission: he is served nowhere, and whoever looks sees that he is on his way, as on any day.
+#[tokio::test]
+async fn whoever_looks_is_told_of_one_whom_his_new_home_does_not_know_any_more() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
+    bench.commit(person, errand.operation.0).await;
+    // As a backup of before he came leaves it: of an earlier try that came to nothing.
+    let of_then = Standing {
+        place: Place::Gone {
+            to: home(WEST),
+            user_epoch: 1,
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &of_then).await;
+    let west = bench.two.shard(WEST);
+    let driven = std::sync::Arc::clone(bench.parts()).drive(west, person);
+    let told = |standing: &Standing| {
+        let errand = standing.errand.as_ref();
+        errand.is_some_and(|errand| errand.outcome.contains("does not know him"))
+    };
+    tokio::select! {
+        () = driven => panic!("it has no end"),
+        () = bench.until(person, told) => {}
+    }
+    let here = bench.here(person).await;
+    assert!(matches!(here.place, Place::Fenced { .. }), "{here:?}");
+    assert!(bench.rows(WEST, person).await > 0, "the only copy stays");
+    bench.end().await;
+}
+
 /// The planted omission: rows of the copy that has come in since go, and are counted all the same.
 #[tokio::test]
 async fn whoever_is_late_with_removing_a_copy_touches_nothing_of_the_next() {

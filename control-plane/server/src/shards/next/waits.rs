@@ -2,6 +2,7 @@
 
 use control_plane_state::shard_config::ConfigPhase;
 use platform_model::NodeId;
+use platform_model::thresholds::ROOM_LEFT_MIB;
 
 use super::{Blocked, Look, Next};
 
@@ -58,6 +59,18 @@ impl Look<'_> {
         };
         let fix = self.record.may_cancel().then_some("cancel");
         Some(self.blocked(code, &what, &node.to_string(), fix))
+    }
+
+    /// Nothing is begun on a disk that cannot hold it. What nobody has told keeps nothing back.
+    pub(super) fn no_room(&self, node: &NodeId) -> Option<Next> {
+        let free = (self.free_bytes)(node)?;
+        let primary = self.watched?.copy(self.config.primary.replica);
+        let bytes = primary.map_or(0, |seen| seen.report.bytes);
+        let needed = bytes.saturating_add(ROOM_LEFT_MIB << 20);
+        let (free_mib, needed_mib) = (free >> 20, needed.div_ceil(1 << 20));
+        let what = format!("its disk takes {free_mib} MiB more, and {needed_mib} are needed");
+        let fix = self.record.may_cancel().then_some("cancel");
+        (free < needed).then(|| self.blocked("no-room", &what, &node.to_string(), fix))
     }
 
     pub(super) fn blocked(&self, code: &'static str, what: &str, who: &str, fix: Option<&str>) -> Next {

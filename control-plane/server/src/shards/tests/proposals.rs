@@ -13,6 +13,7 @@ fn tell(sim: &mut Sim, from: &str, told: Told) -> Vec<Act> {
         node: node(from),
         incarnation: Incarnation(1),
         leaving: false,
+        free_bytes: None,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
         table: Generation(1),
@@ -46,6 +47,42 @@ fn only_the_primary_of_the_epoch_proposes_and_only_from_its_own_node() {
     assert_eq!(tell(&mut sim, HERE, good), [], "one at a time");
 }
 
+/// A slow start made it: two reports at once, one of which still saw the state of before.
+#[test]
+fn what_was_granted_is_not_proposed_again_by_whoever_still_sees_the_state_of_before() {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    let told = drop_of(&sim, sim.config().primary.replica, sim.config().epoch);
+    let before = sim.state.clone();
+    let acts = tell(&mut sim, HERE, told);
+    assert_eq!(acts.len(), 1);
+    assert_eq!(tell(&mut sim, HERE, told), [], "it is under way");
+    sim.carry_out(acts);
+    sim.leader.look_over(&sim.state);
+    // Both ways in which that report may find the leader: it looks the old state over first, or not.
+    let after = std::mem::replace(&mut sim.state, before);
+    assert_eq!(tell(&mut sim, HERE, told), [], "the old state");
+    sim.leader.look_over(&sim.state);
+    assert_eq!(tell(&mut sim, HERE, told), [], "looked over once more");
+    sim.state = after;
+    assert_eq!(tell(&mut sim, HERE, told), [], "it stands in the state");
+    assert_eq!(sim.refusals(), []);
+}
+
+#[test]
+fn a_leader_that_has_not_caught_up_puts_off_what_nodes_ask_for_and_nothing_else() {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    let told = drop_of(&sim, sim.config().primary.replica, sim.config().epoch);
+    let mut acts = tell(&mut sim, HERE, told);
+    let due = Act {
+        by: By::Controller,
+        ..acts[0].clone()
+    };
+    acts.push(due.clone());
+    sim.leader.put_off(&mut acts);
+    assert_eq!(acts, [due]);
+    assert_eq!(tell(&mut sim, HERE, told).len(), 1, "it may be asked for again");
+}
+
 #[test]
 fn an_earlier_start_of_a_node_is_not_heard() {
     let mut sim = Sim::with_standbys(&[STANDBY]);
@@ -54,6 +91,7 @@ fn an_earlier_start_of_a_node_is_not_heard() {
         node: node(HERE),
         incarnation: Incarnation(0),
         leaving: false,
+        free_bytes: None,
         copies: Vec::new(),
         told: vec![(Sim::shard(), told)],
         table: Generation(1),

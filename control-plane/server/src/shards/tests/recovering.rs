@@ -92,6 +92,7 @@ fn report_of(from: &str, table: &RoutingTable, tells: bool) -> ReplicasReport {
         node: node(from),
         incarnation: Incarnation(1),
         leaving: false,
+        free_bytes: None,
         copies: Vec::new(),
         told: Vec::new(),
         table: table.generation,

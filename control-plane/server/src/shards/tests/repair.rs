@@ -63,6 +63,25 @@ fn a_standby_that_is_gone_is_made_anew_elsewhere_but_not_at_once() {
 }
 
 #[test]
+fn a_standby_that_a_lower_goal_does_not_ask_for_stays_until_a_person_has_it_taken_out() {
+    let mut sim = Sim::new();
+    set_goal(&mut sim, Survival::Region);
+    sim.run(15_000);
+    set_goal(&mut sim, Survival::None);
+    sim.committed.clear();
+    sim.run(15_000);
+    assert_eq!(standby(&sim), "eu-west-1/0");
+    assert_eq!(sim.effects(), Vec::<&str>::new());
+    let asked = super::super::repair::by_hand(&sim.state, &Sim::shard(), Default::default());
+    sim.start(asked.expect("something to do")).expect("starts");
+    sim.run(15_000);
+    assert_eq!(sim.config().standbys, []);
+    assert_eq!(sim.nodes.erased.len(), 1);
+    let nothing = super::super::repair::by_hand(&sim.state, &Sim::shard(), Default::default());
+    assert!(nothing.is_err(), "{nothing:?}");
+}
+
+#[test]
 fn nothing_is_repaired_while_automation_is_paused() {
     let mut sim = Sim::new();
     sim.pause_automation();

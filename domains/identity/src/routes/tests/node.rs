@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cell_layers::keys::UserKey;
 use cell_sdk::{
-    ClaimDigest, ClaimEntry, ClaimOutcome, Directory, ExportCursor, ExportPage, OpenUser, RootCtx, Services,
+    ClaimDigest, ClaimEntry, ClaimOutcome, Directory, Erased, ExportCursor, ExportPage, OpenUser, RootCtx,
+    Services,
 };
 use cell_shard::Shard;
 use parking_lot::Mutex;
@@ -63,6 +64,8 @@ pub struct Hold {
 pub struct Kept {
     pub keys: Mutex<HashMap<(HomeId, UserId), UserKey>>,
     pub claims: Mutex<ClaimRows>,
+    /// Who asked to be erased; nothing is done to him here.
+    pub erased: Mutex<Vec<UserId>>,
 }
 
 impl Node {
@@ -124,6 +127,10 @@ impl Services for Node {
         let now_s = self.clock.unix_s();
         let verified = self.verifier.verify(token, now_s, keys, &self.world);
         verified.map_err(|error| error.code().into())
+    }
+    async fn erase(&self, _: &HomeId, user: UserId) -> Result<Erased, Problem> {
+        self.kept.erased.lock().push(user);
+        Ok(Erased { certificate: Some(7) })
     }
     /// Of this domain alone.
     async fn export(&self, root: &RootCtx, from: &ExportCursor) -> Result<ExportPage, Problem> {

@@ -256,6 +256,7 @@ async fn a_claim_taken_after_it_was_dropped_is_given_back() {
         user: user_of(key()),
         claim_id: Uuid::from_u128(1),
         home: home("eu/eu-central"),
+        version: 0,
     };
     bench
         .node

@@ -1,0 +1,44 @@
+//! What a person told in the shard that he has left, and that is not where it goes: sealed with his key there, which stays
+//! for as long.
+
+use cell_layers::event::Posted;
+use cell_shard::{Found, Shard};
+use platform_model::{RootRef, UserId};
+
+/// Events that are read at once.
+const AT_ONCE: usize = 1_000;
+
+/// Whether something that he told here waits, in the outbox or for a broker.
+///
+/// # Errors
+/// What the shard answers.
+pub(crate) async fn waits(shard: &Shard, user: UserId) -> Result<bool, String> {
+    let (mut walk, root) = (shard.outbox(), RootRef::user(user));
+    while let Some(found) = walk.page().await.map_err(|error| error.to_string())? {
+        if is_among(&found, root) {
+            return Ok(true);
+        }
+    }
+    if !shard.is_bridged() {
+        return Ok(false);
+    }
+    let mut after = None;
+    loop {
+        let page = shard.bridge_page(after.as_ref(), AT_ONCE).await;
+        let page = page.map_err(|error| error.to_string())?;
+        if is_among(&page.found, root) {
+            return Ok(true);
+        }
+        after = page.found.last().map(|last| *last.key()).or(after);
+        if !page.more {
+            return Ok(false);
+        }
+    }
+}
+
+fn is_among(found: &[Found], root: RootRef) -> bool {
+    found.iter().any(|found| match found {
+        Found::Row(row) => Posted::read(&row.payload).is_some_and(|posted| posted.from == root),
+        Found::Unreadable(_) => false,
+    })
+}
