@@ -140,7 +140,7 @@ impl RecoveringView {
 
     fn told(&self) -> String {
         if self.law_is_behind {
-            return "recovered: nodes go by a later law; no table goes out before one is approved anew: cellctl policy propose".to_owned();
+            return "recovered: nodes go by a later law; no table goes out before one is approved anew: cellctl policy apply".to_owned();
         }
         if !self.not_adopted.is_empty() {
             return format!(

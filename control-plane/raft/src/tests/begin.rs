@@ -15,11 +15,12 @@ async fn a_controller_begins_alone_with_a_state_from_elsewhere_and_others_join_i
         total: 7,
         times: BTreeMap::from([(1, 1)]),
     };
-    let id = world.id();
+    drop(world.listen(1).await);
+    let (id, address) = (world.id(), world.addresses[&1].clone());
     let alone = Alone {
         world: &id,
         node_id: 1,
-        address: "127.0.0.1:1",
+        address: &address,
         term: 77,
     };
     let dir = world.data_dir(1);

@@ -131,7 +131,8 @@ impl World {
         self.running.insert(id, running);
     }
 
-    async fn listen(&mut self, id: u64) -> TcpListener {
+    /// A port for a controller: the one that it had before.
+    pub async fn listen(&mut self, id: u64) -> TcpListener {
         let address = self.addresses.get(&id).map_or("127.0.0.1:0", String::as_str);
         let listener = bind(address).await.unwrap();
         self.addresses

@@ -69,15 +69,17 @@ impl Recovery for Service {
         let node: NodeId = wire.node.parse().map_err(Refusal::invalid)?;
         members::leads(&self.0.raft)?;
         let look = |leader: &Leader, state: &State, now| {
-            (leader.is_heard(now, &node), leader.knows_of(state, &node))
+            let is_silent = leader.has_listened(now) && !leader.is_heard(now, &node);
+            (is_silent, leader.knows_of(state, &node))
         };
-        let (is_heard, is_known) = self.0.shards.look(look).ok_or_else(refuse::no_leader)?;
+        let (is_silent, is_known) = self.0.shards.look(look).ok_or_else(refuse::no_leader)?;
         if !is_known {
             let rule = RecoveryRefusal::NobodyWaits { node };
             return Err(refuse::rule(&rule.into()).into());
         }
-        if is_heard {
-            let message = format!("{node} reports: stop it for ever before it is given up");
+        // Of a leader that has just begun nobody has been heard.
+        if !is_silent {
+            let message = format!("{node} reports, or may: stop it for ever before it is given up");
             return Err(Refusal::new(RefusalCode::Invalid, message)
                 .hint("cellctl world status")
                 .into());

@@ -25,6 +25,9 @@ use super::watched::Watched;
 /// A command without an outcome for so long is given up: whatever comes of it, the state will show.
 const BUSY_MICROS_MAX: u64 = 10_000_000;
 
+/// How long after a recovery no change of primary ends: all that watch have come back by then, and answered.
+const REST_MICROS: u64 = 5_000_000;
+
 pub(super) const SETTINGS: DriverSettings = DriverSettings {
     listen_micros: LISTEN_MS * 1_000,
     missing_micros: MISSING_MS * 1_000,
@@ -60,6 +63,8 @@ pub struct Leader {
     /// Of a recovered world: what nodes told of it.
     pub(super) told: Told,
     recovering: bool,
+    /// Until when no change of primary ends: the table has gone out only just now, or will.
+    rests_until: u64,
     /// New names of copies: each is drawn once.
     pub(super) fresh: fn() -> ReplicaId,
 }
@@ -80,6 +85,7 @@ impl Leader {
             silence: Silence::default(),
             told: Told::default(),
             recovering: false,
+            rests_until: 0,
             fresh,
         }
     }
@@ -159,6 +165,7 @@ impl Leader {
     /// What is due now.
     pub fn tick(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
         self.judge_silence(now_micros);
+        self.rests(now_micros);
         let mut acts = self.adopt(now_micros, state);
         acts.extend(self.take_over(now_micros, state));
         let due: Vec<ShardId> = self.under_way.union(&self.silent).cloned().collect();
@@ -265,6 +272,15 @@ impl Leader {
         Some(act)
     }
 
+    /// Whether no change of primary ends now. Once a recovered world is known its table goes out, to some a second later than to
+    /// others: the first copy that answers must not win before the rest have been asked.
+    pub(super) fn rests(&mut self, now_micros: u64) -> bool {
+        if self.recovering {
+            self.rests_until = now_micros + REST_MICROS;
+        }
+        now_micros < self.rests_until
+    }
+
     /// Whether a command for the shard is under way.
     pub(super) fn is_busy(&self, now_micros: u64, shard: &ShardId) -> bool {
         let busy = self
@@ -296,9 +312,12 @@ impl Leader {
         let Some(config) = config_of(state, shard) else {
             return Vec::new();
         };
-        let may_begin = self.may_begin(state);
+        let (may_begin, rests) = (self.may_begin(state), self.rests(now_micros));
         let watched = self.watched(shard);
         let is_tick = event == DriverEvent::Tick;
+        if is_tick && rests {
+            return Vec::new();
+        }
         let busy = watched.busy_since_micros;
         if is_tick && busy.is_some_and(|since| now_micros.saturating_sub(since) < BUSY_MICROS_MAX) {
             return Vec::new();
@@ -310,6 +329,9 @@ impl Leader {
             .or_else(|| failover_asked(state, shard));
         let actions = watched.driver.step(now_micros, config, event);
         let mut acts = Vec::new();
+        if rests {
+            return acts;
+        }
         for action in actions {
             // Orders travel in the table.
             let DriverAction::Commit { expected, command } = action else {

@@ -126,7 +126,9 @@ fn lawful(state: &State, shard: &ShardId, record: &ShardRecord, told: &ShardConf
             true => law::may_keep(&state.law, shard, region).is_ok(),
             false => law::may_stand_by(&state.law, shard, region).is_ok(),
         };
-        !was_there(&copy.node) && !region.is_some_and(lets)
+        // Nobody serves at one that is given up, of a cell that nobody knows here perhaps.
+        let is_silent = state.recovery.silent.contains(&copy.node);
+        !is_silent && !was_there(&copy.node) && !region.is_some_and(lets)
     };
     match told.copies().find(unlawful) {
         Some(copy) => {
@@ -186,7 +188,10 @@ fn is_newest(state: &State, stands: &Stands, record: &ShardRecord) -> Result<(),
             return Err(RecoveryRefusal::NotBefore { shard: shard() }.into());
         }
         let born_again = newest.unborn && record.config.as_ref().is_some_and(|have| !have.unborn);
-        if born_again || newest.lease_micros != LEASE_MICROS {
+        // A lease is drawn when a shard is placed, by what held then, and stays.
+        let had = record.config.as_ref().map(|have| have.lease_micros);
+        let is_ours = newest.lease_micros == LEASE_MICROS || Some(newest.lease_micros) == had;
+        if born_again || !is_ours {
             return Err(RecoveryRefusal::NotSound { shard: shard() }.into());
         }
     }

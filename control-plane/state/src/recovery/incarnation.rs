@@ -186,7 +186,7 @@ impl State {
             .law
             .approved
             .as_ref()
-            .is_some_and(|law| law.approved_ms > since_ms);
+            .is_some_and(|law| law.approved_ms >= since_ms);
         recovery.law_told > recovery.law_kept && !anew
     }
 

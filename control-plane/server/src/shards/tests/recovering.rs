@@ -255,3 +255,38 @@ fn a_node_that_nobody_knows_of_is_not_given_up() {
     tells(&mut sim, NODES[2], &named);
     assert!(sim.leader.knows_of(&sim.state, &slip));
 }
+
+/// The planted omission: what a node told holds though a person has given the node up, whose key is stolen perhaps.
+#[test]
+fn what_a_node_told_that_is_given_up_counts_no_more() {
+    let (mut sim, backup) = failed_over();
+    let (newest, old) = (sim.state.table(), backup.table());
+    lose_controllers(&mut sim, backup);
+    tells(&mut sim, NODES[1], &newest);
+    sim.state.recovery.silent.insert(node(NODES[1]));
+    tells(&mut sim, NODES[0], &old);
+    let mut acts = Vec::new();
+    for id in &NODES[2..] {
+        acts = tells(&mut sim, id, &old);
+    }
+    let act = acts.iter().find(|act| act.shard == Sim::shard());
+    let Command::Recovery(RecoveryCommand::Adopt(stands)) = &act.expect("all others have told").command
+    else {
+        panic!("{act:?}");
+    };
+    assert_eq!(stands.newest, None, "as the backup has it");
+}
+
+/// The planted omission: the first copy that hears of the table wins, before the primary that lives has been asked.
+#[test]
+fn no_change_of_primary_ends_before_the_table_has_reached_all_who_watch() {
+    let (mut sim, backup) = failed_over();
+    lose_controllers(&mut sim, backup);
+    sim.leader.look_over(&sim.state);
+    let begun = sim.now_ms * 1_000;
+    sim.leader.tick(begun, &sim.state);
+    sim.state.recovery.unsure.clear();
+    sim.leader.look_over(&sim.state);
+    assert!(sim.leader.rests(begun + 2_000_000));
+    assert!(!sim.leader.rests(begun + 10_000_000), "not for ever");
+}

@@ -66,3 +66,20 @@ fn a_configuration_reads_back_from_the_route_that_nodes_have_of_it() {
     config.epoch_max = config.epoch;
     assert_eq!(ShardConfig::from(&config.route()), config);
 }
+
+/// The planted omission: what was placed while leases were shorter is never adopted.
+#[test]
+fn a_lease_that_the_shard_had_is_its_own() {
+    let mut state = recovered();
+    let shard = shard();
+    let had = LEASE_MICROS / 2;
+    let config = state
+        .shards
+        .get_mut(&shard)
+        .and_then(|record| record.config.as_mut());
+    config.expect("placed").lease_micros = had;
+    let told = newer(&state);
+    assert_eq!(told.lease_micros, had);
+    let done = adopt(&mut state, &ALL, Some(told));
+    assert!(accepted(&done), "{done:?}");
+}
