@@ -12,16 +12,15 @@ use cell_shard::{Request, Scope, Shard, Tx, TxError};
 use cell_store::key::Tuple;
 use cell_store::memory::Memory;
 use domains_identity::stored::Account;
-use domains_training::stored::{SharedWorkout, WorkoutShared};
+use domains_training::stored::SharedWorkout;
 use platform_model::{
-    Actor, Cell, CellState, DataClass, Epoch, EpochPosition, Home, HomeId, Position, RequestId, RootRef,
-    RoutingTable, ShardId, UserId,
+    Actor, Cell, CellState, Home, HomeId, RequestId, RootRef, RoutingTable, ShardId, UserId,
 };
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::authority::Authority;
 use platform_runtime::tls::{Identity, install_ring};
-use platform_wire::events::{Delivery, EventAt, EventsClient, Receipt};
+use platform_wire::events::{Delivery, EventsClient, Receipt};
 use platform_wire::follow::Followed;
 use platform_wire::keys::KeysClient;
 use platform_wire::report::ReportClient;
@@ -35,6 +34,10 @@ use crate::telling::Telling;
 use crate::tests::hosted::{lawful, start};
 use crate::tests::leader::{Leader, lending, unborn};
 use crate::{gateway, tests};
+
+mod made;
+
+pub(crate) use made::{delivery, titles, workout};
 
 pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 const ME: &str = "eu-central-1/0";
@@ -369,38 +372,4 @@ fn identity(dir: &TempDir, authority: &Authority) -> Identity {
         .issue(&id.parse().expect("an id"), &[], 1, &into)
         .expect("issued");
     Identity::load(&into, &authority.world()).expect("good")
-}
-
-pub(crate) fn workout(number: u128) -> WorkoutShared {
-    WorkoutShared {
-        workout: Uuid::from_u128(number).as_bytes().to_vec(),
-        title: Some(number.to_string()),
-        ..WorkoutShared::default()
-    }
-}
-
-pub(crate) fn titles(numbers: impl IntoIterator<Item = u128>) -> Vec<String> {
-    numbers.into_iter().map(|number| number.to_string()).collect()
-}
-
-pub(crate) fn delivery(to: UserId, position: u64) -> Delivery {
-    let at = EpochPosition {
-        epoch: Epoch(1),
-        position: Position(position),
-    };
-    Delivery {
-        to,
-        key: EventAt {
-            at,
-            index: 0,
-            event: 0,
-        },
-        low: at,
-        domain: "training".into(),
-        name: "workout_shared".into(),
-        event_version: 1,
-        from: user(1),
-        message: prost::Message::encode_to_vec(&workout(u128::from(position))).into(),
-        classes: vec![(1, DataClass::Operational), (2, DataClass::Social)],
-    }
 }
