@@ -315,8 +315,6 @@ pub const EXEMPT: &[(&str, &str)] = &[
         "control-plane/server/src/translate/operation.rs fn verify",
         "asks the state; its words are ids, each with a target",
     ),
-    ("cli/world/src/kept.rs fn read", "sealed; its own tests break it"),
-    ("cli/world/src/kept/seal.rs fn load", "the operator's own files"),
     (
         "platform/runtime/src/tls/issuer.rs fn open",
         "files of the operator's own",
