@@ -80,7 +80,7 @@ pub fn take(settings: &Settings, address: &str, now_ms: u64) -> Result<bool, Rec
         address,
         term: state.recovery.incarnation,
     };
-    begin_with::<ControlPlane>(dir, &alone, &state)?;
+    begin_with::<ControlPlane>(&settings.raft().data_dir, &alone, &state)?;
     gone(dir, &file).map_err(RecoverError::Read)?;
     let (incarnation, shards) = (state.recovery.incarnation, state.recovery.unsure.len());
     tracing::warn!(target: "audit", by = origin.by, reason = origin.reason, incarnation, shards, "the world is recovered; this controller begins alone");
@@ -149,6 +149,11 @@ mod tests {
         let once = kept(&"a".repeat(64), &state());
         put(dir.path(), &once);
         assert!(take(&settings, "a:1", NOW_MS).expect("taken"));
+        assert!(
+            settings.raft().data_dir.join("raft.redb").exists(),
+            "where it will run"
+        );
+        assert!(!dir.path().join("raft.redb").exists(), "and nowhere else");
         assert!(!dir.path().join(RECOVER_FILE).exists());
         assert!(!take(&settings, "a:1", NOW_MS).expect("taken already"));
         // It was killed before the file was gone.
@@ -213,6 +218,7 @@ mod tests {
             address: "a:1",
             term: 1,
         };
-        begin_with::<ControlPlane>(dir.path(), &alone, &state()).expect("an empty directory");
+        let here = settings.raft().data_dir;
+        begin_with::<ControlPlane>(&here, &alone, &state()).expect("an empty directory");
     }
 }

@@ -25,7 +25,7 @@ use crate::world::kept::{self, Kept, KeptError, KeptKey};
 /// How long a controller is waited for that may still live.
 const ANSWERS_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 /// The log of a controller that has run.
-const RUN: &str = "raft.redb";
+const RUN: &str = "raft/raft.redb";
 
 /// Leaves a kept state in the data directory of a controller that never ran: when it is started next, it begins alone with it,
 /// and the others are added. Severe: what was decided after the backup is lost, and whoever is left of the old controllers must
