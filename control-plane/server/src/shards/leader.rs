@@ -15,7 +15,7 @@ use platform_wire::replicas::ReplicasReport;
 
 use super::act::{Act, By};
 use super::operate::{Operations, failover_asked};
-use super::recovering::Told;
+use super::recovering::{Told, begins_another};
 use super::reports::{NodesHeard, Said};
 use super::silence::{self, Silence};
 use super::takeover::Evenness;
@@ -24,9 +24,6 @@ use super::watched::Watched;
 
 /// A command without an outcome for so long is given up: whatever comes of it, the state will show.
 const BUSY_MICROS_MAX: u64 = 10_000_000;
-
-/// How long after a recovery no change of primary ends: all that watch have come back by then, and answered.
-const REST_MICROS: u64 = 5_000_000;
 
 pub(super) const SETTINGS: DriverSettings = DriverSettings {
     listen_micros: LISTEN_MS * 1_000,
@@ -62,9 +59,9 @@ pub struct Leader {
     silence: Silence,
     /// Of a recovered world: what nodes told of it.
     pub(super) told: Told,
-    recovering: bool,
-    /// Until when no change of primary ends: the table has gone out only just now, or will.
-    rests_until: u64,
+    pub(super) recovering: bool,
+    /// Until when no change of primary begins or ends: the table has gone out only just now, or will.
+    pub(super) rests_until: u64,
     /// New names of copies: each is drawn once.
     pub(super) fresh: fn() -> ReplicaId,
 }
@@ -265,20 +262,16 @@ impl Leader {
         if self.recovering && !matches!(act.command, Command::Recovery(_)) {
             return None;
         }
+        if matches!(&act.command, Command::Configure { command, .. } if begins_another(command))
+            && self.rests(now_micros)
+        {
+            return None;
+        }
         if self.is_busy(now_micros, &act.shard) {
             return None;
         }
         self.watched(&act.shard).busy_since_micros = Some(now_micros);
         Some(act)
-    }
-
-    /// Whether no change of primary ends now. Once a recovered world is known its table goes out, to some a second later than to
-    /// others: the first copy that answers must not win before the rest have been asked.
-    pub(super) fn rests(&mut self, now_micros: u64) -> bool {
-        if self.recovering {
-            self.rests_until = now_micros + REST_MICROS;
-        }
-        now_micros < self.rests_until
     }
 
     /// Whether a command for the shard is under way.

@@ -12,6 +12,7 @@ use platform_model::{Generation, NodeId, ShardId};
 use super::act::{Act, By};
 use super::leader::{Leader, config_of};
 use super::next::{Blocked, Look, Next, next};
+use super::recovering::begins_another;
 
 /// What this leader tried for an operation, and what it waits for.
 #[derive(Debug, Default)]
@@ -126,6 +127,9 @@ impl Leader {
         command: ConfigCommand,
         reason: String,
     ) -> Option<Act> {
+        if begins_another(&command) && self.rests(now_micros) {
+            return None;
+        }
         if matches!(command, ConfigCommand::BeginHandover { .. }) {
             let tried = self.operations.entry(id).or_default();
             let again = SWITCHOVER_AGAIN_MS * 1_000;

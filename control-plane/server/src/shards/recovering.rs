@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use control_plane_state::recovery::{RecoveryCommand, Stands, is_news, may_adopt};
-use control_plane_state::shard_config::ShardConfig;
+use control_plane_state::shard_config::{ConfigCommand, ShardConfig};
 use control_plane_state::{Command, State};
 use platform_model::{Generation, Incarnation, NodeId, RevokedIdentity, ShardId, ShardRoute};
 use platform_wire::replicas::{Knows, ReplicasReport};
@@ -39,7 +39,27 @@ struct Said {
     newer: BTreeMap<ShardId, ShardRoute>,
 }
 
+/// How long after a recovery no change of primary begins or ends: all that watch have come back by then, and answered.
+const REST_MICROS: u64 = 5_000_000;
+
+/// Whether a command begins a change of primary.
+pub(super) fn begins_another(command: &ConfigCommand) -> bool {
+    matches!(
+        command,
+        ConfigCommand::BeginHandover { .. } | ConfigCommand::BeginPromote
+    )
+}
+
 impl Leader {
+    /// Whether no change of primary begins or ends now. Once a recovered world is known its table goes out, to some a second later than to
+    /// others: the first copy that answers must not win before the rest have been asked.
+    pub(super) fn rests(&mut self, now_micros: u64) -> bool {
+        if self.recovering {
+            self.rests_until = now_micros + REST_MICROS;
+        }
+        now_micros < self.rests_until
+    }
+
     /// Whether a node is asked: it may know more than it has told this leader.
     pub fn asks(&self, state: &State, report: &ReplicasReport) -> bool {
         let said = self.told.nodes.get(&report.node);

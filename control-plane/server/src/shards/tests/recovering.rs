@@ -290,3 +290,22 @@ fn no_change_of_primary_ends_before_the_table_has_reached_all_who_watch() {
     assert!(sim.leader.rests(begun + 2_000_000));
     assert!(!sim.leader.rests(begun + 10_000_000), "not for ever");
 }
+
+/// The planted omission: a handover begins at once and cannot end before the table is with all, so its drain is taken for one that
+/// does not end.
+#[test]
+fn whoever_asks_for_another_primary_just_after_a_recovery_gets_him_by_a_handover() {
+    let (mut sim, backup) = failed_over();
+    sim.nodes.revive(&node(HERE));
+    sim.run(5_000);
+    lose_controllers(&mut sim, backup);
+    sim.run_until(20_000, |sim| sim.state.recovery.is_over());
+    let failover = OperationKind::Failover {
+        to: None,
+        force: None,
+    };
+    let id = sim.start(failover).expect("starts");
+    sim.run_until(30_000, |sim| !sim.operation(id).state.is_active());
+    assert_eq!(sim.primary(), HERE, "{:?}", sim.effects());
+    assert!(!sim.effects().contains(&"begin-promote"), "{:?}", sim.effects());
+}
