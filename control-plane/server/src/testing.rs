@@ -16,7 +16,7 @@ use platform_model::{NodeId, Role, WorldId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_runtime::config::HumanDuration;
-use platform_runtime::serve::connect_mtls;
+use platform_runtime::serve::{ServeError, connect_mtls};
 use platform_runtime::tls::authority::Authority;
 use platform_runtime::tls::{Expect, Identity, SpiffeId, SpiffeKind, install_ring};
 use platform_wire::admin::{AdminClient, WorldSpec};
@@ -234,8 +234,17 @@ impl World {
         &self.authority
     }
 
+    /// While it was down another program of this machine may have been given its port, for a connection of its own perhaps.
     pub async fn start(&mut self, id: u64) {
-        let controller = self.try_start(self.settings(id)).await.expect("starts");
+        let mut tries = 0..100;
+        let controller = loop {
+            match self.try_start(self.settings(id)).await {
+                Err(StartError::Serve(ServeError::PortInUse { .. })) if tries.next().is_some() => {
+                    Clock::system().sleep(Duration::from_millis(100)).await;
+                }
+                started => break started.expect("starts"),
+            }
+        };
         self.running.insert(id, controller);
     }
 
