@@ -104,6 +104,8 @@ fn write_pid(file: &mut File) -> io::Result<()> {
 pub fn free_bytes(dir: &Path) -> io::Result<Option<u64>> {
     let space = nix::sys::statvfs::statvfs(dir)?;
     let free = space.blocks_available().saturating_mul(space.fragment_size());
+    // What is told to others fits their signed numbers; some file systems know no end.
+    let free = free.min(u64::MAX / 2);
     Ok((space.blocks() > 0).then_some(free))
 }
 
