@@ -60,8 +60,8 @@ afresh() {
   [ -z "${1:-}" ] || mount -t tmpfs -o "size=$1m" tmpfs "$scratch/run/store" 2>/dev/null || return 1
   timeout 60 "$scratch/run.sh" start
 }
-# A server without room.
-if afresh 96; then
+# A server without room: the stand-in lays out 128 MiB before it takes anything.
+if afresh 192; then
   cat >"$scratch/room.sh" <<ROOM
 #!/bin/sh
 set -eu
@@ -71,7 +71,7 @@ mount -o remount,size=1g "$scratch/run/store"
 "$scratch/run.sh" start-store
 ROOM
   chmod +x "$scratch/room.sh"
-  (cd cell/store-tikv && MERIDIAN_TIKV_ROOM_MIB=96 MERIDIAN_TIKV_CONTROL=$scratch/room.sh run full_cluster)
+  (cd cell/store-tikv && MERIDIAN_TIKV_ROOM_MIB=192 MERIDIAN_TIKV_CONTROL=$scratch/room.sh run full_cluster)
 else
   echo "skipped: a full cluster of TiKV: a file system of its own needs root"
 fi

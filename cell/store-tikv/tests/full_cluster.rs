@@ -17,7 +17,7 @@ use platform_runtime::clock::Clock;
 use platform_runtime::{TaskGroup, random};
 
 /// Of a row; it is written twice, under two keys.
-const ROW_BYTES: usize = 128 << 10;
+const ROW_BYTES: usize = 80_000;
 /// For one write to be refused, and for all to go on once there is room.
 const REFUSED_WITHIN: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(120);
