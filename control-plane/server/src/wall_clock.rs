@@ -4,6 +4,8 @@
 //! Each second every controller asks the others for theirs. One that is more than [`OFF_MAX_MS`] from the median of
 //! all, or has not heard a majority, proposes nothing, and hands leadership on. One that jumps proposes nothing from then
 //! on, whether or not the others have been asked since: it is held against the clock that counts what passes.
+//! Where only one other answers, the next comparison believes it again, for two that differ cannot tell who is right; and what jumps
+//! while the others are waited for is noticed by the comparison after that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
