@@ -24,7 +24,6 @@
 //! Never here: where a backup may lie (the law is asked by the node), who may ask, which copy leads; a log of entries
 //! between backups: a restore ends where the backup was taken.
 
-mod beside;
 pub mod erased;
 pub mod error;
 pub mod manifest;

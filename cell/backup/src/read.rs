@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use cell_layers::keys::Kek;
+use platform_runtime::background;
 use sha2::{Digest, Sha256};
 
-use crate::beside;
 use crate::error::BackupError;
 use crate::manifest::Manifest;
 use crate::name::BackupName;
@@ -98,12 +98,12 @@ impl<'a> Reading<'a> {
         let sealed = self.store.part(name, part).await?;
         let (key, bound_to) = (self.key.clone(), name.clone());
         let mut digest = self.digest.clone();
-        let opened = beside::run(move |_| {
+        let opened = background::run(async move {
             let plain = key.open(bound_to.as_str(), part, &sealed).ok()?;
             digest.update(&plain);
             Some((digest, rows::read(Bytes::from(plain))?))
         });
-        let (digest, rows) = opened.await?.ok_or_else(damaged)?;
+        let (digest, rows) = opened.await.ok_or(BackupError::Stopped)?.ok_or_else(damaged)?;
         self.digest = digest;
         self.next += 1;
         self.rows += rows.len() as u64;

@@ -7,8 +7,8 @@ use cell_layers::keys::Kek;
 use cell_shard::{Restore, state_of};
 use cell_store::Store;
 use platform_model::{NodeId, ReplicaId};
+use platform_runtime::background;
 
-use crate::beside;
 use crate::error::BackupError;
 use crate::manifest::Manifest;
 use crate::name::BackupName;
@@ -48,7 +48,8 @@ pub async fn rehearse(
     let manifest = reading.manifest().clone();
     let origin = manifest.origin;
     copy.finish(REPLICA, origin.term.epoch, origin).await?;
-    let state = beside::run(move |runtime| runtime.block_on(state_of(&scratch, &shard))).await??;
+    let state = background::run(async move { state_of(&scratch, &shard).await }).await;
+    let state = state.ok_or(BackupError::Stopped)??;
     // An earlier build said nothing of the state: then the rows are counted, and the parts' own digests hold.
     let same = manifest.state.is_none_or(|wanted| state.value() == wanted);
     if same && state.rows() == manifest.rows {

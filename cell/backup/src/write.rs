@@ -1,17 +1,16 @@
 //! A shard at one position, written to the store in sealed parts.
 //!
-//! Reading and sealing run beside the requests ([`crate::beside`]); while a part is sealed the one before is put in the
-//! store, so that two are in memory at once and no more. The pace holds back every page that is read, so that no processor is
-//! busy with it for longer than a page takes; the law is asked before each part.
+//! Reading and sealing run on threads that give way to requests ([`background`]); while a part is sealed the one before is
+//! put in the store, so that two are in memory at once and no more. The pace holds back every page that is read, so that no
+//! processor is busy with it for longer than a page takes; the law is asked before each part.
 
 use bytes::Bytes;
 use cell_layers::keys::Kek;
 use cell_shard::{Frozen, StateDigest};
 use platform_model::WorldId;
+use platform_runtime::background;
 use sha2::{Digest, Sha256};
-use tokio::runtime::Handle;
 
-use crate::beside;
 use crate::error::BackupError;
 use crate::manifest::Manifest;
 use crate::name::BackupName;
@@ -29,8 +28,6 @@ const PART_BYTES: usize = 1 << 20;
 const PAGE_BYTES: usize = 64 << 10;
 /// Reading the rows once more costs so much less than writing them.
 const DIGEST_COSTS: u64 = 4;
-/// Bytes of the second reading that one look at the threads beside does.
-const DIGESTED_BYTES: usize = 1 << 20;
 
 /// What a backup is written with.
 pub struct Writer<'a> {
@@ -107,22 +104,22 @@ struct Part {
 impl Source {
     /// The next part; none behind the last row.
     async fn part(mut self) -> Result<(Self, Option<Part>), BackupError> {
-        beside::run(move |runtime| {
-            let part = self.seal(runtime)?;
-            Ok((self, part))
-        })
-        .await?
+        let sealed = background::run(async move {
+            let part = self.seal().await;
+            part.map(|part| (self, part))
+        });
+        sealed.await.ok_or(BackupError::Stopped)?
     }
 
-    fn seal(&mut self, runtime: &Handle) -> Result<Option<Part>, BackupError> {
+    async fn seal(&mut self) -> Result<Option<Part>, BackupError> {
         let mut plain = Vec::with_capacity(self.part_bytes_max + PAGE_BYTES);
         let (mut rows, mut bytes) = (0, 0);
         while plain.len() < self.part_bytes_max
             && let Some(start) = self.next.take()
         {
             let page_bytes = PAGE_BYTES.min(self.part_bytes_max);
-            runtime.block_on(self.pace.hold(page_bytes as u64));
-            let page = runtime.block_on(self.frozen.page(start, page_bytes))?;
+            self.pace.hold(page_bytes as u64).await;
+            let page = self.frozen.page(start, page_bytes).await?;
             let begins = plain.len();
             for (key, value) in &page.rows {
                 if !rows::push(&mut plain, key, value) {
@@ -147,23 +144,22 @@ impl Source {
         }))
     }
 
-    /// Adds more of the rows to the digest, read anew: what the parts have left out, it has not.
-    async fn digested(
-        mut self,
-        mut state: StateDigest,
-        from: Bytes,
-    ) -> Result<(Self, StateDigest, Option<Bytes>), BackupError> {
-        beside::run(move |runtime| {
-            let mut next = Some(from);
-            for _ in 0..DIGESTED_BYTES / PAGE_BYTES {
-                let Some(from) = next else { break };
-                runtime.block_on(self.pace.hold(PAGE_BYTES as u64 / DIGEST_COSTS));
-                let more = self.frozen.digest(&mut state, from, PAGE_BYTES);
-                next = runtime.block_on(more)?;
-            }
-            Ok((self, state, next))
-        })
-        .await?
+    /// The digest of the rows, read anew: what the parts have left out, it has not.
+    async fn digested(mut self) -> Result<(Self, StateDigest), BackupError> {
+        let digested = background::run(async move {
+            let state = self.read_anew().await;
+            state.map(|state| (self, state))
+        });
+        digested.await.ok_or(BackupError::Stopped)?
+    }
+
+    async fn read_anew(&mut self) -> Result<StateDigest, BackupError> {
+        let (mut state, mut next) = (StateDigest::default(), Some(Bytes::new()));
+        while let Some(from) = next {
+            self.pace.hold(PAGE_BYTES as u64 / DIGEST_COSTS).await;
+            next = self.frozen.digest(&mut state, from, PAGE_BYTES).await?;
+        }
+        Ok(state)
     }
 }
 
@@ -177,7 +173,7 @@ struct Writing<'a> {
 impl Writing<'_> {
     async fn all(&mut self, source: Source) -> Result<Manifest, BackupError> {
         let source = self.parts(source).await?;
-        let (source, state) = self.digest(source).await?;
+        let (source, state) = source.digested().await?;
         let manifest = Manifest {
             world: self.with.world.clone(),
             shard: source.frozen.shard().clone(),
@@ -207,14 +203,6 @@ impl Writing<'_> {
                 return Ok(source);
             }
         }
-    }
-
-    async fn digest(&mut self, mut source: Source) -> Result<(Source, StateDigest), BackupError> {
-        let (mut state, mut next) = (StateDigest::default(), Some(Bytes::new()));
-        while let Some(from) = next {
-            (source, state, next) = source.digested(state, from).await?;
-        }
-        Ok((source, state))
     }
 
     async fn put(&mut self, part: Option<Part>) -> Result<(), BackupError> {

@@ -1,10 +1,6 @@
-//! Walking over many rows beside requests: copies, digests, backups. A read of the embedded engine holds its thread, so walks
-//! are done aside, on threads that serve nobody, or in pieces small enough that whoever waits for the thread does not notice,
-//! with a turn for the others between.
-
-use std::future::Future;
-
-use tokio::runtime::Handle;
+//! Walking over many rows beside requests: copies, digests, backups. A read of the embedded engine holds its thread, so
+//! walks are done on threads that serve nobody (`platform_runtime::background`), or in pieces small enough that whoever
+//! waits for the thread does not notice, with a turn for the others between.
 
 use cell_store::{Key, KeyRange, Snapshot, SnapshotError, Value};
 
@@ -15,14 +11,6 @@ const PIECE_BYTES: usize = 128 * 1024;
 /// Rows of the first piece, of which nothing is known, and of any.
 const ROWS_FIRST: usize = 4;
 const ROWS_MAX: usize = 1_000;
-
-/// Does a walk on a thread of its own. None when the process ends meanwhile.
-pub(crate) async fn aside<T: Send + 'static>(walk: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(walk))
-        .await
-        .ok()
-}
 
 /// The rows of a range in ascending order.
 pub(crate) struct Walk<'a> {

@@ -6,6 +6,7 @@
 //! for who may talk to whom.
 
 pub mod addresses;
+pub mod background;
 pub mod clock;
 pub mod config;
 pub mod data_dir;

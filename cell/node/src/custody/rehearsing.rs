@@ -8,7 +8,7 @@ use cell_backup::{BackupError, BackupName, Pace, Progress, rehearse};
 use cell_layers::keys::Kek;
 use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions};
-use platform_runtime::random;
+use platform_runtime::{background, random};
 use uuid::Uuid;
 
 use super::jobs::{Done, Job};
@@ -84,7 +84,8 @@ async fn opened(folder: &Path) -> Result<Arc<Embedded>, BackupError> {
         ..EmbeddedOptions::default()
     };
     let folder = folder.to_owned();
-    let opened = tokio::task::spawn_blocking(move || Embedded::open(&folder, options)).await;
-    let opened = opened.map_err(|_| BackupError::Stopped)?;
+    // The engine's threads inherit that they give way: nobody but the rehearsal waits for them.
+    let opened = background::run(async move { Embedded::open(&folder, options) }).await;
+    let opened = opened.ok_or(BackupError::Stopped)?;
     opened.map_err(|error| failed(error.to_string()))
 }

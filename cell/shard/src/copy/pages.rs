@@ -7,11 +7,12 @@ use bytes::Bytes;
 use cell_replica::Event;
 use cell_store::{Snapshot, SnapshotError};
 use platform_model::ReplicaId;
+use platform_runtime::background;
 
 use super::content::Rows;
 use super::inner::Inner;
 use crate::keys::{ShardKeys, join};
-use crate::walk::{Walk, aside};
+use crate::walk::Walk;
 
 /// Rows of one page.
 const PAGE_ROWS: usize = 8_000;
@@ -38,7 +39,7 @@ pub(crate) async fn read_page(inner: &Arc<Inner>, to: ReplicaId) {
         return;
     };
     let shared = Arc::clone(inner);
-    let read = aside(async move {
+    let read = background::run(async move {
         let (mut rows, last) = page(&*snapshot, &shared.keys, start, PAGE_BYTES).await?;
         if !last {
             let behind = rows.ranges.last().map(|(_, end)| end.clone()).unwrap_or_default();

@@ -9,6 +9,7 @@ use cell_replica::report::Report;
 use cell_replica::{Event, Peer, PeerPhase, Role};
 use cell_store::{Snapshot, SnapshotError};
 use platform_model::{Position, ReplicaId, Term};
+use platform_runtime::background;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::core::Core;
@@ -18,7 +19,7 @@ use super::job::Job;
 use super::pages::{PAGE_BYTES, page};
 use super::told::Told;
 use crate::keys::ShardKeys;
-use crate::walk::{Walk, aside};
+use crate::walk::Walk;
 
 /// Keys and values of one chunk, about.
 const CHUNK_BYTES: usize = 3 * 1024 * 1024;
@@ -190,7 +191,7 @@ pub(crate) async fn measure(inner: &Arc<Inner>, chunk: u32, start: Bytes) {
         return stop(inner);
     };
     let (shared, from) = (Arc::clone(inner), start.clone());
-    let found = aside(async move { end_of_chunk(&*snapshot, &shared.keys, from).await });
+    let found = background::run(async move { end_of_chunk(&*snapshot, &shared.keys, from).await });
     let Some(Ok((end, last))) = found.await else {
         return stop(inner);
     };
@@ -223,7 +224,7 @@ pub(crate) async fn digest(inner: &Arc<Inner>, chunk: ToDigest) {
     let ToDigest {
         snapshot, start, end, ..
     } = chunk;
-    let digested = aside(async move { digest_of(&*snapshot, &shared.keys, &start, &end).await });
+    let digested = background::run(async move { digest_of(&*snapshot, &shared.keys, &start, &end).await });
     let Some(Ok(digest)) = digested.await else {
         return;
     };
