@@ -1,8 +1,8 @@
 //! A shard at one position, written to the store in sealed parts.
 //!
-//! Reading and sealing run on threads that give way to requests ([`background`]); while a part is sealed the one before is
-//! put in the store, so that two are in memory at once and no more. The pace holds back every page that is read, so that no
-//! processor is busy with it for longer than a page takes; the law is asked before each part.
+//! Reading and sealing run on threads that give way to requests ([`background`]); while a part is sealed the one before
+//! is put in the store, so that two are in memory at once and no more. The pace holds back every page that is read, so
+//! that no processor is busy with it for longer than a page takes; the law is asked before each part.
 
 use bytes::Bytes;
 use cell_layers::keys::Kek;

@@ -1,6 +1,7 @@
 //! A runtime of its own for what other processes wait for: what nodes say to each other, reports, the routing table. Its
 //! threads do little, so that the operating system lets them run soon, however much requests of apps keep the others
-//! busy; where it is allowed they run before all others. A promise that comes late is a lease that lapses.
+//! busy; where it is allowed they run before all others. A promise that comes late is a lease that lapses. Pages of copies are
+//! much, and leave by threads that give way (`cell_stream`); they arrive here.
 
 use std::io;
 

@@ -1,5 +1,6 @@
 //! Streams over real sockets, all in one process.
 
+mod lanes;
 mod refused;
 mod scene;
 mod streams;

@@ -1,9 +1,9 @@
-//! Long work beside requests: walks over a shard, digests, the sealing of backups. It runs on few threads of its own that
-//! give way to all others: where every processor is wanted, a request is woken at once and need not wait for a slice of a
-//! walk.
+//! Long work beside requests: walks over a shard, digests, the sealing of backups, pages on their way. It runs on few
+//! threads of its own that give way to all others: where every processor is wanted, a request does not share it with a
+//! walk in equal parts.
 //!
-//! What waits there, for a pace, a page or a clock, holds no thread. What it computes between two waits should be short: a
-//! page, a part.
+//! What waits there, for a pace, a page or a clock, holds no thread. What it computes between two waits should be
+//! short: a page, a part.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -15,13 +15,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// However much long work there is, it keeps no more processors busy.
 const THREADS: usize = 2;
-/// What its threads are given, as `nice(2)` counts: about a ninth of the share of one like any other, so that long work
-/// gets on even where requests never end. A thread that is started there inherits it.
+/// What its threads are given, as `nice(2)` counts: about a ninth of the share of one like any other, so that long
+/// work gets on even where requests never end. A thread that is started there inherits it.
 const NICE: i32 = 10;
 
-/// Runs `work` on those threads. Dropped, `work` is dropped at its next `await`. None: it panicked, or the process ends.
+/// Runs `work` on those threads. Dropped, `work` is dropped at its next `await`. None: it panicked, or the process
+/// ends.
 pub async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    let done = AbortOnDropHandle::new(runtime().spawn(work)).await;
+    let done = AbortOnDropHandle::new(handle().spawn(work)).await;
     done.inspect_err(|error| {
         if error.is_panic() {
             metrics::counter!("runtime_task_panics_total", "task" => "background").increment(1);
@@ -31,8 +32,9 @@ pub async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'stat
     .ok()
 }
 
-/// Made when it is first asked for, and kept until the process ends.
-fn runtime() -> Handle {
+/// For tasks of a group that are long work: [`TaskGroup::on`](crate::TaskGroup::on). Made when it is first asked for,
+/// and kept until the process ends.
+pub fn handle() -> Handle {
     static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
     let made = RUNTIME.get_or_init(|| {
         let built = Builder::new_multi_thread()
@@ -49,7 +51,7 @@ fn runtime() -> Handle {
         .map_or_else(Handle::current, |made| made.handle().clone())
 }
 
-/// Of the calling thread alone: on Linux each has a priority of its own, `setpriority(2)`. To give way is allowed to all.
+/// Of the calling thread alone: on Linux each has a priority of its own, `setpriority(2)`. Everybody may give way.
 fn give_way() {
     if let Err(error) = setpriority_process(Some(gettid()), NICE) {
         tracing::warn!(%error, "a thread for long work runs like any other");
