@@ -106,10 +106,12 @@ impl Custody {
                     "the person is erased, and no controller has put the certificate on record"
                 }
             };
-            let code = error
-                .refusal()
-                .map_or(RefusalCode::Unavailable, |refusal| refusal.code);
-            Refusal::new(code, format!("{message}: {error}")).hint("repeat the command")
+            let refusal = error.refusal();
+            let code = refusal.map_or(RefusalCode::Unavailable, |refusal| refusal.code);
+            // The controllers know what to do about a list that is full.
+            let hint = refusal.map(|refusal| refusal.hint.as_str());
+            let hint = hint.filter(|hint| !hint.is_empty());
+            Refusal::new(code, format!("{message}: {error}")).hint(hint.unwrap_or("repeat the command"))
         })
     }
 

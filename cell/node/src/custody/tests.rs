@@ -26,9 +26,9 @@ use parking_lot::Mutex;
 use platform_model::{Actor, Code, HomeId, RequestId, RootRef, ShardId, UserId};
 use platform_runtime::Clock;
 use platform_token::Verifier;
-use platform_wire::CallError;
 use platform_wire::backup::{Erased, ErasureRecord, ErasureStage};
 use platform_wire::directory::DirectoryClient;
+use platform_wire::{CallError, Refusal, RefusalCode};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -51,6 +51,8 @@ struct Controllers {
     told: Mutex<Vec<ErasureRecord>>,
     /// What is left of people where they were before, and where.
     left: Mutex<Option<&'static str>>,
+    /// They refuse to have anybody begun, as a full list does.
+    full: AtomicBool,
     /// Whose data was given to whom.
     exported: Mutex<Vec<(UserId, String)>>,
 }
@@ -95,6 +97,13 @@ impl Register for Controllers {
         };
         if !answers.load(Ordering::Relaxed) {
             return Err(unreachable_controllers());
+        }
+        if self.full.load(Ordering::Relaxed) && record.stage == ErasureStage::Begins {
+            let full = Refusal::new(
+                RefusalCode::Limit,
+                "90000 people of home eu/eu-central: inner words",
+            );
+            return Err(full.hint("ask again tomorrow").into());
         }
         let mut told = self.told.lock();
         told.push(record.clone());

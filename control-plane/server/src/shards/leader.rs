@@ -178,6 +178,7 @@ impl Leader {
         self.recovering = !state.is_recovered();
         let unsure = u32::try_from(state.recovery.unsure.len()).unwrap_or(u32::MAX);
         metrics::gauge!("controld_recovery_unsure_shards").set(f64::from(unsure));
+        metrics::gauge!("controld_erased_list_filled").set(state.erased_list_filled());
         for (shard, record) in &state.shards {
             let Some(config) = &record.config else { continue };
             if config.phase != ConfigPhase::Steady {
