@@ -45,7 +45,7 @@ const OFFICER: &str = "spiffe://x/operator/compliance/ann";
 
 /// Controllers that remember what they were told.
 #[derive(Default)]
-struct Controllers {
+pub(crate) struct Controllers {
     begins: AtomicBool,
     ends: AtomicBool,
     told: Mutex<Vec<ErasureRecord>>,
@@ -70,20 +70,24 @@ impl Elsewheres for Controllers {
         self.left.lock().map_or(Ok(()), |why| Err(why.to_owned()))
     }
 
+    async fn erase_there(&self, _: &Shard, _: UserId) -> Result<(), String> {
+        unreachable!("nobody moves")
+    }
+
     async fn gone_from(&self, _: &HomeId, _: Vec<Resident>) -> Result<Vec<(UserId, Standing)>, String> {
         unreachable!("nothing is restored")
     }
 }
 
 impl Controllers {
-    fn answering() -> Arc<Self> {
+    pub(crate) fn answering() -> Arc<Self> {
         let controllers = Self::default();
         controllers.begins.store(true, Ordering::Relaxed);
         controllers.ends.store(true, Ordering::Relaxed);
         Arc::new(controllers)
     }
 
-    fn stages(&self) -> Vec<ErasureStage> {
+    pub(crate) fn stages(&self) -> Vec<ErasureStage> {
         self.told.lock().iter().map(|record| record.stage).collect()
     }
 }
@@ -114,8 +118,9 @@ impl Register for Controllers {
         unreachable!("nothing is restored")
     }
 
-    async fn read_open_erasures(&self, _: &ShardId) -> Result<Vec<UserId>, CallError> {
-        let told = self.told.lock();
+    async fn read_open_erasures(&self, shard: &ShardId) -> Result<Vec<UserId>, CallError> {
+        let mut told = self.told.lock().clone();
+        told.retain(|record| shard.home() == Some(&record.home));
         let done = |user: UserId| {
             let mut of = told.iter().filter(|record| record.user == user);
             of.any(|record| record.stage != ErasureStage::Begins)
@@ -178,7 +183,11 @@ fn custody_of(bench: &Bench, controllers: &Arc<Controllers>, with: (Arc<dyn Stor
     Custody::new(parts(bench, controllers, with))
 }
 
-fn parts(bench: &Bench, controllers: &Arc<Controllers>, (disk, clock): (Arc<dyn Store>, Clock)) -> Parts {
+pub(crate) fn parts(
+    bench: &Bench,
+    controllers: &Arc<Controllers>,
+    (disk, clock): (Arc<dyn Store>, Clock),
+) -> Parts {
     let followed = bench.followed();
     Parts {
         world: followed.current().world.clone(),
