@@ -2,7 +2,7 @@
 //!
 //! What is wanted, and where it may be, is the planner's to say; this only looks who is gone and how much is under way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use control_plane_planner::{Observed, repair};
 use control_plane_state::operation::{OperationCommand, OperationKind, OperationRefusal, Start};
@@ -63,6 +63,15 @@ impl Leader {
             ..Observed::default()
         }
     }
+
+    /// The same for a person who waits for nobody that does not report: no disk is taken by hand either that is too full.
+    pub fn observed_by_hand(&self, now_micros: u64, state: &State) -> Observed {
+        let silent = state.nodes.keys().filter(|node| !self.is_heard(now_micros, node));
+        Observed {
+            silent: silent.cloned().collect(),
+            ..self.observed(now_micros, state)
+        }
+    }
 }
 
 /// Copies that repairs make now, by node.
@@ -115,16 +124,12 @@ pub fn copies_held(state: &State) -> BTreeMap<NodeId, usize> {
 }
 
 /// What a repair by hand does: a person says that nobody need wait for the nodes that do not report, and that a standby
-/// goes which no goal asks for.
+/// goes which no goal asks for. `observed` is of [`Leader::observed_by_hand`].
 ///
 /// # Errors
 /// When there is nothing to repair, or it cannot be.
-pub fn by_hand(state: &State, shard: &ShardId, silent: BTreeSet<NodeId>) -> Result<OperationKind, Refusal> {
-    let observed = Observed {
-        silent,
-        ..Observed::default()
-    };
-    let plan = repair::plan_shard(state, &observed, shard);
+pub fn by_hand(state: &State, shard: &ShardId, observed: &Observed) -> Result<OperationKind, Refusal> {
+    let plan = repair::plan_shard(state, observed, shard);
     let step = plan.steps.into_iter().next();
     let surplus = plan.surplus.into_iter().next();
     match (step, surplus) {
