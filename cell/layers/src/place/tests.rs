@@ -195,7 +195,7 @@ async fn what_leaves_comes_in_under_another_key_with_its_digests_and_counts_the_
 #[tokio::test]
 async fn a_page_ends_by_its_bytes_too_and_the_next_goes_on_behind_it() {
     let bench = Bench::open().await;
-    let bytes = &vec![7; 1_000_000];
+    let bytes = &vec![7_u8; 1_000_000];
     for name in ["a", "b", "c", "d", "e", "f"] {
         let large =
             |tx: RootTx| async move { crate::blob::put(&tx, name, crate::sha256(bytes), bytes).await };
