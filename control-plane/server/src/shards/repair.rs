@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use control_plane_planner::{Observed, repair};
-use control_plane_state::operation::{OperationCommand, OperationKind, OperationRefusal, Start};
+use control_plane_planner::{Infeasible, Observed, repair};
+use control_plane_state::operation::{OperationCommand, OperationKind, Start};
 use control_plane_state::shard_config::ShardConfig;
-use control_plane_state::{Command, Refusal, State};
+use control_plane_state::{Command, State};
 use platform_model::thresholds::{REPAIR_EVERY_MS, REPAIR_NODE_AT_ONCE_MAX, REPAIR_WORLD_AT_ONCE_MAX};
 use platform_model::{NodeId, ShardId};
 
@@ -128,7 +128,7 @@ pub fn copies_held(state: &State) -> BTreeMap<NodeId, usize> {
 ///
 /// # Errors
 /// When there is nothing to repair, or it cannot be.
-pub fn by_hand(state: &State, shard: &ShardId, observed: &Observed) -> Result<OperationKind, Refusal> {
+pub fn by_hand(state: &State, shard: &ShardId, observed: &Observed) -> Result<OperationKind, NotByHand> {
     let plan = repair::plan_shard(state, observed, shard);
     let step = plan.steps.into_iter().next();
     let surplus = plan.surplus.into_iter().next();
@@ -141,6 +141,18 @@ pub fn by_hand(state: &State, shard: &ShardId, observed: &Observed) -> Result<Op
             add: None,
             remove: Some(surplus.replica),
         }),
-        (None, None) => Err(OperationRefusal::NothingToDo.into()),
+        (None, None) => match plan.unmet.into_iter().next() {
+            Some(unmet) => Err(NotByHand::Cannot(unmet.infeasible)),
+            None => Err(NotByHand::Nothing),
+        },
     }
+}
+
+/// Why nothing is repaired by hand.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotByHand {
+    #[error("there is nothing to repair")]
+    Nothing,
+    #[error("it cannot be repaired: {0}")]
+    Cannot(Infeasible),
 }

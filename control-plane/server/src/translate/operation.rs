@@ -2,16 +2,18 @@
 //! the state of the controller that was asked; the command then says all of it, and the state judges it.
 
 use control_plane_planner::Observed;
-use control_plane_state::operation::{Force, OperationCommand, OperationId, OperationKind, Start};
+use control_plane_state::operation::{
+    Force, OperationCommand, OperationId, OperationKind, OperationRefusal, Start,
+};
 use control_plane_state::shard_config::ShardConfig;
 use control_plane_state::{Command, Refusal as Rule, State};
 use platform_model::{CellId, Generation, HomeId, NodeId, ShardId, Survival};
 use platform_wire::operation::Change;
 use platform_wire::replicas::read_replica;
-use platform_wire::{Refusal, pb};
+use platform_wire::{Refusal, RefusalCode, pb};
 
 use crate::refuse;
-use crate::shards::repair;
+use crate::shards::repair::{self, NotByHand};
 
 /// # Errors
 /// For words that are none, and places that are not there.
@@ -65,7 +67,14 @@ pub fn verify(state: &State, shard: &str) -> Result<Command, Refusal> {
 pub fn repair(state: &State, shard: &str, observed: &Observed) -> Result<Command, Refusal> {
     let shard: ShardId = shard.parse().map_err(Refusal::invalid)?;
     let config = served(state, &shard)?;
-    let kind = repair::by_hand(state, &shard, observed).map_err(|rule| refuse::rule(&rule))?;
+    let kind = repair::by_hand(state, &shard, observed).map_err(|why| match why {
+        NotByHand::Nothing => refuse::rule(&OperationRefusal::NothingToDo.into()),
+        NotByHand::Cannot(_) => {
+            let message = format!("{shard}: {why}");
+            Refusal::new(RefusalCode::Placement, message)
+                .hint("cellctl operation list   names what stays below its goal, and why")
+        }
+    })?;
     Ok(start(config, shard, kind, 0, None))
 }
 

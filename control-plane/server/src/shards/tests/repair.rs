@@ -1,9 +1,11 @@
 //! Standbys come and go as the goals of homes say.
 
+use control_plane_planner::Infeasible;
 use control_plane_state::shard_config::CopyState;
 use platform_model::Survival;
 use platform_model::thresholds::{REPAIR_AFTER_MS, ROOM_LEFT_MIB};
 
+use super::super::repair::NotByHand;
 use super::*;
 use crate::testing::nodes::SHARD_BYTES;
 
@@ -17,7 +19,7 @@ fn set_goal(sim: &mut Sim, goal: Survival) {
 }
 
 /// What a person has repaired.
-fn by_hand(sim: &Sim) -> Result<OperationKind, Refusal> {
+fn by_hand(sim: &Sim) -> Result<OperationKind, NotByHand> {
     let observed = sim.leader.observed_by_hand(sim.now_ms * 1_000, &sim.state);
     super::super::repair::by_hand(&sim.state, &Sim::shard(), &observed)
 }
@@ -85,7 +87,7 @@ fn a_standby_that_a_lower_goal_does_not_ask_for_stays_until_a_person_has_it_take
     assert_eq!(sim.config().standbys, []);
     assert_eq!(sim.nodes.erased.len(), 1);
     let nothing = by_hand(&sim);
-    assert!(nothing.is_err(), "{nothing:?}");
+    assert_eq!(nothing, Err(NotByHand::Nothing));
 }
 
 #[test]
@@ -108,7 +110,8 @@ fn a_repair_by_hand_takes_no_disk_that_is_too_full() {
     sim.nodes.free_bytes.insert(there.clone(), enough - 1);
     sim.run(2 * REPORT_EVERY_MS);
     let full = by_hand(&sim);
-    assert!(full.is_err(), "{full:?}");
+    let cell = "eu-west-1".parse().expect("a cell");
+    assert_eq!(full, Err(NotByHand::Cannot(Infeasible::DiskFull(cell))));
     sim.nodes.free_bytes.insert(there.clone(), enough);
     sim.run(2 * REPORT_EVERY_MS);
     match by_hand(&sim) {
