@@ -189,7 +189,13 @@ pub(super) async fn end_root(shard: &Shard, asked: &Asked) -> Result<(), Refusal
     };
     let ended = shard.write(&request(asked, Mode::Sync), end).await;
     match ended.map_err(|error| unavailable(&error))?.value {
-        Some(why) => Err(why.refusal(user)),
+        Some(why) => {
+            let message = format!(
+                "the erasure is on record, and goes on by itself: {}",
+                why.refusal(user).message
+            );
+            Err(Refusal::new(RefusalCode::Unavailable, message).hint("cellctl user relocation show"))
+        }
         None => Ok(()),
     }
 }
