@@ -17,7 +17,7 @@ use crate::error::LayerError;
 
 mod whole;
 
-pub use whole::{Row, Tally, Whole, digest};
+pub use whole::{PAGE_BYTES, Row, Tally, Whole, digest};
 
 /// The shared table of those who have moved, or are about to.
 const PEOPLE: &str = "people";

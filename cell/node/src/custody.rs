@@ -16,7 +16,7 @@ mod resuming;
 mod rpc;
 mod sweeping;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod views;
 
 use std::collections::BTreeSet;

@@ -8,6 +8,7 @@
 //! | `source`, `leaving`, `copier`, `turning` | the shard where he lives: copies, fences, sends the rest, commits, erases; or turns back |
 //! | `target`, `checking`, `ending`, `arrivals_rpc` | the shard where he will live: an incoming copy that nobody sees, until the entry names it |
 //! | `forgetting` | he is erased where he lives: nothing of him stays where he was |
+//! | `following` | he has moved since his erasure was put on record: it is done where he lives |
 //! | `residents` | who of a backup that is restored lives elsewhere by now |
 //! | `running` | takes up what was under way when a term began; waits for the end of copies that came in |
 //! | `operator` | begin, show, cancel, for people at work |
@@ -27,6 +28,7 @@ mod ending;
 mod entries;
 mod entry_rpc;
 mod faults;
+mod following;
 mod forgetting;
 mod lawful;
 mod leaving;
@@ -41,7 +43,7 @@ pub(crate) mod told;
 mod turning;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
 use cell_law::Law;
@@ -55,6 +57,7 @@ use platform_wire::relocation::{ArrivalsClient, EntriesClient};
 use platform_wire::report::ReportClient;
 use tokio::sync::Semaphore;
 
+use crate::custody::LentCustody;
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 
@@ -115,6 +118,8 @@ pub struct Parts {
     pub tasks: TaskGroup,
     /// Who is driven at this moment.
     pub driven: Driven,
+    /// Who erases people here; set once that is there.
+    pub custody: OnceLock<LentCustody>,
 }
 
 /// People who are driven, each by one task of this process; and those whom somebody should drive.
@@ -179,6 +184,11 @@ impl Relocations {
 
     pub fn lent(&self) -> LentRelocations {
         LentRelocations(Arc::downgrade(&self.parts))
+    }
+
+    /// Whom it asks to erase people who have come here; the first stays.
+    pub fn erases_by(&self, custody: LentCustody) {
+        let _ = self.parts.custody.set(custody);
     }
 }
 

@@ -209,6 +209,7 @@ impl Parts {
         let _ = services.relocations.set(relocations.lent());
         let custody = self.custody(settings, (&lent, &relocations), reports.clone());
         let _ = services.custody.set(custody.lent());
+        relocations.erases_by(custody.lent());
         custody.start();
         serve::serve_mtls_apart(
             listener,
@@ -335,6 +336,7 @@ impl Parts {
             records: Arc::new(reports),
             tasks: self.tasks.child(),
             driven: relocation::Driven::default(),
+            custody: OnceLock::new(),
         })
     }
 

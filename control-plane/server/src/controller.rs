@@ -296,5 +296,5 @@ fn routes(parts: &Parts) -> axum::Router {
 }
 
 #[cfg(test)]
-#[path = "controller_tests.rs"]
+#[path = "controller_tests/mod.rs"]
 mod tests;

@@ -112,6 +112,14 @@ fn backup(rule: &BackupRefusal) -> Refusal {
         BackupRefusal::TooMany { .. }
         | BackupRefusal::TooManyThere { .. }
         | BackupRefusal::TooManyLeft { .. } => (RefusalCode::Limit, ""),
+        BackupRefusal::OwnTooMany { .. } | BackupRefusal::OwnTooManyThere { .. } => (
+            RefusalCode::Limit,
+            "cellctl user erase   by someone of compliance still finds room",
+        ),
+        BackupRefusal::OwnTooManyToday { .. } => (
+            RefusalCode::Limit,
+            "ask again tomorrow; cellctl user erase   by someone of compliance does not wait",
+        ),
         BackupRefusal::NotBegun { .. } | BackupRefusal::NoReason { .. } => (RefusalCode::Invalid, ""),
         BackupRefusal::UnderWay { .. } => (RefusalCode::Operation, "cellctl operation list"),
         BackupRefusal::OtherList { .. } => (

@@ -4,8 +4,9 @@
 //! Each second every controller asks the others for theirs. One that is more than [`OFF_MAX_MS`] from the median of
 //! all, or has not heard a majority, proposes nothing, and hands leadership on. One that jumps proposes nothing from then
 //! on, whether or not the others have been asked since: it is held against the clock that counts what passes.
-//! Where only one other answers, the next comparison believes it again, for two that differ cannot tell who is right; and what jumps
-//! while the others are waited for is noticed by the comparison after that.
+//! Where only one other answers, two that differ cannot tell who is right: what was known before stands, with what has jumped since;
+//! at a start, where nothing was known, both go on. And while no majority answers, what was known counts for
+//! five seconds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,27 +22,61 @@ use crate::proposer::Proposer;
 /// How far from the median a leader's clock may be, in milliseconds.
 pub const OFF_MAX_MS: i64 = 2_000;
 const EVERY: Duration = Duration::from_secs(1);
+/// So long after a majority was heard that is believed.
+const KEPT: Duration = Duration::from_secs(5);
 
 /// How far this controller's clock is from the others'. Clone: a shared handle.
 #[derive(Debug, Clone, Default)]
 pub struct WallClock {
-    /// None while no majority was heard.
+    /// None while no majority was heard, or not for long.
     compared: Arc<Mutex<Option<Compared>>>,
 }
 
-/// What the last question brought.
+/// When the others were asked. Taken before they are, so that what jumps while they are waited for has jumped since.
 #[derive(Debug, Clone, Copy)]
-struct Compared {
-    /// Milliseconds that this clock was ahead of the median.
-    ahead_ms: i64,
-    /// What it was apart from the monotonic one then.
+struct Asked {
+    /// By the clock that counts what passes.
+    at: Duration,
+    /// What the wall clock was apart from that one.
     apart_ms: i64,
 }
 
+impl Asked {
+    fn now(clock: &Clock) -> Self {
+        let (at, apart_ms) = (clock.monotonic(), apart(clock));
+        Self { at, apart_ms }
+    }
+}
+
+/// What is known of this clock.
+#[derive(Debug, Clone, Copy)]
+struct Compared {
+    /// Milliseconds that it was ahead of the median.
+    ahead_ms: i64,
+    /// What it was apart from the monotonic one then.
+    apart_ms: i64,
+    /// When a majority was heard last.
+    heard: Duration,
+}
+
 impl Compared {
-    fn at(ahead_ms: i64, clock: &Clock) -> Self {
-        let apart_ms = apart(clock);
-        Self { ahead_ms, apart_ms }
+    /// By how far the clocks that answered are ahead of ours, ours among them, of so many members.
+    fn by(before: Option<Self>, offsets: &mut [i64], members: usize, asked: Asked) -> Option<Self> {
+        if offsets.len() <= members / 2 {
+            return before.filter(|before| asked.at.saturating_sub(before.heard) <= KEPT);
+        }
+        let differ = offsets.iter().any(|offset| offset.abs() > OFF_MAX_MS);
+        match before.filter(|_| differ && offsets.len() == 2) {
+            Some(before) => Some(Self {
+                heard: asked.at,
+                ..before
+            }),
+            None => Some(Self {
+                ahead_ms: median(offsets).saturating_neg(),
+                apart_ms: asked.apart_ms,
+                heard: asked.at,
+            }),
+        }
     }
 
     /// Milliseconds that it is ahead now: it may have jumped since.
@@ -118,6 +153,7 @@ impl WallClock {
 
     /// Asks the others; who does not answer is left out, and a majority must.
     async fn compare(&self, proposer: &Proposer, id: u64, members: &BTreeMap<u64, String>, clock: &Clock) {
+        let asked_at = Asked::now(clock);
         let others = members.iter().filter(|(member, _)| **member != id);
         let asked = others.map(|(_, address)| async {
             let before = clock.unix_ms();
@@ -126,9 +162,9 @@ impl WallClock {
         });
         let mut offsets: Vec<i64> = join_all(asked).await.into_iter().flatten().collect();
         offsets.push(0);
-        let heard = offsets.len() > members.len() / 2;
-        let ahead_ms = heard.then(|| median(&mut offsets).saturating_neg());
-        *self.compared.lock() = ahead_ms.map(|ahead_ms| Compared::at(ahead_ms, clock));
+        let mut compared = self.compared.lock();
+        *compared = Compared::by(*compared, &mut offsets, members.len(), asked_at);
+        let ahead_ms = compared.map(|compared| compared.ahead_ms(clock));
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!("controld_clock_ahead_seconds").set(ahead_ms.unwrap_or(0) as f64 / 1_000.0);
     }
@@ -160,13 +196,51 @@ mod tests {
         let (right, off) = (Clock::system(), Duration::from_millis(5_000));
         let held = WallClock::default();
         assert_eq!(held.check(&right), Err(Wrong::Unknown));
-        *held.compared.lock() = Some(Compared::at(0, &right));
+        *held.compared.lock() = Compared::by(None, &mut [0, 0, 0], 3, Asked::now(&right));
         assert_eq!(held.check(&right), Ok(()));
         assert!(matches!(held.check(&Clock::ahead(off)), Err(Wrong::Off { ahead_ms }) if ahead_ms > 4_000));
         // It was ahead when it was asked, and is set right.
-        *held.compared.lock() = Some(Compared::at(5_000, &Clock::ahead(off)));
+        let asked = Asked::now(&Clock::ahead(off));
+        *held.compared.lock() = Compared::by(None, &mut [-5_000, -5_000, 0], 3, asked);
         assert!(held.check(&Clock::ahead(off)).is_err());
         assert_eq!(held.check(&right), Ok(()));
+    }
+
+    fn asked(seconds: u64, apart_ms: i64) -> Asked {
+        let at = Duration::from_secs(seconds);
+        Asked { at, apart_ms }
+    }
+
+    fn known(compared: Option<Compared>) -> Option<(i64, i64)> {
+        compared.map(|compared| (compared.ahead_ms, compared.apart_ms))
+    }
+
+    /// The planted omission: with one of three down, one that has jumped is believed again a second later.
+    #[test]
+    fn of_two_that_differ_one_that_has_jumped_is_not_believed_again() {
+        let hour = 3_600_000;
+        let before = Compared::by(None, &mut [1, 0, -1], 3, asked(1, 0));
+        let jumped = Compared::by(before, &mut [-hour, 0], 3, asked(2, hour));
+        assert_eq!(known(jumped), Some((0, 0)), "it was right, and has jumped since");
+        // The same at the other, which has not jumped.
+        let other = Compared::by(before, &mut [hour, 0], 3, asked(2, 0));
+        assert_eq!(known(other), Some((0, 0)));
+        // The third is there again, and says who is right.
+        let judged = Compared::by(jumped, &mut [-hour, -hour, 0], 3, asked(3, hour));
+        assert_eq!(known(judged), Some((hour, hour)));
+        let agreed = Compared::by(jumped, &mut [3, 0], 3, asked(3, 7));
+        assert_eq!(known(agreed), Some((0, 7)), "two that agree are a majority");
+        let first = Compared::by(None, &mut [hour, 0], 3, asked(1, 0));
+        assert_eq!(known(first), Some((0, 0)), "where nothing was known both go on");
+    }
+
+    #[test]
+    fn what_was_known_counts_a_while_where_no_majority_answers() {
+        let before = Compared::by(None, &mut [1, 0, -1], 3, asked(10, 4));
+        let kept = Compared::by(before, &mut [0], 3, asked(15, 9));
+        assert_eq!(known(kept), Some((0, 4)), "a jump since is still held against it");
+        assert_eq!(known(Compared::by(kept, &mut [0], 3, asked(16, 9))), None);
+        assert_eq!(known(Compared::by(None, &mut [0], 3, asked(10, 4))), None);
     }
 
     #[test]

@@ -27,6 +27,13 @@ pub const WINDOW_MS_MAX: u64 = 7 * 86_400_000;
 pub const ERASED_PER_HOME_MAX: usize = 100_000;
 /// The same of all homes of a jurisdiction: what one answer to a node holds that restores its directory.
 pub const ERASED_PER_JURISDICTION_MAX: usize = 1_000_000;
+/// So far either list is filled by requests of people themselves: the last tenth is for officers, whoever registers and erases
+/// himself over and over.
+pub const OWN_ERASED_PER_HOME_MAX: usize = ERASED_PER_HOME_MAX / 10 * 9;
+pub const OWN_ERASED_PER_JURISDICTION_MAX: usize = ERASED_PER_JURISDICTION_MAX / 10 * 9;
+/// Erasures of a home within a day, whoever asked for them, behind which people's own requests wait: by those alone its list is
+/// full no sooner than in three months.
+pub const OWN_ERASURES_PER_DAY_MAX: usize = 1_000;
 /// Copies of one shard that were given up and are not erased yet.
 pub const LEFT_COPIES_MAX: usize = 64;
 /// Token keys of one home: the newest, and the older ones under which tokens may still run.

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::UserId;
 
+/// Who asked, on record, where the person himself did: the controllers tell his own requests from officers' by it.
+pub const THE_PERSON: &str = "the person";
+
 /// The author of a change, as it stands in the change log. Never a name, only an opaque id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Actor {

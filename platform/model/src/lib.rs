@@ -22,7 +22,7 @@ pub mod table;
 pub mod thresholds;
 pub mod version;
 
-pub use actor::{Actor, Role};
+pub use actor::{Actor, Role, THE_PERSON};
 pub use break_glass::BreakGlass;
 pub use class::DataClass;
 pub use id::{IdempotencyKey, InvalidId, RequestId, UserId, WorldId};

@@ -82,6 +82,8 @@ pub enum Step {
     Abandon,
     /// He is erased where he lives: what is left here of one who is gone goes now, his key too.
     Forget,
+    /// His erasure was put on record in the home that he left for this one: he is erased here.
+    Erase,
 }
 
 /// A step, and of what.

@@ -191,6 +191,34 @@ async fn what_leaves_comes_in_under_another_key_with_its_digests_and_counts_the_
     assert_eq!(counted, (left, left.rows - 1));
 }
 
+/// The planted omission: a page of large rows is more than one transaction may read, and who has them never moves.
+#[tokio::test]
+async fn a_page_ends_by_its_bytes_too_and_the_next_goes_on_behind_it() {
+    let bench = Bench::open().await;
+    let bytes = &vec![7_u8; 1_000_000];
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        let large =
+            |tx: RootTx| async move { crate::blob::put(&tx, name, crate::sha256(bytes), bytes).await };
+        bench.write(large).await.expect("written");
+    }
+    let (user, key) = (bench.root.as_user().expect("a person"), &bench.key);
+    let (mut found, mut pages, mut after) = (0, 0, None::<Bytes>);
+    loop {
+        let from = after.as_ref();
+        let read = |tx: Tx| async move { Whole::new(tx, user, key).page(from, 1_000).await };
+        let page = bench.shard.read(&bench.request(), read).await;
+        let (rows, more) = page.expect("read").value;
+        let bytes: usize = rows.iter().map(Row::bytes).sum();
+        assert!(bytes < PAGE_BYTES + 64 * 90_000, "{bytes}");
+        (found, pages) = (found + bytes, pages + 1);
+        after = rows.last().map(|row| row.key.clone());
+        if !more {
+            break;
+        }
+    }
+    assert!(found > 6_000_000 && pages > 1, "{found} bytes on {pages} pages");
+}
+
 #[tokio::test]
 async fn nobody_is_served_where_he_is_not_at_home() {
     let bench = Bench::open().await;

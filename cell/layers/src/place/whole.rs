@@ -14,6 +14,10 @@ use crate::error::LayerError;
 use crate::keys::UserKey;
 
 const LAYER: &str = "#relocation";
+/// A page ends behind the scan in which it comes to so many bytes: a transaction may read only so much.
+pub const PAGE_BYTES: usize = 1 << 20;
+/// Rows of one scan: of the largest rows about 6 MB.
+const ROWS_AT_ONCE: usize = 64;
 
 /// A row of a person, opened; without a value: there is none at that key any more.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,20 +79,30 @@ impl Whole {
         }
     }
 
-    /// Rows behind `after`, at most `limit`; and whether there are more.
+    /// Rows behind `after`, at most `limit` and about [`PAGE_BYTES`], at least one if there is any; and whether there are more.
     ///
     /// # Errors
     /// The transaction's; a row that does not open.
     pub async fn page(&self, after: Option<&Bytes>, limit: usize) -> Result<(Vec<Row>, bool), LayerError> {
-        let start = after.map_or_else(Bytes::new, |after| [&after[..], &[0]].concat().into());
-        let range = KeyRange::new(start, Bytes::from_static(&[u8::MAX]));
-        let page = self.tx.scan(range, limit, false).await?;
-        let open = |(key, stored): (Bytes, Bytes)| {
-            let value = Some(self.open(&key, &stored)?);
-            Ok::<_, LayerError>(Row { key, value })
-        };
-        let rows: Result<_, _> = page.rows.into_iter().map(open).collect();
-        Ok((rows?, page.more))
+        let behind = |after: &Bytes| Bytes::from([&after[..], &[0]].concat());
+        let mut start = after.map_or_else(Bytes::new, behind);
+        let (mut rows, mut bytes): (Vec<Row>, usize) = (Vec::new(), 0);
+        loop {
+            let range = KeyRange::new(start, Bytes::from_static(&[u8::MAX]));
+            let some = ROWS_AT_ONCE.min(limit - rows.len());
+            let page = self.tx.scan(range, some, false).await?;
+            for (key, stored) in page.rows {
+                let value = Some(self.open(&key, &stored)?);
+                let row = Row { key, value };
+                bytes += row.bytes();
+                rows.push(row);
+            }
+            let is_full = rows.len() >= limit || bytes >= PAGE_BYTES;
+            match rows.last().filter(|_| page.more && !is_full) {
+                Some(last) => start = behind(&last.key),
+                None => return Ok((rows, page.more)),
+            }
+        }
     }
 
     /// What stands at these keys now.

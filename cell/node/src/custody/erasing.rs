@@ -3,7 +3,8 @@
 //! 1. the controllers put the person on the list by which restores leave people out. From here on no restore brings him
 //!    back, whatever becomes of the rest; what was begun and not ended is taken up again by whoever serves the shard
 //!    ([`super::resuming`]);
-//! 2. the root ends: no transaction of it writes any more but those of this erasure;
+//! 2. the root ends: no transaction of it writes any more but those of this erasure. One who has begun to move since he was looked
+//!    at is turned back, or followed ([`crate::relocation`], `following`);
 //! 3. what the person holds elsewhere is given back (the addresses, at the directory): for that the key is needed. What cannot be
 //!    read holds nothing up: whose claims those are, the directory asks, and is told that nobody knows him;
 //! 4. the key is destroyed, in the home's key shard: from here on nothing of the person can be read, in no log, copy or
@@ -17,7 +18,9 @@
 
 use std::time::Duration;
 
-use cell_layers::{LayerError, ended, place};
+use cell_layers::place::{self, Standing};
+use cell_layers::{LayerError, ended};
+use cell_relay::Place;
 use cell_sdk::{Arrival, OpenUser, RootCtx, Seen};
 use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError};
 use platform_model::{Actor, Code, HomeId, Problem, RequestId, RootRef, ShardId, UserId};
@@ -90,7 +93,7 @@ impl Custody {
         }
     }
 
-    async fn record(&self, asked: &Asked, stage: ErasureStage) -> Result<u64, Refusal> {
+    pub(super) async fn record(&self, asked: &Asked, stage: ErasureStage) -> Result<u64, Refusal> {
         let record = ErasureRecord {
             home: asked.home.clone(),
             user: asked.user,
@@ -106,10 +109,12 @@ impl Custody {
                     "the person is erased, and no controller has put the certificate on record"
                 }
             };
-            let code = error
-                .refusal()
-                .map_or(RefusalCode::Unavailable, |refusal| refusal.code);
-            Refusal::new(code, format!("{message}: {error}")).hint("repeat the command")
+            let refusal = error.refusal();
+            let code = refusal.map_or(RefusalCode::Unavailable, |refusal| refusal.code);
+            // The controllers know what to do about a list that is full.
+            let hint = refusal.map(|refusal| refusal.hint.as_str());
+            let hint = hint.filter(|hint| !hint.is_empty());
+            Refusal::new(code, format!("{message}: {error}")).hint(hint.unwrap_or("repeat the command"))
         })
     }
 
@@ -170,7 +175,9 @@ pub(super) async fn end_root(shard: &Shard, asked: &Asked) -> Result<(), Refusal
     let end = |tx: Tx| async move {
         tx.sync();
         // In the transaction that ends it: he may have begun to move since it was looked at first.
-        if let Some(why) = elsewhere(place::standing(&tx, user).await?.as_ref()) {
+        let standing = place::standing(&tx, user).await?;
+        if let Some(why) = elsewhere(standing.as_ref()) {
+            turn_back(&tx, user, standing)?;
             return Ok(Some(why));
         }
         match ended::goes_on(&tx).await {
@@ -182,9 +189,30 @@ pub(super) async fn end_root(shard: &Shard, asked: &Asked) -> Result<(), Refusal
     };
     let ended = shard.write(&request(asked, Mode::Sync), end).await;
     match ended.map_err(|error| unavailable(&error))?.value {
-        Some(why) => Err(why.refusal(user)),
+        Some(why) => {
+            let message = format!(
+                "the erasure is on record, and goes on by itself: {}",
+                why.refusal(user).message
+            );
+            Err(Refusal::new(RefusalCode::Unavailable, message).hint("cellctl user relocation show"))
+        }
         None => Ok(()),
     }
+}
+
+/// His erasure is on record: a relocation that is not behind its fence is cancelled, and goes no further.
+fn turn_back(tx: &Tx, user: UserId, standing: Option<Standing>) -> Result<(), LayerError> {
+    let at_home = standing.filter(|standing| matches!(standing.place, Place::Home { .. }));
+    let Some(mut standing) = at_home else {
+        return Ok(());
+    };
+    let errand = standing.errand.as_mut();
+    if let Some(errand) = errand.filter(|errand| errand.under_way && !errand.unwanted) {
+        errand.unwanted = true;
+        place::put_standing(tx, user, &standing)?;
+        tracing::warn!(target: "audit", %user, "a relocation is to be cancelled: the person's erasure is on record");
+    }
+    Ok(())
 }
 
 impl Elsewhere {

@@ -51,7 +51,8 @@ impl Custody {
             custody: self.clone(),
             root: root_of(asked, shard, open),
             next: Some(ExportCursor::default()),
-            ready: VecDeque::new(),
+            // An empty list: the decision arrives before anything of the person, and also where nothing is held of him.
+            ready: [b"[]".to_vec()].into(),
         };
         Ok((sequence, export))
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use cell_sdk::Erased;
 use parking_lot::Mutex;
-use platform_model::{Code, HomeId, Problem, UserId};
+use platform_model::{Code, HomeId, Problem, THE_PERSON, UserId};
 use platform_wire::{Refusal, RefusalCode};
 
 use super::erasing::Asked;
@@ -12,7 +12,9 @@ use super::jobs::Jobs;
 use super::{Custody, Erasing, Parts};
 
 /// Who asked, where the person did, and why.
-const HIMSELF: (&str, &str) = ("the person", "his own request, with his password");
+const HIMSELF: (&str, &str) = (THE_PERSON, "his own request, with his password");
+/// After so long a home may take people's own requests again, in seconds.
+const RETRY_FULL_S: u32 = 3_600;
 
 /// The same for whoever is a part of it: it keeps nothing alive.
 #[derive(Clone)]
@@ -45,7 +47,8 @@ impl Custody {
     /// Whoever has begun is taken to the end, by this node or another, whether or not he hears the answer.
     ///
     /// # Errors
-    /// `conflict` when he moves at this moment; `unavailable`: it may have begun.
+    /// `conflict` when he moves at this moment; `overloaded`: nothing was begun, for people have asked for all that the
+    /// home's list takes of them; `unavailable`: it may have begun.
     pub async fn erase_himself(&self, home: &HomeId, user: UserId) -> Result<Erased, Problem> {
         let (by, reason) = HIMSELF;
         let asked = Asked {
@@ -54,19 +57,38 @@ impl Custody {
             by: by.to_owned(),
             reason: reason.to_owned(),
         };
-        let erased = self.erase_now(&asked).await.map_err(problem)?;
+        let erased = self.erase_now(&asked).await.map_err(|refusal| {
+            tracing::warn!(target: "audit", %home, %user, %refusal, "a person's own erasure does not come about now");
+            problem(&refusal)
+        })?;
         Ok(Erased {
             certificate: Some(erased.sequence).filter(|sequence| *sequence != 0),
         })
     }
 }
 
-fn problem(refusal: Refusal) -> Problem {
-    let code = match refusal.code {
-        RefusalCode::Placement => Code::Conflict,
-        RefusalCode::Unknown => Code::NotFound,
-        RefusalCode::Moved => Code::Moving,
-        _ => Code::Unavailable,
+/// In words of our own: what a shard, a directory or a controller said is for the audit log, not for the app.
+fn problem(refusal: &Refusal) -> Problem {
+    let (code, detail) = match refusal.code {
+        RefusalCode::Placement => (
+            Code::Conflict,
+            "you move to another home, or have moved: ask again once you live there",
+        ),
+        RefusalCode::Unknown => (Code::NotFound, "nobody of that id lives here"),
+        RefusalCode::Moved => (Code::Moving, "your shard is changing its node: ask again"),
+        RefusalCode::Limit => (
+            Code::Overloaded,
+            "nothing was erased: this home takes no more such requests from people now. Ask again tomorrow, or ask whoever \
+             runs the service to do it for you",
+        ),
+        _ => (
+            Code::Unavailable,
+            "it cannot be done now. If it has begun it is taken to its end; ask again to be sure",
+        ),
     };
-    Problem::new(code).detail(refusal.message)
+    let problem = Problem::new(code).detail(detail);
+    if code == Code::Overloaded {
+        return problem.retry_after_s(RETRY_FULL_S);
+    }
+    problem
 }

@@ -4,12 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cell_shard::Shard;
 use platform_model::{HomeId, ShardId, UserId};
-use platform_wire::Refusal;
+use platform_wire::backup::ErasureStage;
 use platform_wire::custody::UserErased;
+use platform_wire::{Refusal, RefusalCode};
 
 use super::Custody;
-use super::erasing::Asked;
+use super::erasing::{Asked, end_root, refused};
+use crate::relocation::{Elsewhere, elsewhere, standing_of};
 
 /// How often it is looked for them.
 const EVERY: Duration = Duration::from_secs(30);
@@ -41,7 +44,7 @@ impl Custody {
     }
 
     /// One look at every home of which a shard of people is served here.
-    pub(super) async fn resume(&self) {
+    pub(crate) async fn resume(&self) {
         let mut looked = BTreeSet::new();
         for shard in self.shared.hosted.served() {
             let ShardId::Root { home, .. } = shard.id() else {
@@ -79,11 +82,62 @@ impl Custody {
                 by: format!("node {}", self.shared.node),
                 reason: "an erasure that was begun is taken to its end".to_owned(),
             };
-            if let Err(refusal) = self.erase_now(&asked).await {
+            if let Err(refusal) = self.take_up(&asked).await {
                 metrics::counter!("celld_erasures_left_total").increment(1);
                 tracing::warn!(target: "audit", %home, %user, %refusal, "an erasure that was begun is still not at its end");
             }
         }
+    }
+}
+
+impl Custody {
+    /// It is on record: whether he is at home, moves or has gone since.
+    async fn take_up(&self, asked: &Asked) -> Result<(), Refusal> {
+        let table = self.shared.followed.current();
+        let own = table.shard_of_user(&asked.home, asked.user);
+        let Some(shard) = own.and_then(|own| self.shared.hosted.get(&own)) else {
+            return Ok(());
+        };
+        let standing = standing_of(&shard, asked.user).await;
+        match elsewhere(standing.map_err(|problem| refused(&problem))?.as_ref()) {
+            None => self.erase_now(asked).await.map(drop),
+            // Turned back, if it is not too late for that.
+            Some(Elsewhere::Moves) => end_root(&shard, asked).await,
+            Some(Elsewhere::Lives(_)) => self.follow(asked, &shard).await,
+        }
+    }
+
+    /// What is left of him here goes with his erasure where he lives.
+    async fn follow(&self, asked: &Asked, shard: &Shard) -> Result<(), Refusal> {
+        let erased = self.shared.elsewhere.erase_there(shard, asked.user).await;
+        erased.map_err(|why| {
+            let message = format!("he has moved since, and is not erased where he lives yet: {why}");
+            Refusal::new(RefusalCode::Unavailable, message)
+        })?;
+        let done = ErasureStage::Done { claims: 0, rows: 0 };
+        let sequence = self.record(asked, done).await?;
+        let (home, user) = (&asked.home, asked.user);
+        tracing::warn!(target: "audit", %home, %user, sequence, "a person who had moved since was erased where he lives");
+        Ok(())
+    }
+
+    /// His erasure was put on record in the home from where he came. Safe to repeat.
+    ///
+    /// # Errors
+    /// Why he is not erased yet; on record here, it is taken to its end all the same.
+    pub(crate) async fn erase_who_came(
+        &self,
+        home: &HomeId,
+        user: UserId,
+        from: &HomeId,
+    ) -> Result<(), Refusal> {
+        let asked = Asked {
+            home: home.clone(),
+            user,
+            by: format!("node {}", self.shared.node),
+            reason: format!("his erasure was begun in {from}, before he moved from there"),
+        };
+        self.erase_now(&asked).await.map(drop)
     }
 }
 

@@ -26,9 +26,9 @@ use parking_lot::Mutex;
 use platform_model::{Actor, Code, HomeId, RequestId, RootRef, ShardId, UserId};
 use platform_runtime::Clock;
 use platform_token::Verifier;
-use platform_wire::CallError;
 use platform_wire::backup::{Erased, ErasureRecord, ErasureStage};
 use platform_wire::directory::DirectoryClient;
+use platform_wire::{CallError, Refusal, RefusalCode};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -45,12 +45,14 @@ const OFFICER: &str = "spiffe://x/operator/compliance/ann";
 
 /// Controllers that remember what they were told.
 #[derive(Default)]
-struct Controllers {
+pub(crate) struct Controllers {
     begins: AtomicBool,
     ends: AtomicBool,
     told: Mutex<Vec<ErasureRecord>>,
     /// What is left of people where they were before, and where.
     left: Mutex<Option<&'static str>>,
+    /// They refuse to have anybody begun, as a full list does.
+    full: AtomicBool,
     /// Whose data was given to whom.
     exported: Mutex<Vec<(UserId, String)>>,
 }
@@ -68,20 +70,24 @@ impl Elsewheres for Controllers {
         self.left.lock().map_or(Ok(()), |why| Err(why.to_owned()))
     }
 
+    async fn erase_there(&self, _: &Shard, _: UserId) -> Result<(), String> {
+        unreachable!("nobody moves")
+    }
+
     async fn gone_from(&self, _: &HomeId, _: Vec<Resident>) -> Result<Vec<(UserId, Standing)>, String> {
         unreachable!("nothing is restored")
     }
 }
 
 impl Controllers {
-    fn answering() -> Arc<Self> {
+    pub(crate) fn answering() -> Arc<Self> {
         let controllers = Self::default();
         controllers.begins.store(true, Ordering::Relaxed);
         controllers.ends.store(true, Ordering::Relaxed);
         Arc::new(controllers)
     }
 
-    fn stages(&self) -> Vec<ErasureStage> {
+    pub(crate) fn stages(&self) -> Vec<ErasureStage> {
         self.told.lock().iter().map(|record| record.stage).collect()
     }
 }
@@ -96,6 +102,13 @@ impl Register for Controllers {
         if !answers.load(Ordering::Relaxed) {
             return Err(unreachable_controllers());
         }
+        if self.full.load(Ordering::Relaxed) && record.stage == ErasureStage::Begins {
+            let full = Refusal::new(
+                RefusalCode::Limit,
+                "90000 people of home eu/eu-central: inner words",
+            );
+            return Err(full.hint("ask again tomorrow").into());
+        }
         let mut told = self.told.lock();
         told.push(record.clone());
         Ok(told.len() as u64)
@@ -105,8 +118,9 @@ impl Register for Controllers {
         unreachable!("nothing is restored")
     }
 
-    async fn read_open_erasures(&self, _: &ShardId) -> Result<Vec<UserId>, CallError> {
-        let told = self.told.lock();
+    async fn read_open_erasures(&self, shard: &ShardId) -> Result<Vec<UserId>, CallError> {
+        let mut told = self.told.lock().clone();
+        told.retain(|record| shard.home() == Some(&record.home));
         let done = |user: UserId| {
             let mut of = told.iter().filter(|record| record.user == user);
             of.any(|record| record.stage != ErasureStage::Begins)
@@ -169,7 +183,11 @@ fn custody_of(bench: &Bench, controllers: &Arc<Controllers>, with: (Arc<dyn Stor
     Custody::new(parts(bench, controllers, with))
 }
 
-fn parts(bench: &Bench, controllers: &Arc<Controllers>, (disk, clock): (Arc<dyn Store>, Clock)) -> Parts {
+pub(crate) fn parts(
+    bench: &Bench,
+    controllers: &Arc<Controllers>,
+    (disk, clock): (Arc<dyn Store>, Clock),
+) -> Parts {
     let followed = bench.followed();
     Parts {
         world: followed.current().world.clone(),

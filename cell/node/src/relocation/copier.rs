@@ -14,8 +14,12 @@ use platform_model::{Position, RootRef, UserId};
 use super::faults;
 use super::standing::request;
 
-/// Rows of one page, and of one read of what has changed.
+/// Rows of one page, and of one stretch.
 const ROWS_AT_ONCE: usize = 1_000;
+/// Rows of one read of what has changed: of the largest about 23 MB, and a transaction may read 48 MiB.
+pub(super) const CHANGED_AT_ONCE: usize = 256;
+/// Bytes of one stretch, about: it is counted while its sender waits.
+const STRETCH_BYTES: u64 = 8 << 20;
 /// Bytes of one part.
 const PART_BYTES: usize = 768 << 10;
 /// Entries of the log that are read at once.
@@ -41,13 +45,22 @@ pub(super) struct Copier {
     user: UserId,
     key: UserKey,
     prefix: Bytes,
-    /// Digests of the rows that have left.
-    left: BTreeMap<Bytes, [u8; 32]>,
+    /// The rows that have left.
+    left: BTreeMap<Bytes, Left>,
+    /// Keys of what has changed by the log and has not left since.
+    waiting: BTreeSet<Bytes>,
     pub(super) tally: Tally,
     /// Up to here the log was looked through.
     position: Position,
     after: Option<Bytes>,
     over: bool,
+}
+
+/// A row that has left: its digest, and about what it takes, in bytes.
+#[derive(Clone, Copy)]
+struct Left {
+    digest: [u8; 32],
+    bytes: u32,
 }
 
 /// A part of a person's root: behind a key, up to another; an empty one: from the first, to the end.
@@ -68,6 +81,7 @@ impl Copier {
             key,
             prefix: keys_of(RootRef::user(user)),
             left: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             tally: Tally::default(),
             position,
             after: None,
@@ -89,11 +103,10 @@ impl Copier {
         self.noted(rows).map(Some)
     }
 
-    /// What has changed by `upto`, at the least; and how many entries of the log that took.
-    pub(super) async fn changed(&mut self, upto: Position) -> Result<Vec<Vec<Row>>, CopyError> {
-        let mut keys = BTreeSet::new();
+    /// Looks through the log for what has changed by `upto`, at the least: it leaves by [`Self::changed`].
+    pub(super) async fn look(&mut self, upto: Position) -> Result<(), CopyError> {
         if faults::leaves_the_tail_behind() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         while self.position < upto {
             let entries = self.shard.log(self.position, ENTRIES_AT_ONCE).await;
@@ -105,33 +118,48 @@ impl Copier {
                 return Err(CopyError::Later("the log is not committed so far".to_owned()));
             };
             self.position = last.position;
+            let mut keys = std::mem::take(&mut self.waiting);
             for entry in &entries {
                 self.changed_by(entry, &mut keys);
             }
+            self.waiting = keys;
         }
-        let keys: Vec<Bytes> = keys.into_iter().collect();
-        let mut parts = Vec::new();
-        for some in keys.chunks(ROWS_AT_ONCE) {
-            let (user, key) = (self.user, &self.key);
-            let read = |tx: Tx| async move { Whole::new(tx, user, key).rows(some).await };
-            let rows = self.shard.read(&request(user), read).await;
-            let rows = rows.map_err(|error| CopyError::Later(error.to_string()))?;
-            parts.extend(self.noted(rows.value)?);
+        Ok(())
+    }
+
+    /// The next parts of what has changed, as it stands now; none behind the last.
+    pub(super) async fn changed(&mut self) -> Result<Option<Vec<Vec<Row>>>, CopyError> {
+        let some: Vec<Bytes> = self.waiting.iter().take(CHANGED_AT_ONCE).cloned().collect();
+        if some.is_empty() {
+            return Ok(None);
         }
-        Ok(parts)
+        let (user, key, keys) = (self.user, &self.key, &some);
+        let read = |tx: Tx| async move { Whole::new(tx, user, key).rows(keys).await };
+        let rows = self.shard.read(&request(user), read).await;
+        let rows = rows.map_err(|error| CopyError::Later(error.to_string()))?.value;
+        for key in &some {
+            self.waiting.remove(key);
+        }
+        self.noted(rows).map(Some)
     }
 
     /// What must lie in the other home of what has left, stretch by stretch; behind the last lies nothing.
     pub(super) fn stretches(&self) -> Vec<Stretch> {
         let (mut all, mut after) = (Vec::new(), Bytes::new());
-        let left: Vec<(&Bytes, &[u8; 32])> = self.left.iter().collect();
-        for some in left.chunks(ROWS_AT_ONCE) {
-            let (mut tally, mut upto) = (Tally::default(), Bytes::new());
-            for (key, digest) in some {
-                tally.add(digest);
-                upto.clone_from(key);
+        let (mut tally, mut bytes) = (Tally::default(), 0);
+        for (key, left) in &self.left {
+            tally.add(&left.digest);
+            bytes += u64::from(left.bytes);
+            if tally.rows >= ROWS_AT_ONCE as u64 || bytes >= STRETCH_BYTES {
+                let after = std::mem::replace(&mut after, key.clone());
+                let tally = std::mem::take(&mut tally);
+                let upto = key.clone();
+                all.push(Stretch { after, upto, tally });
+                bytes = 0;
             }
-            let after = std::mem::replace(&mut after, upto.clone());
+        }
+        if tally.rows > 0 {
+            let upto = Bytes::new();
             all.push(Stretch { after, upto, tally });
         }
         if let Some(last) = all.last_mut() {
@@ -164,7 +192,8 @@ impl Copier {
     fn noted(&mut self, rows: Vec<Row>) -> Result<Vec<Vec<Row>>, CopyError> {
         let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
         for row in rows {
-            let (before, now) = (self.left.get(&row.key).copied(), digest(&row));
+            let before = self.left.get(&row.key).map(|left| left.digest);
+            let now = digest(&row);
             // It has left as it is, or came and went in between.
             if before == now {
                 continue;
@@ -175,7 +204,11 @@ impl Copier {
             }
             if let Some(now) = now {
                 self.tally.add(&now);
-                self.left.insert(row.key.clone(), now);
+                let left = Left {
+                    digest: now,
+                    bytes: u32::try_from(row.bytes()).unwrap_or(u32::MAX),
+                };
+                self.left.insert(row.key.clone(), left);
             }
             bytes += row.bytes();
             part.push(row);

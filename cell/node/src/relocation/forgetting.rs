@@ -27,6 +27,12 @@ pub trait Elsewheres: Send + Sync {
     /// What is left where, or who does not answer.
     async fn forget(&self, shard: &Shard, user: UserId) -> Result<(), String>;
 
+    /// He is erased where he lives, who has gone from this shard since his erasure was put on record here. May be repeated.
+    ///
+    /// # Errors
+    /// Why he is not yet.
+    async fn erase_there(&self, shard: &Shard, user: UserId) -> Result<(), String>;
+
     /// Who of a backup of a shard of `home` lives elsewhere by now, and how he stands there therefore.
     ///
     /// # Errors
@@ -46,6 +52,10 @@ impl Elsewheres for Relocations {
             Some(standing) => self.parts.ask_all(shard, user, &standing).await,
             None => Ok(()),
         }
+    }
+
+    async fn erase_there(&self, shard: &Shard, user: UserId) -> Result<(), String> {
+        self.parts.ask_to_erase(shard, user).await
     }
 
     async fn gone_from(
@@ -145,7 +155,7 @@ impl Parts {
 }
 
 /// As little as is needed to ask another home.
-fn errand_to(home: &HomeId) -> Errand {
+pub(super) fn errand_to(home: &HomeId) -> Errand {
     Errand {
         operation: OperationId(0),
         other: home.clone(),

@@ -147,9 +147,8 @@ impl Leaving<'_> {
     /// Until little enough changes in the time that it takes to send what has changed.
     async fn catch_up(&self, copier: &mut Copier) -> Result<(), Stopped> {
         for _ in 0..ROUNDS_MAX {
-            let parts = copier.changed(copier.committed()).await.map_err(stopped)?;
-            let rows: usize = parts.iter().map(Vec::len).sum();
-            self.send_all(parts).await?;
+            copier.look(copier.committed()).await.map_err(stopped)?;
+            let rows = self.send_changed(copier).await?;
             if rows <= ROWS_LEFT_MAX {
                 return Ok(());
             }
@@ -203,8 +202,8 @@ impl Leaving<'_> {
         mut copier: Copier,
         fenced: Position,
     ) -> Result<(), Stopped> {
-        let parts = copier.changed(fenced).await.map_err(stopped)?;
-        self.send_all(parts).await?;
+        copier.look(fenced).await.map_err(stopped)?;
+        self.send_changed(&mut copier).await?;
         let (rows, sum) = (copier.tally.rows, copier.tally.sum);
         self.send(Step::Complete { rows, sum }).await?;
         let place = standing::read(self.shard, self.user).await;
@@ -223,6 +222,16 @@ impl Leaving<'_> {
             None => Ok(()),
             Some(why) => Err(Stopped::Later(format!("the directory: {why}"))),
         }
+    }
+
+    /// What was found to have changed; answers how many rows that are.
+    async fn send_changed(&self, copier: &mut Copier) -> Result<usize, Stopped> {
+        let mut rows = 0;
+        while let Some(parts) = copier.changed().await.map_err(stopped)? {
+            rows += parts.iter().map(Vec::len).sum::<usize>();
+            self.send_all(parts).await?;
+        }
+        Ok(rows)
     }
 
     async fn send_all(&self, parts: Vec<Vec<Row>>) -> Result<(), Stopped> {

@@ -17,7 +17,7 @@ use tonic::{Extensions, Request, Response, Status};
 
 use super::lawful::Unlawful;
 use super::source::next_operation;
-use super::standing::{self, Failed, StepError, change};
+use super::standing::{self, Failed, StepError, change, change_living};
 use super::{Parts, Relocations};
 
 /// Who may have a person relocated: whoever answers for where data is.
@@ -84,7 +84,7 @@ impl Parts {
             .await
             .map_err(unavailable)?
         {
-            return Err(placement("he was erased, or is about to be".to_owned()));
+            return Err(placement(standing::ENDED.to_owned()));
         }
         let before = standing::read(&shard, asked.user).await.map_err(unavailable)?;
         if asked.dry_run {
@@ -93,7 +93,9 @@ impl Parts {
         }
         let since_ms = self.clock.unix_ms();
         let begin = |before| begun(before, asked, by, consent, since_ms);
-        let (standing, _) = change(&shard, asked.user, begin).await.map_err(refused)?;
+        // Its erasure may have begun since it was looked at.
+        let begun = change_living(&shard, asked.user, begin).await;
+        let (standing, _) = begun.map_err(refused)?;
         tracing::warn!(target: "audit", by, user = %asked.user, from = %asked.home, to = %asked.to, reason = asked.reason, "a relocation begins");
         self.set_off(&shard, asked.user);
         Ok(told(Some(&standing), needs))

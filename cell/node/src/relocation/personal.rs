@@ -1,7 +1,7 @@
 //! A person's own relocation: he asks in the app, and by that consents; as problems that the app may see.
 
 use cell_sdk::RelocationState;
-use platform_model::{Code, HomeId, Problem, UserId};
+use platform_model::{Code, HomeId, Problem, THE_PERSON, UserId};
 use platform_wire::relocation::{Asked, Told};
 use platform_wire::{Refusal, RefusalCode};
 
@@ -10,7 +10,7 @@ use super::standing;
 use super::{Parts, Relocations};
 
 /// Who asked, where the person did.
-const HIMSELF: &str = "the person";
+const HIMSELF: &str = THE_PERSON;
 
 impl Relocations {
     /// # Errors
@@ -80,5 +80,11 @@ fn problem(refusal: Refusal) -> Problem {
         RefusalCode::Moved => Code::Moving,
         _ => Code::Unavailable,
     };
+    if code == Code::Unavailable {
+        // What a shard or the controllers said is not for the app.
+        tracing::info!(%refusal, "a person's own relocation cannot be told of now");
+        return Problem::new(code)
+            .detail("your relocation cannot be begun, shown or withdrawn now: ask again");
+    }
     Problem::new(code).detail(refusal.message)
 }

@@ -14,6 +14,8 @@ use crate::problems::unavailable;
 /// Stands in log entries as who did it.
 pub(super) const DOMAIN: &str = "relocation";
 const DEADLINE: Duration = Duration::from_secs(5);
+/// Why nothing begins for somebody.
+pub(super) const ENDED: &str = "he was erased, or is about to be";
 
 /// Why a step on a shard did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +59,36 @@ pub(super) async fn change<F>(shard: &Shard, user: UserId, f: F) -> Result<(Stan
 where
     F: Fn(Option<Standing>) -> Result<Standing, String> + Send + Sync,
 {
+    change_if(shard, user, false, f).await
+}
+
+/// The same for one who is not erased, nor about to be: the mark of that is read in the same transaction, so that whoever ends
+/// his root meanwhile finds what was changed, or is found.
+pub(super) async fn change_living<F>(
+    shard: &Shard,
+    user: UserId,
+    f: F,
+) -> Result<(Standing, Position), Failed>
+where
+    F: Fn(Option<Standing>) -> Result<Standing, String> + Send + Sync,
+{
+    change_if(shard, user, true, f).await
+}
+
+async fn change_if<F>(
+    shard: &Shard,
+    user: UserId,
+    is_living: bool,
+    f: F,
+) -> Result<(Standing, Position), Failed>
+where
+    F: Fn(Option<Standing>) -> Result<Standing, String> + Send + Sync,
+{
     let f = &f;
     let change = |tx: Tx| async move {
+        if is_living && is_ended(&tx).await? {
+            return Err(StepError::Refused(ENDED.to_owned()));
+        }
         let before = place::standing(&tx, user).await?;
         let after = f(before.clone()).map_err(StepError::Refused)?;
         if before.as_ref() != Some(&after) {
@@ -72,14 +102,16 @@ where
 
 /// Whether nothing is written in his root any more: he was erased, or is about to be.
 pub(super) async fn has_ended(shard: &Shard, user: UserId) -> Result<bool, Failed> {
-    let look = |tx: Tx| async move {
-        match ended::goes_on(&tx).await {
-            Ok(()) => Ok(false),
-            Err(LayerError::RootEnded) => Ok(true),
-            Err(error) => Err(StepError::Layer(error)),
-        }
-    };
+    let look = |tx: Tx| async move { is_ended(&tx).await };
     Ok(shard.read(&request(user), look).await?.value)
+}
+
+async fn is_ended(tx: &Tx) -> Result<bool, StepError> {
+    match ended::goes_on(tx).await {
+        Ok(()) => Ok(false),
+        Err(LayerError::RootEnded) => Ok(true),
+        Err(error) => Err(StepError::Layer(error)),
+    }
 }
 
 /// Where he lives by now, if this shard knows that he has gone.

@@ -71,6 +71,7 @@ impl Parts {
             Step::Activate => self.confirm(shard, &home, take).await,
             Step::Abandon => self.abandon(shard, &home, take.user).await.map(|()| 0),
             Step::Forget => self.forget_here(shard, &home, take).await,
+            Step::Erase => self.erase_here_too(shard, &home, take).await,
         };
         match taken {
             Ok(user_epoch) => Taken::Done { user_epoch },

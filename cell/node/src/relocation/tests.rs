@@ -14,6 +14,7 @@ use crate::events::tests::bench::{AUTHORS as WEST, FOLLOWERS as CENTRAL, titles,
 
 mod bench;
 mod checked;
+mod erased;
 mod forgotten;
 mod steps;
 mod turning;

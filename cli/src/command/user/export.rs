@@ -49,7 +49,7 @@ struct ExportedView {
     file: String,
     items: usize,
     bytes: usize,
-    /// Number of the decision in the ledger; none: nothing was read.
+    /// Number of the decision in the ledger; none: nothing was read, or a node of an earlier build had nothing.
     decision: Option<u64>,
 }
 
@@ -77,9 +77,10 @@ impl Export {
             let (items, sequence) = gathered(export.map_err(explain)?).await?;
             view.items = items.len();
             view.bytes = keep(&self.into, &items)?;
-            view.decision = Some(sequence);
+            view.decision = sequence;
+            let decision = sequence.map_or_else(String::new, |sequence| format!(" (decision {sequence})"));
             printer.say(&format!(
-                "{} things that are held of {user} are in {} (decision {sequence})",
+                "{} things that are held of {user} are in {}{decision}",
                 view.items, view.file
             ));
         }
@@ -88,14 +89,14 @@ impl Export {
     }
 }
 
-/// All of it, and the number of the decision.
-async fn gathered(mut export: Exporting) -> Result<(Vec<Value>, u64)> {
-    let (mut items, mut sequence) = (Vec::new(), 0);
+/// All of it, and the number of the decision if a page has come: a node of an earlier build sends none of nothing.
+async fn gathered(mut export: Exporting) -> Result<(Vec<Value>, Option<u64>)> {
+    let (mut items, mut sequence) = (Vec::new(), None);
     while let Some(page) = export.next().await.map_err(explain)? {
         let page_items: Vec<Value> =
             serde_json::from_slice(&page.items).context("the node gives what is no list")?;
         items.extend(page_items);
-        sequence = page.sequence;
+        sequence = Some(page.sequence);
     }
     Ok((items, sequence))
 }

@@ -84,7 +84,7 @@ fn command(parts: &Parts, caller: &SpiffeId, command: Wire) -> Result<(String, C
 /// What an operator asks of shards and of operations on them.
 fn operation(parts: &Parts, command: Wire) -> Result<(String, Command), Refusal> {
     use translate::operation;
-    let silent = parts.shards.silent();
+    let observed = parts.shards.observed_by_hand();
     let now_ms = parts.clock.unix_ms();
     let state = parts.raft.state();
     let state: &State = &state.borrow();
@@ -97,7 +97,7 @@ fn operation(parts: &Parts, command: Wire) -> Result<(String, Command), Refusal>
         Wire::VerifyShard(wire) => Ok((wire.reason.clone(), operation::verify(state, &wire.shard)?)),
         Wire::RepairShard(wire) => Ok((
             wire.reason.clone(),
-            operation::repair(state, &wire.shard, silent)?,
+            operation::repair(state, &wire.shard, &observed)?,
         )),
         Wire::SetSurvival(wire) => Ok((wire.reason.clone(), operation::survival(state, &wire)?)),
         Wire::PauseOperation(wire) => change(wire, Change::Pause),

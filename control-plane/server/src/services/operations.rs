@@ -56,8 +56,8 @@ impl Operations for Service {
         let author = self
             .0
             .author(&request, Verb::RepairShard, wire.version, &wire.world)?;
-        let silent = self.0.shards.silent();
-        let command = operation::repair(&self.0.raft.state().borrow(), &wire.shard, silent)?;
+        let observed = self.0.shards.observed_by_hand();
+        let command = operation::repair(&self.0.raft.state().borrow(), &wire.shard, &observed)?;
         let wire = request.into_inner();
         self.start(author, &wire.shard, wire.reason, command).await
     }

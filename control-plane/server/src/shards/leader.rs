@@ -14,7 +14,7 @@ use platform_model::{CellId, NodeId, ReplicaId, ShardId};
 use platform_wire::replicas::ReplicasReport;
 
 use super::act::{Act, By};
-use super::operate::{Operations, failover_asked};
+use super::operate::{NO_OPERATION, Operations, failover_asked, newest_operations};
 use super::recovering::{Told, begins_another};
 use super::reports::{NodesHeard, Said};
 use super::silence::{self, Silence};
@@ -178,6 +178,8 @@ impl Leader {
         self.recovering = !state.is_recovered();
         let unsure = u32::try_from(state.recovery.unsure.len()).unwrap_or(u32::MAX);
         metrics::gauge!("controld_recovery_unsure_shards").set(f64::from(unsure));
+        metrics::gauge!("controld_erased_list_filled").set(state.erased_list_filled());
+        let newest = newest_operations(state);
         for (shard, record) in &state.shards {
             let Some(config) = &record.config else { continue };
             if config.phase != ConfigPhase::Steady {
@@ -185,6 +187,7 @@ impl Leader {
             }
             if let Some(watched) = self.shards.get_mut(shard) {
                 watched.keep_to(config);
+                watched.keep_to_operation(newest.get(shard).copied().unwrap_or(NO_OPERATION));
             }
         }
         self.shards.retain(|shard, _| state.shards.contains_key(shard));

@@ -27,6 +27,17 @@ pub struct Tried {
 /// What this leader remembers of operations.
 pub type Operations = BTreeMap<OperationId, Tried>;
 
+/// Before the first of a shard.
+pub(super) const NO_OPERATION: (OperationId, Generation) = (OperationId(0), Generation(0));
+
+/// The newest operation on each shard that has had one, under way or not, and what its record is.
+pub(super) fn newest_operations(state: &State) -> BTreeMap<&ShardId, (OperationId, Generation)> {
+    let records = state.operations.records.iter();
+    records
+        .map(|(id, record)| (&record.shard, (*id, record.generation)))
+        .collect()
+}
+
 impl Leader {
     /// What operations do next.
     pub fn operate(&mut self, now_micros: u64, now_ms: u64, state: &State) -> Vec<Act> {

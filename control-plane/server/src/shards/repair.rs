@@ -2,12 +2,12 @@
 //!
 //! What is wanted, and where it may be, is the planner's to say; this only looks who is gone and how much is under way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use control_plane_planner::{Observed, repair};
-use control_plane_state::operation::{OperationCommand, OperationKind, OperationRefusal, Start};
+use control_plane_planner::{Infeasible, Observed, repair};
+use control_plane_state::operation::{OperationCommand, OperationKind, Start};
 use control_plane_state::shard_config::ShardConfig;
-use control_plane_state::{Command, Refusal, State};
+use control_plane_state::{Command, State};
 use platform_model::thresholds::{REPAIR_EVERY_MS, REPAIR_NODE_AT_ONCE_MAX, REPAIR_WORLD_AT_ONCE_MAX};
 use platform_model::{NodeId, ShardId};
 
@@ -63,6 +63,15 @@ impl Leader {
             ..Observed::default()
         }
     }
+
+    /// The same for a person who waits for nobody that does not report: no disk is taken by hand either that is too full.
+    pub fn observed_by_hand(&self, now_micros: u64, state: &State) -> Observed {
+        let silent = state.nodes.keys().filter(|node| !self.is_heard(now_micros, node));
+        Observed {
+            silent: silent.cloned().collect(),
+            ..self.observed(now_micros, state)
+        }
+    }
 }
 
 /// Copies that repairs make now, by node.
@@ -115,16 +124,12 @@ pub fn copies_held(state: &State) -> BTreeMap<NodeId, usize> {
 }
 
 /// What a repair by hand does: a person says that nobody need wait for the nodes that do not report, and that a standby
-/// goes which no goal asks for.
+/// goes which no goal asks for. `observed` is of [`Leader::observed_by_hand`].
 ///
 /// # Errors
 /// When there is nothing to repair, or it cannot be.
-pub fn by_hand(state: &State, shard: &ShardId, silent: BTreeSet<NodeId>) -> Result<OperationKind, Refusal> {
-    let observed = Observed {
-        silent,
-        ..Observed::default()
-    };
-    let plan = repair::plan_shard(state, &observed, shard);
+pub fn by_hand(state: &State, shard: &ShardId, observed: &Observed) -> Result<OperationKind, NotByHand> {
+    let plan = repair::plan_shard(state, observed, shard);
     let step = plan.steps.into_iter().next();
     let surplus = plan.surplus.into_iter().next();
     match (step, surplus) {
@@ -136,6 +141,18 @@ pub fn by_hand(state: &State, shard: &ShardId, silent: BTreeSet<NodeId>) -> Resu
             add: None,
             remove: Some(surplus.replica),
         }),
-        (None, None) => Err(OperationRefusal::NothingToDo.into()),
+        (None, None) => match plan.unmet.into_iter().next() {
+            Some(unmet) => Err(NotByHand::Cannot(unmet.infeasible)),
+            None => Err(NotByHand::Nothing),
+        },
     }
+}
+
+/// Why nothing is repaired by hand.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotByHand {
+    #[error("there is nothing to repair")]
+    Nothing,
+    #[error("it cannot be repaired: {0}")]
+    Cannot(Infeasible),
 }

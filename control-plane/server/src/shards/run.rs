@@ -1,14 +1,14 @@
 //! The shell around [`Leader`]: one lock, one task that ticks, commands through Raft.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_plane_planner::Observed;
 use control_plane_raft::{Part, RaftNode};
 use control_plane_state::{Author, Envelope, State};
 use parking_lot::Mutex;
 use platform_model::thresholds::{COMMANDS_AT_ONCE_MAX, OPERATION_TICK_MS, TICK_MS};
-use platform_model::{NodeId, ReplicaId, ShardId};
+use platform_model::{ReplicaId, ShardId};
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::SpiffeId;
 use platform_runtime::{TaskGroup, random};
@@ -123,13 +123,10 @@ impl Shards {
         self.with(|leading, state, now| look(&leading.leader, state, now))
     }
 
-    /// Nodes that do not report, as far as this controller knows: nobody tells one that does not lead.
-    pub fn silent(&self) -> BTreeSet<NodeId> {
-        let silent = self.look(|leader, state, now| {
-            let nodes = state.nodes.keys().filter(|node| !leader.is_heard(now, node));
-            nodes.cloned().collect()
-        });
-        silent.unwrap_or_default()
+    /// What a repair by hand goes by, as far as this controller knows: nobody tells one that does not lead.
+    pub fn observed_by_hand(&self) -> Observed {
+        let observed = self.look(|leader, state, now| leader.observed_by_hand(now, state));
+        observed.unwrap_or_default()
     }
 
     fn tick(&self) {

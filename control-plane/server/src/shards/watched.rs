@@ -25,6 +25,8 @@ pub struct Watched {
     pub busy_since_micros: Option<u64>,
     /// The newest that was looked over.
     generation: Generation,
+    /// The newest operation on the shard, as it was looked over; none: not yet.
+    operation: Option<(OperationId, Generation)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,7 @@ impl Watched {
             differs: None,
             busy_since_micros: None,
             generation: Generation(0),
+            operation: None,
         }
     }
 
@@ -83,6 +86,15 @@ impl Watched {
         };
         self.certified
             .retain(|replica, _| config.names(*replica) && !made_anew(*replica));
+    }
+
+    /// The same of the newest operation on the shard: by a command that changed its record nothing is on its way any more.
+    pub fn keep_to_operation(&mut self, newest: (OperationId, Generation)) {
+        let before = *self.operation.get_or_insert(newest);
+        if before < newest {
+            self.operation = Some(newest);
+            self.busy_since_micros = None;
+        }
     }
 
     /// Whether no newer configuration was looked over before this one.

@@ -1,18 +1,19 @@
 //! What an operator asks of shards and of operations on them, as commands. What the caller left open is settled here, by
 //! the state of the controller that was asked; the command then says all of it, and the state judges it.
 
-use std::collections::BTreeSet;
-
-use control_plane_state::operation::{Force, OperationCommand, OperationId, OperationKind, Start};
+use control_plane_planner::Observed;
+use control_plane_state::operation::{
+    Force, OperationCommand, OperationId, OperationKind, OperationRefusal, Start,
+};
 use control_plane_state::shard_config::ShardConfig;
 use control_plane_state::{Command, Refusal as Rule, State};
 use platform_model::{CellId, Generation, HomeId, NodeId, ShardId, Survival};
 use platform_wire::operation::Change;
 use platform_wire::replicas::read_replica;
-use platform_wire::{Refusal, pb};
+use platform_wire::{Refusal, RefusalCode, pb};
 
 use crate::refuse;
-use crate::shards::repair;
+use crate::shards::repair::{self, NotByHand};
 
 /// # Errors
 /// For words that are none, and places that are not there.
@@ -59,14 +60,21 @@ pub fn verify(state: &State, shard: &str) -> Result<Command, Refusal> {
     Ok(start(config, shard, OperationKind::Verify, 0, None))
 }
 
-/// `silent`: nodes that do not report, as far as the controller knows.
+/// `observed`: what the controller sees beside the state, for a repair by hand.
 ///
 /// # Errors
 /// As [`move_shard`]; when nothing is to be repaired, or nothing can be.
-pub fn repair(state: &State, shard: &str, silent: BTreeSet<NodeId>) -> Result<Command, Refusal> {
+pub fn repair(state: &State, shard: &str, observed: &Observed) -> Result<Command, Refusal> {
     let shard: ShardId = shard.parse().map_err(Refusal::invalid)?;
     let config = served(state, &shard)?;
-    let kind = repair::by_hand(state, &shard, silent).map_err(|rule| refuse::rule(&rule))?;
+    let kind = repair::by_hand(state, &shard, observed).map_err(|why| match why {
+        NotByHand::Nothing => refuse::rule(&OperationRefusal::NothingToDo.into()),
+        NotByHand::Cannot(_) => {
+            let message = format!("{shard}: {why}");
+            Refusal::new(RefusalCode::Placement, message)
+                .hint("cellctl operation list   names what stays below its goal, and why")
+        }
+    })?;
     Ok(start(config, shard, kind, 0, None))
 }
 

@@ -2,17 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use platform_model::{Generation, HomeId, NodeId, ShardId, UserId};
+use platform_model::{Generation, HomeId, NodeId, ShardId, THE_PERSON, UserId};
 
 use super::command::{BackupCommand, RestoreSpec};
 use super::refusal::BackupRefusal;
 use crate::changes::Changes;
 use crate::command::{Author, Envelope};
-use crate::limits::{ERASED_PER_HOME_MAX, ERASED_PER_JURISDICTION_MAX, LEFT_COPIES_MAX};
+use crate::limits::{
+    ERASED_PER_HOME_MAX, ERASED_PER_JURISDICTION_MAX, LEFT_COPIES_MAX, OWN_ERASED_PER_HOME_MAX,
+    OWN_ERASED_PER_JURISDICTION_MAX, OWN_ERASURES_PER_DAY_MAX,
+};
 use crate::refusal::Refusal;
 use crate::rules::shard::{may_lead, may_take_copy, served};
 use crate::shard_config::{ConfigPhase, CopyState, ShardConfig, ShardCopy};
 use crate::state::State;
+
+const DAY_MS: u64 = 86_400_000;
 
 pub(crate) fn apply(
     state: &mut State,
@@ -40,6 +45,9 @@ fn begin(
         return Err(BackupRefusal::NoReason { user }.into());
     }
     if state.erasures.erased_ms(home, user).is_none() {
+        if by == THE_PERSON {
+            has_room_for_his_own(state, home)?;
+        }
         has_room(state, home)?;
     }
     Ok(noted(state.erasures.begin(home, user, state.time_ms)))
@@ -115,6 +123,25 @@ fn is_of_whoever_serves(state: &State, author: &Author, home: &HomeId, user: Use
         author: author.to_string(),
         subject: format!("shard {shard}"),
     })
+}
+
+/// The list forgets nobody, and anybody may register and erase himself: he fills only a part of it, and not fast.
+fn has_room_for_his_own(state: &State, home: &HomeId) -> Result<(), Refusal> {
+    let (erasures, jurisdiction) = (&state.erasures, &home.jurisdiction);
+    if erasures.count(home) >= OWN_ERASED_PER_HOME_MAX {
+        let (home, max) = (home.clone(), OWN_ERASED_PER_HOME_MAX);
+        return Err(BackupRefusal::OwnTooMany { home, max }.into());
+    }
+    if erasures.count_in(jurisdiction) >= OWN_ERASED_PER_JURISDICTION_MAX {
+        let (jurisdiction, max) = (jurisdiction.clone(), OWN_ERASED_PER_JURISDICTION_MAX);
+        return Err(BackupRefusal::OwnTooManyThere { jurisdiction, max }.into());
+    }
+    let a_day_ago_ms = state.time_ms.saturating_sub(DAY_MS);
+    if erasures.count_since(home, a_day_ago_ms) >= OWN_ERASURES_PER_DAY_MAX {
+        let (home, max) = (home.clone(), OWN_ERASURES_PER_DAY_MAX);
+        return Err(BackupRefusal::OwnTooManyToday { home, max }.into());
+    }
+    Ok(())
 }
 
 /// What is listed must fit into one answer to whoever restores a directory shard.

@@ -6,9 +6,17 @@ use control_plane_ledger::Digest;
 use platform_model::{HomeId, Jurisdiction, ShardId, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::limits::ERASED_PER_HOME_MAX;
 use crate::state::State;
 
 impl State {
+    /// How full the fullest list of a home is, of those who were erased and of those who have left: 0 to 1.
+    pub fn erased_list_filled(&self) -> f64 {
+        let count = self.erasures.count_max().max(self.departures.count_max());
+        let share = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        share(count) / share(ERASED_PER_HOME_MAX)
+    }
+
     /// Whom a restore of a shard leaves out: who was erased, and who has moved away. Claims of those who moved are theirs
     /// still, wherever they live.
     pub fn left_out(&self, shard: &ShardId) -> impl Iterator<Item = UserId> {
@@ -53,6 +61,17 @@ impl Erasures {
     /// How many of a home.
     pub fn count(&self, home: &HomeId) -> usize {
         self.homes.get(home).map_or(0, BTreeMap::len)
+    }
+
+    /// How many of a home were put on record after that time, in milliseconds since 1970.
+    pub fn count_since(&self, home: &HomeId, time_ms: u64) -> usize {
+        let users = self.homes.get(home).into_iter().flatten();
+        users.filter(|(_, begun_ms)| **begun_ms > time_ms).count()
+    }
+
+    /// How many of the home that has most.
+    pub fn count_max(&self) -> usize {
+        self.homes.values().map(BTreeMap::len).max().unwrap_or(0)
     }
 
     /// How many of all homes of a jurisdiction.

@@ -13,6 +13,16 @@ pub enum BackupRefusal {
     TooMany { home: HomeId, max: usize },
     #[error("the homes of {jurisdiction} have {max} erased people on record already")]
     TooManyThere { jurisdiction: Jurisdiction, max: usize },
+    #[error(
+        "{max} people of home {home} are on record as erased: the room that is left is for requests of officers"
+    )]
+    OwnTooMany { home: HomeId, max: usize },
+    #[error(
+        "{max} people of {jurisdiction} are on record as erased: the room that is left is for requests of officers"
+    )]
+    OwnTooManyThere { jurisdiction: Jurisdiction, max: usize },
+    #[error("{max} erasures were begun in home {home} within a day: people's own requests wait")]
+    OwnTooManyToday { home: HomeId, max: usize },
     #[error("the erasure of {user} was not begun")]
     NotBegun { user: UserId },
     #[error("an erasure takes who asked for it, and a reason")]

@@ -14,6 +14,7 @@ use crate::{apply, apply::tests::place};
 
 mod departures;
 mod given;
+mod own;
 
 const NEW: ReplicaId = ReplicaId(4_711);
 

@@ -60,6 +60,7 @@ fn step(wire: pb::TakeRequest) -> Result<Step, Refusal> {
         TakeKind::Activate => Step::Activate,
         TakeKind::Abandon => Step::Abandon,
         TakeKind::Forget => Step::Forget,
+        TakeKind::Erase => Step::Erase,
     })
 }
 
@@ -156,6 +157,7 @@ pub(super) fn take_request(world: &WorldId, target: &ArrivalsTarget, take: &Take
         Step::Activate => TakeKind::Activate,
         Step::Abandon => TakeKind::Abandon,
         Step::Forget => TakeKind::Forget,
+        Step::Erase => TakeKind::Erase,
     };
     wire.kind = kind.into();
     wire

@@ -27,7 +27,7 @@ fn take(step: Step) -> Take {
     }
 }
 
-fn steps() -> [Step; 8] {
+fn steps() -> [Step; 9] {
     let row = MovedRow {
         key: Bytes::from_static(b"k"),
         value: Some((2, Zeroizing::new(b"v".to_vec()))),
@@ -55,6 +55,7 @@ fn steps() -> [Step; 8] {
         Step::Activate,
         Step::Abandon,
         Step::Forget,
+        Step::Erase,
     ]
 }
 

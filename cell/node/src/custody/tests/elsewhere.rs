@@ -70,7 +70,9 @@ async fn one_who_has_moved_away_is_not_erased_where_he_was() {
     assert_eq!(controllers.stages(), [], "nothing is put on record");
     // What begins between the look and the end of the root is found in its transaction.
     let ended = erasing::end_root(&bench.shard(FOLLOWERS), &asked(person)).await;
-    assert_eq!(ended.expect_err("refused").code, RefusalCode::Placement);
+    let refusal = ended.expect_err("refused");
+    assert_eq!(refusal.code, RefusalCode::Unavailable, "{refusal:?}");
+    assert!(refusal.message.contains("goes on by itself"), "{refusal:?}");
     assert!(has_key(&bench, &custody, person).await);
     bench.end().await;
 }

@@ -12,6 +12,21 @@ use crate::events::tests::bench::{Bench, FOLLOWERS, user};
 const ADMITTED: Table<Follower> = Table::new();
 const PROFILES: Table<Profile> = Table::new();
 
+/// The planted omission: of whom nothing is held no page comes, and the officer is told of decision 0.
+#[tokio::test]
+async fn the_decision_reaches_whoever_asked_where_nothing_is_held_of_a_person() {
+    let bench = Bench::new().await;
+    let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
+    let custody = custody(&bench, &controllers);
+    let (sequence, export) = custody.export(&asked(person)).await.expect("on record");
+    let pages: Vec<Vec<u8>> = export.pages().try_collect().await.expect("all of it");
+    assert_eq!(
+        (sequence, pages.first().map(Vec::as_slice)),
+        (1, Some(&b"[]"[..]))
+    );
+    bench.end().await;
+}
+
 /// The planted omission: whoever reads first and tells the controllers afterwards.
 #[tokio::test]
 async fn nothing_of_a_person_is_read_for_anybody_before_it_is_on_record() {

@@ -104,6 +104,7 @@ impl Bench {
             records: Arc::clone(&recorder) as _,
             tasks: two.tasks.child(),
             driven: relocation::Driven::default(),
+            custody: std::sync::OnceLock::new(),
         });
         relocations.start();
         two.events.relay(&two.tasks);

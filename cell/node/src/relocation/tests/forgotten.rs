@@ -13,7 +13,7 @@ use crate::relocation::source::ended;
 use crate::relocation::standing::change;
 
 impl Bench {
-    async fn has_key(&self, at: &str, person: UserId) -> bool {
+    pub(super) async fn has_key(&self, at: &str, person: UserId) -> bool {
         let parts = self.parts();
         match parts.keys.open(&parts.followed, &home(at), person).await {
             Ok(_) => true,

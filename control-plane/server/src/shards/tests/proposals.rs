@@ -127,3 +127,31 @@ fn nobody_speaks_for_a_copy_of_another_node() {
     };
     assert_eq!(tell(&mut sim, STANDBY, confirmed), [], "no handover is under way");
 }
+
+/// The planted omission: nothing is done for a shard for ten seconds after a command of which nobody was told what came of it,
+/// though the state shows it.
+#[test]
+fn an_operation_that_has_gone_on_shows_what_came_of_a_command() {
+    let mut sim = Sim::new();
+    let kind = OperationKind::Repair {
+        add: Some(node(STANDBY)),
+        remove: None,
+    };
+    let id = sim.start(kind).expect("starts");
+    sim.leader.look_over(&sim.state);
+    let (now, expected) = (sim.now_ms * 1_000, sim.operation(id).generation);
+    let pause = OperationCommand::Pause { id, expected };
+    let act = Act {
+        by: By::Controller,
+        reason: "a test".to_owned(),
+        shard: Sim::shard(),
+        command: Command::Operation(pause.clone()),
+    };
+    assert!(sim.leader.give(now, act).is_some());
+    sim.leader.look_over(&sim.state);
+    assert!(sim.leader.is_busy(now, &Sim::shard()), "nothing has come of it");
+    sim.order(pause)
+        .expect("it is committed, and whoever gave it is not told");
+    sim.leader.look_over(&sim.state);
+    assert!(!sim.leader.is_busy(now, &Sim::shard()), "it stands in the state");
+}

@@ -1,10 +1,13 @@
 //! Standbys come and go as the goals of homes say.
 
+use control_plane_planner::Infeasible;
 use control_plane_state::shard_config::CopyState;
 use platform_model::Survival;
-use platform_model::thresholds::REPAIR_AFTER_MS;
+use platform_model::thresholds::{REPAIR_AFTER_MS, ROOM_LEFT_MIB};
 
+use super::super::repair::NotByHand;
 use super::*;
+use crate::testing::nodes::SHARD_BYTES;
 
 const HERE: &str = "eu-central-1/0";
 
@@ -13,6 +16,12 @@ fn set_goal(sim: &mut Sim, goal: Survival) {
     let expected = sim.state.homes[&home].survival.generation;
     let command = Command::SetSurvival { home, goal, expected };
     sim.accept(operator(), "a test", command);
+}
+
+/// What a person has repaired.
+fn by_hand(sim: &Sim) -> Result<OperationKind, NotByHand> {
+    let observed = sim.leader.observed_by_hand(sim.now_ms * 1_000, &sim.state);
+    super::super::repair::by_hand(&sim.state, &Sim::shard(), &observed)
 }
 
 fn standby(sim: &Sim) -> String {
@@ -72,13 +81,13 @@ fn a_standby_that_a_lower_goal_does_not_ask_for_stays_until_a_person_has_it_take
     sim.run(15_000);
     assert_eq!(standby(&sim), "eu-west-1/0");
     assert_eq!(sim.effects(), Vec::<&str>::new());
-    let asked = super::super::repair::by_hand(&sim.state, &Sim::shard(), Default::default());
+    let asked = by_hand(&sim);
     sim.start(asked.expect("something to do")).expect("starts");
     sim.run(15_000);
     assert_eq!(sim.config().standbys, []);
     assert_eq!(sim.nodes.erased.len(), 1);
-    let nothing = super::super::repair::by_hand(&sim.state, &Sim::shard(), Default::default());
-    assert!(nothing.is_err(), "{nothing:?}");
+    let nothing = by_hand(&sim);
+    assert_eq!(nothing, Err(NotByHand::Nothing));
 }
 
 #[test]
@@ -89,4 +98,24 @@ fn nothing_is_repaired_while_automation_is_paused() {
     sim.run(15_000);
     assert_eq!(sim.config().standbys, []);
     assert_eq!(sim.effects(), Vec::<&str>::new());
+}
+
+/// The planted omission: a person has a copy made where there is no room for it, and waits for what cannot be.
+#[test]
+fn a_repair_by_hand_takes_no_disk_that_is_too_full() {
+    let mut sim = Sim::new();
+    sim.pause_automation();
+    set_goal(&mut sim, Survival::Region);
+    let (there, enough) = (node("eu-west-1/0"), SHARD_BYTES + (ROOM_LEFT_MIB << 20));
+    sim.nodes.free_bytes.insert(there.clone(), enough - 1);
+    sim.run(2 * REPORT_EVERY_MS);
+    let full = by_hand(&sim);
+    let cell = "eu-west-1".parse().expect("a cell");
+    assert_eq!(full, Err(NotByHand::Cannot(Infeasible::DiskFull(cell))));
+    sim.nodes.free_bytes.insert(there.clone(), enough);
+    sim.run(2 * REPORT_EVERY_MS);
+    match by_hand(&sim) {
+        Ok(OperationKind::Repair { add, .. }) => assert_eq!(add, Some(there)),
+        other => panic!("{other:?}"),
+    }
 }

@@ -1,0 +1,97 @@
+//! People's own requests: they fill no list by which others are erased.
+
+use platform_model::THE_PERSON;
+
+use super::*;
+use crate::limits::{OWN_ERASED_PER_HOME_MAX, OWN_ERASED_PER_JURISDICTION_MAX, OWN_ERASURES_PER_DAY_MAX};
+
+/// By the person himself, at that time, or as soon after the last decision as can be.
+fn own(state: &mut State, user: UserId, now_ms: u64) -> Outcome {
+    let command = BackupCommand::BeginErasure {
+        home: home(),
+        user,
+        by: THE_PERSON.to_owned(),
+    };
+    let author = author(node("eu-central-1/0"));
+    let envelope = Envelope::new(author, now_ms, "his own request", Command::Backup(command));
+    apply(state, &envelope).outcome
+}
+
+fn people(count: usize) -> impl Iterator<Item = UserId> {
+    (1_000_000..).take(count).map(user)
+}
+
+/// The planted omission: whoever registers and erases himself over and over keeps everybody else from being erased, for ever.
+#[test]
+fn people_who_erase_themselves_leave_the_last_tenth_of_a_home_to_officers() {
+    let mut state = served();
+    let user = user_of_the_shard();
+    state.erasures.fill(home(), people(OWN_ERASED_PER_HOME_MAX));
+    let full = refusal(own(&mut state, user, 0));
+    assert!(
+        matches!(full, Refusal::Backup(BackupRefusal::OwnTooMany { .. })),
+        "{full:?}"
+    );
+    assert_eq!(
+        state.erasures.count(&home()),
+        OWN_ERASED_PER_HOME_MAX,
+        "nothing half done"
+    );
+    assert_eq!(state.erasures.open(&home()).count(), 0);
+    let officer = begin(&mut state, "eu-central-1/0", user);
+    assert!(matches!(officer, Outcome::Accepted { .. }), "{officer:?}");
+    let again = own(&mut state, user, 0);
+    assert!(
+        matches!(again, Outcome::Unchanged { .. }),
+        "who is on it stays: {again:?}"
+    );
+    assert!((0.9..0.91).contains(&state.erased_list_filled()));
+}
+
+#[test]
+fn the_homes_of_a_jurisdiction_together_leave_a_tenth_to_officers_too() {
+    let mut state = served();
+    let each = OWN_ERASED_PER_HOME_MAX;
+    for number in 0..OWN_ERASED_PER_JURISDICTION_MAX / each {
+        let home = format!("eu/eu-x{number}").parse().expect("a home");
+        state.erasures.fill(home, people(each));
+    }
+    let user = user_of_the_shard();
+    let full = refusal(own(&mut state, user, 0));
+    assert!(
+        matches!(full, Refusal::Backup(BackupRefusal::OwnTooManyThere { .. })),
+        "{full:?}"
+    );
+    let officer = begin(&mut state, "eu-central-1/0", user);
+    assert!(matches!(officer, Outcome::Accepted { .. }), "{officer:?}");
+}
+
+/// The planted omission: the list is full by the evening.
+#[test]
+fn a_home_takes_so_many_in_a_day_and_goes_on_the_next() {
+    let mut state = served();
+    let user = user_of_the_shard();
+    let (noon, day) = (state.time_ms, 86_400_000);
+    for other in people(OWN_ERASURES_PER_DAY_MAX) {
+        state.erasures.begin(&home(), other, noon);
+    }
+    let today = refusal(own(&mut state, user, noon + day - 1));
+    assert!(
+        matches!(today, Refusal::Backup(BackupRefusal::OwnTooManyToday { .. })),
+        "{today:?}"
+    );
+    assert_eq!(state.erasures.erased_ms(&home(), user), None);
+    let tomorrow = own(&mut state, user, noon + day);
+    assert!(matches!(tomorrow, Outcome::Accepted { .. }), "{tomorrow:?}");
+}
+
+#[test]
+fn an_officer_does_not_wait_for_the_next_day() {
+    let mut state = served();
+    let now = state.time_ms;
+    for other in people(OWN_ERASURES_PER_DAY_MAX) {
+        state.erasures.begin(&home(), other, now);
+    }
+    let officer = begin(&mut state, "eu-central-1/0", user_of_the_shard());
+    assert!(matches!(officer, Outcome::Accepted { .. }), "{officer:?}");
+}
