@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use control_plane_state::State;
 use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, ShardConfig};
-use platform_model::thresholds::{BALANCE_AFTER_MS, BALANCE_EVERY_MS};
+use platform_model::thresholds::{BALANCE_AFTER_MS, BALANCE_EVERY_MS, MISSING_MS};
 use platform_model::{CellId, NodeId, ReplicaId, ShardId};
 
 use super::act::Act;
@@ -56,6 +56,29 @@ impl Leader {
             }
         }
         acts
+    }
+
+    /// Whether a shard whose primary seems dead goes to another node on its store rather than to a standby elsewhere: its
+    /// own node does not report, or not for much longer (its copies were left out of what it said last), and another does.
+    pub(super) fn goes_to_its_store(
+        &self,
+        now_micros: u64,
+        state: &State,
+        shard: &ShardId,
+        config: &ShardConfig,
+    ) -> bool {
+        let node = &config.primary.node;
+        let able = |other: &NodeId| {
+            other != node && state.share_a_store(node, other) && self.is_heard(now_micros, other)
+        };
+        if !self.may_begin(state) || !state.nodes.keys().any(able) {
+            return false;
+        }
+        let watched = self.shards.get(shard);
+        let copy = watched.and_then(|watched| watched.copy(config.primary.replica));
+        let lately =
+            copy.is_some_and(|seen| now_micros.saturating_sub(seen.at_micros) < 2 * MISSING_MS * 1_000);
+        lately || !self.is_heard(now_micros, node)
     }
 
     /// Moves one shard in each cell whose nodes share a store and all report, from whoever has most to whoever has least.
