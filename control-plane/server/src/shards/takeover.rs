@@ -1,5 +1,5 @@
-//! Cells whose nodes share a store: the copies of a node that does not report go to the others, and a node that has more
-//! than its share gives of it. Nothing is copied.
+//! Cells whose nodes share a store: the copies of a node that does not report go to the others, with what is left of copies
+//! and is to be erased, and a node that has more than its share gives of it. Nothing is copied.
 //!
 //! One witness is enough here: the store's fence shuts out whoever had the shard, and whoever takes it waits until that one
 //! reads no more. A node that only lost the controllers loses its shards too; that costs a pause and nothing else.
@@ -40,18 +40,18 @@ impl Leader {
         }
         let mut loads = copies_held(state);
         for (shard, config) in configs(state) {
-            let lost = config.copies().find(|copy| silent.contains(&&copy.node));
-            let Some(copy) = lost.filter(|copy| may_be_taken(config, copy.replica)) else {
+            let given = lost(config, &silent).find_map(|(replica, from)| {
+                let able = heard.iter().filter(|node| state.share_a_store(from, node));
+                let node = able.min_by_key(|node| (load(&loads, node), (**node).clone()))?;
+                Some((replica, from, *node))
+            });
+            let Some((replica, from, node)) = given else {
                 continue;
             };
-            let able = heard.iter().filter(|node| state.share_a_store(&copy.node, node));
-            let Some(node) = able.min_by_key(|node| (load(&loads, node), (**node).clone())) else {
-                continue;
-            };
-            let reason = format!("{} does not report, and {node} is on the same store", copy.node);
-            let act = take(shard, config, copy.replica, node, reason);
+            let reason = format!("{from} does not report, and {node} is on the same store");
+            let act = take(shard, config, replica, node, reason);
             if let Some(act) = self.give(now_micros, act) {
-                *loads.entry((*node).clone()).or_default() += 1;
+                *loads.entry(node.clone()).or_default() += 1;
                 acts.push(act);
             }
         }
@@ -147,6 +147,25 @@ fn uneven<'a>(
 fn configs(state: &State) -> impl Iterator<Item = (&ShardId, &ShardConfig)> {
     let records = state.shards.iter();
     records.filter_map(|(shard, record)| Some((shard, record.config.as_ref()?)))
+}
+
+/// What lies on nodes that do not report, and may go to others now.
+fn lost<'a>(
+    config: &'a ShardConfig,
+    silent: &'a [&'a NodeId],
+) -> impl Iterator<Item = (ReplicaId, &'a NodeId)> {
+    let copies = config
+        .copies()
+        .filter(move |copy| may_be_taken(config, copy.replica));
+    let copies = copies.map(|copy| (copy.replica, &copy.node));
+    let left = config.left.iter().map(|(replica, node)| (*replica, node));
+    let erasing = config.erasing.iter();
+    let erasing = erasing.map(|(replica, erasing)| (*replica, &erasing.node));
+    let steady = config.phase == ConfigPhase::Steady;
+    let remains = left.chain(erasing).filter(move |_| steady);
+    copies
+        .chain(remains)
+        .filter(move |(_, node)| silent.contains(node))
 }
 
 /// A primary at any time but while another is chosen; a standby only when nothing is under way.

@@ -144,6 +144,21 @@ fn an_old_copy_that_tells_first_does_not_lead_again_where_another_node_takes_ove
     assert!(!sim.effects().contains(&"begin-promote"), "{:?}", sim.effects());
 }
 
+/// The store is there, and whoever shares it can erase what its node would have erased.
+#[test]
+fn a_move_out_of_a_shared_store_ends_though_the_old_copys_node_dies_before_it_has_erased() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let (old, holder) = (sim.config().primary.replica, sim.primary());
+    let other = if holder == HERE { BESIDE } else { HERE };
+    let id = sim.start(a_move(AWAY, 0)).expect("starts");
+    sim.run_until(20_000, |sim| !sim.config().left.is_empty());
+    sim.nodes.kill(&node(&holder), sim.now_ms);
+    sim.run(5_000);
+    assert_eq!(state_of(&sim, id), "done", "{:?}", sim.operation(id));
+    assert_eq!(sim.nodes.erased, [(node(other), old)]);
+    is_clean(&sim);
+}
+
 /// In the window of a move from outside to a node of such a cell.
 fn moved_to_a_shared_store(window_ms: u64) -> Sim {
     let mut sim = Sim::sharing(&["eu-central-1"]);
