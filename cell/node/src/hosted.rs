@@ -242,7 +242,7 @@ impl Hosted {
         self.shared.leaving.cancel();
     }
 
-    /// Waits until nothing is led here that another could lead: who has a standby in sync, or shares the store. Cancel-safe.
+    /// Waits until nothing is led here that another could lead, as a standby in sync or from the same store. Cancel-safe.
     pub async fn handed_over(&self) {
         let shared = self.shared_store().is_some();
         loop {

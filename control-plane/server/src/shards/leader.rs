@@ -330,7 +330,7 @@ impl Leader {
             let DriverAction::Commit { expected, command } = action else {
                 continue;
             };
-            // Whoever is on its store takes the shard over: a report that comes before the tick that says so changes nothing.
+            // Whoever is on its store takes the shard over, on a tick: a report that comes first changes nothing.
             let promotes = is_tick && command == ConfigCommand::BeginPromote;
             if promotes && self.goes_to_its_store(now_micros, state, shard, config) {
                 continue;

@@ -1,5 +1,6 @@
-//! Cells whose nodes share a store: the copies of a node that does not report, or is about to stop, go to the others, with
-//! what is left of copies and is to be erased; and a node that has more than its share gives of it. Nothing is copied.
+//! Cells whose nodes share a store: the copies of a node that does not report, or is about to stop, go to the others,
+//! with what is left of copies and is to be erased; and a node that has more than its share gives of it. Nothing is
+//! copied.
 //!
 //! One witness is enough here: the store's fence shuts out whoever had the shard, and whoever takes it waits until that one
 //! reads no more. A node that only lost the controllers loses its shards too; that costs a pause and nothing else.
@@ -67,8 +68,8 @@ impl Leader {
         acts
     }
 
-    /// Whether a shard whose primary seems dead goes to another node on its store rather than to a standby elsewhere: its
-    /// own node does not report, or not for much longer (its copies were left out of what it said last), and another does.
+    /// Whether a shard whose primary seems dead goes to another node on its store rather than to a standby elsewhere:
+    /// its own node does not report, or may just have said its last word (without its copies), and another reports.
     pub(super) fn goes_to_its_store(
         &self,
         now_micros: u64,

@@ -1,8 +1,8 @@
 //! A copy in a store that several nodes share goes from one of them to another: the same copy, under the same name.
 //!
 //! Nobody is asked: the store's fence shuts out whoever had it before, and whoever takes it waits until that one reads no
-//! more. So it may be done while the old node lives, is cut off, or stands still. What is left of a copy goes the same way:
-//! any of them can erase it, and until one has there is no room for another.
+//! more. So it may be done while the old node lives, is cut off, or stands still. What is left of a copy goes the same
+//! way: any of them can erase it, and until one has there is no room for another.
 
 use platform_model::{NodeId, ReplicaId};
 

@@ -14,8 +14,8 @@ impl Look<'_> {
         if let Some(waits) = self.unsteady().or_else(|| self.source_leads()) {
             return waits;
         }
-        // Nothing leaves before what was made in its place counts, nor while who leads may be gone: what is to leave may be
-        // all that there is.
+        // Nothing leaves before what was made in its place counts, nor while who leads may be gone: what is to leave
+        // may be all that there is.
         if let Some(waits) = self.primary_silent() {
             return waits;
         }

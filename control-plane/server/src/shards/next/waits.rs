@@ -26,8 +26,8 @@ impl Look<'_> {
         ))
     }
 
-    /// A failover has let the copy lead that was to go. A move has turned back by that, a repair has come to nothing; either
-    /// ends, for until then nothing else can be begun on the shard, not even what would bring it where it was to be.
+    /// A failover has let the copy lead that was to go. A move has turned back by that, a repair has come to nothing;
+    /// either ends, for until then nothing else can be begun on the shard, not even the same once more.
     pub(super) fn source_leads(&self) -> Option<Next> {
         if self.record.source != Some(self.config.primary.replica) {
             return None;
