@@ -18,10 +18,12 @@ cargo check --quiet "${with[@]}" --bin celld
 echo "cargo check --features fdb: passed"
 
 scratch=$(mktemp -d)
+celld=$target/debug/celld
+# The binary that others use stays the one without: it is put back as soon as the other one is linked, or is not.
+put_back() { [ ! -e "$celld.kept" ] || mv -f "$celld.kept" "$celld"; }
 end() {
   rm -rf "$scratch"
-  # The binary that others use is again the one without.
-  [ -z "${linked:-}" ] || cargo build --quiet --locked --workspace --bins
+  put_back
 }
 trap end EXIT
 if ldconfig -p 2>/dev/null | grep -q libfdb_c; then
@@ -39,8 +41,10 @@ else
   # Its build script does not look at that variable again by itself.
   cargo clean --quiet -p foundationdb-sys
 fi
-linked=1
+[ ! -e "$celld" ] || ln -f "$celld" "$celld.kept"
 cargo build --quiet "${with[@]}" --bin celld
+mv "$celld" "$scratch/celld"
+put_back
 echo "celld with the engine FoundationDB: linked"
 
 if [ -n "$stub" ]; then
@@ -55,15 +59,15 @@ controllers = ["127.0.0.1:1"]
 keys = { lookup_key_file = "$scratch/lookup.key", jurisdiction_key_dir = "$scratch" }
 store = { engine = "fdb", cluster_file = "$scratch/fdb.cluster" }
 TOML
-  said=$("$target"/debug/celld --config "$scratch/celld.toml" --check-store 2>&1) && {
-echo "celld took a stub for FoundationDB: $said" >&2; exit 1; }
+  said=$("$scratch"/celld --config "$scratch/celld.toml" --check-store 2>&1) && {
+    echo "celld took a stub for FoundationDB: $said" >&2; exit 1; }
   case $said in
   *"does not know API version 730"*"hint: install the client library"*) echo "a library that is too old: refused with a hint" ;;
   *) echo "celld did not refuse the stub for its version: $said" >&2; exit 1 ;;
   esac
   # Before the library is started: nothing may leave this machine in plain text.
   printf 'meridian:Ab12@10.0.0.1:4500\n' >"$scratch/fdb.cluster"
-  said=$("$target"/debug/celld --config "$scratch/celld.toml" --check-store 2>&1) && {
+  said=$("$scratch"/celld --config "$scratch/celld.toml" --check-store 2>&1) && {
     echo "celld took a cluster elsewhere without TLS: $said" >&2; exit 1; }
   case $said in
   *"plain text would leave this machine"*"hint: run the cluster with TLS"*) echo "a cluster elsewhere without TLS: refused with a hint" ;;

@@ -25,7 +25,7 @@ ends() {
   [ "$got" = "$code" ] || fail "exit code $got instead of $code: cellctl $*"
   grep -q -- "$text" "$root/out" || fail "no '$text': cellctl $*"
 }
-# until_so WHAT COMMAND...: waits until the command succeeds.
+# until_so WHAT COMMAND...: waits until the command succeeds; if it never does, says how the shard and all operations stand.
 until_so() {
   local what=$1
   shift
@@ -33,6 +33,10 @@ until_so() {
     "$@" >"$root/out" 2>&1 && return
     sleep 0.1
   done
+  {
+    "$cellctl" shard show eu/eu-west/003
+    for id in $("$cellctl" operation list --all -o name); do "$cellctl" operation show "$id"; done
+  } >>"$root/out" 2>&1 || true
   fail "never: $what"
 }
 
@@ -80,7 +84,8 @@ cp "$root/as-it-was.toml" "$config"
 ends 0 "" shard move eu/eu-west/003 --to eu-west-2/0 --window 1s --reason test --wait --timeout 2m
 ends 0 "eu-west-2/0" shard show eu/eu-west/003
 kill -9 "${pid[0]}"
-taken() { "$cellctl" shard show eu/eu-west/003 -o json | grep -q '"eu-west-2/1"'; }
+# It leads there: an old copy that led again would leave a standby there.
+taken() { "$cellctl" shard show eu/eu-west/003 -o json | grep -q '"primary": *"eu-west-2/1"'; }
 until_so "the shard is taken over" taken
 # Refused for as long as the first move keeps its way back.
 until_so "the shard moves back" "$cellctl" shard move eu/eu-west/003 --to eu-west-1 --window 1s --reason test --wait --timeout 2m

@@ -4,16 +4,23 @@
 # that is made by command.
 # Usage: tests/tikv.sh [TARGET_DIR], the tests and the binaries built in it.
 #
-# MERIDIAN_TIKV_SERVER is a folder with `run.sh start|stop|kill-store|start-store` that serves on MERIDIAN_TIKV_PD
-# (127.0.0.1:12379 if that is not set) and, where it is built from source, `pd/build.sh` and `store/build.sh`, which
-# need Go. It is copied before it is built or run. Without it, or without Go, nothing is run and nothing fails.
+# MERIDIAN_TIKV_SERVER, or else `tools/tikv-protocol` in a folder beside this repository, is a folder with `run.sh
+# start|stop|kill-store|start-store` that serves on MERIDIAN_TIKV_PD (127.0.0.1:12379 if that is not set) and, where it
+# is built from source, `pd/build.sh` and `store/build.sh`, which need Go. It is copied before it is built or run. Without
+# it, without Go, or where a part is not built within MERIDIAN_TIKV_BUILD_SECONDS (600), nothing is run and nothing fails.
+# `chaos run` takes MERIDIAN_TIKV_CHAOS_MINUTES (2).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=$(realpath "${1:-target}")
 skip() { echo "skipped: the engine TiKV against a server: $1"; exit 0; }
 server=${MERIDIAN_TIKV_SERVER:-}
+if [ -z "$server" ]; then
+  for beside in ../*/tools/tikv-protocol; do
+    if [ -f "$beside/run.sh" ]; then server=$beside && break; fi
+  done
+fi
 [ -n "$server" ] || skip "set MERIDIAN_TIKV_SERVER"
-[ -x "$server/run.sh" ] || [ -f "$server/run.sh" ] || skip "there is no run.sh in MERIDIAN_TIKV_SERVER"
+[ -f "$server/run.sh" ] || skip "there is no run.sh in MERIDIAN_TIKV_SERVER"
 export MERIDIAN_TIKV_PD=${MERIDIAN_TIKV_PD:-127.0.0.1:12379}
 if (exec 3<>"/dev/tcp/${MERIDIAN_TIKV_PD%:*}/${MERIDIAN_TIKV_PD##*:}") 2>/dev/null; then
   echo "something serves on $MERIDIAN_TIKV_PD already: it is left alone, and would be tested in the server's place" >&2
@@ -23,7 +30,9 @@ fi
 scratch=$(mktemp -d)
 started=
 end() {
-  [ -z "$started" ] || "$scratch/run.sh" stop >/dev/null 2>&1 || true
+  # One that did not start wholly is not stopped by its script.
+  [ -z "$started" ] || timeout 60 "$scratch/run.sh" stop >/dev/null 2>&1 ||
+    kill -9 $(cat "$scratch"/run/*.pid 2>/dev/null) 2>/dev/null || true
   umount "$scratch/run/store" 2>/dev/null || true
   chmod -R u+w "$scratch" && rm -rf "$scratch"
 }
@@ -32,13 +41,14 @@ cp -r "$server/." "$scratch" && chmod -R u+w "$scratch" && chmod +x "$scratch"/r
 for part in pd store; do
   [ -f "$scratch/$part/build.sh" ] || continue
   command -v go >/dev/null || skip "its server is built with Go, which is not here"
-  (cd "$scratch/$part" && sh ./build.sh >"$scratch/build.log" 2>&1) || {
+  within=${MERIDIAN_TIKV_BUILD_SECONDS:-600}
+  (cd "$scratch/$part" && timeout -k 10 "$within" sh ./build.sh >"$scratch/build.log" 2>&1) || {
     tail -3 "$scratch/build.log"
-    skip "its server does not build here"
+    skip "its server does not build here within $within s"
   }
 done
-timeout 60 "$scratch/run.sh" start || skip "its server does not start here"
 started=1
+timeout 60 "$scratch/run.sh" start || skip "its server does not start here"
 export MERIDIAN_TIKV_CONTROL=$scratch/run.sh
 
 newest() { ls -t "$target"/debug/deps/"$1"-* 2>/dev/null | awk '!/\.[a-z]+$/ && !seen {print; seen = 1}'; }
@@ -80,7 +90,7 @@ else
 fi
 # Three nodes of one cell on the server, killed and stopped, and the server too: nothing acknowledged may be lost.
 afresh
-timeout 900 "$target"/debug/chaos run --scenario shared-store --minutes 2 --no-build
+timeout 900 "$target"/debug/chaos run --scenario shared-store --minutes "${MERIDIAN_TIKV_CHAOS_MINUTES:-2}" --no-build
 # A cell on the server that is made by command, and a shard that goes from engine to engine and back.
 afresh
 timeout 600 tests/provision.sh "$target"/debug/cellctl

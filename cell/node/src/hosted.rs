@@ -242,10 +242,15 @@ impl Hosted {
         self.shared.leaving.cancel();
     }
 
-    /// Waits until nothing is led here that another could lead. Cancel-safe.
+    /// Waits until nothing is led here that another could lead, as a standby in sync or from the same store. Cancel-safe.
     pub async fn handed_over(&self) {
+        let shared = self.shared_store().is_some();
         loop {
-            let led = |open: &Open| open.copy.leads_others();
+            let led = |open: &Open| {
+                let stands = open.copy.standing();
+                let here = matches!(stands, Standing::Serving | Standing::Moving | Standing::Opening);
+                open.copy.leads_others() || (shared && here)
+            };
             if !self.shared.open.read().values().any(led) {
                 return;
             }

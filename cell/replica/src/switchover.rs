@@ -56,6 +56,8 @@ impl<C: Content> Replica<C> {
         if primary.stage == Stage::Draining && all && primary.committed == end {
             primary.stage = Stage::Released;
             primary.released_at = now;
+            // It served itself until now: a standby from here on, it is no witness yet that nobody serves.
+            self.heard = now;
             self.meta.released = Some((primary.term.epoch, generation));
             self.persist_meta(Done::Released(generation), out);
         }

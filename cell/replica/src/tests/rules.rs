@@ -161,6 +161,17 @@ fn a_handover_goes_on_only_under_a_newer_configuration() {
 }
 
 #[test]
+fn who_has_handed_over_is_no_witness_at_once_that_nobody_serves() {
+    let mut primary = serving();
+    step(&mut primary, Event::Configured(handover(9)));
+    assert_eq!(primary.state(), "released");
+    step(&mut primary, Event::Configured(config(10, 2, 2)));
+    let report = primary.report(NOW.plus(1_000)).expect("it has a name");
+    assert!(!report.leads);
+    assert_eq!(report.silent_micros, 1_000);
+}
+
+#[test]
 fn moments_of_frames_are_the_primarys_own() {
     let mut standby = start(2, durable(2, Some(config(3, 1, 1))));
     let keep_alive = Message::KeepAlive {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cell_replica::{Configuration, Event, Meta, Moment, OrderIndex, Replica, Role};
+use cell_replica::{Configuration, Event, Meta, Moment, OrderIndex, Refusal, Replica, Role};
 use cell_store::Store;
-use platform_model::{Epoch, Generation, NodeId, ReplicaId, ShardRoute};
+use platform_model::{Epoch, Generation, NodeId, Position, ReplicaId, ShardRoute};
 use platform_runtime::{Clock, TaskGroup};
 use tokio::sync::watch;
 
@@ -14,6 +14,8 @@ use super::codec;
 use super::core::Core;
 use super::fingerprint::group;
 use super::inner::Inner;
+use super::item::Item;
+use super::notes::Receipt;
 use super::opening::Opening;
 use super::route;
 use super::settings::{Control, CopySettings, Peers};
@@ -257,8 +259,28 @@ impl Core {
         }
         self.erasing = Some((replica, order.0));
         // Refused unless it is this copy, and in no configuration any more.
-        let _ = self.step(Event::Erase { order, replica });
+        let outcome = self.step(Event::Erase { order, replica });
         self.erasing = None;
+        if let Err(Refusal::Amnesia { have, .. }) = outcome {
+            // Rows without a name may be its.
+            let is_gone = have.is_some() || self.machine.tail().position == Position(0);
+            if is_gone {
+                self.note_gone(Receipt::begin(replica, order.0));
+            }
+        }
+    }
+
+    /// What was to be erased is not here: another was made over it, or its disk is lost. That is an answer as well, or
+    /// whoever waits for the receipt would wait for ever.
+    fn note_gone(&mut self, receipt: Receipt) {
+        let known = |item: &Item| matches!(item, Item::Gone(known) if known.replica == receipt.replica);
+        if self.closing || self.items.iter().any(known) {
+            return;
+        }
+        let item = Item::Gone(receipt);
+        self.item_bytes += item.bytes();
+        self.items.push_back(item);
+        self.wake.notify_one();
     }
 }
 

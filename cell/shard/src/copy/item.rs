@@ -26,6 +26,8 @@ pub(crate) enum Item {
     },
     /// Nothing, under the fence of a shared store: it shows that the fence stands.
     Renew,
+    /// The receipt of a copy that was to be erased and is not here: of nothing, and behind what may remove it still.
+    Gone(Receipt),
 }
 
 /// One part of an atomic batch.
@@ -78,6 +80,7 @@ impl Item {
         };
         match self {
             Self::Batch { parts, .. } => parts.iter().map(part).sum(),
+            Self::Gone(_) => 100,
             Self::Export { .. } | Self::Renew => 0,
         }
     }
@@ -91,6 +94,7 @@ impl Item {
         };
         match self {
             Self::Batch { parts, .. } => parts.iter().map(part).sum(),
+            Self::Gone(_) => 1,
             Self::Export { .. } | Self::Renew => 0,
         }
     }
@@ -107,7 +111,7 @@ impl Item {
         match self {
             Self::Batch { parts, .. } => parts.iter().any(alone),
             Self::Export { .. } => true,
-            Self::Renew => false,
+            Self::Renew | Self::Gone(_) => false,
         }
     }
 }

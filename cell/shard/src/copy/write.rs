@@ -38,6 +38,10 @@ impl Writer {
                     self.flush(&mut staged).await?;
                     self.renew().await?;
                 }
+                Item::Gone(receipt) => {
+                    staged.batch.put(self.keys.receipt.clone(), receipt.encode());
+                    written.receipt = Some(receipt);
+                }
                 Item::Batch { ticket, parts } => {
                     for part in parts {
                         self.part(part, &mut staged, &mut written).await?;

@@ -333,6 +333,11 @@ impl Leader {
             let DriverAction::Commit { expected, command } = action else {
                 continue;
             };
+            // Whoever is on its store takes the shard over, on a tick: a report that comes first changes nothing.
+            let promotes = is_tick && command == ConfigCommand::BeginPromote;
+            if promotes && self.goes_to_its_store(now_micros, state, shard, config) {
+                continue;
+            }
             if let Some((command, reason)) = judged(config, command, may_begin, suspect.as_deref()) {
                 acts.extend(self.give(now_micros, Act::configure(shard, expected, command, reason)));
             }

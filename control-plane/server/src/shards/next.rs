@@ -278,7 +278,7 @@ impl Look<'_> {
     }
 
     fn window(&self) -> Next {
-        if let Some(waits) = self.source_leads() {
+        if let Some(waits) = self.unsteady().or_else(|| self.source_leads()) {
             return waits;
         }
         match self.record.window_until_ms {

@@ -1,5 +1,6 @@
-//! Cells whose nodes share a store: the copies of a node that does not report go to the others, and a node that has more
-//! than its share gives of it. Nothing is copied.
+//! Cells whose nodes share a store: the copies of a node that does not report, or is about to stop, go to the others,
+//! with what is left of copies and is to be erased; and a node that has more than its share gives of it. Nothing is
+//! copied.
 //!
 //! One witness is enough here: the store's fence shuts out whoever had the shard, and whoever takes it waits until that one
 //! reads no more. A node that only lost the controllers loses its shards too; that costs a pause and nothing else.
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 
 use control_plane_state::State;
 use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, ShardConfig};
-use platform_model::thresholds::{BALANCE_AFTER_MS, BALANCE_EVERY_MS};
+use platform_model::thresholds::{BALANCE_AFTER_MS, BALANCE_EVERY_MS, MISSING_MS};
 use platform_model::{CellId, NodeId, ReplicaId, ShardId};
 
 use super::act::Act;
@@ -25,37 +26,74 @@ pub struct Evenness {
 }
 
 impl Leader {
-    /// Gives the copies of nodes that do not report to others on the same store.
+    /// Gives the copies of nodes that do not report, or are about to stop, to others on the same store.
     pub fn take_over(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
         let mut acts = Vec::new();
         if !self.may_begin(state) || !self.has_listened(now_micros) {
             return acts;
         }
         let sharing = state.nodes.iter().filter(|(_, record)| record.store.is_some());
-        let (heard, silent): (Vec<&NodeId>, Vec<&NodeId>) = sharing
+        let (staying, going): (Vec<&NodeId>, Vec<&NodeId>) = sharing
             .map(|(node, _)| node)
-            .partition(|node| self.is_heard(now_micros, node));
-        if silent.is_empty() || heard.is_empty() {
+            .partition(|node| self.stays(now_micros, node));
+        if going.is_empty() || staying.is_empty() {
             return acts;
         }
         let mut loads = copies_held(state);
         for (shard, config) in configs(state) {
-            let lost = config.copies().find(|copy| silent.contains(&&copy.node));
-            let Some(copy) = lost.filter(|copy| may_be_taken(config, copy.replica)) else {
+            let given = lost(config, &going).find_map(|(replica, from)| {
+                // Who is about to stop hands over to a standby if he can: that ends first.
+                if config.phase != ConfigPhase::Steady && self.is_heard(now_micros, from) {
+                    return None;
+                }
+                let able = staying.iter().filter(|node| state.share_a_store(from, node));
+                let node = able.min_by_key(|node| (load(&loads, node), (**node).clone()))?;
+                Some((replica, from, *node))
+            });
+            let Some((replica, from, node)) = given else {
                 continue;
             };
-            let able = heard.iter().filter(|node| state.share_a_store(&copy.node, node));
-            let Some(node) = able.min_by_key(|node| (load(&loads, node), (**node).clone())) else {
-                continue;
+            let why = if self.is_heard(now_micros, from) {
+                "is about to stop"
+            } else {
+                "does not report"
             };
-            let reason = format!("{} does not report, and {node} is on the same store", copy.node);
-            let act = take(shard, config, copy.replica, node, reason);
+            let reason = format!("{from} {why}, and {node} is on the same store");
+            let act = take(shard, config, replica, node, reason);
             if let Some(act) = self.give(now_micros, act) {
-                *loads.entry((*node).clone()).or_default() += 1;
+                *loads.entry(node.clone()).or_default() += 1;
                 acts.push(act);
             }
         }
         acts
+    }
+
+    /// Whether a shard whose primary seems dead goes to another node on its store rather than to a standby elsewhere:
+    /// its own node does not report, or may just have said its last word (without its copies), and another reports.
+    pub(super) fn goes_to_its_store(
+        &self,
+        now_micros: u64,
+        state: &State,
+        shard: &ShardId,
+        config: &ShardConfig,
+    ) -> bool {
+        let node = &config.primary.node;
+        let able = |other: &NodeId| {
+            other != node && state.share_a_store(node, other) && self.stays(now_micros, other)
+        };
+        if !self.may_begin(state) || !state.nodes.keys().any(able) {
+            return false;
+        }
+        let watched = self.shards.get(shard);
+        let copy = watched.and_then(|watched| watched.copy(config.primary.replica));
+        let lately =
+            copy.is_some_and(|seen| now_micros.saturating_sub(seen.at_micros) < 2 * MISSING_MS * 1_000);
+        lately || !self.is_heard(now_micros, node)
+    }
+
+    /// Whether a node reports and is not about to stop.
+    fn stays(&self, now_micros: u64, node: &NodeId) -> bool {
+        self.is_heard(now_micros, node) && !self.heard.is_leaving(node)
     }
 
     /// Moves one shard in each cell whose nodes share a store and all report, from whoever has most to whoever has least.
@@ -90,13 +128,13 @@ impl Leader {
         acts
     }
 
-    /// Cells whose nodes share a store, with these nodes, where all of them report.
+    /// Cells whose nodes share a store, with these nodes, where all of them report and stay.
     fn whole_cells(&mut self, now_micros: u64, state: &State) -> BTreeMap<CellId, Vec<NodeId>> {
         let mut cells: BTreeMap<CellId, Vec<NodeId>> = BTreeMap::new();
         for (node, _) in state.nodes.iter().filter(|(_, record)| record.store.is_some()) {
             cells.entry(node.cell.clone()).or_default().push(node.clone());
         }
-        cells.retain(|_, nodes| nodes.iter().all(|node| self.is_heard(now_micros, node)));
+        cells.retain(|_, nodes| nodes.iter().all(|node| self.stays(now_micros, node)));
         self.evenness.retain(|cell, _| cells.contains_key(cell));
         cells
     }
@@ -124,6 +162,25 @@ fn uneven<'a>(
 fn configs(state: &State) -> impl Iterator<Item = (&ShardId, &ShardConfig)> {
     let records = state.shards.iter();
     records.filter_map(|(shard, record)| Some((shard, record.config.as_ref()?)))
+}
+
+/// What lies on nodes that are gone or go, and may be given to others now.
+fn lost<'a>(
+    config: &'a ShardConfig,
+    going: &'a [&'a NodeId],
+) -> impl Iterator<Item = (ReplicaId, &'a NodeId)> {
+    let copies = config
+        .copies()
+        .filter(move |copy| may_be_taken(config, copy.replica));
+    let copies = copies.map(|copy| (copy.replica, &copy.node));
+    let left = config.left.iter().map(|(replica, node)| (*replica, node));
+    let erasing = config.erasing.iter();
+    let erasing = erasing.map(|(replica, erasing)| (*replica, &erasing.node));
+    let steady = config.phase == ConfigPhase::Steady;
+    let remains = left.chain(erasing).filter(move |_| steady);
+    copies
+        .chain(remains)
+        .filter(move |(_, node)| going.contains(node))
 }
 
 /// A primary at any time but while another is chosen; a standby only when nothing is under way.

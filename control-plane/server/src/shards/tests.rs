@@ -8,6 +8,7 @@ mod recovering;
 mod repair;
 mod room;
 mod takeover;
+mod turned_back;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

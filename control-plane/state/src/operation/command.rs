@@ -33,7 +33,7 @@ pub enum OperationCommand {
         id: OperationId,
         expected: Generation,
     },
-    /// Back to the old primary, while its copy is kept.
+    /// Back to the old primary, while its copy is kept; of the controller too, when that one leads again already.
     Reverse {
         id: OperationId,
         expected: Generation,
@@ -69,9 +69,10 @@ impl OperationCommand {
             Author::Operator { .. } => !matches!(self, Self::Advance { .. } | Self::Fail { .. }),
             Author::Controller { .. } => match self {
                 Self::Start(start) => matches!(start.kind, OperationKind::Repair { .. }),
-                // Which it may finish, the operation says.
-                Self::Advance { .. } | Self::Fail { .. } | Self::Cancel { .. } | Self::Finish { .. } => true,
-                Self::Pause { .. } | Self::Resume { .. } | Self::Reverse { .. } => false,
+                Self::Advance { .. } | Self::Fail { .. } | Self::Cancel { .. } => true,
+                // Which it may finish or reverse, the operation says.
+                Self::Finish { .. } | Self::Reverse { .. } => true,
+                Self::Pause { .. } | Self::Resume { .. } => false,
             },
         }
     }

@@ -31,7 +31,7 @@ pub enum ConfigCommand {
         by: ReplicaId,
     },
     /// A copy goes to another node that shares its store, and no byte is copied: a primary's under a new epoch at once;
-    /// a standby's is not counted on until its primary has met it there.
+    /// a standby's is not counted on until its primary has met it there. So does what is left of one, to be erased.
     Take {
         replica: ReplicaId,
         node: NodeId,

@@ -1,11 +1,12 @@
 //! A copy in a store that several nodes share goes from one of them to another: the same copy, under the same name.
 //!
 //! Nobody is asked: the store's fence shuts out whoever had it before, and whoever takes it waits until that one reads no
-//! more. So it may be done while the old node lives, is cut off, or stands still.
+//! more. So it may be done while the old node lives, is cut off, or stands still. What is left of a copy goes the same
+//! way: any of them can erase it, and until one has there is no room for another.
 
 use platform_model::{NodeId, ReplicaId};
 
-use super::apply::ConfigRules;
+use super::apply::{ConfigRules, steady};
 use super::record::{ConfigPhase, CopyState, ShardConfig};
 use super::refusal::ConfigRefusal;
 
@@ -19,8 +20,9 @@ pub(super) fn take(
     if matches!(config.phase, ConfigPhase::Promoting { .. }) {
         return Err(ConfigRefusal::UnderWay);
     }
-    let held = config.copies().find(|copy| copy.replica == replica);
-    let held = held.ok_or(ConfigRefusal::UnknownCopy(replica))?;
+    let Some(held) = config.copies().find(|copy| copy.replica == replica) else {
+        return take_what_is_left(config, rules, replica, node);
+    };
     if held.node == *node {
         return Err(ConfigRefusal::NodeTaken(node.clone()));
     }
@@ -43,6 +45,28 @@ pub(super) fn take(
         // What the node before promises may still be heard: it must not be counted with what this one does.
         copy.state = copy.state.min(CopyState::CatchingUp);
     }
+    Ok(())
+}
+
+/// The order to erase it stays the one that it was: whoever has begun to carry it out may have told of it.
+fn take_what_is_left(
+    config: &mut ShardConfig,
+    rules: &ConfigRules<'_>,
+    replica: ReplicaId,
+    node: &NodeId,
+) -> Result<(), ConfigRefusal> {
+    steady(config)?;
+    let ordered = config.erasing.get_mut(&replica).map(|erasing| &mut erasing.node);
+    let place = ordered.or(config.left.get_mut(&replica));
+    let place = place.ok_or(ConfigRefusal::UnknownCopy(replica))?;
+    if *place == *node {
+        return Err(ConfigRefusal::NodeTaken(node.clone()));
+    }
+    if !rules.law.shares(place, node) {
+        let node = node.clone();
+        return Err(ConfigRefusal::OtherStore { node, replica });
+    }
+    *place = node.clone();
     Ok(())
 }
 
@@ -200,6 +224,31 @@ mod tests {
         }];
         run(&mut config, ConfigCommand::FinishPromote { answers }).expect("ends");
         take(&mut config, 1, "a-1/1").expect("then it may");
+    }
+
+    #[test]
+    fn what_is_left_of_a_copy_goes_to_whoever_shares_its_store_with_its_order() {
+        let mut config = two();
+        let replica = ReplicaId(2);
+        run(&mut config, ConfigCommand::Retire { replica }).expect("leaves");
+        run(&mut config, ConfigCommand::RemoveCopy { replica }).expect("is out");
+        take(&mut config, 2, "b-1/1").expect("not ordered yet");
+        assert_eq!(config.left[&replica], node("b-1/1"));
+        run(&mut config, ConfigCommand::EraseCopy { replica }).expect("ordered");
+        let order = config.erasing[&replica].index;
+        let refused = take(&mut config, 2, "c-1/0");
+        assert!(
+            matches!(refused, Err(ConfigRefusal::OtherStore { .. })),
+            "{refused:?}"
+        );
+        let same = take(&mut config, 2, "b-1/1");
+        assert_eq!(same, Err(ConfigRefusal::NodeTaken(node("b-1/1"))));
+        take(&mut config, 2, "b-1/2").expect("its node died");
+        assert_eq!(config.erasing[&replica].node, node("b-1/2"));
+        assert_eq!(config.erasing[&replica].index, order);
+        assert_eq!(config.epoch, Epoch(1), "nobody leads otherwise");
+        run(&mut config, ConfigCommand::BeginPromote).expect("begins");
+        assert_eq!(take(&mut config, 2, "b-1/0"), Err(ConfigRefusal::UnderWay));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use cell_store::memory::Memory;
 use control_plane_state::shard_config::{ConfigCommand, CopyState};
 use platform_model::ReplicaId;
 
+use super::ctl::fresh;
 use super::world::{Weather, World, node, read, request, shard_id, write};
 use crate::copy::{Planted, Told};
 use crate::keys::ShardKeys;
@@ -282,6 +283,64 @@ async fn a_copy_that_is_ordered_to_erase_itself_is_gone_and_gives_a_receipt() {
     world.start(1).await;
     assert_eq!(world.ctl.config().primary.node, node(0));
     assert_eq!(world.copy(1).report(), None, "an empty disk");
+}
+
+/// Until the primary counts on no standby.
+async fn left_out(world: &World) {
+    world.cut(0, 1);
+    let dropped = || {
+        let config = world.ctl.config();
+        config.standbys.iter().all(|copy| copy.state != CopyState::InSync)
+    };
+    world.until("it is left out", dropped).await;
+}
+
+/// Orders the erasure of a copy that has left, and waits for the receipt: its keys.
+async fn erased(world: &World, replica: ReplicaId) -> Option<u64> {
+    world
+        .until("its erasure is ordered", || {
+            world.ctl.command(ConfigCommand::EraseCopy { replica })
+        })
+        .await;
+    world
+        .until("the receipt is in", || world.ctl.config().erasing.is_empty())
+        .await;
+    world.ctl.heard.lock().iter().find_map(|told| match told {
+        Told::Erased {
+            replica: gone, keys, ..
+        } if *gone == replica => Some(*keys),
+        _ => None,
+    })
+}
+
+/// Else the order stands for ever, and whoever waits for its receipt waits as long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_to_erase_what_is_not_there_any_more_is_answered() {
+    let world = World::begin().await;
+    fill(&world, 200).await;
+    let first = world.add_standby(1).await;
+    left_out(&world).await;
+    let by = fresh();
+    let replace = ConfigCommand::ReplaceCopy { replica: first, by };
+    world
+        .until("another is to be made over it", || {
+            world.ctl.command(replace.clone())
+        })
+        .await;
+    world.heal();
+    assert_eq!(world.in_sync(1).await, by);
+    assert_eq!(erased(&world, first).await, Some(0));
+    world.level(0, 1).await;
+    assert_eq!(world.digest(0).await, world.digest(1).await, "the new one stays");
+    // And where the disk is another one.
+    left_out(&world).await;
+    let remove = ConfigCommand::RemoveCopy { replica: by };
+    world
+        .until("it leaves", || world.ctl.command(remove.clone()))
+        .await;
+    world.kill(1).await;
+    world.put_node(1, Memory::new()).await;
+    assert_eq!(erased(&world, by).await, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,10 +11,14 @@ impl Look<'_> {
         let Some(source) = self.record.source.filter(|source| self.config.names(*source)) else {
             return self.leave(Vec::new());
         };
-        if let Some(waits) = self.source_leads().or_else(|| self.unsteady()) {
+        if let Some(waits) = self.unsteady().or_else(|| self.source_leads()) {
             return waits;
         }
-        // Nothing leaves before what was made in its place counts.
+        // Nothing leaves before what was made in its place counts, nor while who leads may be gone: what is to leave
+        // may be all that there is.
+        if let Some(waits) = self.primary_silent() {
+            return waits;
+        }
         let made = self.record.replica;
         if let Some(replica) = made.filter(|replica| !self.config.is_candidate(*replica)) {
             let what = format!("the new copy {replica} is not in sync");
@@ -42,7 +46,9 @@ impl Look<'_> {
             }
             Some(_) => Next::Wait,
             None if self.config.erased.contains(&source) => self.leave(Vec::new()),
-            None => self.order_erasure(source),
+            None => self
+                .primary_silent()
+                .unwrap_or_else(|| self.order_erasure(source)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What an operation waits for, in words.
 
+use control_plane_state::operation::OperationCommand;
 use control_plane_state::shard_config::ConfigPhase;
 use platform_model::NodeId;
 use platform_model::thresholds::ROOM_LEFT_MIB;
@@ -25,17 +26,19 @@ impl Look<'_> {
         ))
     }
 
+    /// A failover has let the copy lead that was to go. A move has turned back by that, a repair has come to nothing;
+    /// either ends, for until then nothing else can be begun on the shard, not even the same once more.
     pub(super) fn source_leads(&self) -> Option<Next> {
-        let leads = self.record.source == Some(self.config.primary.replica);
-        let what = "a failover has let the old copy lead again";
-        leads.then(|| {
-            self.blocked(
-                "source-leads",
-                what,
-                &self.record.from.to_string(),
-                Some("reverse"),
-            )
-        })
+        if self.record.source != Some(self.config.primary.replica) {
+            return None;
+        }
+        if !self.record.may_reverse() {
+            return Some(self.fail("a failover has let the copy lead that was to go"));
+        }
+        let (id, expected) = (self.id, self.record.generation);
+        let reverse = OperationCommand::Reverse { id, expected };
+        let reason = "a failover has let the old copy lead again".to_owned();
+        Some(Next::Operation(reverse, reason))
     }
 
     pub(super) fn primary_silent(&self) -> Option<Next> {

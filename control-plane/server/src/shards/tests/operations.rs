@@ -12,26 +12,26 @@ const THERE: &str = "eu-central-2/0";
 const OTHER: &str = "eu-west-1/0";
 const ABROAD: &str = "us-east-1/0";
 
-fn a_move(to: &str, window_ms: u64) -> OperationKind {
+pub(super) fn a_move(to: &str, window_ms: u64) -> OperationKind {
     OperationKind::Move {
         to: node(to),
         window_ms,
     }
 }
 
-fn state_of(sim: &Sim, id: OperationId) -> &'static str {
+pub(super) fn state_of(sim: &Sim, id: OperationId) -> &'static str {
     sim.operation(id).state.as_str()
 }
 
 /// Nothing is left of what was under way.
-fn is_clean(sim: &Sim) {
+pub(super) fn is_clean(sim: &Sim) {
     let config = sim.config();
     assert_eq!(config.phase, ConfigPhase::Steady);
     assert!(config.left.is_empty() && config.erasing.is_empty() && config.retiring.is_empty());
     assert!(sim.state.operations.active().next().is_none());
 }
 
-fn blocked(sim: &Sim, id: OperationId) -> Blocked {
+pub(super) fn blocked(sim: &Sim, id: OperationId) -> Blocked {
     let (now, now_ms) = (sim.now_ms * 1_000, BEGIN_MS + sim.now_ms);
     let next = sim.leader.next_of(now, now_ms, &sim.state, id, sim.operation(id));
     match next {

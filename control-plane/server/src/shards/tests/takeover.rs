@@ -34,6 +34,48 @@ fn a_dead_nodes_shards_go_to_the_others_on_its_store_soon_and_under_a_new_epoch(
     assert_eq!(sim.refusals(), []);
 }
 
+/// Nobody waits until it is found to be missing; and it gets nothing back while it goes.
+#[test]
+fn what_a_node_holds_that_is_about_to_stop_goes_to_the_others_on_its_store_at_once() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    sim.run(BALANCE_AFTER_MS);
+    sim.committed.clear();
+    let holder = sim.primary();
+    sim.nodes.leaving.insert(node(&holder));
+    let took = sim.run_until(5_000, |sim| on(sim, &holder) == 0);
+    assert!(took <= REPORT_EVERY_MS + 2 * TICK_MS, "{took}");
+    let why = sim.reason("take-copy");
+    assert!(why.contains(&holder) && why.contains("about to stop"), "{why}");
+    sim.run(2 * BALANCE_EVERY_MS);
+    assert_eq!(on(&sim, &holder), 0);
+    assert_eq!(sim.refusals(), []);
+    // All of them go: nothing is handed to and fro.
+    let other = sim.primary();
+    sim.committed.clear();
+    sim.nodes.leaving.insert(node(&other));
+    sim.run(2_000);
+    assert_eq!((sim.primary(), sim.effects()), (other, Vec::new()));
+}
+
+/// With a standby elsewhere it hands over as any other node does, and writes wait for a moment only.
+#[test]
+fn a_node_that_is_about_to_stop_hands_over_to_a_standby_before_its_store_is_looked_at() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let kind = OperationKind::Repair {
+        add: Some(node(STANDBY)),
+        remove: None,
+    };
+    sim.start(kind).expect("a repair");
+    sim.run(10_000);
+    let holder = sim.primary();
+    sim.nodes.leaving.insert(node(&holder));
+    sim.run(3_000);
+    assert_eq!(sim.primary(), STANDBY);
+    let left = &sim.config().standbys[0];
+    assert_ne!(left.node, node(&holder), "its copy stays in the store");
+    assert_eq!(left.state, CopyState::InSync);
+}
+
 #[test]
 fn nodes_that_share_nothing_take_nothing_over() {
     let mut sim = Sim::new();

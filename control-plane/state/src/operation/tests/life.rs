@@ -160,6 +160,37 @@ fn a_move_is_reversed_while_the_old_copy_is_kept() {
 }
 
 #[test]
+fn controllers_reverse_a_move_that_a_failover_has_turned_back_and_no_other() {
+    let mut world = World::new();
+    let old = world.config().primary.replica;
+    let id = world.moved(NEXT, 1_000_000);
+    let new = world.made(id);
+    let reverse = |world: &mut World| {
+        let expected = world.of(id).generation;
+        world.operate(controller(), OperationCommand::Reverse { id, expected })
+    };
+    let refused = reverse(&mut world);
+    assert!(
+        matches!(refused, Err(Refusal::NotYours { .. })),
+        "people do: {refused:?}"
+    );
+    world.promote(&[old]);
+    assert_eq!(world.of(id).step, Step::Window);
+    world
+        .ask(id, |id, expected| OperationCommand::Pause { id, expected })
+        .expect("running");
+    assert!(reverse(&mut world).is_err(), "a person holds it");
+    world
+        .ask(id, |id, expected| OperationCommand::Resume { id, expected })
+        .expect("paused");
+    reverse(&mut world).expect("the old one leads");
+    world.take_out(new);
+    world.advance(id, Step::Done).expect("turned back");
+    assert_eq!(world.of(id).state, OperationState::Reversed);
+    assert_eq!(world.config().primary.node, node(HOME));
+}
+
+#[test]
 fn past_the_order_to_erase_nothing_is_taken_back() {
     let mut world = World::new();
     let old = world.config().primary.replica;

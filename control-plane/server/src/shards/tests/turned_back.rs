@@ -1,0 +1,173 @@
+//! Operations whose new primary is lost before the old copy is out: each comes to an end by itself.
+
+use control_plane_state::operation::{OperationState, Step};
+use control_plane_state::shard_config::CopyState;
+
+use super::operations::{a_move, blocked, is_clean, state_of};
+use super::*;
+
+const HERE: &str = "eu-central-1/0";
+const BESIDE: &str = "eu-central-1/1";
+const THERE: &str = "eu-central-2/0";
+const AWAY: &str = "eu-west-1/0";
+
+fn go_on(sim: &mut Sim) {
+    let expected = sim.state.automation.generation;
+    let command = Command::SetAutomation {
+        paused: false,
+        expected,
+    };
+    sim.accept(operator(), "the drill is over", command);
+}
+
+/// Its old copy leads again, and nothing but the end of the operation lets anything else be begun on the shard.
+#[test]
+fn a_move_whose_new_node_dies_in_its_window_turns_back_by_itself() {
+    let mut sim = Sim::new();
+    let id = sim.start(a_move(THERE, 60_000)).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Window);
+    assert_eq!(sim.primary(), THERE);
+    sim.nodes.kill(&node(THERE), sim.now_ms);
+    sim.amnesia_after = Some(3);
+    sim.run(20_000);
+    assert_eq!(state_of(&sim, id), "reversed", "{:?}", sim.operation(id));
+    assert_eq!((sim.primary().as_str(), sim.config().standbys.len()), (HERE, 0));
+    let why = sim.reason("reverse-operation");
+    assert!(why.contains("failover"), "{why}");
+    sim.nodes.revive(&node(THERE));
+    sim.run(2_000);
+    is_clean(&sim);
+    sim.start(a_move(THERE, 0)).expect("another may begin");
+}
+
+#[test]
+fn a_paused_move_that_a_failover_turned_back_waits_for_who_paused_it() {
+    let mut sim = Sim::new();
+    let id = sim.start(a_move(THERE, 60_000)).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Window);
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Pause { id, expected })
+        .expect("may be paused");
+    sim.nodes.kill(&node(THERE), sim.now_ms);
+    sim.run(5_000);
+    assert_eq!((sim.primary().as_str(), blocked(&sim, id).code), (HERE, "paused"));
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Resume { id, expected })
+        .expect("goes on");
+    sim.run(5_000);
+    assert_eq!(state_of(&sim, id), "reversed", "{:?}", sim.operation(id));
+}
+
+/// Nobody may fail over, and the window ends meanwhile: the old copy may be all that is left of the shard.
+#[test]
+fn the_old_copy_of_a_move_stays_while_nobody_hears_who_leads() {
+    let mut sim = Sim::new();
+    let old = sim.config().primary.replica;
+    let id = sim.start(a_move(THERE, 2_000)).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Window);
+    sim.pause_automation();
+    sim.nodes.kill(&node(THERE), sim.now_ms);
+    sim.run(20_000);
+    assert_eq!(sim.operation(id).step, Step::RemoveStandby);
+    assert_eq!(blocked(&sim, id).code, "primary-silent");
+    let copy = sim.config().standby(old).expect("it stands");
+    assert_eq!(copy.state, CopyState::InSync);
+    assert_eq!(sim.nodes.erased, []);
+    go_on(&mut sim);
+    sim.run(10_000);
+    assert_eq!((state_of(&sim, id), sim.primary().as_str()), ("reversed", HERE));
+}
+
+#[test]
+fn a_repair_whose_copy_that_was_to_go_leads_now_has_failed() {
+    let mut sim = Sim::with_standbys(&[THERE]);
+    let goes = sim.config().standbys[0].replica;
+    sim.pause_automation();
+    sim.nodes.kill(&node(HERE), sim.now_ms);
+    sim.run(2_000);
+    let kind = OperationKind::Repair {
+        add: None,
+        remove: Some(goes),
+    };
+    let id = sim.start(kind).expect("starts");
+    sim.run(2_000);
+    assert_eq!(blocked(&sim, id).code, "primary-silent");
+    go_on(&mut sim);
+    sim.run(5_000);
+    assert_eq!(sim.primary(), THERE);
+    let OperationState::Failed { why } = &sim.operation(id).state else {
+        panic!("{:?}", sim.operation(id))
+    };
+    assert!(why.contains("lead"), "{why}");
+}
+
+/// A shard is moved to a cell whose nodes share a store, and the node that took it dies at any moment after that.
+#[test]
+fn a_move_to_a_shared_store_ends_whenever_its_new_node_dies() {
+    for (pace, after) in (0..5).flat_map(|pace| (0..20).map(move |after| (pace, after))) {
+        let mut sim = moved_to_a_shared_store(1_000);
+        let id = sim.state.operations.last;
+        // Its reports come at any time between those of the others.
+        sim.reported_ms.insert(node(HERE), sim.now_ms - pace * TICK_MS);
+        sim.run(after * 2 * TICK_MS);
+        sim.nodes.kill(&node(HERE), sim.now_ms);
+        let took = sim.run_until(10_000, |sim| {
+            !sim.operation(id).state.is_active() && sim.primary() == BESIDE
+        });
+        let record = sim.operation(id);
+        assert_eq!(record.state, OperationState::Done, "{pace} {after}: {record:?}");
+        assert!(took < 5_000, "{pace} {after}: {took} ms");
+        assert_eq!(sim.primary(), BESIDE, "{pace} {after}: taken over");
+        let back = sim.start(a_move(AWAY, 0)).expect("it may go back");
+        sim.run_until(20_000, |sim| !sim.operation(back).state.is_active());
+        assert_eq!((state_of(&sim, back), sim.primary().as_str()), ("done", AWAY));
+    }
+}
+
+/// The old copy's node reports before the tick that finds the new one's missing.
+#[test]
+fn an_old_copy_that_tells_first_does_not_lead_again_where_another_node_takes_over() {
+    let mut sim = moved_to_a_shared_store(60_000);
+    let dead = node(HERE);
+    sim.nodes.kill(&dead, sim.now_ms);
+    for _ in 0..4 {
+        sim.now_ms += REPORT_EVERY_MS;
+        let table = sim.state.table();
+        for id in NODES.iter().map(|id| node(id)).filter(|id| *id != dead) {
+            let report = sim.nodes.report(&id, &table, sim.now_ms);
+            let acts = sim.leader.hear(sim.now_ms * 1_000, &sim.state, &report);
+            sim.carry_out(acts);
+        }
+    }
+    sim.run(2_000);
+    assert_eq!(sim.primary(), BESIDE);
+    assert!(!sim.effects().contains(&"begin-promote"), "{:?}", sim.effects());
+}
+
+/// The store is there, and whoever shares it can erase what its node would have erased.
+#[test]
+fn a_move_out_of_a_shared_store_ends_though_the_old_copys_node_dies_before_it_has_erased() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let (old, holder) = (sim.config().primary.replica, sim.primary());
+    let other = if holder == HERE { BESIDE } else { HERE };
+    let id = sim.start(a_move(AWAY, 0)).expect("starts");
+    sim.run_until(20_000, |sim| !sim.config().left.is_empty());
+    sim.nodes.kill(&node(&holder), sim.now_ms);
+    sim.run(5_000);
+    assert_eq!(state_of(&sim, id), "done", "{:?}", sim.operation(id));
+    assert_eq!(sim.nodes.erased, [(node(other), old)]);
+    is_clean(&sim);
+}
+
+/// In the window of a move from outside to a node of such a cell.
+fn moved_to_a_shared_store(window_ms: u64) -> Sim {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let out = sim.start(a_move(AWAY, 0)).expect("starts");
+    sim.run_until(20_000, |sim| !sim.operation(out).state.is_active());
+    assert_eq!((state_of(&sim, out), sim.primary().as_str()), ("done", AWAY));
+    let id = sim.start(a_move(HERE, window_ms)).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Window);
+    assert_eq!(sim.primary(), HERE);
+    sim.committed.clear();
+    sim
+}
