@@ -3,9 +3,6 @@
 #[cfg(feature = "failpoints")]
 mod out_of_order;
 
-#[cfg(feature = "failpoints")]
-pub(super) use out_of_order::{comes_after, holds_back};
-
 /// The effect is committed without its mark: what is sent again takes effect again.
 pub(super) fn forgets_the_mark() -> bool {
     planted("event-without-mark")

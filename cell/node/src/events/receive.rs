@@ -47,20 +47,18 @@ impl Parts {
             return Receipt::Delivered;
         }
         #[cfg(feature = "failpoints")]
-        if faults::holds_back(source, delivery) {
-            return Receipt::Delivered;
+        if let Some(receipt) = self.out_of_order(source, shard, delivery).await {
+            return receipt;
         }
-        let receipt = self.admit_and_take(source, shard, delivery).await;
-        #[cfg(feature = "failpoints")]
-        if receipt == Receipt::Delivered
-            && let Some(late) = faults::comes_after(source, delivery)
-        {
-            self.admit_and_take(source, shard, &late).await;
-        }
-        receipt
+        self.admit_and_take(source, shard, delivery).await
     }
 
-    async fn admit_and_take(&self, source: &ShardId, shard: &Shard, delivery: &Delivery) -> Receipt {
+    pub(super) async fn admit_and_take(
+        &self,
+        source: &ShardId,
+        shard: &Shard,
+        delivery: &Delivery,
+    ) -> Receipt {
         match self.admit(source, shard, delivery).await {
             Ok((home, key)) => self.take(source, shard, delivery, (home, &key)).await,
             Err(receipt) => receipt,

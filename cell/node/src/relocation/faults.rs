@@ -5,8 +5,8 @@ pub(super) fn leaves_the_tail_behind() -> bool {
     planted("relocation-without-tail")
 }
 
-/// The home that he leaves takes its fence back after the commit, and serves him: the other does, too, by the entry. None: as
-/// ever.
+/// The home that he leaves takes its fence back after the commit, and serves him: the other does, too, by the entry.
+/// None: it is not planted.
 #[cfg(feature = "failpoints")]
 pub(super) async fn takes_the_fence_back(
     shard: &cell_shard::Shard,

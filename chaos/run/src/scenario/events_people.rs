@@ -156,8 +156,8 @@ impl People {
         Ok(judgement)
     }
 
-    /// Whether what this planted fault leads to is seen by now. Whoever gives no answer sees nothing, and what nobody is shown
-    /// by now may still come.
+    /// Whether what this planted fault leads to is seen by now. Whoever gives no answer sees nothing, and what nobody is
+    /// shown by now may still come.
     pub async fn anybody_shows(&self, plant: &str) -> bool {
         for follower in &self.followers {
             let seen = tokio::time::timeout(ANSWER_WITHIN, self.seen(follower)).await;

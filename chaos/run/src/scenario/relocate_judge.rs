@@ -151,8 +151,8 @@ impl People {
     }
 }
 
-/// What is wrong with what both homes say of him, `found` being the one where he is found; asked until nothing is, or until `due`:
-/// the home that he left is told that he is served elsewhere after he is.
+/// What is wrong with what both homes say of him, `found` being the one where he is found; asked until nothing is, or until
+/// `due`: the home that he left is told that he is served elsewhere after he is.
 async fn second_home(
     (world, due): (&World, Duration),
     mover: &Mover,

@@ -1,5 +1,5 @@
-//! What became of the addresses, once everything is healed: who was told that one is his, whether he gets in, and whether those
-//! who went away without an answer hold one that is another's.
+//! What became of the addresses, once everything is healed: who was told that one is his, whether he gets in, and whether
+//! those who went away without an answer hold one that is another's.
 
 use std::time::Duration;
 
@@ -120,8 +120,8 @@ async fn look(app: &App, one: &Wanted) -> Found {
     found
 }
 
-/// Whether what this planted fault leads to is seen by now: two who share an address, or the one who holds his for longest and
-/// gets in no more.
+/// Whether what this planted fault leads to is seen by now: two who share an address, or the one who holds his for longest
+/// and gets in no more.
 pub(super) async fn is_seen(app: &App, plant: Option<&str>, wanted: &Mutex<Vec<Wanted>>) -> bool {
     let (is_shared, oldest) = {
         let wanted = wanted.lock();
