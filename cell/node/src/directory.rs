@@ -6,6 +6,7 @@
 mod claims;
 mod completing;
 mod decide;
+mod faults;
 mod lookup_key;
 mod reconcile;
 mod restored;

@@ -27,6 +27,7 @@ Examples:
   chaos run --scenario events --minutes 5   people show each other workouts over homes
   chaos run --scenario events --survival region --minutes 5   and the home of some fails over
   chaos run --scenario claims --minutes 2   two people in two cells want one address
+  chaos run --scenario claims --plant claim-by-clock --minutes 1   is a holder seen whose claim was let go?
   chaos run --scenario relocate --minutes 2   people change home while whoever has a part in it is killed
   chaos run --scenario relocate --plant relocation-without-tail   is somebody seen whose last workouts stayed behind?
   chaos run --scenario restore   a cell lost for good goes on from its backups, without who was erased

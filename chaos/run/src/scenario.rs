@@ -7,6 +7,7 @@ mod events_people;
 mod recover;
 mod relocate;
 mod relocate_blows;
+mod relocate_homes;
 mod relocate_judge;
 mod relocate_names;
 mod relocate_people;

@@ -10,7 +10,7 @@ use platform_model::{Actor, Epoch, RequestId, UserId};
 use platform_runtime::random;
 use uuid::Uuid;
 
-use super::restored;
+use super::{faults, restored};
 
 /// Shared table of a directory shard; part of its keys.
 const TABLE: &str = "claims";
@@ -59,7 +59,8 @@ pub(super) async fn claim(
             match tx.get(&digest.0).await? {
                 Some(held) => {
                     let held = decode(&held)?;
-                    if held.claim_id != claim_id || held.user != user {
+                    let is_his = held.claim_id == claim_id && held.user == user;
+                    if !is_his && !faults::gives_what_is_held() {
                         return Ok(false);
                     }
                     let newest = version_of(&tx, digest, claim_id).await?;

@@ -1,5 +1,8 @@
 //! Planted faults of builds that are never released: the checkers must notice what each leads to.
 
+#[cfg(feature = "failpoints")]
+mod out_of_order;
+
 /// The effect is committed without its mark: what is sent again takes effect again.
 pub(super) fn forgets_the_mark() -> bool {
     planted("event-without-mark")

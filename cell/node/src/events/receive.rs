@@ -46,6 +46,19 @@ impl Parts {
         if faults::answers_before_the_effect() {
             return Receipt::Delivered;
         }
+        #[cfg(feature = "failpoints")]
+        if let Some(receipt) = self.out_of_order(source, shard, delivery).await {
+            return receipt;
+        }
+        self.admit_and_take(source, shard, delivery).await
+    }
+
+    pub(super) async fn admit_and_take(
+        &self,
+        source: &ShardId,
+        shard: &Shard,
+        delivery: &Delivery,
+    ) -> Receipt {
         match self.admit(source, shard, delivery).await {
             Ok((home, key)) => self.take(source, shard, delivery, (home, &key)).await,
             Err(receipt) => receipt,

@@ -1,8 +1,37 @@
-//! A planted fault of builds that are never released: the checkers must notice what it leads to.
+//! Planted faults of builds that are never released: the checkers must notice what each leads to.
 
 /// What changed since the first copy stays behind.
 pub(super) fn leaves_the_tail_behind() -> bool {
     planted("relocation-without-tail")
+}
+
+/// The home that he leaves takes its fence back after the commit, and serves him: the other does, too, by the entry.
+/// None: it is not planted.
+#[cfg(feature = "failpoints")]
+pub(super) async fn takes_the_fence_back(
+    shard: &cell_shard::Shard,
+    user: platform_model::UserId,
+    user_epoch: u64,
+) -> Option<super::source::Next> {
+    use cell_layers::place::Standing;
+    use cell_relay::Place;
+
+    use super::source::{LATER, Next, ended};
+    use super::standing::change;
+
+    if !planted("relocation-takes-fence-back") {
+        return None;
+    }
+    let back = |before: Option<Standing>| {
+        Ok(Standing {
+            place: Place::Home { user_epoch },
+            ..ended(before, "the fence is taken back")
+        })
+    };
+    Some(match change(shard, user, back).await {
+        Ok(_) => Next::Rest,
+        Err(error) => Next::Later(LATER, error.to_string()),
+    })
 }
 
 #[cfg(feature = "failpoints")]

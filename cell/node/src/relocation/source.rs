@@ -115,6 +115,10 @@ impl Parts {
         user_epoch: u64,
         errand: &Errand,
     ) -> Next {
+        #[cfg(feature = "failpoints")]
+        if let Some(next) = super::faults::takes_the_fence_back(shard, user, user_epoch).await {
+            return next;
+        }
         let to = &errand.other;
         let asked = self.ask_there(shard, user, errand, user_epoch, Step::Activate);
         let confirmed = match asked.await {

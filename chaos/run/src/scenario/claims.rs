@@ -1,12 +1,14 @@
 //! `chaos run --scenario claims`: two people in two cells want one address at once, over and over, while cells, links and
 //! controllers are struck; some never come back for an answer. In the end each address is one person's or free.
 
+mod judge;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
 use chaos::synthetic::Random;
-use cli_world::app::{App, Failure, Newcomer, Person, Place};
+use cli_world::app::{App, Newcomer, Person};
 use cli_world::stage::STOP_WITHIN;
 use cli_world::{Progress, Stage, World, door, make};
 use futures::future::join_all;
@@ -16,6 +18,7 @@ use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::strikes;
 use crate::faults::{Means, Scene, revive};
@@ -35,17 +38,18 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 const TRIES_MAX: usize = 40;
 /// One of so many gives up at the first request without an answer.
 const GIVES_UP_ONE_IN: u64 = 2;
-/// From the end until a claim that nobody finished must be free: the directory asks for it after 20 s.
-const FREE_WITHIN: Duration = Duration::from_secs(90);
 /// Texts of what is wrong that the notes have at most.
 const NOTES_MAX: usize = 20;
+
+/// How somebody asks: under which key, from which country. Under the same key he is told the same.
+type Attempt = (Uuid, &'static str);
 
 /// One address and who got it.
 struct Wanted {
     email: String,
     winners: Vec<Person>,
-    /// Somebody went away without an answer.
-    abandoned: bool,
+    /// Those who went away without an answer.
+    gone: Vec<Attempt>,
 }
 
 #[derive(Default)]
@@ -54,6 +58,8 @@ struct Ran {
     addresses: usize,
     won: usize,
     abandoned: usize,
+    /// Of those the ones who came back and were told that it is theirs.
+    came_in: usize,
     freed: usize,
     /// More than one was told that it is his.
     twice: Vec<String>,
@@ -98,16 +104,23 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     };
     let (stopped, wanted) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let strikes = async {
-        let rounds = strikes::strike(options, &scene, progress, async || false).await;
+        let rounds = strikes::strike(options, &scene, progress, async || {
+            judge::is_seen(&app, options.plant.as_deref(), &wanted).await
+        })
+        .await;
         stopped.store(true, Ordering::Relaxed);
         rounds
     };
     let (rounds, ()) = tokio::join!(strikes, race(&app, options.seed, &stopped, &wanted));
     let rounds = rounds?;
     revive(&world)?;
+    let plant = options.plant.as_deref();
+    if plant.is_some() {
+        judge::until_seen(&app, plant, &wanted).await;
+    }
     let wanted = wanted.into_inner();
     progress.progress(&format!("{} addresses were wanted by two each", wanted.len()));
-    let mut ran = judge(&app, &wanted).await;
+    let mut ran = judge::judge(&app, &wanted, plant).await;
     ran.rounds = rounds;
     world.down(STOP_WITHIN).await?;
     tasks.shutdown(STOP_WITHIN).await;
@@ -122,22 +135,21 @@ async fn race(app: &App, seed: u64, stopped: &AtomicBool, wanted: &Mutex<Vec<Wan
             return;
         }
         let email = format!("wanted-{number}@example.org");
-        let rivals = COUNTRIES.map(|country| {
+        let attempts: [Attempt; 2] = COUNTRIES.map(|country| (random::uuid_v7(), country));
+        let rivals = attempts.map(|attempt| {
             let gives_up = random.below(GIVES_UP_ONE_IN) == 0;
-            register(app, &email, country, gives_up)
+            register(app, &email, attempt, gives_up)
         });
         let ended = join_all(rivals).await;
-        let abandoned = ended.iter().any(|end| matches!(end, End::Abandoned));
-        let winners = ended.into_iter().filter_map(|end| match end {
-            End::In(person) => Some(*person),
-            End::Taken | End::Abandoned => None,
-        });
-        let winners = winners.collect();
-        wanted.lock().push(Wanted {
-            email,
-            winners,
-            abandoned,
-        });
+        let (mut winners, mut gone) = (Vec::new(), Vec::new());
+        for (end, attempt) in ended.into_iter().zip(attempts) {
+            match end {
+                End::In(person) => winners.push(*person),
+                End::Taken => {}
+                End::Abandoned => gone.push(attempt),
+            }
+        }
+        wanted.lock().push(Wanted { email, winners, gone });
         clock.sleep(PAUSE).await;
     }
 }
@@ -149,8 +161,8 @@ enum End {
     Abandoned,
 }
 
-async fn register(app: &App, email: &str, country: &str, gives_up: bool) -> End {
-    let (clock, key) = (Clock::system(), random::uuid_v7());
+async fn register(app: &App, email: &str, (key, country): Attempt, gives_up: bool) -> End {
+    let clock = Clock::system();
     for _ in 0..TRIES_MAX {
         let newcomer = Newcomer {
             name: format!("of {country}"),
@@ -167,90 +179,6 @@ async fn register(app: &App, email: &str, country: &str, gives_up: bool) -> End 
     End::Abandoned
 }
 
-async fn judge(app: &App, wanted: &[Wanted]) -> Ran {
-    let mut ran = Ran {
-        addresses: wanted.len(),
-        ..Ran::default()
-    };
-    for one in wanted {
-        ran.won += one.winners.len();
-        ran.abandoned += usize::from(one.abandoned);
-        match one.winners.as_slice() {
-            [] => match until_decided(app, &one.email).await {
-                Decided::Freed => ran.freed += 1,
-                Decided::SomebodyGetsIn => {}
-                Decided::Stuck(why) => ran.stuck.push(format!("{}: {why}", one.email)),
-            },
-            [winner] => {
-                if let Err(why) = gets_in(app, winner).await {
-                    ran.lost.push(format!("{}: {why}", one.email));
-                }
-            }
-            many => ran.twice.push(format!("{}: {} hold it", one.email, many.len())),
-        }
-    }
-    ran
-}
-
-/// The address leads to its holder, and he gets in.
-async fn gets_in(app: &App, winner: &Person) -> Result<(), Failure> {
-    let mut last = None;
-    for _ in 0..TRIES_MAX {
-        let place = match app.locate(&winner.email).await {
-            Ok(place) => place,
-            Err(failure) => {
-                last = Some(failure);
-                Clock::system().sleep(AGAIN_AFTER).await;
-                continue;
-            }
-        };
-        match app.log_in(&place, winner).await {
-            Ok(tokens) if tokens.user == winner.user => return Ok(()),
-            Ok(_) => break,
-            Err(failure) => last = Some(failure),
-        }
-        Clock::system().sleep(AGAIN_AFTER).await;
-    }
-    Err(last.unwrap_or(Failure::Unreadable {
-        kind: cli_world::app::Kind::Login,
-        cause: "somebody else gets in".to_owned(),
-    }))
-}
-
-/// What became of an address that nobody was told to be his.
-enum Decided {
-    /// It was to be had again.
-    Freed,
-    /// An attempt without an answer had succeeded.
-    SomebodyGetsIn,
-    Stuck(String),
-}
-
-async fn until_decided(app: &App, email: &str) -> Decided {
-    let clock = Clock::system();
-    let begun = clock.monotonic();
-    loop {
-        let why = match register(app, email, COUNTRIES[0], false).await {
-            End::In(_) => return Decided::Freed,
-            End::Abandoned => "no answer".to_owned(),
-            End::Taken => match somebody_gets_in(app, email).await {
-                Ok(()) => return Decided::SomebodyGetsIn,
-                Err(failure) => failure.to_string(),
-            },
-        };
-        if clock.monotonic() - begun > FREE_WITHIN {
-            return Decided::Stuck(why);
-        }
-        clock.sleep(Duration::from_secs(1)).await;
-    }
-}
-
-/// Everyone has the same password: who holds the address gets in by it.
-async fn somebody_gets_in(app: &App, email: &str) -> Result<(), Failure> {
-    let place: Place = app.locate(email).await?;
-    app.log_in_as(&place, email).await.map(|_| ())
-}
-
 fn document(options: &Options, ran: &Ran) -> Document {
     let mut document = Document::new("chaos-claims");
     let count = |number: usize| number as f64;
@@ -260,13 +188,14 @@ fn document(options: &Options, ran: &Ran) -> Document {
         Figure::at_least("addresses", count(ran.addresses), "addresses", 1.0),
         Figure::at_least("won", count(ran.won), "addresses", 1.0),
         Figure::info("abandoned", count(ran.abandoned), "attempts"),
+        Figure::info("in-after-all", count(ran.came_in), "attempts"),
         Figure::info("freed", count(ran.freed), "addresses"),
     ];
-    let wrong = ran.twice.len() + ran.lost.len() + ran.stuck.len();
-    if options.plant.is_some() {
+    if let Some(plant) = &options.plant {
+        let caught = count(usize::from(ran.shows(plant)));
         document
             .figures
-            .push(Figure::at_least("caught", count(wrong.min(1)), "of 1", 1.0));
+            .push(Figure::at_least("caught", caught, "of 1", 1.0));
     } else {
         document.figures.extend([
             zero("held-by-two", ran.twice.len()),

@@ -68,8 +68,9 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         },
     };
     let strikes = async {
-        let rounds = strikes::strike(options, &scene, progress, async || {
-            people.anybody_sees_twice().await
+        let rounds = strikes::strike(options, &scene, progress, async || match &options.plant {
+            Some(plant) => people.anybody_shows(plant).await,
+            None => false,
         })
         .await;
         people.stop();

@@ -156,11 +156,17 @@ impl People {
         Ok(judgement)
     }
 
-    /// Whether somebody is shown a workout twice by now. Whoever gives no answer is not.
-    pub async fn anybody_sees_twice(&self) -> bool {
+    /// Whether what this planted fault leads to is seen by now. Whoever gives no answer sees nothing, and what nobody is
+    /// shown by now may still come.
+    pub async fn anybody_shows(&self, plant: &str) -> bool {
         for follower in &self.followers {
             let seen = tokio::time::timeout(ANSWER_WITHIN, self.seen(follower)).await;
-            if matches!(seen, Ok(Ok(seen)) if has_one_twice(&seen)) {
+            let Ok(Ok(seen)) = seen else { continue };
+            let by_now = Judgement {
+                verdicts: vec![verdict(&those_shown(self.all_told(), &seen), &seen, follower)],
+                ..Judgement::default()
+            };
+            if leads_to(plant).is_some() && by_now.shows(plant) {
                 return true;
             }
         }
@@ -217,18 +223,28 @@ impl Judgement {
 
     /// Whether somebody saw what this planted fault leads to; of one that is not known here, anything wrong.
     pub fn shows(&self, plant: &str) -> bool {
-        let leads_to = match plant {
-            "event-without-mark" => "twice",
-            "event-answered-early" => "missing",
-            _ => return self.wrong() > 0,
-        };
-        self.verdicts.iter().any(|verdict| verdict.has(leads_to))
+        match leads_to(plant) {
+            Some(name) => self.verdicts.iter().any(|verdict| verdict.has(name)),
+            None => self.wrong() > 0,
+        }
     }
 }
 
-fn has_one_twice(seen: &[Shared]) -> bool {
-    let once: BTreeSet<_> = seen.iter().map(|one| one.workout).collect();
-    once.len() < seen.len()
+/// The anomaly to which a planted fault leads; none: it is not known here.
+fn leads_to(plant: &str) -> Option<&'static str> {
+    match plant {
+        "event-without-mark" => Some("twice"),
+        "event-answered-early" => Some("missing"),
+        "event-out-of-order" => Some("out-of-order"),
+        _ => None,
+    }
+}
+
+/// Of what was told that which somebody is shown.
+fn those_shown(told: Vec<Told>, seen: &[Shared]) -> Vec<Told> {
+    let seen: BTreeSet<String> = seen.iter().map(|one| one.workout.to_string()).collect();
+    let shown = |one: &Told| seen.contains(&one.id);
+    told.into_iter().filter(shown).collect()
 }
 
 fn has_all(told: &[Told], seen: &[Shared]) -> bool {
@@ -331,13 +347,29 @@ mod tests {
             ..Judgement::default()
         };
         let twice = [shared(1, 1), shared(2, 2), shared(3, 1)];
-        assert!(has_one_twice(&twice) && !has_one_twice(&twice[..2]));
-        assert!(judged(&twice).shows("event-without-mark") && !judged(&twice).shows("event-answered-early"));
-        let never = judged(&[shared(1, 1)]);
-        assert!(!never.shows("event-without-mark") && never.shows("event-answered-early"));
-        let clean = judged(&twice[..2]);
-        for plant in ["event-without-mark", "event-answered-early", "another"] {
-            assert!(!clean.shows(plant), "{plant}");
-        }
+        let overtaken = [shared(1, 2), shared(2, 1)];
+        let never = [shared(1, 1)];
+        let plants = [
+            "event-without-mark",
+            "event-answered-early",
+            "event-out-of-order",
+            "another",
+        ];
+        let shows = |seen: &[Shared]| plants.map(|plant| judged(seen).shows(plant));
+        assert_eq!(shows(&twice), [true, false, false, true]);
+        assert_eq!(shows(&never), [false, true, false, true]);
+        assert_eq!(shows(&overtaken), [false, false, true, true]);
+        assert_eq!(shows(&twice[..2]), [false; 4]);
+    }
+
+    #[test]
+    fn while_some_are_still_on_their_way_those_that_came_are_judged() {
+        let all = [told(1), told(2), told(3)];
+        let found = |seen: &[Shared]| {
+            let verdict = verdict(&those_shown(all.to_vec(), seen), seen, &person());
+            (verdict.found, verdict.has("out-of-order"))
+        };
+        assert_eq!(found(&[shared(1, 1), shared(2, 3)]), (0, false), "2 may come");
+        assert_eq!(found(&[shared(1, 3), shared(2, 1)]), (1, true));
     }
 }

@@ -76,7 +76,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         people.count(),
         people.told()
     ));
-    let judgement = people.judge().await;
+    let judgement = people.judge(&world).await;
     world.down(STOP_WITHIN).await?;
     tasks.shutdown(STOP_WITHIN).await;
     Ok(Ran {
@@ -101,13 +101,11 @@ fn document(options: &Options, ran: &Ran) -> Document {
         Figure::info("acknowledged", count(ran.told), "workouts"),
         Figure::at_least("operations-on-names", count(judged.names.0), "operations", 1.0),
     ];
-    if options.plant.is_some() {
-        document.figures.push(Figure::at_least(
-            "caught",
-            count(judged.stayed_behind().min(1)),
-            "of 1",
-            1.0,
-        ));
+    if let Some(plant) = &options.plant {
+        let caught = count(usize::from(judged.shows(plant)));
+        document
+            .figures
+            .push(Figure::at_least("caught", caught, "of 1", 1.0));
     } else {
         document.figures.extend([
             zero("lost-or-twice", judged.lost.len()),

@@ -104,7 +104,9 @@ pub async fn strike(
             "lasted_s": lasts.as_secs_f64(),
         }));
         clock.sleep(CALM).await;
-        if options.plant.is_some() && people.anybody_lacks_something().await {
+        if let Some(plant) = &options.plant
+            && people.anybody_shows(plant, scene.world).await
+        {
             break;
         }
     }

@@ -1,12 +1,19 @@
 //! What became of the people of the scenario `relocate`, once everything is healed.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::Result;
 use chaos::verdict::Verdict;
+use cli_world::World;
+use platform_model::HomeId;
 use platform_runtime::clock::Clock;
 
+use super::relocate_homes::{both_say, is_served_twice, wrong};
 use super::relocate_people::{AGAIN_AFTER, ANSWER_WITHIN, ENDS_WITHIN, Mover, People};
+
+/// People who are looked at after a round where one is planted who lives twice: those who moved last.
+const LOOKED_AT: usize = 10;
 
 /// What became of everybody.
 pub struct Judgement {
@@ -14,7 +21,7 @@ pub struct Judgement {
     pub stayed: usize,
     /// A workout that was acknowledged is not there, or one is there twice.
     pub lost: Vec<String>,
-    /// He is found in another home than the one that serves him.
+    /// He is found in another home than the one that serves him, or a second one has him by its own word.
     pub two_homes: Vec<String>,
     /// His relocation has no end, or he is not served.
     pub stuck: Vec<String>,
@@ -27,12 +34,22 @@ impl Judgement {
     pub fn stayed_behind(&self) -> usize {
         self.lost.len() + self.names.1.found
     }
+
+    /// Whether that was seen to which this planted fault leads; of one that is not known here, anything wrong.
+    pub fn shows(&self, plant: &str) -> bool {
+        match plant {
+            "relocation-without-tail" => self.stayed_behind() > 0,
+            "relocation-takes-fence-back" => !self.two_homes.is_empty(),
+            _ => self.stayed_behind() + self.two_homes.len() + self.stuck.len() > 0,
+        }
+    }
 }
 
 impl People {
     /// Everybody has one home, which has all that he was told to be recorded, and nothing twice; and each name has one
     /// history.
-    pub async fn judge(&self) -> Judgement {
+    pub async fn judge(&self, world: &World) -> Judgement {
+        let due = Clock::system().monotonic() + ENDS_WITHIN;
         let mut judgement = Judgement {
             moved: 0,
             stayed: 0,
@@ -43,7 +60,7 @@ impl People {
         };
         let all = self.take_all();
         for mover in &all {
-            if let Err(why) = self.judge_one(mover, &mut judgement).await {
+            if let Err(why) = self.judge_one((world, due), mover, &mut judgement).await {
                 judgement.stuck.push(format!("{}: {why:#}", mover.person.name));
             }
         }
@@ -52,8 +69,28 @@ impl People {
         judgement
     }
 
+    /// Whether what this planted fault leads to is seen by now.
+    pub async fn anybody_shows(&self, plant: &str, world: &World) -> bool {
+        match plant {
+            "relocation-takes-fence-back" => self.anybody_lives_twice(world).await,
+            _ => self.anybody_lacks_something().await,
+        }
+    }
+
+    /// By the word of both homes. One that gives no answer does not serve him.
+    async fn anybody_lives_twice(&self, world: &World) -> bool {
+        for mover in self.all_so_far().iter().rev().take(LOOKED_AT) {
+            let homes = [&mover.person.home, &mover.to];
+            let both = both_say(world, mover.person.user, homes).await;
+            if both.is_ok_and(|both| is_served_twice(&both)) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Whether somebody who is through with it lacks a workout by now. Whoever gives no answer lacks none.
-    pub async fn anybody_lacks_something(&self) -> bool {
+    async fn anybody_lacks_something(&self) -> bool {
         for mover in self.all_so_far() {
             let there = tokio::time::timeout(ANSWER_WITHIN, self.app.all_ids(&mover.person)).await;
             if let Ok(Ok(there)) = there {
@@ -66,7 +103,12 @@ impl People {
         false
     }
 
-    async fn judge_one(&self, mover: &Mover, judgement: &mut Judgement) -> Result<()> {
+    async fn judge_one(
+        &self,
+        (world, due): (&World, Duration),
+        mover: &Mover,
+        judgement: &mut Judgement,
+    ) -> Result<()> {
         let (person, app) = (&mover.person, &self.app);
         self.until_settled(mover).await?;
         let there = self.until_answered(|| app.all_ids(person)).await?;
@@ -80,6 +122,8 @@ impl People {
             judgement
                 .two_homes
                 .push(format!("{}: served in {by_token}, found in {found}", person.name));
+        } else if let Some(why) = second_home((world, due), mover, &place.home).await? {
+            judgement.two_homes.push(format!("{}: {why}", person.name));
         }
         anyhow::ensure!(
             self.names.read(app, person).await,
@@ -104,6 +148,26 @@ impl People {
             anyhow::ensure!(clock.monotonic() - begun < ENDS_WITHIN, "it is `{}`", now.phase);
             clock.sleep(AGAIN_AFTER).await;
         }
+    }
+}
+
+/// What is wrong with what both homes say of him, `found` being the one where he is found; asked until nothing is, or until
+/// `due`: the home that he left is told that he is served elsewhere after he is.
+async fn second_home(
+    (world, due): (&World, Duration),
+    mover: &Mover,
+    found: &HomeId,
+) -> Result<Option<String>> {
+    let (clock, moved) = (Clock::system(), *found == mover.to);
+    let other = if moved { &mover.person.home } else { &mover.to };
+    let homes = [found, other];
+    loop {
+        let both = both_say(world, mover.person.user, homes).await;
+        let wrong = both.map(|both| wrong(homes, &both, moved));
+        if matches!(wrong, Ok(None)) || clock.monotonic() >= due {
+            return wrong;
+        }
+        clock.sleep(AGAIN_AFTER).await;
     }
 }
 
@@ -153,5 +217,45 @@ mod tests {
             lost(&mover, &there(&["a", "b", "b"])),
             ["ann: one is there twice"]
         );
+    }
+
+    #[test]
+    fn a_planted_fault_is_caught_by_what_it_leads_to_and_by_nothing_else() {
+        let clean = || Judgement {
+            moved: 1,
+            stayed: 0,
+            lost: Vec::new(),
+            two_homes: Vec::new(),
+            stuck: Vec::new(),
+            names: (0, Verdict::default()),
+        };
+        let shows = |judged: &Judgement| {
+            [
+                "relocation-without-tail",
+                "relocation-takes-fence-back",
+                "another",
+            ]
+            .map(|plant| judged.shows(plant))
+        };
+        let wrong = || vec!["ann".to_owned()];
+        assert_eq!(shows(&clean()), [false, false, false]);
+        let lost = Judgement {
+            lost: wrong(),
+            ..clean()
+        };
+        assert_eq!(shows(&lost), [true, false, true]);
+        let twice = Judgement {
+            two_homes: wrong(),
+            ..clean()
+        };
+        assert_eq!(shows(&twice), [false, true, true]);
+        let stuck = Judgement {
+            stuck: wrong(),
+            ..clean()
+        };
+        assert_eq!(shows(&stuck), [false, false, true]);
+        let mut renamed = clean();
+        renamed.names.1.add("not-linearizable", "a name");
+        assert_eq!(shows(&renamed), [true, false, true]);
     }
 }
