@@ -5,7 +5,9 @@ use super::*;
 pub fn stays_shut(scene: &Scene, backup: &str) -> Result<()> {
     let home = scene.layout.backups(&"eu".parse()?).join(backup);
     let abroad = scene.layout.backups(&"us".parse()?);
-    let (_, stood) = backup.split_once('.').context("a name says where its shard stood")?;
+    let (_, stood) = backup
+        .split_once('.')
+        .context("a name says where its shard stood")?;
     // Not quite its own: what opens somewhere is verified there.
     let (own, theirs) = (
         format!("{}ffffffff", &backup[..backup.len() - 8]),
