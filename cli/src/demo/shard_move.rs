@@ -55,7 +55,7 @@ pub async fn show(scene: &Scene<'_>, story: &mut Story<'_>) -> Result<()> {
         "{} moves from {} to {} and back, then for good, while {} uploads and reads",
         mover.shard, mover.from, mover.to, person.name
     ));
-    traces::leave(scene, &person, FIRST).await?;
+    traces::leave(scene, &person, FIRST - 1).await?;
     let before = Traces::of(scene, &person).await?;
     let traffic = Traffic::new(scene, vec![person.clone()], FIRST);
     let moved = traffic.during(WRITERS, mover.play(&traffic, story)).await?;
