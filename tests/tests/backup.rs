@@ -6,6 +6,8 @@
     reason = "a test says what it skipped and what it measured"
 )]
 
+#[path = "backup/foreign.rs"]
+mod foreign;
 #[path = "backup/given.rs"]
 mod given;
 
@@ -234,6 +236,7 @@ async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() 
         scene.done(&["backup", "verify", backup])?;
     }
     refused_while_it_lives(&scene, &backups)?;
+    foreign::stays_shut(&scene, &backups["eu/eu-central/003"])?;
     given::to_an_officer(&scene, &ada)?;
     // After the backup was made.
     erased(&scene, &ada).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cell_shard::{Mode, Ownership, Request, Scope, Shard, ShardLimits, WriteError};
 use cell_store::memory::Memory;
-use cell_store::{CommitError, Fence, Store as _, WriteBatch};
+use cell_store::{CommitError, Fence, Store, WriteBatch};
 use platform_model::{Actor, Epoch, RequestId, RootRef, UserId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::{Clock, ManualClock};
@@ -22,6 +22,20 @@ pub(crate) const START_MS: u64 = 1_800_000_000_000;
 /// Generated from `proto/sample.proto`.
 pub(crate) mod sample {
     include!(concat!(env!("OUT_DIR"), "/sample.rs"));
+}
+
+/// A shard of that name over any store, the clock that it goes by, and its tasks.
+pub(crate) async fn open_over(store: Arc<dyn Store>, name: &str) -> (Shard, ManualClock, TaskGroup) {
+    let (clock, hand) = Clock::manual(START_MS);
+    let tasks = TaskGroup::new();
+    let ownership = Ownership {
+        shard: name.parse().expect("a shard"),
+        node: "eu-central-1/0".parse().expect("a node"),
+        epoch: Epoch(1),
+    };
+    let limits = ShardLimits::of(&ownership.shard);
+    let shard = Shard::open(store, ownership, clock, &tasks, limits).await;
+    (shard.expect("opens"), hand, tasks)
 }
 
 pub(crate) struct Bench {
@@ -40,18 +54,10 @@ impl Bench {
 
     pub(crate) async fn open_shard(name: &str) -> Self {
         let store = Memory::new();
-        let (clock, hand) = Clock::manual(START_MS);
-        let tasks = TaskGroup::new();
-        let ownership = Ownership {
-            shard: name.parse().expect("a shard"),
-            node: "eu-central-1/0".parse().expect("a node"),
-            epoch: Epoch(1),
-        };
-        let limits = ShardLimits::of(&ownership.shard);
-        let shard = Shard::open(Arc::clone(&store) as _, ownership, clock.clone(), &tasks, limits).await;
+        let (shard, hand, tasks) = open_over(Arc::clone(&store) as _, name).await;
         Self {
             store,
-            shard: shard.expect("opens"),
+            shard,
             key: UserKey::generate(),
             root: RootRef::user(UserId::from_uuid(Uuid::from_u128(7))),
             hand,

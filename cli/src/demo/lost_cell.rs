@@ -17,6 +17,7 @@ use super::app::{Newcomer, Person};
 use super::commands::said;
 use super::copies;
 use super::story::{Story, count};
+use super::traces;
 use super::traffic::Traffic;
 
 const WRITERS: usize = 1;
@@ -82,7 +83,7 @@ async fn leaver(scene: &Scene<'_>, home: &HomeId) -> Result<Person> {
     let person = scene.app.register(newcomer).await?;
     ensure!(person.home == *home, "{} lives in {}", person.name, person.home);
     for number in 0..RIDES {
-        erased::ride(scene, &person, number).await?;
+        traces::leave(scene, &person, number).await?;
     }
     Ok(person)
 }

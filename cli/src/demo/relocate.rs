@@ -51,6 +51,7 @@ pub async fn show(scene: &Scene<'_>, story: &mut Story<'_>) -> Result<()> {
         email: format!("{NAME}@example.org"),
     };
     let person = scene.app.register(newcomer).await?;
+    traces::leave(scene, &person, 0).await?;
     let traffic = Traffic::new(scene, vec![person.clone()], FIRST);
     let mut before = None;
     let act = async {
@@ -130,10 +131,12 @@ fn search(person: &Person, (before, after): (&Traces, &Traces), story: &mut Stor
     let what = "her sealed rows lie in the cell of her home: of the old one before, of the new one after";
     let so = before.are_at(OLD) && !before.are_at(NEW) && after.are_at(NEW);
     story.check(so, what, || format!("{:?} and {:?}", before.by_id, after.by_id));
+    let what = "the home that she left keeps her id, in the row by which it redirects";
+    story.check(after.are_at(OLD), what, || format!("{:?}", after.by_id));
     let title = format!("Files with sealed rows of {}, or her id", person.name);
     traces::table("moved-traces", &title, &searches, story);
     story.note(
-        "what the old cell's journal holds of who has moved still is sealed with a key that is destroyed",
+        "what the old cell's files hold of who has moved is the row that redirects, and what a destroyed key sealed",
     );
 }
 

@@ -1,5 +1,5 @@
 //! A shard moves to another cell while its people go on; the way back is taken; then it moves for good, and the cell that
-//! it left has erased it.
+//! it left has erased it. Before and after it is searched where bytes of one of its people lie.
 
 mod report;
 
@@ -16,6 +16,7 @@ use super::app::Person;
 use super::copies;
 use super::follow::{self, Followed};
 use super::story::Story;
+use super::traces::{self, Traces};
 use super::traffic::Traffic;
 use crate::world::{operator, seats};
 
@@ -54,9 +55,13 @@ pub async fn show(scene: &Scene<'_>, story: &mut Story<'_>) -> Result<()> {
         "{} moves from {} to {} and back, then for good, while {} uploads and reads",
         mover.shard, mover.from, mover.to, person.name
     ));
-    let traffic = Traffic::new(scene, vec![person], FIRST);
+    traces::leave(scene, &person, FIRST - 1).await?;
+    let before = Traces::of(scene, &person).await?;
+    let traffic = Traffic::new(scene, vec![person.clone()], FIRST);
     let moved = traffic.during(WRITERS, mover.play(&traffic, story)).await?;
     mover.erased(story).await?;
+    let after = Traces::of(scene, &person).await?;
+    mover.searched(&person, (&before, &after), story);
     report::show(&traffic, &moved, story).await;
     Ok(())
 }
@@ -162,5 +167,20 @@ impl<'a> Mover<'a> {
             }
             clock.sleep(Duration::from_millis(250)).await;
         }
+    }
+
+    fn searched(&self, person: &Person, (before, after): (&Traces, &Traces), story: &mut Story<'_>) {
+        let searches = [("before", before), ("after", after)];
+        traces::check_clear(&person.name, &searches, story);
+        let (old, new) = (format!("celld-{}", self.from.cell), format!("celld-{}", self.to));
+        let what =
+            "sealed rows lie where their shard is served: in the old cell before, in the new one after";
+        let so = before.are_at(&old) && !before.are_at(&new) && after.are_at(&new);
+        story.check(so, what, || format!("{:?} and {:?}", before.by_id, after.by_id));
+        let title = format!("Files with sealed rows of {}, or the id", person.name);
+        traces::table("shard-traces", &title, &searches, story);
+        story.note(
+            "what the old cell's files still hold of a shard that has left goes as its engine compacts them",
+        );
     }
 }

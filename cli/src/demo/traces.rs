@@ -1,19 +1,25 @@
 //! Where bytes of somebody lie, by a search through every file of the world: his values in the clear, which must lie nowhere,
-//! and the id under which his sealed rows lie.
+//! and the id under which his sealed rows lie. A ride with a title and a place of its own goes in beforehand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
-use platform_canary::{Canary, Searcher, forms};
+use anyhow::{Result, ensure};
+use bytes::Bytes;
+use platform_canary::{Canary, FORM_BYTES_MIN, Searcher, forms};
+use platform_runtime::random;
 use serde_json::json;
 
 use super::Scene;
-use super::app::Person;
+use super::app::{Person, track};
 use super::story::{Row, Story};
 
 /// Copies of the binaries, which no process writes.
 const SKIPPED: &[&str] = &["bin"];
 const ID: &str = "id";
+/// What is found of an address is named so.
+pub const ADDRESS: &str = "address";
+/// Where the ride begins, in degrees: nobody else was there, and no clock shows such seconds.
+const PLACE: (f64, f64) = (61.234_567, 101.345_678);
 /// Finds in the clear that are told.
 const TOLD: usize = 5;
 
@@ -26,23 +32,58 @@ pub struct Traces {
     pub files: usize,
 }
 
+/// The `number`th file of a ride by which he is searched for.
+pub fn ride(person: &Person, number: u64) -> Vec<u8> {
+    track::gpx_from(&title(person), PLACE, number)
+}
+
+fn title(person: &Person) -> String {
+    format!("{} on the way home", person.name)
+}
+
+/// Uploads such a ride.
+///
+/// # Errors
+/// When it is not taken as a new one.
+pub async fn leave(scene: &Scene<'_>, person: &Person, number: u64) -> Result<()> {
+    let bytes = Bytes::from(ride(person, number));
+    let (status, _) = scene.app.upload(person, bytes, random::uuid_v7()).await?;
+    ensure!(status == 201, "ride {number} of {}: {status}", person.name);
+    Ok(())
+}
+
+/// All of somebody that is looked for.
+fn wanted(person: &Person) -> Vec<Canary> {
+    let value = |name: &str, value: &str| {
+        let mut all = forms::of_bytes(value.as_bytes());
+        all.extend(forms::of_digest(value.as_bytes()));
+        Canary::new(name, all)
+    };
+    let mut position = forms::of_degrees(PLACE.0);
+    position.extend(forms::of_degrees(PLACE.1));
+    let mut id = forms::of_bytes(person.user.as_bytes());
+    id.extend(forms::of_bytes(person.user.to_string().as_bytes()));
+    let mut wanted = vec![
+        value(ADDRESS, &person.email),
+        value("token", &person.refresh),
+        value("title", &title(person)),
+        Canary::new("position", position),
+        Canary::new(ID, id),
+    ];
+    // A shorter one occurs by chance.
+    if person.name.len() >= FORM_BYTES_MIN {
+        wanted.push(value("name", &person.name));
+    }
+    wanted
+}
+
 impl Traces {
+    /// Of somebody who has left such a ride.
+    ///
     /// # Errors
     /// When a file cannot be read.
     pub async fn of(scene: &Scene<'_>, person: &Person) -> Result<Self> {
-        let value = |name: &str, value: &str| {
-            let mut all = forms::of_bytes(value.as_bytes());
-            all.extend(forms::of_digest(value.as_bytes()));
-            Canary::new(name, all)
-        };
-        let mut id = forms::of_bytes(person.user.as_bytes());
-        id.extend(forms::of_bytes(person.user.to_string().as_bytes()));
-        let searcher = Searcher::new(&[
-            value("name", &person.name),
-            value("address", &person.email),
-            value("token", &person.refresh),
-            Canary::new(ID, id),
-        ]);
+        let searcher = Searcher::new(&wanted(person));
         let root = scene.world.layout.root().to_owned();
         let looked = tokio::task::spawn_blocking(move || searcher.folder(&root, SKIPPED)).await??;
         let (ids, clear): (Vec<_>, Vec<_>) = looked.found.iter().partition(|found| found.canary == ID);
@@ -106,4 +147,30 @@ pub fn table(name: &str, title: &str, searches: &[(&str, &Traces)], story: &mut 
         "files that were searched for {name}: {}",
         files.join(", ")
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use platform_model::UserId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_ride_has_what_is_searched_for() {
+        let person = Person {
+            name: "grace-who-rides".to_owned(),
+            country: "US".parse().expect("a country"),
+            email: "grace-who-rides@example.org".to_owned(),
+            password: String::new(),
+            user: UserId::from_uuid(Uuid::from_u128(7)),
+            home: "us/us-east".parse().expect("a home"),
+            host: String::new(),
+            access: String::new(),
+            refresh: "a-token-of-hers".to_owned(),
+        };
+        let found = Searcher::new(&wanted(&person)).look("ride", &ride(&person, 3));
+        let names: BTreeSet<&str> = found.iter().map(|found| found.canary.as_str()).collect();
+        assert_eq!(names, BTreeSet::from(["name", "position", "title"]));
+    }
 }

@@ -110,7 +110,8 @@ pub const LAYERS: &[Layer] = &[
             "platform-runtime",
         ],
     )
-    .in_build(&["cell-schema"]),
+    .in_build(&["cell-schema"])
+    .in_tests(&["platform-canary"]),
     layer(
         "cell-backup",
         5,

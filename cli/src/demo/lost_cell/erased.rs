@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use bytes::Bytes;
+use anyhow::Result;
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
 
 use super::{Newcomer, RIDES, Scene, Story, said};
-use crate::demo::app::{Failure, Person, TakenAlong, track};
+use crate::demo::app::{Failure, Person, TakenAlong};
 use crate::demo::traces::{self, Traces};
 
 const OFFICER: &str = "compliance/ann";
@@ -21,14 +20,6 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 pub struct Searched {
     before: Traces,
     after: Traces,
-}
-
-/// Uploads one of his rides.
-pub async fn ride(scene: &Scene<'_>, person: &Person, number: u64) -> Result<()> {
-    let bytes = Bytes::from(track::gpx(&person.name, number));
-    let (status, _) = scene.app.upload(person, bytes, random::uuid_v7()).await?;
-    ensure!(status == 201, "ride {number} of {}: {status}", person.name);
-    Ok(())
 }
 
 pub async fn show(scene: &Scene<'_>, person: &Person, story: &mut Story<'_>) -> Result<Searched> {
@@ -79,9 +70,7 @@ fn check_export(person: &Person, along: &TakenAlong, story: &mut Story<'_>) {
     });
     let originals = along.files.iter().filter(|(path, _)| path.ends_with("/original"));
     let came: BTreeSet<Vec<u8>> = originals.map(|(_, bytes)| bytes.to_vec()).collect();
-    let sent: BTreeSet<Vec<u8>> = (0..RIDES)
-        .map(|number| track::gpx(&person.name, number))
-        .collect();
+    let sent: BTreeSet<Vec<u8>> = (0..RIDES).map(|number| traces::ride(person, number)).collect();
     let what = "an export has every file as it was uploaded";
     story.check(came == sent, what, || {
         format!("{} of {RIDES}", came.intersection(&sent).count())
@@ -172,12 +161,15 @@ pub async fn stays(
             .map(ToString::to_string)
             .unwrap_or_default()
     });
-    // The name alone: the address is another's by now.
+    // But for the address: that is another's by now.
     let restored = Traces::of(scene, person).await?;
-    let named = restored.clear.iter().filter(|found| found.starts_with("name"));
-    let named: Vec<&String> = named.collect();
+    let his = restored
+        .clear
+        .iter()
+        .filter(|found| !found.starts_with(traces::ADDRESS));
+    let his: Vec<&String> = his.collect();
     let what = "no value of the erased lies in the clear after the restore";
-    story.check(named.is_empty(), what, || format!("{named:?}"));
+    story.check(his.is_empty(), what, || format!("{his:?}"));
     let searches = [
         ("before", &searched.before),
         ("erased", &searched.after),

@@ -9,21 +9,23 @@ const FIRST_S: u64 = 1_767_247_200;
 
 /// The `number`th track of a person called `who`, as GPX 1.1.
 pub fn gpx(who: &str, number: u64) -> Vec<u8> {
+    gpx_from(&format!("{who} {number}"), (48.0, 11.0), number)
+}
+
+/// The `number`th track, of that title, that leads north from a latitude and longitude in degrees, as GPX 1.1.
+pub fn gpx_from(title: &str, (south, longitude): (f64, f64), number: u64) -> Vec<u8> {
     let mut text = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<gpx version=\"1.1\" creator=\"cellctl demo\" xmlns=\"http://www.topografix.com/GPX/1/1\">\n",
     );
     let start_s = FIRST_S + number * 3_600;
-    let _ = writeln!(
-        text,
-        "<trk><name>{who} {number}</name><type>running</type><trkseg>"
-    );
+    let _ = writeln!(text, "<trk><name>{title}</name><type>running</type><trkseg>");
     for point in 0..POINTS {
-        let latitude = 48.0 + f64::from(point) * 0.000_25;
+        let latitude = south + f64::from(point) * 0.000_25;
         let elevation = 200.0 + f64::from(point);
         let time = utc(start_s + u64::from(point) * 10);
         let _ = writeln!(
             text,
-            "<trkpt lat=\"{latitude:.6}\" lon=\"11.000000\"><ele>{elevation}</ele><time>{time}</time></trkpt>"
+            "<trkpt lat=\"{latitude:.6}\" lon=\"{longitude:.6}\"><ele>{elevation}</ele><time>{time}</time></trkpt>"
         );
     }
     text.push_str("</trkseg></trk>\n</gpx>\n");
@@ -53,6 +55,17 @@ mod tests {
         let tracks: BTreeSet<Vec<u8>> = (0..500).map(|number| gpx("anna", number)).collect();
         assert_eq!(tracks.len(), 500);
         assert_ne!(gpx("anna", 1), gpx("bruno", 1));
+    }
+
+    #[test]
+    fn a_track_has_its_title_and_begins_at_its_place() {
+        let text = String::from_utf8(gpx_from("home", (61.234_567, 101.345_678), 0)).expect("text");
+        assert!(text.contains("<name>home</name>"), "{text}");
+        let first = text.split("<trkpt ").nth(1).expect("a point");
+        assert!(
+            first.starts_with("lat=\"61.234567\" lon=\"101.345678\">"),
+            "{first}"
+        );
     }
 
     #[test]
