@@ -97,7 +97,8 @@ impl Parts {
             errand: &errand,
         };
         match leaving.run().await {
-            Ok(()) => Next::Again,
+            // The entry names the other home by now: it is not asked again, for he waits.
+            Ok(()) => self.hand_over(shard, user, user_epoch, &errand).await,
             Err(super::leaving::Stopped::Later(why)) => Next::Later(LATER, why),
             Err(super::leaving::Stopped::Never(why)) => self.cancel(shard, user, &errand, &why).await,
             Err(super::leaving::Stopped::Fenced(why)) => {
