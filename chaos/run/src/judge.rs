@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::load::{Load, Resident, Sent};
+use crate::planted::Checker;
 
 /// Files that are read back at a time.
 const READERS: usize = 4;
@@ -42,6 +43,16 @@ impl Judgement {
     pub fn async_counts(&self) -> (usize, usize) {
         let sum = |of: fn(&Counts) -> usize| self.edits.iter().map(|(_, counts)| of(counts)).sum();
         (sum(|counts| counts.acknowledged), sum(|counts| counts.async_lost))
+    }
+
+    /// How often a checker found anything.
+    pub fn found(&self, by: Checker) -> usize {
+        match by {
+            Checker::Acknowledged => self.acknowledged.found,
+            Checker::Linearizable => self.linearizable.found,
+            Checker::Transactions => self.transactions.found,
+            Checker::Async => self.edits.iter().map(|(verdict, _)| verdict.found).sum(),
+        }
     }
 
     /// Everything that was found wrong.
