@@ -1,6 +1,6 @@
 //! `chaos`: runs what tries to break the platform, and prints what came of it. `chaos sim` is the simulator of the
 //! replication protocol; `chaos run` strikes real processes: `run` is one run, `faults` what strikes, `proxy` the links
-//! between processes, `load` the people, `judge` what is made of what they saw; `scenario` are runs about one promise, and
+//! between processes, `load` the people, `judge` what is made of what they saw; `scenario` are runs about one promise,
 //! `planted` the faults that show whether a run sees anything.
 
 mod check_command;

@@ -1,5 +1,6 @@
-//! Faults that can be planted in the processes of a run (`--plant`): in which run each shows, what strikes so that it does, and
-//! which checkers of the run without a scenario must see it. How a scenario sees its own stands where its people are judged.
+//! Faults that can be planted in the processes of a run (`--plant`): in which run each shows, what strikes so that it
+//! does, and which checkers of the run without a scenario must see it. How a scenario sees its own stands where its
+//! people are judged.
 
 use platform_report::Figure;
 
@@ -72,7 +73,7 @@ static OF_A_RUN: [Planted; 5] = [
         seen_by: &[Checker::Acknowledged],
         alone: false,
     },
-    // A fault that loses no answer of a node: what is sent again while its first sending is under way has two effects then.
+    // By a fault that leaves the nodes alone: what is sent again while it is under way already has two effects then.
     Planted {
         name: "lost-update",
         faults: &[Fault::KillRouter],

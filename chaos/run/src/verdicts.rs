@@ -11,8 +11,8 @@ pub fn tell(document: &mut Document, verdicts: &[Verdict]) {
     document.tables.insert("verdicts".into(), rows);
 }
 
-/// What a scenario found by itself: texts under the name of the anomaly. `looked_at`: operations, and those whose outcome nobody
-/// was told.
+/// What a scenario found by itself: texts under the name of the anomaly. `looked_at`: operations, and those whose
+/// outcome nobody was told.
 pub fn of_cases(checker: &str, looked_at: (usize, usize), cases: &[(&str, &[String])]) -> Verdict {
     let mut verdict = Verdict::new(checker, looked_at.0, looked_at.1);
     for (name, texts) in cases {
@@ -23,8 +23,8 @@ pub fn of_cases(checker: &str, looked_at: (usize, usize), cases: &[(&str, &[Stri
     verdict
 }
 
-/// One for each checker over all rounds, each with what it is called. `lost_later`: files of earlier rounds that were not there
-/// when they were looked for once more. Where something could not be read it is undecided whether anything is lost.
+/// One for each checker over all rounds, each with what it is called. `lost_later`: files of earlier rounds that were
+/// not there when looked for once more. Where something could not be read it is undecided whether anything is lost.
 pub fn over<'a>(
     rounds: impl Iterator<Item = (String, &'a Judgement)>,
     lost_later: &[String],

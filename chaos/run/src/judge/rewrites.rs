@@ -1,6 +1,6 @@
-//! Operations on names as transactions. Whoever writes a name reads the profile and writes its next version: what he read is the
-//! name of the version before. Two who read one version, and both wrote the next, have lost an update, which no order of
-//! blind writes shows.
+//! Operations on names as transactions. Whoever writes a name reads the profile and writes its next version: what he read
+//! is the name of the version before. Of two who read one version, and both wrote the next, one update is lost, which no
+//! order of blind writes shows.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use chaos::checkers::linearizable::{Action, Operation};
 use chaos::checkers::transactions::{Step, Transaction};
 use platform_model::EpochPosition;
 
-/// `pairs` and `versions`: where each name stands in its shard's log, and which version of the profile it made, as far as
-/// answers told. A write whose version, or the one name of the version before, is not known stands as a blind one.
+/// `pairs` and `versions`: where each name stands in its shard's log, and which version of the profile it made, as far
+/// as answers told. A write whose version, or the one name of the version before, is not known stands as a blind one.
 pub(super) fn as_transactions(
     operations: &[Operation],
     pairs: &BTreeMap<String, EpochPosition>,

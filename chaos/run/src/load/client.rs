@@ -48,7 +48,7 @@ impl Client<'_> {
                 .await;
             let outcome = outcome_of(written.is_some());
             if let Some(answer) = written {
-                // A repeated answer names where it was read, not where it was written; its profile is that of the effect.
+                // A repeated answer names where it was read, not where it was written; its profile is the effect's.
                 let of = (!answer.replayed).then_some(name.as_str());
                 if let Some(pair) = answer.written {
                     self.record.written(self.person, of, pair);
@@ -94,8 +94,8 @@ impl Client<'_> {
         }
     }
 
-    /// Sends the file whose title is changed, and only then the others: no two files of one person are on their way at once, so
-    /// that no lost update takes one. Whether updates are lost, names show.
+    /// Sends the file whose title is changed, and only then the others: no two files of one person are on their way at
+    /// once, so that no lost update takes one. Whether updates are lost, names show.
     pub async fn sends_files_and_changes_a_title(self, changes: Self) {
         let edited = changes.sends(Kind::Edit, EDITED).await;
         let changing = async {

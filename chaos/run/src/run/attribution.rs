@@ -10,7 +10,7 @@ pub fn is_caught(plant: &str, rounds: &[Round]) -> bool {
     planted::of_a_run(plant).is_some_and(|planted| planted.is_caught(|checker| found(rounds, checker)))
 }
 
-/// What each checker found. `lost_later`: files of earlier rounds that were not there when they were looked for once more.
+/// What each checker found. `lost_later`: files of earlier rounds that were not there when looked for once more.
 pub fn figures(plant: &str, rounds: &[Round], lost_later: usize) -> Vec<Figure> {
     let Some(planted) = planted::of_a_run(plant) else {
         return Vec::new();
