@@ -1,6 +1,6 @@
-//! Operations on names as transactions. Whoever writes a name reads the profile and writes its next version: what he read
-//! is the name of the version before. Of two who read one version, and both wrote the next, one update is lost, which no
-//! order of blind writes shows.
+//! Operations on names as transactions. Whoever writes a name reads the profile and writes its next version: what he
+//! read is the name of the version before. Of two who read one version, and both wrote the next, one update is lost,
+//! which no order of blind writes shows.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! `chaos run --scenario recover`: while people write, all controllers are lost for good, disks and all, and the world goes on
-//! from a backup of their state. After the backup a shard had moved: the recovered world has to find that out from the nodes,
-//! though its first controller is killed once more while it asks. In the end nothing that was acknowledged is lost, and the
-//! recovered controllers move shards as the old ones did.
+//! `chaos run --scenario recover`: while people write, all controllers are lost for good, disks and all, and the world goes
+//! on from a backup of their state. After the backup a shard had moved: the recovered world has to find that out from the
+//! nodes, though its first controller is killed once more while it asks. In the end nothing that was acknowledged is lost,
+//! and the recovered controllers move shards as the old ones did.
 
 use std::fs;
 use std::time::Duration;

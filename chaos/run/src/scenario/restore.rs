@@ -1,6 +1,6 @@
 //! `chaos run --scenario restore`: a cell is lost for good, disk and all, while people write; its shards go on from their
-//! backups at another cell, which is killed once between two of them. In the end everything is there that was acknowledged
-//! before the backups were made, people go on, and who was erased after the backups is nowhere.
+//! backups at another cell, which is killed once between two of them. In the end everything is there that was
+//! acknowledged before the backups were made, people go on, and who was erased after the backups is nowhere.
 
 use std::collections::BTreeMap;
 use std::fs;
