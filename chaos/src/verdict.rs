@@ -58,6 +58,22 @@ impl Verdict {
         }
     }
 
+    /// Takes in what the same checker says of another history; `of`: how that one is told. Bounded as [`Self::add`].
+    pub fn absorb(&mut self, of: &str, other: &Self) {
+        self.operations += other.operations;
+        self.unknown += other.unknown;
+        self.found += other.found;
+        let room = ANOMALIES_MAX.saturating_sub(self.anomalies.len());
+        let anomalies = other.anomalies.iter().take(room).map(|anomaly| Anomaly {
+            name: anomaly.name.clone(),
+            explanation: format!("{of}: {}", anomaly.explanation),
+        });
+        self.anomalies.extend(anomalies);
+        let room = ANOMALIES_MAX.saturating_sub(self.undecided.len());
+        let undecided = other.undecided.iter().take(room);
+        self.undecided.extend(undecided.map(|why| format!("{of}: {why}")));
+    }
+
     /// Whether an anomaly of this name is among those kept.
     pub fn has(&self, name: &str) -> bool {
         self.anomalies.iter().any(|anomaly| anomaly.name == name)
@@ -118,6 +134,26 @@ mod tests {
                 .to_string()
                 .starts_with("test: 100 operations, 1 of unknown outcome: 21 wrong\n  lost: number 0")
         );
+    }
+
+    #[test]
+    fn a_verdict_over_two_histories_counts_both_and_says_which() {
+        let mut whole = Verdict::new("test", 0, 0);
+        let mut one = Verdict::new("test", 10, 1);
+        one.undecided.push("too many".into());
+        let mut other = Verdict::new("test", 5, 0);
+        for _ in 0..=ANOMALIES_MAX {
+            other.add("lost", "a");
+        }
+        whole.absorb("round 0", &one);
+        whole.absorb("round 1", &other);
+        assert_eq!((whole.operations, whole.unknown), (15, 1));
+        assert_eq!(
+            (whole.found, whole.anomalies.len()),
+            (ANOMALIES_MAX + 1, ANOMALIES_MAX)
+        );
+        assert_eq!(whole.anomalies[0].explanation, "round 1: a");
+        assert_eq!(whole.undecided, ["round 0: too many"]);
     }
 
     #[test]

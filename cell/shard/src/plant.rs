@@ -1,6 +1,6 @@
 //! Bugs that tests plant, to show that the checker of histories finds them. In every build but this crate's own
 //! tests a [`Plant`] is an empty type whose answers are constants: there is nothing to switch on. Builds with the
-//! feature `failpoints`, which are never released, can switch on one: `ack-before-write`.
+//! feature `failpoints`, which are never released, can switch on two: `ack-before-write`, `lost-update`.
 
 use bytes::Bytes;
 
@@ -22,6 +22,9 @@ mod sound {
             Self
         }
         pub(crate) fn skips_keys(&self) -> bool {
+            #[cfg(feature = "failpoints")]
+            return fail::eval("lost-update", |_| ()).is_some();
+            #[cfg(not(feature = "failpoints"))]
             false
         }
         pub(crate) fn skips_ranges(&self) -> bool {

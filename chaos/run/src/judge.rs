@@ -1,22 +1,24 @@
 //! After a round has healed: is everything there that was acknowledged, once and whole, and do the names make one history?
 
+mod rewrites;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chaos::checkers::acknowledged::{Counts, Mode, Write, acknowledged};
-use chaos::checkers::linearizable::{Action, Operation};
-use chaos::checkers::transactions::{Promise, Step, Transaction};
+use chaos::checkers::linearizable::Action;
+use chaos::checkers::transactions::Promise;
 use chaos::checkers::{linearizable, transactions};
 use chaos::history::Outcome;
 use chaos::verdict::Verdict;
 use cli_world::app::{App, Person};
 use futures::StreamExt;
-use platform_model::EpochPosition;
 use platform_model::replica_set::ASYNC_LAG_ENTRIES;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::load::{Load, Resident, Sent};
+use crate::planted::Checker;
 
 /// Files that are read back at a time.
 const READERS: usize = 4;
@@ -28,7 +30,7 @@ pub struct Judgement {
     pub counts: Counts,
     pub acknowledged: Verdict,
     pub linearizable: Verdict,
-    /// The same names as transactions, in the order of their pairs.
+    /// The same names as transactions that read a profile and write the next, in the order of their pairs.
     pub transactions: Verdict,
     /// What could not be read at all.
     pub unreadable: Vec<String>,
@@ -41,6 +43,16 @@ impl Judgement {
     pub fn async_counts(&self) -> (usize, usize) {
         let sum = |of: fn(&Counts) -> usize| self.edits.iter().map(|(_, counts)| of(counts)).sum();
         (sum(|counts| counts.acknowledged), sum(|counts| counts.async_lost))
+    }
+
+    /// How often a checker found anything.
+    pub fn found(&self, by: Checker) -> usize {
+        match by {
+            Checker::Acknowledged => self.acknowledged.found,
+            Checker::Linearizable => self.linearizable.found,
+            Checker::Transactions => self.transactions.found,
+            Checker::Async => self.edits.iter().map(|(verdict, _)| verdict.found).sum(),
+        }
     }
 
     /// Everything that was found wrong.
@@ -60,6 +72,9 @@ pub async fn judge(app: &App, load: &Load) -> Judgement {
         match app.profile(&resident.person).await {
             Ok(profile) => {
                 let who = (u64::MAX, resident.person.name.as_str());
+                if let Some(name) = &profile.display_name {
+                    load.record.version(name, profile.version);
+                }
                 load.record
                     .operation(who, invoked, Action::Read(profile.display_name), Outcome::Done);
             }
@@ -81,7 +96,7 @@ pub async fn judge(app: &App, load: &Load) -> Judgement {
     }
     let operations = load.record.operations();
     // The checkers take a core for a moment: the proxies and the reads go on beside them.
-    let history = as_transactions(&operations, &load.record.pairs());
+    let history = rewrites::as_transactions(&operations, &load.record.pairs(), &load.record.versions());
     let (acknowledged, linearizable, transactions) = tokio::task::block_in_place(|| {
         let strict = transactions(&history, Promise::Strict);
         (
@@ -118,42 +133,6 @@ fn edits(load: &Load) -> Vec<(Verdict, Counts)> {
         edits.judge(&resident.person.name, lost_max)
     });
     judged.collect()
-}
-
-/// Each operation as a transaction. Transactions of one entry of the log share a pair: that says nothing of their order.
-fn as_transactions(operations: &[Operation], pairs: &BTreeMap<String, EpochPosition>) -> Vec<Transaction> {
-    let mut shared: BTreeMap<(&str, EpochPosition), usize> = BTreeMap::new();
-    for operation in operations {
-        if let Action::Write(name) = &operation.action
-            && let Some(pair) = pairs.get(name)
-        {
-            *shared.entry((&operation.key, *pair)).or_default() += 1;
-        }
-    }
-    let step = |operation: &Operation| match &operation.action {
-        Action::Read(value) => Step::Read {
-            key: operation.key.clone(),
-            value: value.clone(),
-        },
-        Action::Write(value) => {
-            let pair = pairs
-                .get(value)
-                .filter(|pair| shared.get(&(operation.key.as_str(), **pair)) == Some(&1));
-            Step::Write {
-                key: operation.key.clone(),
-                value: value.clone(),
-                version: pair.map(|pair| (pair.epoch.0, pair.position.0)),
-            }
-        }
-    };
-    let transaction = |operation: &Operation| Transaction {
-        client: operation.client,
-        invoked: operation.invoked,
-        completed: operation.completed,
-        steps: vec![step(operation)],
-        outcome: operation.outcome,
-    };
-    operations.iter().map(transaction).collect()
 }
 
 fn write(person: &Person, sent: &Sent) -> Write {

@@ -132,8 +132,9 @@ impl Load {
                 clients.push(Box::pin(async move { client(number).writes_names().await }));
                 clients.push(Box::pin(async move { client(number + 2).reads_names().await }));
             }
-            clients.push(Box::pin(async move { client(4).sends_files().await }));
-            clients.push(Box::pin(async move { client(5).changes_a_title().await }));
+            clients.push(Box::pin(async move {
+                client(4).sends_files_and_changes_a_title(client(5)).await;
+            }));
         }
         join_all(clients).await;
     }

@@ -1,11 +1,13 @@
 //! `chaos`: runs what tries to break the platform, and prints what came of it. `chaos sim` is the simulator of the
 //! replication protocol; `chaos run` strikes real processes: `run` is one run, `faults` what strikes, `proxy` the links
-//! between processes, `load` the people, `judge` what is made of what they saw; `scenario` are runs about one promise.
+//! between processes, `load` the people, `judge` what is made of what they saw; `scenario` are runs about one promise,
+//! `planted` the faults that show whether a run sees anything.
 
 mod check_command;
 mod faults;
 mod judge;
 mod load;
+mod planted;
 mod plants;
 mod proxy;
 mod run;
@@ -13,6 +15,7 @@ mod run_command;
 mod scenario;
 mod schedule;
 mod sim_command;
+mod verdicts;
 
 use std::process::ExitCode;
 

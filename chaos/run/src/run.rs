@@ -1,6 +1,7 @@
 //! One run: the world comes up behind its proxies; rounds of load, fault, healing, judgement; the document.
 
 mod aim;
+mod attribution;
 pub mod copies;
 mod document;
 mod flat;
@@ -25,6 +26,7 @@ use serde_json::Value;
 
 use crate::faults::{Fault, Means, Scene};
 use crate::load::{HOME_NODE, Ways, settle};
+use crate::planted;
 use crate::proxy::Proxies;
 use crate::schedule::Schedule;
 use aim::{Aims, Hit};
@@ -260,9 +262,9 @@ async fn rounds(
                     write_histories(folder, rounds.len(), &histories)?;
                 }
                 progress.progress(&round.line(rounds.len()));
-                let is_caught = options.plant.is_some() && round.wrong() > 0;
                 rounds.push(round);
-                if is_caught {
+                let plant = options.plant.as_deref();
+                if plant.is_some_and(|plant| attribution::is_caught(plant, &rounds)) {
                     break;
                 }
             }
@@ -285,11 +287,7 @@ struct Possible {
 
 /// The faults that were asked for and can be done here, those that cannot, and the means of the former.
 fn possible(options: &Options, world: &World) -> Result<Possible> {
-    let wanted = if options.faults.is_empty() {
-        Fault::all().to_vec()
-    } else {
-        options.faults.clone()
-    };
+    let wanted = planted::faults(&options.faults, options.plant.as_deref());
     let disk_at: Seat = seat_named(options.disk_at()).context("there is such a seat")?;
     let means = Means::prepare(&world.layout, &wanted, &disk_at);
     let (able, unable): (Vec<_>, Vec<_>) = wanted
@@ -311,7 +309,7 @@ fn possible(options: &Options, world: &World) -> Result<Possible> {
 /// # Errors
 /// When the world does not come up.
 pub async fn bring_up(options: &Options, world: &World, progress: &dyn Progress) -> Result<()> {
-    let planted = options.plant.iter().map(|plant| planted(plant)).collect();
+    let planted = options.plant.iter().map(|plant| switched_on(plant)).collect();
     up(options, world, planted, progress).await.map(drop)
 }
 
@@ -325,7 +323,7 @@ async fn bring_up_with(
     let environment = up(options, world, environment, progress).await?;
     if let Some(plant) = &options.plant {
         progress.progress(&format!("every cell starts again with {plant}"));
-        world.set_environment(environment.into_iter().chain([planted(plant)]).collect());
+        world.set_environment(environment.into_iter().chain([switched_on(plant)]).collect());
         let nodes: Vec<Seat> = seats().into_iter().filter(|seat| seat.node().is_some()).collect();
         for seat in &nodes {
             world.stop(seat, STOP_WITHIN).await?;
@@ -336,7 +334,7 @@ async fn bring_up_with(
 }
 
 /// How a process is told of a planted fault.
-fn planted(plant: &str) -> (String, String) {
+fn switched_on(plant: &str) -> (String, String) {
     ("FAILPOINTS".to_owned(), format!("{plant}=return"))
 }
 

@@ -11,6 +11,7 @@ use cli_world::Progress;
 use platform_report::Document;
 
 use crate::faults::Fault;
+use crate::planted;
 use crate::run;
 use crate::scenario::Scenario;
 
@@ -34,7 +35,8 @@ Examples:
   chaos run --scenario restore --plant restore-forgets-erased   is somebody who comes back seen?
   chaos run --scenario recover   all controllers lost for good go on from a backup of what they knew
   chaos run --scenario events --plant event-without-mark --minutes 2   is an effect that comes twice seen?
-  chaos run --plant ack-before-write --faults kill-cell   does a run see that a cell acknowledges too early?
+  chaos run --plant ack-before-write   does a run see that a cell acknowledges too early?
+  chaos run --plant lost-update --minutes 1   does it see an update that another one wrote over unseen?
 
 Exit code: 0 every invariant held, 3 one did not (with --plant: it was caught, it was not), 1 the run failed.";
 
@@ -99,8 +101,9 @@ impl Progress for Stderr {
 /// Runs the command. Answers with the exit code.
 ///
 /// # Errors
-/// When the run could not be made.
+/// When the run could not be made, and before any process is started what is planted where it would show nothing.
 pub fn run(arguments: &RunArguments) -> Result<u8> {
+    planted::check(arguments.plant.as_deref(), arguments.scenario)?;
     platform_runtime::tls::install_ring();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let options = run::Options {
@@ -182,7 +185,10 @@ mod tests {
         {
             let words = example.split("   ").next().expect("the command comes first");
             let words = std::iter::once("chaos").chain(words.split_whitespace());
-            assert!(Alone::try_parse_from(words).is_ok(), "{example}");
+            let alone = Alone::try_parse_from(words).expect(example);
+            let arguments = alone.arguments;
+            let planted = planted::check(arguments.plant.as_deref(), arguments.scenario);
+            assert_eq!(planted, Ok(()), "{example}");
         }
     }
 }

@@ -46,6 +46,12 @@ pub enum Scenario {
 }
 
 impl Scenario {
+    /// As it is written on the command line.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value().expect("no scenario is hidden");
+        value.get_name().to_owned()
+    }
+
     /// # Errors
     /// When the run could not be made: it says nothing of the platform then.
     pub async fn run(self, options: &Options, progress: &dyn Progress) -> Result<Document> {

@@ -46,7 +46,8 @@ pub fn not_ready(status: &WorldStatus, after: &StartedAfter) -> Option<String> {
         .find_map(|node| node_not_ready(status, after, node))
 }
 
-fn node_not_ready(status: &WorldStatus, after: &StartedAfter, node: &NodeId) -> Option<String> {
+/// Why a node does not serve yet what it leads by the record; `None` when it has opened all of it since it was started.
+pub fn node_not_ready(status: &WorldStatus, after: &StartedAfter, node: &NodeId) -> Option<String> {
     let Some(report) = status.reports.iter().find(|report| report.node == *node) else {
         return Some(format!("node {node} has not reported"));
     };

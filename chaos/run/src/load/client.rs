@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chaos::checkers::linearizable::Action;
 use chaos::history::Outcome;
-use cli_world::app::{App, Failure, track};
+use cli_world::app::{App, Failure, Profile, track};
 use platform_model::EpochPosition;
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
@@ -47,12 +47,15 @@ impl Client<'_> {
                 .until_answered(Kind::Write, || self.app.rename_under(person, &name, key))
                 .await;
             let outcome = outcome_of(written.is_some());
-            if let Some(answer) = written
-                && let Some(pair) = answer.written
-            {
-                // A repeated answer names where it was read, not where it was written.
+            if let Some(answer) = written {
+                // A repeated answer names where it was read, not where it was written; its profile is the effect's.
                 let of = (!answer.replayed).then_some(name.as_str());
-                self.record.written(self.person, of, pair);
+                if let Some(pair) = answer.written {
+                    self.record.written(self.person, of, pair);
+                }
+                if let Ok(profile) = answer.read::<Profile>() {
+                    self.record.version(&name, profile.version);
+                }
             }
             self.remember(invoked, Action::Write(name), outcome);
             pause().await;
@@ -68,6 +71,9 @@ impl Client<'_> {
             match asked {
                 Ok(Ok(profile)) => {
                     self.record.answered(self.person, Kind::Read);
+                    if let Some(name) = &profile.display_name {
+                        self.record.version(name, profile.version);
+                    }
                     self.remember(invoked, Action::Read(profile.display_name), Outcome::Done);
                 }
                 Ok(Err(failure)) => self.record.failed(self.person, failure.to_string()),
@@ -88,7 +94,19 @@ impl Client<'_> {
         }
     }
 
-    pub async fn sends_files(self) {
+    /// Sends the file whose title is changed, and only then the others: no two files of one person are on their way at
+    /// once, so that no lost update takes one. Whether updates are lost, names show.
+    pub async fn sends_files_and_changes_a_title(self, changes: Self) {
+        let edited = changes.sends(Kind::Edit, EDITED).await;
+        let changing = async {
+            if let Some(id) = edited {
+                changes.changes_the_title_of(id).await;
+            }
+        };
+        tokio::join!(self.sends_files(), changing);
+    }
+
+    async fn sends_files(self) {
         for number in 0_u64.. {
             if self.record.is_stopped() {
                 return;
@@ -117,11 +135,8 @@ impl Client<'_> {
 
     /// Changes the title of one file over and over, and looks after each change what is there: a failover may have taken
     /// the newest back.
-    pub async fn changes_a_title(self) {
+    async fn changes_the_title_of(self, id: Uuid) {
         let person = &self.resident.person;
-        let Some(id) = self.sends(Kind::Edit, EDITED).await else {
-            return;
-        };
         for number in 1_usize.. {
             if self.record.is_stopped() {
                 return;

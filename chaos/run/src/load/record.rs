@@ -45,6 +45,8 @@ struct Inner {
     answered_at: Vec<[Duration; KINDS]>,
     /// The pair of each name that was written, where its answer named it.
     pairs: BTreeMap<String, EpochPosition>,
+    /// The version of the profile that each name made, where somebody was told.
+    versions: BTreeMap<String, u64>,
     /// The newest pair that each person's writers were told.
     newest: Vec<Option<EpochPosition>>,
     requests: usize,
@@ -137,6 +139,11 @@ impl Record {
         inner.newest[person] = newest;
     }
 
+    /// A profile that an answer showed: this name made this version of it.
+    pub fn version(&self, name: &str, version: u64) {
+        self.inner.lock().versions.insert(name.to_owned(), version);
+    }
+
     pub fn newest(&self, person: usize) -> Option<EpochPosition> {
         self.inner.lock().newest[person]
     }
@@ -177,6 +184,10 @@ impl Record {
 
     pub fn pairs(&self) -> BTreeMap<String, EpochPosition> {
         self.inner.lock().pairs.clone()
+    }
+
+    pub fn versions(&self) -> BTreeMap<String, u64> {
+        self.inner.lock().versions.clone()
     }
 
     pub fn files(&self) -> Vec<Sent> {

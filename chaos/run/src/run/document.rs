@@ -7,11 +7,14 @@ use platform_report::{Document, Figure};
 use serde_json::{Value, json};
 
 use super::Told;
+use super::attribution;
 use super::copies::{Kind, Moved, NOT_BEGUN};
 use super::flat::{self, Flat, Trend};
 use super::round::{HEALED_WITHIN, Round};
 use super::samples::Sample;
 use crate::faults::Fault;
+use crate::judge::Judgement;
+use crate::verdicts as tables;
 
 /// Texts of what is wrong that the notes have at most.
 const NOTES_MAX: usize = 20;
@@ -23,6 +26,7 @@ pub fn document(told: &Told) -> Document {
     document.tables.insert("steps".into(), Value::Array(steps(told)));
     let rounds: Vec<Value> = told.rounds.iter().map(row_of).collect();
     document.tables.insert("rounds".into(), Value::Array(rounds));
+    tables::tell(&mut document, &tables::over(named(told), &told.lost_later));
     let processes = flat::judge(&told.samples);
     let rows = processes.iter().map(process_row).collect();
     document.tables.insert("processes".into(), Value::Array(rows));
@@ -39,6 +43,15 @@ pub fn document(told: &Told) -> Document {
         .extend(skipped.map(|(fault, why)| format!("skipped: {}: {why}", fault.name())));
     document.notes.extend(wrong(told).into_iter().take(NOTES_MAX));
     document
+}
+
+/// Each round as texts call it, with what was found in it.
+fn named(told: &Told) -> impl Iterator<Item = (String, &Judgement)> {
+    let rounds = told.rounds.iter().enumerate();
+    rounds.map(|(number, round)| {
+        let fault = round.strike.fault.name();
+        (format!("round {number}, {fault}"), &round.judgement)
+    })
 }
 
 fn figures(told: &Told) -> Vec<Figure> {
@@ -70,10 +83,8 @@ fn figures(told: &Told) -> Vec<Figure> {
             "changes",
         ),
     ];
-    let wrong = told.rounds.iter().map(Round::wrong).sum::<usize>() + told.lost_later.len();
-    if told.plant.is_some() {
-        figures.push(Figure::at_least("caught", count(wrong.min(1)), "of 1", 1.0));
-        figures.push(Figure::info("wrong", count(wrong), "cases"));
+    if let Some(plant) = &told.plant {
+        figures.extend(attribution::figures(plant, &told.rounds, told.lost_later.len()));
         return figures;
     }
     figures.extend(verdicts(told, sum));

@@ -16,6 +16,7 @@ use super::later::Kept;
 use crate::faults::{Scene, Strike, Touched, revive};
 use crate::judge::{Judgement, judge};
 use crate::load::Load;
+use crate::planted::Checker;
 
 /// Load before a fault strikes, and after it has healed.
 const CALM: Duration = Duration::from_millis(1_500);
@@ -208,11 +209,7 @@ impl Round {
 
     /// Async writes: more lost than the bound says, or read otherwise than they can be.
     pub fn async_wrong(&self) -> usize {
-        self.judgement
-            .edits
-            .iter()
-            .map(|(verdict, _)| verdict.found)
-            .sum()
+        self.judgement.found(Checker::Async)
     }
 
     /// One line for whoever watches.

@@ -25,6 +25,7 @@ use crate::faults::{Means, Scene, revive};
 use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
+use crate::verdicts;
 
 /// Two homes of one jurisdiction, so of one directory, in two cells.
 const COUNTRIES: [&str; 2] = ["DE", "FR"];
@@ -203,6 +204,13 @@ fn document(options: &Options, ran: &Ran) -> Document {
             zero("stuck", ran.stuck.len()),
         ]);
     }
+    let cases: [(&str, &[String]); 3] = [
+        ("held-by-two", &ran.twice),
+        ("holder-locked-out", &ran.lost),
+        ("stuck", &ran.stuck),
+    ];
+    let verdict = verdicts::of_cases("claims", (ran.addresses, ran.abandoned), &cases);
+    verdicts::tell(&mut document, &[verdict]);
     document
         .tables
         .insert("rounds".into(), Value::Array(ran.rounds.clone()));

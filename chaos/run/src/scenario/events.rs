@@ -17,6 +17,7 @@ use crate::faults::{Means, Scene, revive};
 use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
+use crate::verdicts;
 
 /// Texts of what is wrong that the notes have at most.
 const NOTES_MAX: usize = 20;
@@ -146,8 +147,7 @@ fn document(options: &Options, ran: &Ran) -> Document {
             ),
         ]);
     }
-    let verdicts = serde_json::to_value(&ran.judgement.verdicts).unwrap_or_default();
-    document.tables.insert("verdicts".into(), verdicts);
+    verdicts::tell(&mut document, &ran.judgement.verdicts);
     document
         .tables
         .insert("rounds".into(), Value::Array(ran.rounds.clone()));

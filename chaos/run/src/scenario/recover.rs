@@ -1,6 +1,7 @@
-//! `chaos run --scenario recover`: while people write, all controllers are lost for good, disks and all, and the world goes on
-//! from a backup of their state. After the backup a shard had moved: the recovered world has to find that out from the nodes.
-//! In the end nothing that was acknowledged is lost, and the recovered controllers move shards as the old ones did.
+//! `chaos run --scenario recover`: while people write, all controllers are lost for good, disks and all, and the world goes
+//! on from a backup of their state. After the backup a shard had moved: the recovered world has to find that out from the
+//! nodes, though its first controller is killed once more while it asks. In the end nothing that was acknowledged is lost,
+//! and the recovered controllers move shards as the old ones did.
 
 use std::fs;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use platform_runtime::clock::Clock;
 use super::restore::done;
 use super::restore_people::{Judgement, People};
 use crate::run::{Options, bring_up};
+use crate::verdicts;
 
 const HOME: &str = "eu/eu-central";
 /// Moved after the backup, and once more by the recovered controllers.
@@ -95,6 +97,8 @@ async fn lose_and_recover(world: &World, people: &People, progress: &dyn Progres
     let (unanswered, asked) = (people.unanswered() - unanswered, people.asked() - asked);
     let began = clock.monotonic();
     recover(world, &backup).await?;
+    kill_the_first(world).await?;
+    progress.progress("the first controller is killed while it recovers, and comes back");
     until_recovered(world).await?;
     let recovered_in = clock.monotonic() - began;
     progress.progress("the world is recovered");
@@ -163,6 +167,13 @@ async fn recover(world: &World, backup: &str) -> Result<()> {
         "a fire",
     ];
     done(world, &arguments).await?;
+    world.start_controllers(&[first]).await
+}
+
+/// The one that was left the backup goes on where it was.
+async fn kill_the_first(world: &World) -> Result<()> {
+    let first = controllers().next().context("there are controllers")?;
+    world.kill(&first).await?;
     world.start_controllers(&[first]).await
 }
 
@@ -253,6 +264,9 @@ fn document(options: &Options, ran: &Ran) -> Document {
         zero("shards-not-as-they-are", ran.wrong.len() as f64),
         zero("lost", judged.lost.len() as f64),
     ];
+    let cases: [(&str, &[String]); 2] = [("lost", &judged.lost), ("not-as-it-is", &ran.wrong)];
+    let verdict = verdicts::of_cases("recover", (judged.looked_for, judged.meanwhile), &cases);
+    verdicts::tell(&mut document, &[verdict]);
     document.notes.push(format!("seed {}", options.seed));
     let wrong = ran.wrong.iter().chain(&judged.lost);
     document.notes.extend(wrong.take(NOTES_MAX).cloned());

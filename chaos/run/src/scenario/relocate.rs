@@ -16,6 +16,7 @@ use crate::faults::{Means, Scene, revive};
 use crate::load::Ways;
 use crate::proxy::Proxies;
 use crate::run::{Options, bring_up, copies};
+use crate::verdicts;
 
 /// Texts of what is wrong that the notes have at most.
 const NOTES_MAX: usize = 20;
@@ -115,6 +116,13 @@ fn document(options: &Options, ran: &Ran) -> Document {
             zero("unsettled", ran.unsettled),
         ]);
     }
+    let cases: [(&str, &[String]); 3] = [
+        ("lost-or-twice", &judged.lost),
+        ("two-homes", &judged.two_homes),
+        ("stuck", &judged.stuck),
+    ];
+    let places = verdicts::of_cases("places", (ran.people, ran.unsettled), &cases);
+    verdicts::tell(&mut document, &[judged.names.1.clone(), places]);
     document
         .tables
         .insert("rounds".into(), Value::Array(ran.rounds.clone()));

@@ -1,6 +1,6 @@
 //! `chaos run --scenario restore`: a cell is lost for good, disk and all, while people write; its shards go on from their
-//! backups at another cell. In the end everything is there that was acknowledged before the backups were made, people go on,
-//! and who was erased after the backups is nowhere.
+//! backups at another cell, which is killed once between two of them. In the end everything is there that was
+//! acknowledged before the backups were made, people go on, and who was erased after the backups is nowhere.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,8 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 use cli_world::app::App;
 use cli_world::seats::seat_named;
 use cli_world::stage::STOP_WITHIN;
-use cli_world::{Process, Progress, Stage, State, World, door, make};
+use cli_world::{Process, Progress, Stage, State, World, door, make, ready};
 use nix::sys::signal::Signal;
+use platform_model::NodeId;
 use platform_report::{Document, Figure};
 use platform_runtime::clock::Clock;
 use serde_json::Value;
@@ -20,18 +21,23 @@ use tokio::process::Command;
 use super::restore_people::{Judgement, People};
 use super::restore_search::{self, Searched};
 use crate::run::{Options, bring_up};
+use crate::verdicts;
 
 /// The cell that is lost: it holds the home, its keys, and the directory of its jurisdiction.
 const LOST: &str = "celld-eu-central-1";
 const HOME: &str = "eu/eu-central";
 const DIRECTORY: [&str; 2] = ["directory/eu/000", "directory/eu/001"];
 const TO: &str = "eu-west-1/0";
+const TARGET: &str = "celld-eu-west-1";
 const OFFICER: &str = "compliance/ann";
 /// Load before the backups, between them and the loss, and after the restore.
 const CALM: Duration = Duration::from_secs(4);
 /// The controllers notice within seconds that nobody reports any more.
 const RESTORED_WITHIN: Duration = Duration::from_secs(180);
 const AGAIN_AFTER: Duration = Duration::from_millis(300);
+/// The node that takes the shards in stays away for so long, and must have opened what it took within the other.
+const AWAY: Duration = Duration::from_secs(1);
+const BACK_WITHIN: Duration = Duration::from_secs(60);
 /// What a restore says while the shard counts as one that lives, or may.
 const NOT_YET: [&str; 4] = [
     "it is not lost",
@@ -45,6 +51,8 @@ const NOTES_MAX: usize = 20;
 struct Ran {
     backed_up_in: Duration,
     restored_in: Duration,
+    /// From the start of the killed target until it had opened what it had taken.
+    back_in: Duration,
     left_out: u64,
     judgement: Judgement,
     searched: Searched,
@@ -71,7 +79,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     let app = App::new(door::client(&world.layout)?, &world.url());
     let people = People::come_in(&app, HOME).await?;
     let lost = async {
-        let lost = lose_and_restore(&world, &people, progress).await;
+        let lost = lose_and_restore(options.seed, &world, &people, progress).await;
         people.stop();
         lost
     };
@@ -85,7 +93,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     Ok(ran)
 }
 
-async fn lose_and_restore(world: &World, people: &People, progress: &dyn Progress) -> Result<Ran> {
+async fn lose_and_restore(seed: u64, world: &World, people: &People, progress: &dyn Progress) -> Result<Ran> {
     let clock = Clock::system();
     clock.sleep(CALM).await;
     people.backups_begin();
@@ -105,8 +113,13 @@ async fn lose_and_restore(world: &World, people: &People, progress: &dyn Progres
     }
     lose(world).await?;
     progress.progress(&format!("{LOST} is lost, with its disk"));
-    let (began, mut left_out) = (clock.monotonic(), 0);
-    for (shard, backup) in &backups {
+    let (began, mut left_out, mut back_in) = (clock.monotonic(), 0, Duration::ZERO);
+    let struck_after = struck_after(seed, backups.len()).context("there are several shards")?;
+    for (at, (shard, backup)) in backups.iter().enumerate() {
+        if at == struck_after {
+            back_in = strike_target(world).await?;
+            progress.progress(&format!("{TARGET} was killed with {at} of them, and is back"));
+        }
         let restored = restore(world, shard, backup).await?;
         left_out += restored["left_out"].as_u64().unwrap_or_default();
     }
@@ -117,6 +130,7 @@ async fn lose_and_restore(world: &World, people: &People, progress: &dyn Progres
     Ok(Ran {
         backed_up_in,
         restored_in,
+        back_in,
         left_out,
         judgement: Judgement::default(),
         searched: Searched::default(),
@@ -133,6 +147,38 @@ async fn lose(world: &World) -> Result<()> {
     ensure!(process.gone(STOP_WITHIN).await, "{seat} runs on");
     fs::remove_dir_all(world.layout.data(&seat))?;
     Ok(())
+}
+
+/// How many shards are restored when the target is killed: between two of them.
+fn struck_after(seed: u64, shards: usize) -> Option<usize> {
+    let between = u64::try_from(shards).ok()?.checked_sub(1)?;
+    let chosen = seed.checked_rem(between)?;
+    usize::try_from(chosen).ok()?.checked_add(1)
+}
+
+/// Kills the node that takes the shards in, and starts it again; until it has opened those that it leads by the record.
+async fn strike_target(world: &World) -> Result<Duration> {
+    let (clock, admin) = (Clock::system(), world.admin()?);
+    let (seat, node): (_, NodeId) = (seat_named(TARGET).context("there is such a seat")?, TO.parse()?);
+    let before = ready::incarnations(&admin.status().await?, std::iter::once(&node));
+    world.kill(&seat).await?;
+    clock.sleep(AWAY).await;
+    world.spawn(&seat)?;
+    let begun = clock.monotonic();
+    loop {
+        let waits = match admin.status().await {
+            Ok(status) => match ready::node_not_ready(&status, &before, &node) {
+                Some(why) => why,
+                None => return Ok(clock.monotonic() - begun),
+            },
+            Err(error) => error.to_string(),
+        };
+        ensure!(
+            clock.monotonic() - begun < BACK_WITHIN,
+            "{TARGET} is not back: {waits}"
+        );
+        clock.sleep(AGAIN_AFTER).await;
+    }
 }
 
 /// The newest backup of each shard.
@@ -191,6 +237,7 @@ fn document(options: &Options, ran: &Ran) -> Document {
         Figure::at_least("acknowledged-after-restore", count(judged.after), "rides", 1.0),
         Figure::info("backed-up-in-s", ran.backed_up_in.as_secs_f64(), "s"),
         Figure::info("restored-in-s", ran.restored_in.as_secs_f64(), "s"),
+        Figure::info("killed-target-back-in-s", ran.back_in.as_secs_f64(), "s"),
     ];
     if options.plant.is_some() {
         let caught = count(judged.came_back.len().min(1));
@@ -207,9 +254,30 @@ fn document(options: &Options, ran: &Ran) -> Document {
             Figure::at_least("codings-searched", ran.searched.patterns as f64, "codings", 1.0),
         ]);
     }
+    let cases: [(&str, &[String]); 3] = [
+        ("lost", &judged.lost),
+        ("came-back", &judged.came_back),
+        ("found-in-files", &ran.searched.found),
+    ];
+    // What was acknowledged after the backups were begun may be there or not.
+    let verdict = verdicts::of_cases("restore", (judged.looked_for, judged.meanwhile), &cases);
+    verdicts::tell(&mut document, &[verdict]);
     document.notes.push(format!("seed {}", options.seed));
     let wrong = judged.lost.iter().chain(&judged.came_back);
     let wrong = wrong.chain(&ran.searched.found);
     document.notes.extend(wrong.take(NOTES_MAX).cloned());
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_is_killed_between_two_shards_whatever_the_seed() {
+        let after: Vec<_> = (0..4).map(|seed| struck_after(seed, 4)).collect();
+        assert_eq!(after, [Some(1), Some(2), Some(3), Some(1)]);
+        assert_eq!((struck_after(9, 1), struck_after(9, 0)), (None, None));
+        assert_eq!(struck_after(u64::MAX, 2), Some(1));
+    }
 }

@@ -53,6 +53,8 @@ pub struct Judgement {
     pub before: usize,
     pub meanwhile: usize,
     pub after: usize,
+    /// Those of all that must be there.
+    pub looked_for: usize,
     /// Acknowledged before the backups were begun, or after the restore, and not there.
     pub lost: Vec<String>,
     /// Of people who were erased.
@@ -170,6 +172,7 @@ impl People {
             ..Judgement::default()
         };
         let must = |ride: &&Ride| ride.of >= but && ride.stage != MEANWHILE;
+        judgement.looked_for = rides.iter().filter(must).count();
         for ride in rides.iter().filter(must) {
             let (person, id) = (&self.people[ride.of], ride.id);
             let whose = format!("{}: {id}, stage {}", person.name, ride.stage);

@@ -21,6 +21,7 @@ use super::shared_store_server::Server;
 use super::{shared_store_counts as counts, shared_store_document as document};
 use crate::judge::{Judgement, judge};
 use crate::load::{Load, Ways};
+use crate::planted::Checker;
 use crate::run::later::{self, Kept};
 use crate::run::{Options, bring_up, world_at_the_end};
 
@@ -105,8 +106,7 @@ impl Round {
 
     /// Async writes: lost, though they are in the store that the next node takes, or read otherwise than they can be.
     pub(super) fn async_wrong(&self) -> usize {
-        let edits = self.judgement.edits.iter();
-        edits.map(|(verdict, _)| verdict.found).sum()
+        self.judgement.found(Checker::Async)
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::shared_store::{Blow, Round, Told};
 use super::shared_store_server::Server;
+use crate::verdicts;
 
 /// A takeover, as people feel it, at the median.
 const TAKEOVER_MS: f64 = 1_500.0;
@@ -14,6 +15,11 @@ pub(super) fn document(seed: u64, server: &Server, told: &Told) -> Document {
     let mut document = Document::new("chaos-shared-store");
     document.figures = figures(told);
     document.figures.extend(takeover(&told.rounds));
+    let named = told.rounds.iter().enumerate().map(|(number, round)| {
+        let called = format!("round {number}, {}", round.blow.name());
+        (called, &round.judgement)
+    });
+    verdicts::tell(&mut document, &verdicts::over(named, &told.lost_later));
     let rows = told.rounds.iter().map(row).collect();
     document.tables.insert("rounds".into(), Value::Array(rows));
     document.notes.push(format!("seed {seed}"));

@@ -24,6 +24,8 @@ pub struct Profile {
     pub country: String,
     pub email: String,
     pub display_name: Option<String>,
+    /// Raised by one with each change.
+    pub version: u64,
 }
 
 #[derive(Debug, Deserialize)]
