@@ -9,9 +9,11 @@ mod erasing;
 mod exporting;
 mod faults;
 mod jobs;
+mod keeping;
 mod personal;
 mod register;
 mod rehearsing;
+mod removing;
 mod resuming;
 mod rpc;
 mod sweeping;
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cell_backup::BackupStore;
+use cell_backup::retention::Rules;
 use cell_law::Law;
 use cell_layers::keys::Kek;
 use cell_sdk::{Domain, Lent};
@@ -49,6 +52,8 @@ pub struct Custody {
     pub shared: Arc<Parts>,
     erasing: Arc<Mutex<Erasing>>,
     jobs: Jobs,
+    /// Held by whoever removes backups, from when it was seen what stays until the rest is gone.
+    removing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Who is being erased by a command that is under way.
@@ -85,6 +90,8 @@ pub struct Sink {
     pub store: BackupStore,
     /// At most so many go there in a second of one shard; 0: as many as go.
     pub bytes_per_second: u64,
+    /// What is made and removed there without being asked for; none: nothing.
+    pub rules: Option<Rules>,
 }
 
 /// Why the place that the settings name is not the law's sink of that name: a law that names another region permits what
@@ -107,6 +114,7 @@ impl Custody {
             shared: Arc::new(parts),
             erasing: Arc::default(),
             jobs: Jobs::new(),
+            removing: Arc::default(),
         }
     }
 

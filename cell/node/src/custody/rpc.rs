@@ -37,10 +37,16 @@ impl Custody {
         frame::check(version, world, &self.shared.world)
     }
 
-    /// Puts on record who has what done, before it is begun: what no controller knows of is not done.
-    async fn note(&self, shard: &ShardId, work: &'static str, by: (&str, &str)) -> Result<(), Refusal> {
+    /// Puts on record who has what done, before it is begun: what no controller knows of is not done. Answers the number of
+    /// the decision.
+    pub(super) async fn note(
+        &self,
+        shard: &ShardId,
+        work: &'static str,
+        by: (&str, &str),
+    ) -> Result<u64, Refusal> {
         let noted = self.shared.register.note_work(shard, work, by).await;
-        noted.map(drop).map_err(|error| {
+        noted.map_err(|error| {
             let code = error
                 .refusal()
                 .map_or(RefusalCode::Unavailable, |refusal| refusal.code);
