@@ -39,16 +39,22 @@ impl Custody {
 
     /// A backup that may be made, and that whoever asks for it has made.
     pub(super) fn backup_of(&self, shard: &ShardId) -> Result<(Job, Work), Refusal> {
+        let (sink, served, kek) = self.may_back_up(shard)?;
+        let job = self.jobs.begin(Some(shard.clone()), String::new())?;
+        let (custody, progress) = (self.clone(), Arc::clone(&job.progress));
+        let work: Work = Box::pin(async move { custody.written(served, &sink, &kek, &progress).await });
+        Ok((job, work))
+    }
+
+    /// What a backup of a shard begins with, if it may.
+    pub(super) fn may_back_up(&self, shard: &ShardId) -> Result<(Sink, Shard, Kek), Refusal> {
         let sink = self.sink()?.clone();
         let served = served(&self.shared.hosted, shard)?;
         let kek = self.kek(shard)?;
         let table = self.shared.followed.current();
         let permitted = self.shared.law.may_back_up(&table, shard, &sink.name);
         permitted.map_err(|why| withheld(&why))?;
-        let job = self.jobs.begin(Some(shard.clone()), String::new())?;
-        let (custody, progress) = (self.clone(), Arc::clone(&job.progress));
-        let work: Work = Box::pin(async move { custody.written(served, &sink, &kek, &progress).await });
-        Ok((job, work))
+        Ok((sink, served, kek))
     }
 
     async fn written(
