@@ -23,8 +23,6 @@ use crate::name::BackupName;
 
 /// A time that is further ahead than this says nothing: a clock was wrong, now or then.
 const AHEAD: Duration = Duration::from_secs(3_600);
-/// Backups that one step removes: each is named in the record of it.
-const REMOVED_AT_ONCE: usize = 8;
 
 /// What the settings ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +74,9 @@ pub enum Step {
     Make,
     /// Read it back: others wait for that to be removed.
     Read(BackupName),
-    /// Some that `instead` takes the place of, oldest first.
+    /// Remove one that `instead` takes the place of: the oldest that must go.
     Remove {
-        names: Vec<BackupName>,
+        name: BackupName,
         instead: BackupName,
     },
 }
@@ -151,17 +149,14 @@ impl Rules {
     /// `backups`: one that was read back, or would have to be, and the older ones behind it.
     fn removal(&self, shard: &Standing<'_>, backups: &[&Kept]) -> Option<Step> {
         let (instead, older) = backups.split_first()?;
-        let mut names = Vec::new();
-        for (rank, kept) in older.iter().enumerate().rev() {
+        let must_go = |(rank, kept): &(usize, &&Kept)| {
             let is_surplus = rank + 1 >= self.keep;
             let is_replaced = shard.keys && kept.at < instead.at;
-            if is_surplus || (is_replaced && has_passed(shard.now_ms, kept.time_ms, self.rewrite)) {
-                names.push(kept.name.clone());
-            }
-        }
-        names.truncate(REMOVED_AT_ONCE);
-        (!names.is_empty()).then(|| Step::Remove {
-            names,
+            is_surplus || (is_replaced && has_passed(shard.now_ms, kept.time_ms, self.rewrite))
+        };
+        let (_, oldest) = older.iter().enumerate().rev().find(must_go)?;
+        Some(Step::Remove {
+            name: oldest.name.clone(),
             instead: instead.name.clone(),
         })
     }

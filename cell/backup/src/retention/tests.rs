@@ -50,9 +50,9 @@ fn standing(keys: bool, position: u64, backups: &[Kept]) -> Standing<'_> {
     }
 }
 
-fn removed(numbers: &[u64], instead: u64) -> Step {
+fn removed(number: u64, instead: u64) -> Step {
     Step::Remove {
-        names: numbers.iter().map(|number| named(*number)).collect(),
+        name: named(number),
         instead: named(instead),
     }
 }
@@ -95,9 +95,11 @@ fn more_than_are_kept_go_oldest_first_once_a_newer_one_was_read_back() {
     backups[4].proof = Damaged;
     assert_eq!(next(&backups), Step::Read(named(4)), "the next that may be whole");
     backups[3].proof = Good;
-    assert_eq!(next(&backups), removed(&[1], 4));
+    assert_eq!(next(&backups), removed(1, 4));
     backups[4].proof = Good;
-    assert_eq!(next(&backups), removed(&[1, 2], 5));
+    assert_eq!(next(&backups), removed(1, 5));
+    assert_eq!(next(&backups[1..]), removed(2, 5));
+    assert_eq!(next(&backups[2..]), Step::Nothing);
 }
 
 /// The planted omission: an epoch that was restored from an older backup is taken for older than the one before it.
@@ -112,13 +114,13 @@ fn the_newer_is_the_one_of_the_later_epoch() {
         at: at(2, 3),
         ..standing(false, 0, &backups)
     };
-    assert_eq!(RULES.next(&standing), removed(&[7], 3));
+    assert_eq!(RULES.next(&standing), removed(7, 3));
 }
 
 #[test]
 fn what_a_key_shard_had_goes_in_time_and_what_others_had_by_count_alone() {
     let old = [kept(1, 168, Unread), kept(2, 10, Good)];
-    assert_eq!(RULES.next(&standing(true, 2, &old)), removed(&[1], 2));
+    assert_eq!(RULES.next(&standing(true, 2, &old)), removed(1, 2));
     assert_eq!(RULES.next(&standing(false, 2, &old)), Step::Nothing);
     let young = [kept(1, 167, Unread), kept(2, 10, Good)];
     assert_eq!(RULES.next(&standing(true, 2, &young)), Step::Nothing);
@@ -266,7 +268,7 @@ impl Life {
                     prop_assert_eq!(kept.proof, Unread);
                     kept.proof = if *whole { Good } else { Damaged };
                 }
-                Step::Remove { names, instead } => self.remove(&names, &instead)?,
+                Step::Remove { name, instead } => self.remove(&name, &instead)?,
             }
         }
         Err(TestCaseError::fail("it comes to no end"))
@@ -285,16 +287,13 @@ impl Life {
     }
 
     /// Only what is older than one that is whole, and was read.
-    fn remove(&mut self, names: &[BackupName], instead: &BackupName) -> Result<(), TestCaseError> {
+    fn remove(&mut self, name: &BackupName, instead: &BackupName) -> Result<(), TestCaseError> {
         let of = |name: &BackupName| self.backups.iter().find(|(kept, _)| kept.name == *name);
         let (base, whole) = of(instead).expect("it is there");
         prop_assert!(*whole && base.proof == Good);
-        prop_assert!(!names.is_empty() && names.len() <= REMOVED_AT_ONCE);
-        for name in names {
-            let (gone, _) = of(name).expect("it is there");
-            prop_assert!(gone.at <= base.at && gone.name != base.name);
-        }
-        self.backups.retain(|(kept, _)| !names.contains(&kept.name));
+        let (gone, _) = of(name).expect("it is there");
+        prop_assert!(gone.at <= base.at && gone.name != base.name);
+        self.backups.retain(|(kept, _)| kept.name != *name);
         Ok(())
     }
 

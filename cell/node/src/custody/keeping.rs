@@ -162,7 +162,7 @@ impl Custody {
                         .await?;
                     self.read_back(id, &name, memory).await?;
                 }
-                Step::Remove { names, instead } => self.remove_replaced(id, &names, &instead, memory).await?,
+                Step::Remove { name, instead } => self.remove_replaced(id, &name, &instead, memory).await?,
             }
         }
         Ok(())
@@ -200,7 +200,7 @@ impl Custody {
         let kept = kept_of(&done.manifest);
         let name = kept.name.clone();
         memory.known.entry(id.clone()).or_default().push(kept);
-        count("made", 1);
+        count("made");
         self.read_back(id, &name, memory).await
     }
 
@@ -227,11 +227,11 @@ impl Custody {
         end.map(drop).map_err(failure)
     }
 
-    /// Removes those of which another, that was read back, takes the place.
+    /// Removes one of which another, that was read back, takes the place.
     async fn remove_replaced(
         &self,
         id: &ShardId,
-        names: &[BackupName],
+        name: &BackupName,
         instead: &BackupName,
         memory: &mut Memory,
     ) -> Result<(), Refusal> {
@@ -241,19 +241,13 @@ impl Custody {
             let message = format!("{instead} is not there any more: nothing is removed in its favour");
             return Err(Refusal::new(RefusalCode::Placement, message));
         }
-        if let Some(name) = names.iter().find(|name| self.jobs.reads(name.as_str())) {
+        if self.jobs.reads(name.as_str()) {
             let message = format!("{name} is read at this moment");
             return Err(Refusal::new(RefusalCode::Unavailable, message));
         }
-        let listed: Vec<&str> = names.iter().map(BackupName::as_str).collect();
-        let why = format!("on schedule: {instead} takes the place of {}", listed.join(", "));
-        self.note_own(id, "remove-backup", &why).await?;
-        for name in names {
-            let removed = sink.store.remove(name).await;
-            memory.forget(id, name);
-            removed.map_err(|error| unavailable(&error))?;
-            count("removed", 1);
-        }
+        let why = format!("on schedule: {instead} takes the place of {name}");
+        self.remove_own(sink, id, name, &why).await?;
+        memory.forget(id, name);
         Ok(())
     }
 
@@ -271,10 +265,21 @@ impl Custody {
             return Ok(());
         }
         let why = format!("on schedule: {} was never finished", found.name);
-        self.note_own(&id, "remove-backup", &why).await?;
-        let removed = sink.store.remove(&found.name).await;
+        self.remove_own(sink, &id, &found.name, &why).await
+    }
+
+    /// On record first. What broke off is unfinished from then on, and goes as that.
+    async fn remove_own(
+        &self,
+        sink: &Sink,
+        id: &ShardId,
+        name: &BackupName,
+        why: &str,
+    ) -> Result<(), Refusal> {
+        self.note_own(id, "remove-backup", why).await?;
+        let removed = sink.store.remove(name).await;
         removed.map_err(|error| unavailable(&error))?;
-        count("removed", 1);
+        count("removed");
         Ok(())
     }
 
@@ -339,8 +344,8 @@ fn noted<T>(of: &str, done: &Result<T, Refusal>) -> bool {
     done.is_ok()
 }
 
-fn count(what: &'static str, by: u64) {
-    metrics::counter!("celld_backups_kept_total", "what" => what).increment(by);
+fn count(what: &'static str) {
+    metrics::counter!("celld_backups_kept_total", "what" => what).increment(1);
 }
 
 fn failure(Failed { code, why }: Failed) -> Refusal {
