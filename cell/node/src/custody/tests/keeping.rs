@@ -191,7 +191,7 @@ async fn a_destroyed_key_is_gone_from_every_backup_in_time() {
 #[tokio::test]
 async fn a_damaged_one_takes_nobodys_place() {
     let (mut keeper, shard) = (Keeper::new().await, shard_of(FOLLOWERS));
-    let mut made = Vec::new();
+    let mut made: Vec<BackupName> = Vec::new();
     for number in [7, 8, 9] {
         keeper.bench.person(FOLLOWERS, number).await;
         keeper.hand.advance(DAY);
