@@ -2,7 +2,8 @@
 //!
 //! Invariants, each a test:
 //! - of two backups the newer is the one that stands further in the log, (epoch, position), whatever clocks say; how many
-//!   are kept is counted, so that no jump of a clock removes more than the count does;
+//!   are kept is counted, so that no jump of a clock removes more than the count does, but for what a key shard's newer
+//!   backup replaces;
 //! - nothing is removed unless a newer one was read back whole; so the newest whole one never goes;
 //! - a shard that has not changed since its newest backup gets no other;
 //! - what a key shard's backup holds is gone at most [`Rules::rewrite`] after its key was destroyed.
