@@ -124,13 +124,13 @@ impl Register for Controllers {
         &self,
         shard: &ShardId,
         work: &'static str,
-        (by, why): (&str, &str),
+        by: (&str, &str),
     ) -> Result<u64, CallError> {
         if self.notes_nothing.load(Ordering::Relaxed) {
             return Err(unreachable_controllers());
         }
         let mut noted = self.noted.lock();
-        noted.push((shard.clone(), work, format!("{by}: {why}")));
+        noted.push((shard.clone(), work, format!("{}: {}", by.0, by.1)));
         Ok(noted.len() as u64)
     }
 
