@@ -18,6 +18,8 @@ use crate::name::BackupName;
 pub use found::{Found, Looked};
 
 const MANIFEST: &str = "manifest";
+/// Backups that one listing names.
+const LISTED_MAX: usize = 10_000;
 /// Of what is read whole, whoever put it there: far more than any part or manifest has.
 const PART_BYTES_MAX: u64 = 64 << 20;
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
@@ -108,7 +110,7 @@ impl BackupStore {
     /// # Errors
     /// [`BackupError::Store`].
     pub async fn list(&self) -> Result<Listing, BackupError> {
-        let found = self.look().await?;
+        let found = self.look(|_| true).await?;
         let (whole, unfinished): (Vec<_>, Vec<_>) = found.folders.into_iter().partition(|found| found.whole);
         let names = |found: Vec<Found>| found.into_iter().map(|found| found.name).collect();
         Ok(Listing {

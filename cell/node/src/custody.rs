@@ -1,6 +1,6 @@
 //! What operators have done to data at this node: backups of the shards that it serves, copies restored on its disk,
 //! people erased. Long work runs beside the requests, a few at a time ([`jobs`]). Backups keep themselves where the settings say
-//! so ([`keeping`]).
+//! so ([`scheduled`]).
 //!
 //! Each begin is put on record by the controllers, and asks the law; a backup goes to the one sink that the settings name, if the law names it. Nothing here
 //! decides which copy leads: what was restored serves nobody until the controllers take it.
@@ -10,13 +10,13 @@ mod erasing;
 mod exporting;
 mod faults;
 mod jobs;
-mod keeping;
 mod personal;
 mod register;
 mod rehearsing;
 mod removing;
 mod resuming;
 mod rpc;
+mod scheduled;
 mod sweeping;
 #[cfg(test)]
 mod tests;

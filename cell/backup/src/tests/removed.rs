@@ -13,7 +13,7 @@ async fn a_backup_is_removed_to_its_last_object_whole_or_not_and_no_other() {
     );
     fs::write(bench.file(&whole, "part-99999999"), b"x").expect("written");
     fs::remove_file(bench.file(&half, "manifest")).expect("there");
-    let looked = bench.store.look().await.expect("looked");
+    let looked = bench.store.look(|_| true).await.expect("looked");
     assert!(!looked.more && looked.folders.len() == 3, "{looked:?}");
     for found in &looked.folders {
         assert_eq!(found.whole, found.name != half, "{found:?}");
@@ -28,8 +28,11 @@ async fn a_backup_is_removed_to_its_last_object_whole_or_not_and_no_other() {
         let left = fs::read_dir(folder).map_or(0, Iterator::count);
         assert_eq!(left, 0, "{name}");
     }
-    let looked = bench.store.look().await.expect("looked");
-    assert!(looked.folders.iter().all(|found| found.name == stays));
+    let looked = bench.store.look(|_| true).await.expect("looked");
+    let left: Vec<_> = looked.folders.iter().map(|found| &found.name).collect();
+    assert_eq!(left, [&stays], "a folder that holds nothing is none");
+    let others = bench.store.look(|name| *name != stays).await.expect("looked");
+    assert_eq!(others.folders, []);
     bench.verify(&stays).await.expect("whole");
 }
 

@@ -5,7 +5,7 @@ use cell_backup::{BackupError, BackupName, read};
 use platform_model::ShardId;
 use platform_wire::{Refusal, RefusalCode};
 
-use super::keeping::{UNFINISHED_MS, unavailable};
+use super::scheduled::{UNFINISHED_MS, unavailable};
 use super::{Custody, Sink};
 
 /// What is to be removed, who asks for it, and why.
@@ -36,7 +36,9 @@ impl Custody {
         }
         let (sink, shard) = (self.sink()?, name.shard().map_err(Refusal::invalid)?);
         let _alone = self.removing.lock().await;
-        let looked = sink.store.look().await.map_err(|error| unavailable(&error))?;
+        let of_shard = |name: &BackupName| name.shard().is_ok_and(|of| of == shard);
+        let looked = sink.store.look(of_shard).await;
+        let looked = looked.map_err(|error| unavailable(&error))?;
         let found = looked.folders.iter().find(|found| found.name == *name);
         let found = found.ok_or_else(|| {
             let message = format!("the store of this node has no backup {name}");
@@ -108,8 +110,7 @@ impl Custody {
     ) -> Result<u64, Refusal> {
         let mut left = 0;
         for found in folders.iter().filter(|found| found.whole && found.name != *name) {
-            let of_shard = found.name.shard().is_ok_and(|of| of == *shard);
-            if of_shard && self.opened(sink, &found.name, shard).await?.is_some() {
+            if self.opened(sink, &found.name, shard).await?.is_some() {
                 left += 1;
             }
         }

@@ -174,7 +174,6 @@ impl Api for Custody {
             unfinished: listing.unfinished.iter().map(ToString::to_string).collect(),
             ..pb::ListBackupsReply::default()
         };
-        let mut manifests = Vec::new();
         for name in listing.whole.iter().take(LISTED_MAX) {
             let kek = name.shard().ok().and_then(|shard| self.kek(&shard).ok());
             let opened = match &kek {
@@ -182,16 +181,15 @@ impl Api for Custody {
                 None => None,
             };
             match opened {
-                Some(manifest) => manifests.push(manifest),
+                Some(manifest) => reply.backups.push(views::backup(&manifest)),
                 None => reply.unreadable.push(name.to_string()),
             }
         }
-        reply.backups = manifests.iter().map(views::backup).collect();
         if let Some(rules) = &sink.rules {
             reply.every_hours = views::hours(rules.every);
             // Of a part of them nothing is said to be missing.
             if listing.whole.len() <= LISTED_MAX {
-                let overdue = self.overdue(rules, &manifests);
+                let overdue = self.overdue(rules, &reply.backups);
                 reply.overdue = overdue.iter().map(ToString::to_string).collect();
             }
         }

@@ -3,10 +3,10 @@
 mod elsewhere;
 mod exported;
 mod himself;
-mod keeping;
 mod left;
 mod living;
 mod removing;
+mod scheduled;
 mod sink;
 mod unreadable;
 

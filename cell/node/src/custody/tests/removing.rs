@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use cell_backup::BackupName;
 use platform_wire::{Refusal, RefusalCode};
 
-use super::keeping::{DAY, Keeper};
+use super::scheduled::{DAY, Keeper};
 use crate::custody::jobs::Failed;
 use crate::custody::removing::{Order, Removed};
 use crate::events::tests::bench::{FOLLOWERS, shard_of};

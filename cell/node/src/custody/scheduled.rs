@@ -16,10 +16,10 @@ use cell_backup::retention::{Kept, Proof, Rules, Standing, Step};
 use cell_backup::store::Found;
 use cell_backup::{BackupError, BackupName, Manifest, Pace, read};
 use cell_shard::Shard;
-use platform_model::{EpochPosition, ShardId};
+use platform_model::{Epoch, EpochPosition, Position, ShardId};
 use platform_runtime::random;
 use platform_runtime::retry::Policy;
-use platform_wire::{Refusal, RefusalCode};
+use platform_wire::{Refusal, RefusalCode, pb};
 
 use super::jobs::{Done, Failed};
 use super::{Custody, Sink};
@@ -102,17 +102,16 @@ impl Custody {
     /// Looks what lies in the store of those shards. Answers what has no manifest.
     async fn learn(&self, served: &[Shard], memory: &mut Memory) -> Result<Vec<Found>, Refusal> {
         let sink = self.sink()?;
-        let looked = sink.store.look().await.map_err(|error| unavailable(&error))?;
+        let is_served = |id: &ShardId| served.iter().any(|shard| shard.id() == id);
+        let ours = |name: &BackupName| name.shard().is_ok_and(|id| is_served(&id));
+        let looked = sink.store.look(ours).await.map_err(|error| unavailable(&error))?;
         if looked.more {
             let message = "the store holds more backups than can be told apart: none is made or removed";
             return Err(Refusal::new(RefusalCode::Limit, message));
         }
         let (mut known, mut unfinished) = (BTreeMap::<ShardId, Vec<Kept>>::new(), Vec::new());
         for found in looked.folders {
-            let shard = found.name.shard().ok();
-            let Some(shard) = shard.filter(|id| served.iter().any(|shard| shard.id() == id)) else {
-                continue;
-            };
+            let Ok(shard) = found.name.shard() else { continue };
             if !found.whole {
                 unfinished.push(found);
                 continue;
@@ -300,11 +299,10 @@ impl Custody {
     }
 
     /// What is served here, and backed up by itself, of which the newest of those backups is missing or too old.
-    pub(super) fn overdue(&self, rules: &Rules, backups: &[Manifest]) -> Vec<ShardId> {
+    pub(super) fn overdue(&self, rules: &Rules, backups: &[pb::Backup]) -> Vec<ShardId> {
         let mut memory = Memory::default();
-        for manifest in backups.iter().filter(|open| open.world == self.shared.world) {
-            let known = memory.known.entry(manifest.shard.clone()).or_default();
-            known.push(kept_of(manifest));
+        for (shard, kept) in backups.iter().filter_map(told) {
+            memory.known.entry(shard).or_default().push(kept);
         }
         let served = self.shared.hosted.served().into_iter();
         let late = served.filter(|shard| rules.is_overdue(&self.standing(shard, &memory)));
@@ -333,6 +331,20 @@ fn kept_of(manifest: &Manifest) -> Kept {
         time_ms: manifest.origin.time_ms,
         proof: Proof::Unread,
     }
+}
+
+/// The same of one as it is told to operators.
+fn told(backup: &pb::Backup) -> Option<(ShardId, Kept)> {
+    let kept = Kept {
+        name: backup.name.parse().ok()?,
+        at: EpochPosition {
+            epoch: Epoch(backup.epoch),
+            position: Position(backup.position),
+        },
+        time_ms: backup.time_ms,
+        proof: Proof::Unread,
+    };
+    Some((backup.shard.parse().ok()?, kept))
 }
 
 /// Whether it went well; if not, that is told.

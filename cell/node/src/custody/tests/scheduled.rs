@@ -14,8 +14,8 @@ use platform_model::{ShardId, UserId};
 use platform_runtime::{Clock, ManualClock};
 
 use super::{Controllers, asked, home, parts};
-use crate::custody::keeping::Memory;
-use crate::custody::{Custody, Parts, Sink};
+use crate::custody::scheduled::Memory;
+use crate::custody::{Custody, Parts, Sink, views};
 use crate::events::tests::bench::{Bench, FOLLOWERS, shard_of};
 
 pub(super) const RULES: Rules = Rules {
@@ -249,7 +249,8 @@ async fn what_is_too_old_or_missing_is_told() {
     let sink = keeper.custody.shared.sink.clone().expect("one");
     let opened = keeper.custody.opened(&sink, &name, &shard).await;
     let manifest = opened.expect("read").expect("it opens");
-    let late = || keeper.custody.overdue(&RULES, std::slice::from_ref(&manifest));
+    let told = [views::backup(&manifest)];
+    let late = || keeper.custody.overdue(&RULES, &told);
     assert!(!late().contains(&shard));
     keeper.bench.person(FOLLOWERS, 7).await;
     assert!(!late().contains(&shard), "not for so long yet");
