@@ -1,4 +1,5 @@
-//! Which backups a shard needs: when the next is made, which of them go. Pure; who makes, reads and removes is the node.
+//! Which backups a shard needs: when the next is made, which of them go. Pure; who makes, reads and removes is the
+//! node.
 //!
 //! Invariants, each a test:
 //! - of two backups the newer is the one that stands further in the log, (epoch, position), whatever clocks say; how many
@@ -8,13 +9,14 @@
 //! - a shard that has not changed since its newest backup gets no other;
 //! - what a key shard's backup holds is gone at most [`Rules::rewrite`] after its key was destroyed.
 //!
-//! The last needs no list of who was erased. A key shard only takes in keys, destroys them for ever, and lets go of token
-//! keys; a person who leaves for another home has his key destroyed, one who comes gets a new one, and no id gets a
-//! second. So a newer backup has every key of an older one that may still be used, and the older has nothing to give but
-//! what must go. A backup is of a time: whatever it still holds was destroyed later than that. So one that is followed by
-//! a newer goes once it is as old as that, whether or when somebody was erased; and the next is made in half the time.
-//! A copy that was restored from an older backup is the one exception: it lacks keys that a newer backup of the epoch
-//! before has. Restoring said that they are lost; they stay in that backup as long as any key does that was destroyed.
+//! The last needs no list of who was erased. A key shard only takes in keys, destroys them for ever, and lets go of
+//! token keys; a person who leaves for another home has his key destroyed, one who comes gets a new one, and no id gets
+//! a second. So a newer backup has every key of an older one that may still be used, and the older has nothing to give
+//! but what must go. A backup is of a time: whatever it still holds was destroyed later than that. So one that is
+//! followed by a newer goes once it is as old as that, whether or when somebody was erased; and the next is made in
+//! half the time. A copy that was restored from an older backup is the one exception: it lacks keys that a newer backup
+//! of the epoch before has. Restoring said that they are lost; they stay in that backup as long as any key does that
+//! was destroyed.
 
 use std::time::Duration;
 
@@ -107,8 +109,8 @@ impl Rules {
         }
     }
 
-    /// How old the newest backup that may be whole is, in time that something was written in which it has not; none: there
-    /// is no backup. What has everything is of now.
+    /// How old the newest backup that may be whole is, in time that something was written in which it has not; none:
+    /// there is no backup. What has everything is of now.
     pub fn age(&self, shard: &Standing<'_>) -> Option<Duration> {
         let newest = newest(shard)?;
         let behind = newest.at < shard.at;

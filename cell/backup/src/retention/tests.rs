@@ -1,4 +1,5 @@
-//! The rule by table, and over random lives of a shard: writes, erasures, clocks that jump, backups that turn out damaged.
+//! The rule by table, and over random lives of a shard: writes, erasures, clocks that jump, backups that turn out
+//! damaged.
 
 use platform_model::{Epoch, Position};
 use proptest::prelude::*;

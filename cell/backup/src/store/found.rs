@@ -42,7 +42,7 @@ impl BackupStore {
         for path in paths.chain(&listed.common_prefixes) {
             let first = path.parts().next();
             let name = first.and_then(|first| first.as_ref().parse::<BackupName>().ok());
-            names.extend(name.filter(|name| wanted(name)));
+            names.extend(name.filter(&wanted));
         }
         let more = names.len() > LISTED_MAX;
         let mut folders = Vec::new();
@@ -72,8 +72,8 @@ impl BackupStore {
         }))
     }
 
-    /// Removes all that lies under the name of a backup: its manifest first, so that it is none from there on. What was not
-    /// there is no error; what broke off is told as unfinished, and may be removed again.
+    /// Removes all that lies under the name of a backup: its manifest first, so that it is none from there on. What was
+    /// not there is no error; what broke off is told as unfinished, and may be removed again.
     ///
     /// # Errors
     /// [`BackupError::Store`].

@@ -1,4 +1,5 @@
-//! Backups removed by a person: on record before it is done, and never the last of its shard unless that is what is asked for.
+//! Backups removed by a person: on record before it is done, and never the last of its shard unless that is what is
+//! asked for.
 
 use cell_backup::store::Found;
 use cell_backup::{BackupError, BackupName, read};

@@ -1,13 +1,13 @@
-//! Backups that keep themselves: of every shard that is served here one is made as often as the settings say, read back, and
-//! those that it takes the place of are removed; what was never finished is removed a day later. What is to be done next is
-//! decided by [`cell_backup::retention`], one step at a time, one job at a time.
+//! Backups that keep themselves: of every shard that is served here one is made as often as the settings say, read
+//! back, and those that it takes the place of are removed; what was never finished is removed a day later. What is to
+//! be done next is decided by [`cell_backup::retention`], one step at a time, one job at a time.
 //!
-//! It goes the way of what an operator asks for: the law is asked, and each step is on record before it is begun. Without a
-//! controller nothing is made, and nothing removed; what failed is tried again, soon at first, then no more often than the
-//! rest is looked at.
+//! It goes the way of what an operator asks for: the law is asked, and each step is on record before it is begun.
+//! Without a controller nothing is made, and nothing removed; what failed is tried again, soon at first, then no more
+//! often than the rest is looked at.
 //!
-//! Only backups of this world are touched, of shards that are served here, in this node's own store. What lies in the store of
-//! a node that served a shard before is told by `cellctl doctor`, and removed by people.
+//! Only backups of this world are touched, of shards that are served here, in this node's own store. What lies in the
+//! store of a node that served a shard before is told by `cellctl doctor`, and removed by people.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

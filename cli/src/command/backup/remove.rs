@@ -16,9 +16,9 @@ use crate::exit::{Ended, Hinted};
 use crate::printer::Printer;
 use crate::world::operator;
 
-/// Removes a backup from the store of a node that has it, for ever. Severe: a shard whose copies are lost comes back from
-/// nothing else. Refused for the only backup of a shard there; on record before it is done. What was never finished is
-/// removed a day after it was given up.
+/// Removes a backup from the store of a node that has it, for ever. Severe: a shard whose copies are lost comes back
+/// from nothing else. Refused for the only backup of a shard there; on record before it is done. What was never
+/// finished is removed a day after it was given up.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: cellctl backup remove eu_eu-central_003.e4.1711.5f2c9a01 --confirm eu/eu-central/003 --reason 'made before the repair'"

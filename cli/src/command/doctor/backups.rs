@@ -1,5 +1,6 @@
-//! Backups of the world's nodes: whether what backs itself up is late, and keys that should have left them by now. Asked of
-//! every node that answers; of a world that does not answer nothing is said, and nothing of nodes that keep no backups.
+//! Backups of the world's nodes: whether what backs itself up is late, and keys that should have left them by now.
+//! Asked of every node that answers; of a world that does not answer nothing is said, and nothing of nodes that keep no
+//! backups.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -89,7 +90,8 @@ fn judged(told: &BTreeMap<NodeId, Stored>, table: &RoutingTable, now_ms: u64) ->
     all
 }
 
-/// Whether the keys of that backup are in a newer one, here or at the node that serves their shard, whose store is another.
+/// Whether the keys of that backup are in a newer one, here or at the node that serves their shard, whose store is
+/// another.
 fn is_replaced(
     backup: &BackupView,
     node: &NodeId,
