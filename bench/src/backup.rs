@@ -167,7 +167,7 @@ impl Scene {
             manifest.bytes > 0 && manifest.bytes == progress.bytes(),
             "{manifest:?}"
         );
-        self.store.remove(&manifest).await?;
+        self.store.remove(&manifest.name).await?;
         Ok(manifest.bytes as f64 / f64::from(1 << 20) / took.as_secs_f64())
     }
 }

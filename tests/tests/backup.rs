@@ -10,6 +10,8 @@
 mod foreign;
 #[path = "backup/given.rs"]
 mod given;
+#[path = "backup/removed.rs"]
+mod removed;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -237,6 +239,7 @@ async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() 
     }
     refused_while_it_lives(&scene, &backups)?;
     foreign::stays_shut(&scene, &backups["eu/eu-central/003"])?;
+    removed::by_a_person(&scene, &backups)?;
     given::to_an_officer(&scene, &ada)?;
     // After the backup was made.
     erased(&scene, &ada).await?;

@@ -18,6 +18,7 @@
 //! | [`store`], [`s3`] | the object store: a folder, or a bucket |
 //! | [`write`], [`read`] | a shard to parts, parts to rows |
 //! | [`pace`], [`permit`] | what holds a backup back: the requests beside it, the law |
+//! | [`retention`] | which backups a shard needs: when the next is made, which of them go (pure) |
 //! | [`rehearse`] | a backup restored into a store of its own, and compared |
 //! | [`restore`], [`erased`], [`residents`] | rows to a copy, without who was erased; who lives elsewhere by now is not served there |
 //!
@@ -35,6 +36,7 @@ pub mod read;
 pub mod rehearse;
 pub mod residents;
 pub mod restore;
+pub mod retention;
 mod rows;
 pub mod s3;
 pub mod seal;

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::error::BackupError;
 use crate::manifest::Manifest;
 use crate::name::BackupName;
+use crate::pace::Pace;
 use crate::progress::Progress;
 use crate::rows;
 use crate::seal::BackupKey;
@@ -45,6 +46,25 @@ pub async fn verify(
 ) -> Result<Manifest, BackupError> {
     let mut reading = Reading::begin(store, name, kek, progress).await?;
     while reading.part().await?.is_some() {}
+    Ok(reading.manifest)
+}
+
+/// As [`verify`], no faster than `pace` lets it.
+///
+/// # Errors
+/// The first thing that is not as it was written.
+pub async fn verify_slowly(
+    store: &BackupStore,
+    name: &BackupName,
+    kek: &Kek,
+    mut pace: Pace,
+    progress: &Progress,
+) -> Result<Manifest, BackupError> {
+    let mut reading = Reading::begin(store, name, kek, progress).await?;
+    while let Some(rows) = reading.part().await? {
+        let bytes = rows.iter().map(|(key, value)| key.len() + value.len());
+        pace.hold(bytes.sum::<usize>() as u64).await;
+    }
     Ok(reading.manifest)
 }
 

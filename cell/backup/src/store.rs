@@ -2,19 +2,20 @@
 //!
 //! An object is there whole or not at all. Nothing is ever overwritten: a name has a part of chance.
 
-use std::collections::BTreeSet;
+mod found;
+
 use std::path::Path as Folder;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
 use crate::error::BackupError;
-use crate::manifest::Manifest;
 use crate::name::BackupName;
+
+pub use found::{Found, Looked};
 
 const MANIFEST: &str = "manifest";
 /// Backups that one listing names.
@@ -109,42 +110,13 @@ impl BackupStore {
     /// # Errors
     /// [`BackupError::Store`].
     pub async fn list(&self) -> Result<Listing, BackupError> {
-        let mut objects = self.objects.list(None);
-        let (mut seen, mut whole) = (BTreeSet::new(), BTreeSet::new());
-        while let Some(object) = objects.try_next().await.map_err(BackupError::Store)? {
-            let mut segments = object.location.parts();
-            let (Some(folder), Some(file)) = (segments.next(), segments.next()) else {
-                continue;
-            };
-            let Ok(name) = folder.as_ref().parse::<BackupName>() else {
-                continue;
-            };
-            if file.as_ref() == MANIFEST {
-                whole.insert(name.clone());
-            }
-            seen.insert(name);
-            if seen.len() > LISTED_MAX {
-                break;
-            }
-        }
+        let found = self.look(|_| true).await?;
+        let (whole, unfinished): (Vec<_>, Vec<_>) = found.folders.into_iter().partition(|found| found.whole);
+        let names = |found: Vec<Found>| found.into_iter().map(|found| found.name).collect();
         Ok(Listing {
-            unfinished: seen.difference(&whole).cloned().collect(),
-            whole: whole.into_iter().collect(),
+            whole: names(whole),
+            unfinished: names(unfinished),
         })
-    }
-
-    /// Removes a backup: its manifest first, so that it is none from there on.
-    ///
-    /// # Errors
-    /// [`BackupError::Store`].
-    pub async fn remove(&self, manifest: &Manifest) -> Result<(), BackupError> {
-        let path = manifest_path(&manifest.name);
-        self.objects.delete(&path).await.map_err(BackupError::Store)?;
-        for part in 0..manifest.parts {
-            let path = part_path(&manifest.name, part);
-            self.objects.delete(&path).await.map_err(BackupError::Store)?;
-        }
-        Ok(())
     }
 
     /// Takes away what was written of a backup that did not come to its end. Best effort: what stays is told as unfinished.

@@ -3,6 +3,7 @@
 mod broken;
 mod bucket;
 mod erased;
+mod removed;
 mod whole;
 
 use std::fs;

@@ -1,5 +1,6 @@
 //! What operators have done to data at this node: backups of the shards that it serves, copies restored on its disk,
-//! people erased. Long work runs beside the requests, a few at a time ([`jobs`]).
+//! people erased. Long work runs beside the requests, a few at a time ([`jobs`]). Backups keep themselves where the settings say
+//! so ([`scheduled`]).
 //!
 //! Each begin is put on record by the controllers, and asks the law; a backup goes to the one sink that the settings name, if the law names it. Nothing here
 //! decides which copy leads: what was restored serves nobody until the controllers take it.
@@ -12,8 +13,10 @@ mod jobs;
 mod personal;
 mod register;
 mod rehearsing;
+mod removing;
 mod resuming;
 mod rpc;
+mod scheduled;
 mod sweeping;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -24,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cell_backup::BackupStore;
+use cell_backup::retention::Rules;
 use cell_law::Law;
 use cell_layers::keys::Kek;
 use cell_sdk::{Domain, Lent};
@@ -49,6 +53,8 @@ pub struct Custody {
     pub shared: Arc<Parts>,
     erasing: Arc<Mutex<Erasing>>,
     jobs: Jobs,
+    /// Held by whoever removes backups, from when it was seen what stays until the rest is gone.
+    removing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Who is being erased by a command that is under way.
@@ -85,6 +91,8 @@ pub struct Sink {
     pub store: BackupStore,
     /// At most so many go there in a second of one shard; 0: as many as go.
     pub bytes_per_second: u64,
+    /// What is made and removed there without being asked for; none: nothing.
+    pub rules: Option<Rules>,
 }
 
 /// Why the place that the settings name is not the law's sink of that name: a law that names another region permits what
@@ -107,6 +115,7 @@ impl Custody {
             shared: Arc::new(parts),
             erasing: Arc::default(),
             jobs: Jobs::new(),
+            removing: Arc::default(),
         }
     }
 

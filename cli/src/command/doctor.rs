@@ -1,6 +1,7 @@
 //! `doctor`: what of this machine may stand between one and a world: binaries, files and their permissions,
 //! certificates, addresses, disk, clock, contexts. It changes nothing but a file of its own, which it removes.
 
+mod backups;
 mod checks;
 mod disk;
 mod engines;

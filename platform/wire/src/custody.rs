@@ -2,6 +2,7 @@
 //! [`crate::pb::custody_server::Custody`].
 
 mod export;
+mod removal;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::pb::custody_client::CustodyClient as Client;
 use crate::replicas::replica_bytes;
 
 pub use export::{ExportPage, Exporting};
+pub use removal::{Removal, RemovedBackup};
 
 /// Longest name of a backup, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -76,6 +78,10 @@ pub struct Stored {
     pub unfinished: Vec<String>,
     /// Manifests that do not open at this node.
     pub unreadable: Vec<String>,
+    /// How often the node backs up by itself what it serves; 0: never.
+    pub every_hours: u32,
+    /// What it serves of which the newest backup is missing or older than twice that.
+    pub overdue: Vec<ShardId>,
 }
 
 /// A person was erased.
@@ -210,11 +216,14 @@ impl CustodyClient {
             .into_iter()
             .map(|backup| self.view(backup))
             .collect();
+        let overdue: Result<Vec<ShardId>, _> = reply.overdue.iter().map(|shard| shard.parse()).collect();
         Ok(Stored {
             sink: reply.sink,
             backups: backups?,
             unfinished: reply.unfinished,
             unreadable: reply.unreadable,
+            every_hours: reply.every_hours,
+            overdue: overdue.map_err(|_| self.invalid("a shard that is none"))?,
         })
     }
 

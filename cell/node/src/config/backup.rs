@@ -1,12 +1,18 @@
 //! Where backups of the shards that this node serves go.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use cell_backup::retention::Rules;
 use cell_backup::s3::Bucket;
 use serde::{Deserialize, Serialize};
 
 use super::InvalidConfig;
 
+const EVERY_HOURS_MAX: u32 = 8_760;
+const KEEP_MAX: u32 = 1_000;
+/// As long as anybody whose key was destroyed may have to wait until no backup has it.
+const REWRITE_DAYS_MAX: u32 = 30;
 /// Of the settings that say nothing else.
 const MIB_PER_SECOND: u32 = (cell_backup::pace::BYTES_PER_SECOND >> 20) as u32;
 
@@ -34,6 +40,12 @@ pub struct Backup {
     pub sink: String,
     /// Of one shard, at most, in a second: what a backup leaves to the requests beside it. 0: as many as go.
     pub mib_per_second: u32,
+    /// The node backs up what it serves by itself, so that what was written is in a backup by then. 0: it does not.
+    pub every_hours: u32,
+    /// Backups of one shard, of which older ones are removed, where the node makes them by itself.
+    pub keep: u32,
+    /// Where it does, a destroyed key is gone from the backups of its key shard by then; 30 at most.
+    pub rewrite_days: u32,
 }
 
 impl Default for Backup {
@@ -49,6 +61,9 @@ impl Default for Backup {
             region: String::new(),
             sink: String::new(),
             mib_per_second: MIB_PER_SECOND,
+            every_hours: 0,
+            keep: 7,
+            rewrite_days: 7,
         }
     }
 }
@@ -88,7 +103,34 @@ impl Backup {
         if of_bucket && !bucket {
             return rule("backup.bucket", "is missing, and other settings are a bucket's");
         }
+        self.check_kept()
+    }
+
+    fn check_kept(&self) -> Result<(), InvalidConfig> {
+        let rule = |key, rule| Err(InvalidConfig::Rule { key, rule });
+        if self.every_hours > 0 && !self.is_set() {
+            return rule("backup.every_hours", "takes a place where backups go");
+        }
+        if self.every_hours > EVERY_HOURS_MAX {
+            return rule("backup.every_hours", "at most 8760: a year");
+        }
+        if !(1..=KEEP_MAX).contains(&self.keep) {
+            return rule("backup.keep", "from 1 to 1000");
+        }
+        if !(1..=REWRITE_DAYS_MAX).contains(&self.rewrite_days) {
+            return rule("backup.rewrite_days", "from 1 to 30");
+        }
         Ok(())
+    }
+
+    /// What the node makes and removes by itself; none: nothing.
+    pub fn rules(&self) -> Option<Rules> {
+        let hours = |hours: u32| Duration::from_secs(u64::from(hours) * 3_600);
+        (self.every_hours > 0).then(|| Rules {
+            every: hours(self.every_hours),
+            keep: usize::try_from(self.keep).unwrap_or(usize::MAX),
+            rewrite: hours(self.rewrite_days * 24),
+        })
     }
 
     /// The bucket, if it is one.
@@ -131,7 +173,7 @@ mod tests {
         };
         assert_eq!(folder().check(), Ok(()));
         type Break = fn(&mut Backup);
-        let broken: [(Break, &str); 5] = [
+        let broken: [(Break, &str); 10] = [
             (|b| b.folder = "/backups".into(), "backup"),
             (|b| b.sink.clear(), "backup"),
             (|b| b.region.clear(), "backup.region"),
@@ -143,6 +185,11 @@ mod tests {
                 },
                 "backup.bucket",
             ),
+            (|b| b.every_hours = 8_761, "backup.every_hours"),
+            (|b| b.keep = 0, "backup.keep"),
+            (|b| b.keep = 1_001, "backup.keep"),
+            (|b| b.rewrite_days = 0, "backup.rewrite_days"),
+            (|b| b.rewrite_days = 31, "backup.rewrite_days"),
         ];
         for (breaks, expected) in broken {
             let mut backup = bucket();
@@ -150,5 +197,25 @@ mod tests {
             let error = backup.check().expect_err(expected).to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn nothing_is_made_by_itself_unless_the_settings_say_how_often() {
+        assert_eq!(Backup::default().rules(), None);
+        let nowhere = Backup {
+            every_hours: 24,
+            ..Backup::default()
+        };
+        let error = nowhere.check().expect_err("no place").to_string();
+        assert!(error.contains("backup.every_hours"), "{error}");
+        let backup = Backup {
+            folder: "/backups".into(),
+            sink: "backup-eu".into(),
+            ..nowhere
+        };
+        assert_eq!(backup.check(), Ok(()));
+        let rules = backup.rules().expect("they say");
+        assert_eq!((rules.every.as_secs(), rules.keep), (86_400, 7));
+        assert_eq!(rules.rewrite.as_secs(), 7 * 86_400);
     }
 }

@@ -23,24 +23,38 @@ use super::{Custody, Sink, faults, misplaced};
 use crate::directory;
 use crate::hosted::Hosted;
 
+/// What is done for a job.
+pub(super) type Work = BoxFuture<'static, Result<Done, BackupError>>;
+
 /// A shard whose newest entry is not committed by then has no majority, and is backed up later.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(60);
 
 impl Custody {
     /// Begins to back up a shard that is served here.
     pub(super) fn begin_backup(&self, shard: &ShardId) -> Result<Job, Refusal> {
+        let (job, work) = self.backup_of(shard)?;
+        self.run(job.id, work);
+        Ok(job)
+    }
+
+    /// A backup that may be made, and that whoever asks for it has made.
+    pub(super) fn backup_of(&self, shard: &ShardId) -> Result<(Job, Work), Refusal> {
+        let (sink, served, kek) = self.may_back_up(shard)?;
+        let job = self.jobs.begin(Some(shard.clone()), String::new())?;
+        let (custody, progress) = (self.clone(), Arc::clone(&job.progress));
+        let work: Work = Box::pin(async move { custody.written(served, &sink, &kek, &progress).await });
+        Ok((job, work))
+    }
+
+    /// What a backup of a shard begins with, if it may.
+    pub(super) fn may_back_up(&self, shard: &ShardId) -> Result<(Sink, Shard, Kek), Refusal> {
         let sink = self.sink()?.clone();
         let served = served(&self.shared.hosted, shard)?;
         let kek = self.kek(shard)?;
         let table = self.shared.followed.current();
         let permitted = self.shared.law.may_back_up(&table, shard, &sink.name);
         permitted.map_err(|why| withheld(&why))?;
-        let job = self.jobs.begin(Some(shard.clone()), String::new())?;
-        let (custody, progress) = (self.clone(), Arc::clone(&job.progress));
-        self.run(job.id, async move {
-            custody.written(served, &sink, &kek, &progress).await
-        });
-        Ok(job)
+        Ok((sink, served, kek))
     }
 
     async fn written(
@@ -139,30 +153,41 @@ impl Custody {
         id: u64,
         work: impl Future<Output = Result<Done, BackupError>> + Send + 'static,
     ) {
-        let (jobs, token) = (self.jobs.clone(), self.shared.tasks.token());
+        let custody = self.clone();
         self.shared.tasks.spawn("custody", async move {
-            let within = async {
-                let _room = jobs.room.acquire().await;
-                work.await
-            };
-            let end = match token.run_until_cancelled(within).await {
-                Some(end) => end.map_err(|error| failed(&error)),
-                None => Err(Failed {
-                    code: "stopped",
-                    why: "the node stopped".to_owned(),
-                }),
-            };
-            match &end {
-                Ok(done) => {
-                    tracing::info!(target: "audit", job = id, backup = %done.manifest.name, "custody: done")
-                }
-                Err(Failed { code, why }) => {
-                    metrics::counter!("celld_backup_failures_total", "code" => *code).increment(1);
-                    tracing::warn!(target: "audit", job = id, code, why, "custody: failed");
-                }
-            }
-            jobs.end(id, end);
+            let _told = custody.carry_out(id, work).await;
         });
+    }
+
+    /// Does the work of a job when there is room, and notes how it ended.
+    pub(super) async fn carry_out(
+        &self,
+        id: u64,
+        work: impl Future<Output = Result<Done, BackupError>> + Send,
+    ) -> Result<Done, Failed> {
+        let (jobs, token) = (self.jobs.clone(), self.shared.tasks.token());
+        let within = async {
+            let _room = jobs.room.acquire().await;
+            work.await
+        };
+        let end = match token.run_until_cancelled(within).await {
+            Some(end) => end.map_err(|error| failed(&error)),
+            None => Err(Failed {
+                code: "stopped",
+                why: "the node stopped".to_owned(),
+            }),
+        };
+        match &end {
+            Ok(done) => {
+                tracing::info!(target: "audit", job = id, backup = %done.manifest.name, "custody: done")
+            }
+            Err(Failed { code, why }) => {
+                metrics::counter!("celld_backup_failures_total", "code" => *code).increment(1);
+                tracing::warn!(target: "audit", job = id, code, why, "custody: failed");
+            }
+        }
+        self.jobs.end(id, end.clone());
+        end
     }
 }
 

@@ -127,6 +127,13 @@ impl Jobs {
         open.any(|job| job.shard.as_ref() == Some(shard))
     }
 
+    /// Whether something that is under way reads that backup.
+    pub fn reads(&self, backup: &str) -> bool {
+        let shared = self.shared.lock();
+        let mut open = shared.jobs.values().filter(|job| job.end.is_none());
+        open.any(|job| job.backup == backup)
+    }
+
     /// # Errors
     /// `unknown-record` for one that is not remembered.
     pub fn get(&self, id: u64) -> Result<Job, Refusal> {

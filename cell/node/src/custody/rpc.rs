@@ -13,6 +13,7 @@ use tonic::{Extensions, Request, Response, Status};
 use uuid::Uuid;
 
 use super::erasing::Asked;
+use super::removing::Order;
 use super::{Custody, views};
 use crate::directory::in_trace;
 
@@ -20,6 +21,8 @@ use crate::directory::in_trace;
 const LISTED_MAX: usize = 2_000;
 /// Who may write and restore backups.
 const CARETAKERS: &[Role] = &[Role::Sre];
+/// Who may remove a backup: whoever keeps them, and whoever answers for what must be gone.
+const REMOVERS: &[Role] = &[Role::Sre, Role::Compliance];
 /// Who may look.
 const LOOKERS: &[Role] = &[Role::Sre, Role::Compliance, Role::Viewer];
 /// Who may erase a person, or be given what is held of him.
@@ -37,10 +40,16 @@ impl Custody {
         frame::check(version, world, &self.shared.world)
     }
 
-    /// Puts on record who has what done, before it is begun: what no controller knows of is not done.
-    async fn note(&self, shard: &ShardId, work: &'static str, by: (&str, &str)) -> Result<(), Refusal> {
+    /// Puts on record who has what done, before it is begun: what no controller knows of is not done. Answers the number of
+    /// the decision.
+    pub(super) async fn note(
+        &self,
+        shard: &ShardId,
+        work: &'static str,
+        by: (&str, &str),
+    ) -> Result<u64, Refusal> {
         let noted = self.shared.register.note_work(shard, work, by).await;
-        noted.map(drop).map_err(|error| {
+        noted.map_err(|error| {
             let code = error
                 .refusal()
                 .map_or(RefusalCode::Unavailable, |refusal| refusal.code);
@@ -176,7 +185,37 @@ impl Api for Custody {
                 None => reply.unreadable.push(name.to_string()),
             }
         }
+        if let Some(rules) = &sink.rules {
+            reply.every_hours = views::hours(rules.every);
+            // Of a part of them nothing is said to be missing.
+            if listing.whole.len() <= LISTED_MAX {
+                let overdue = self.overdue(rules, &reply.backups);
+                reply.overdue = overdue.iter().map(ToString::to_string).collect();
+            }
+        }
         Ok(Response::new(reply))
+    }
+
+    async fn remove_backup(
+        &self,
+        request: Request<pb::RemoveBackupRequest>,
+    ) -> Result<Response<pb::RemoveBackupReply>, Status> {
+        let by = admit(request.extensions(), REMOVERS, "remove-backup")?;
+        let wire = request.into_inner();
+        self.check(wire.version, &wire.world)?;
+        let order = Order {
+            name: wire.backup.parse().map_err(Refusal::invalid)?,
+            by,
+            reason: wire.reason,
+            even_the_last: wire.even_the_last,
+            dry_run: wire.dry_run,
+        };
+        let removed = self.removed(&order).await?;
+        Ok(Response::new(pb::RemoveBackupReply {
+            version: FRAME_VERSION,
+            sequence: removed.sequence,
+            left: removed.left,
+        }))
     }
 
     async fn erase_user(
@@ -229,18 +268,18 @@ mod tests {
     /// Role x verb of a node. A change here is a change of who may do what.
     #[test]
     fn each_role_may_what_it_is_for_and_nobody_without_a_persons_certificate() {
-        for (who, caretaker, looker, officer) in [
-            ("operator/sre/kim", true, true, false),
-            ("operator/compliance/ann", false, true, true),
-            ("operator/viewer/vic", false, true, false),
-            ("router/r1", false, false, false),
-            ("controller/c1", false, false, false),
-            ("cell/eu-central-1/node/0", false, false, false),
+        for (who, caretaker, looker, officer, remover) in [
+            ("operator/sre/kim", true, true, false, true),
+            ("operator/compliance/ann", false, true, true, true),
+            ("operator/viewer/vic", false, true, false, false),
+            ("router/r1", false, false, false, false),
+            ("controller/c1", false, false, false, false),
+            ("cell/eu-central-1/node/0", false, false, false, false),
         ] {
             let extensions = extensions(who);
             let may = |roles| admit(&extensions, roles, "x").is_ok();
-            let told = (may(CARETAKERS), may(LOOKERS), may(OFFICERS));
-            assert_eq!(told, (caretaker, looker, officer), "{who}");
+            let told = (may(CARETAKERS), may(LOOKERS), may(OFFICERS), may(REMOVERS));
+            assert_eq!(told, (caretaker, looker, officer, remover), "{who}");
         }
         let refused = admit(&Extensions::default(), LOOKERS, "x").expect_err("nobody");
         let refusal = Refusal::from_status(&refused).expect("typed");

@@ -1,5 +1,7 @@
 //! Jobs and backups as the wire says them.
 
+use std::time::Duration;
+
 use cell_backup::Manifest;
 use platform_wire::{FRAME_VERSION, pb};
 
@@ -40,6 +42,11 @@ pub fn job(job: &Job) -> pb::JobReply {
         }
     }
     reply
+}
+
+/// Whole ones.
+pub fn hours(time: Duration) -> u32 {
+    u32::try_from(time.as_secs() / 3_600).unwrap_or(u32::MAX)
 }
 
 pub fn backup(manifest: &Manifest) -> pb::Backup {

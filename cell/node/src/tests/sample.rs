@@ -23,13 +23,14 @@ pub fn law_without(region: &str) -> LawInForce {
 
 fn law(eu: &[&str]) -> LawInForce {
     let areas = [("eu", "DE", eu), ("us", "US", &["us-east"][..])];
-    let stream = |region: &str| Sink {
-        kind: SinkKind::Stream,
+    let sink = |kind, region: &str| Sink {
+        kind,
         region: region.parse().expect("a region"),
     };
     let sinks = [
-        ("nats-eu".to_owned(), stream(eu[0])),
-        ("nats-us".to_owned(), stream("us-east")),
+        ("nats-eu".to_owned(), sink(SinkKind::Stream, eu[0])),
+        ("nats-us".to_owned(), sink(SinkKind::Stream, "us-east")),
+        ("backup-eu".to_owned(), sink(SinkKind::Backup, eu[0])),
     ];
     plain::in_force_with_sinks(&areas, Sha256::digest(CATALOGUE).into(), true, sinks.into())
 }

@@ -125,12 +125,16 @@ mod tests {
             backups: vec![backup("b", "eu/eu-west/000"), backup("a", "eu/eu-west/001")],
             unfinished: vec!["u".into()],
             unreadable: vec!["c".into()],
+            every_hours: 0,
+            overdue: Vec::new(),
         };
         let two = Stored {
             sink: "s".into(),
             backups: vec![backup("b", "eu/eu-west/000"), backup("c", "us/us-east/000")],
             unfinished: vec!["u".into()],
             unreadable: vec!["x".into()],
+            every_hours: 24,
+            overdue: Vec::new(),
         };
         let view = ListView::of(vec![one.clone(), two], Vec::new(), None);
         let names: Vec<&str> = view.backups.iter().map(|view| &*view.name).collect();

@@ -3,6 +3,7 @@
 mod at_node;
 mod create;
 mod list;
+mod remove;
 mod restore;
 mod verify;
 mod view;
@@ -15,7 +16,7 @@ use crate::printer::Printer;
 
 pub use at_node::{AtNode, explain};
 
-/// Backups of shards: create, list, verify, restore.
+/// Backups of shards: create, list, verify, restore, remove.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Example: cellctl backup list")]
 pub enum Backup {
@@ -23,6 +24,7 @@ pub enum Backup {
     List(list::List),
     Verify(verify::Verify),
     Restore(restore::Restore),
+    Remove(remove::Remove),
 }
 
 impl Backup {
@@ -32,6 +34,7 @@ impl Backup {
             Self::List(command) => command.run(printer).await,
             Self::Verify(command) => command.run(printer).await,
             Self::Restore(command) => command.run(printer).await,
+            Self::Remove(command) => command.run(printer).await,
         }
     }
 }

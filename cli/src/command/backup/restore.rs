@@ -148,7 +148,10 @@ impl Restore {
 }
 
 /// The shard that a backup is of, by its name.
-fn shard_of(backup: &str) -> Result<ShardId> {
+///
+/// # Errors
+/// For what is no name of a backup.
+pub fn shard_of(backup: &str) -> Result<ShardId> {
     let shard = backup.split('.').next().unwrap_or_default().replace('_', "/");
     shard.parse().map_err(|_| {
         let message = format!("`{backup}` is no name of a backup");

@@ -10,7 +10,7 @@ use platform_wire::admin::AdminClient;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use super::{Looked, disk, engines};
+use super::{Looked, backups, disk, engines};
 use crate::contexts::{Contexts, Surroundings, Target, WorldArgs};
 use crate::world::{Layout, Process, State, sharing};
 
@@ -51,6 +51,7 @@ pub async fn all(world: &WorldArgs) -> Vec<Looked> {
     }
     all.extend(processes(&target));
     all.extend(engines::all(&target).await);
+    all.extend(backups::all(&target).await);
     let folder = target
         .folder
         .as_ref()

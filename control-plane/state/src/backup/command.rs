@@ -52,15 +52,18 @@ pub enum CustodyWork {
     Discard,
     /// Somebody is given all that is held of a person.
     Export,
+    /// A backup is removed, by a person or on schedule.
+    RemoveBackup,
 }
 
 impl CustodyWork {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::BackUp,
         Self::Verify,
         Self::Restore,
         Self::Discard,
         Self::Export,
+        Self::RemoveBackup,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -70,6 +73,7 @@ impl CustodyWork {
             Self::Restore => "restore-copy",
             Self::Discard => "discard-copy",
             Self::Export => "export-user",
+            Self::RemoveBackup => "remove-backup",
         }
     }
 }

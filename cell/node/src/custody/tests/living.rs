@@ -21,6 +21,7 @@ async fn a_shard_of_which_a_copy_is_open_here_is_not_restored_over_it() {
         region: None,
         store: BackupStore::folder(folder.path()).expect("a store"),
         bytes_per_second: 0,
+        rules: None,
     };
     let custody = Custody::new(Parts {
         sink: Some(sink),
