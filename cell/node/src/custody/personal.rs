@@ -22,6 +22,7 @@ pub struct LentCustody {
     shared: Weak<Parts>,
     erasing: Arc<Mutex<Erasing>>,
     jobs: Jobs,
+    removing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl LentCustody {
@@ -31,6 +32,7 @@ impl LentCustody {
             shared: self.shared.upgrade()?,
             erasing: Arc::clone(&self.erasing),
             jobs: self.jobs.clone(),
+            removing: Arc::clone(&self.removing),
         })
     }
 }
@@ -41,6 +43,7 @@ impl Custody {
             shared: Arc::downgrade(&self.shared),
             erasing: Arc::clone(&self.erasing),
             jobs: self.jobs.clone(),
+            removing: Arc::clone(&self.removing),
         }
     }
 
