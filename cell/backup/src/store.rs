@@ -1,6 +1,7 @@
 //! Where backups lie: an object store, of which a folder on this machine is one.
 //!
-//! An object is there whole or not at all. Nothing is ever overwritten: a name has a part of chance.
+//! An object is there whole or not at all. Nothing is ever overwritten: a name has a part of chance, and a segment of a log is
+//! put only where none is ([`segments`]).
 
 use std::collections::BTreeSet;
 use std::path::Path as Folder;
@@ -15,6 +16,8 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use crate::error::BackupError;
 use crate::manifest::Manifest;
 use crate::name::BackupName;
+
+pub(crate) mod segments;
 
 const MANIFEST: &str = "manifest";
 /// Backups that one listing names.
@@ -133,7 +136,7 @@ impl BackupStore {
         })
     }
 
-    /// Removes a backup: its manifest first, so that it is none from there on.
+    /// Removes a backup and its log: its manifest first, so that it is none from there on.
     ///
     /// # Errors
     /// [`BackupError::Store`].
@@ -144,7 +147,7 @@ impl BackupStore {
             let path = part_path(&manifest.name, part);
             self.objects.delete(&path).await.map_err(BackupError::Store)?;
         }
-        Ok(())
+        self.remove_segments(&manifest.name).await
     }
 
     /// Takes away what was written of a backup that did not come to its end. Best effort: what stays is told as unfinished.
