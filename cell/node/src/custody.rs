@@ -1,5 +1,6 @@
 //! What operators have done to data at this node: backups of the shards that it serves, copies restored on its disk,
-//! people erased. Long work runs beside the requests, a few at a time ([`jobs`]).
+//! people erased. Long work runs beside the requests, a few at a time ([`jobs`]). What is written behind a backup is kept
+//! without being asked for ([`keeping`]).
 //!
 //! Each begin is put on record by the controllers, and asks the law; a backup goes to the one sink that the settings name, if the law names it. Nothing here
 //! decides which copy leads: what was restored serves nobody until the controllers take it.
@@ -9,6 +10,7 @@ mod erasing;
 mod exporting;
 mod faults;
 mod jobs;
+mod keeping;
 mod personal;
 mod register;
 mod rehearsing;
@@ -22,6 +24,7 @@ mod views;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cell_backup::BackupStore;
 use cell_law::Law;
@@ -38,6 +41,7 @@ use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 use crate::relocation::Elsewheres;
 use jobs::Jobs;
+use keeping::Logs;
 
 pub use personal::LentCustody;
 pub use register::Register;
@@ -49,6 +53,7 @@ pub struct Custody {
     pub shared: Arc<Parts>,
     erasing: Arc<Mutex<Erasing>>,
     jobs: Jobs,
+    logs: Logs,
 }
 
 /// Who is being erased by a command that is under way.
@@ -85,6 +90,8 @@ pub struct Sink {
     pub store: BackupStore,
     /// At most so many go there in a second of one shard; 0: as many as go.
     pub bytes_per_second: u64,
+    /// How often what is behind a backup goes there too; none: never.
+    pub log_every: Option<Duration>,
 }
 
 /// Why the place that the settings name is not the law's sink of that name: a law that names another region permits what
@@ -107,6 +114,7 @@ impl Custody {
             shared: Arc::new(parts),
             erasing: Arc::default(),
             jobs: Jobs::new(),
+            logs: Logs::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Where backups of the shards that this node serves go.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cell_backup::s3::Bucket;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,11 @@ use super::InvalidConfig;
 
 /// Of the settings that say nothing else.
 const MIB_PER_SECOND: u32 = (cell_backup::pace::BYTES_PER_SECOND >> 20) as u32;
+
+/// The loss of all copies costs so much of what was written at most, and a day some 9,000 objects of a shard that is never idle.
+const LOG_SECONDS: u32 = 10;
+/// A log that is kept so seldom is none: what it lacks was trimmed.
+const LOG_SECONDS_MAX: u32 = 3_600;
 
 /// A folder or a bucket, and the sink that it is; or nothing: without a store the node writes no backups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +40,9 @@ pub struct Backup {
     pub sink: String,
     /// Of one shard, at most, in a second: what a backup leaves to the requests beside it. 0: as many as go.
     pub mib_per_second: u32,
+    /// Every so many seconds, and sooner when much is written, what came to a shard since its newest backup is kept there too,
+    /// so that it can be restored to any entry or time since. 0: never.
+    pub log_seconds: u32,
 }
 
 impl Default for Backup {
@@ -49,6 +58,7 @@ impl Default for Backup {
             region: String::new(),
             sink: String::new(),
             mib_per_second: MIB_PER_SECOND,
+            log_seconds: LOG_SECONDS,
         }
     }
 }
@@ -88,7 +98,15 @@ impl Backup {
         if of_bucket && !bucket {
             return rule("backup.bucket", "is missing, and other settings are a bucket's");
         }
+        if self.log_seconds > LOG_SECONDS_MAX {
+            return rule("backup.log_seconds", "is at most 3600, or 0 for no log");
+        }
         Ok(())
+    }
+
+    /// How often the log is kept; none: never.
+    pub fn log_every(&self) -> Option<Duration> {
+        (self.log_seconds > 0).then(|| Duration::from_secs(u64::from(self.log_seconds)))
     }
 
     /// The bucket, if it is one.
@@ -131,7 +149,8 @@ mod tests {
         };
         assert_eq!(folder().check(), Ok(()));
         type Break = fn(&mut Backup);
-        let broken: [(Break, &str); 5] = [
+        let broken: [(Break, &str); 6] = [
+            (|b| b.log_seconds = 3_601, "backup.log_seconds"),
             (|b| b.folder = "/backups".into(), "backup"),
             (|b| b.sink.clear(), "backup"),
             (|b| b.region.clear(), "backup.region"),
@@ -150,5 +169,11 @@ mod tests {
             let error = backup.check().expect_err(expected).to_string();
             assert!(error.contains(expected), "{error}");
         }
+        assert_eq!(folder().log_every(), Some(Duration::from_secs(10)));
+        let never = Backup {
+            log_seconds: 0,
+            ..folder()
+        };
+        assert_eq!((never.check(), never.log_every()), (Ok(()), None));
     }
 }

@@ -1,10 +1,10 @@
 //! Backups verified: each is restored into a store of its own beside the node's, compared with what its shard held, and
-//! removed again.
+//! removed again. Its log is read to its end.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use cell_backup::{BackupError, BackupName, Pace, Progress, rehearse};
+use cell_backup::{BackupError, BackupName, Goal, Pace, Progress, log, rehearse};
 use cell_layers::keys::Kek;
 use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions};
@@ -50,8 +50,11 @@ impl Custody {
         if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
             tracing::warn!(folder = %folder.display(), %error, "a backup that was restored aside could not be removed");
         }
+        let manifest = verified?;
+        let all = Goal::all_of(&manifest.shard);
         Ok(Done {
-            manifest: verified?,
+            reaches: log::read::verify(&sink.store, kek, &manifest, all).await?,
+            manifest,
             restored: None,
         })
     }

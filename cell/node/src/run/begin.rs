@@ -165,6 +165,7 @@ pub(super) fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
         region: (!region.is_empty()).then(|| region.clone()),
         store,
         bytes_per_second: u64::from(config.backup.mib_per_second) << 20,
+        log_every: config.backup.log_every(),
     }))
 }
 

@@ -24,6 +24,7 @@ fn a_sink_that_the_law_has_elsewhere_gets_nothing_a_law_that_moves_it_included()
         region: region.map(str::to_owned),
         store: BackupStore::folder(dir.path()).expect("a store"),
         bytes_per_second: 0,
+        log_every: None,
     };
     let mut table = sample::table();
     table.law = Some(law("eu-central"));
