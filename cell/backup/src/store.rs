@@ -112,28 +112,33 @@ impl BackupStore {
     /// # Errors
     /// [`BackupError::Store`].
     pub async fn list(&self) -> Result<Listing, BackupError> {
-        let mut objects = self.objects.list(None);
-        let (mut seen, mut whole) = (BTreeSet::new(), BTreeSet::new());
-        while let Some(object) = objects.try_next().await.map_err(BackupError::Store)? {
-            let mut segments = object.location.parts();
-            let (Some(folder), Some(file)) = (segments.next(), segments.next()) else {
-                continue;
-            };
-            let Ok(name) = folder.as_ref().parse::<BackupName>() else {
-                continue;
-            };
-            if file.as_ref() == MANIFEST {
-                whole.insert(name.clone());
-            }
-            seen.insert(name);
-            if seen.len() > LISTED_MAX {
-                break;
+        let mut listing = Listing::default();
+        for name in self.names().await? {
+            match self.objects.head(&manifest_path(&name)).await {
+                Ok(_) => listing.whole.push(name),
+                Err(object_store::Error::NotFound { .. }) => {
+                    // Of one that was removed a folder keeps its empty folder.
+                    let mut objects = self.objects.list(Some(&Path::from_iter([name.as_str()])));
+                    if objects.try_next().await.map_err(BackupError::Store)?.is_some() {
+                        listing.unfinished.push(name);
+                    }
+                }
+                Err(error) => return Err(BackupError::Store(error)),
             }
         }
-        Ok(Listing {
-            unfinished: seen.difference(&whole).cloned().collect(),
-            whole: whole.into_iter().collect(),
-        })
+        Ok(listing)
+    }
+
+    /// Folders that are named as backups are, by name; bounded.
+    async fn names(&self) -> Result<BTreeSet<BackupName>, BackupError> {
+        // Folders alone, of a store that can tell them from what is in them.
+        let listed = self.objects.list_with_delimiter(None).await;
+        let listed = listed.map_err(BackupError::Store)?;
+        let paths = listed.objects.iter().map(|object| &object.location);
+        let named = paths
+            .chain(&listed.common_prefixes)
+            .filter_map(|path| path.parts().next()?.as_ref().parse().ok());
+        Ok(named.take(LISTED_MAX).collect())
     }
 
     /// Removes a backup and its log: its manifest first, so that it is none from there on.

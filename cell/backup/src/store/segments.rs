@@ -1,14 +1,12 @@
 //! Segments of a log in the store, in the folder of their backup, by their numbers.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use platform_model::ShardId;
 
-use super::{BackupStore, Got, LISTED_MAX};
+use super::{BackupStore, Got};
 use crate::error::BackupError;
 use crate::name::BackupName;
 
@@ -91,21 +89,10 @@ impl BackupStore {
         Ok(Segments::of(numbers))
     }
 
-    /// Backups of a shard, unfinished ones too, by where they say that it stood: the newest first; bounded.
+    /// Backups of a shard, unfinished ones too, by where they say that it stood: the newest first.
     pub(crate) async fn names_of(&self, shard: &ShardId) -> Result<Vec<BackupName>, BackupError> {
-        // Folders alone, of a store that can tell them from what is in them.
-        let listed = self
-            .objects
-            .list_with_delimiter(None)
-            .await
-            .map_err(BackupError::Store)?;
-        let paths = listed.objects.iter().map(|object| &object.location);
-        let named: BTreeSet<BackupName> = paths
-            .chain(&listed.common_prefixes)
-            .filter_map(|path| path.parts().next()?.as_ref().parse().ok())
-            .collect();
-        let of_shard = |name: &BackupName| name.shard().is_ok_and(|of| of == *shard);
-        let mut names: Vec<BackupName> = named.into_iter().filter(of_shard).take(LISTED_MAX).collect();
+        let mut names: Vec<BackupName> = self.names().await?.into_iter().collect();
+        names.retain(|name| name.shard().is_ok_and(|of| of == *shard));
         names.sort_by_key(|name| std::cmp::Reverse(name.at()));
         Ok(names)
     }
