@@ -1,5 +1,5 @@
-//! What comes to a shard after its backup is kept by itself, and a restore goes as far as is said: Ben's first name after the
-//! backup is there again, his second one is not.
+//! What comes to a shard after its backup is kept by itself, and a restore goes as far as is said: Ben's first name
+//! after the backup is there again, his second one is not.
 
 use cli_world::seats::ROOT_SHARDS;
 use platform_model::{EpochPosition, ShardId};
@@ -56,7 +56,8 @@ impl Wanted {
         }
     }
 
-    /// It went to there, once one that lies behind the log, one before it and a key shard's were refused; nothing of them stays.
+    /// It went to there, once one that lies behind the log, one before it and a key shard's were refused; nothing of
+    /// them stays.
     pub async fn restored(&self, scene: &Scene, backups: &BTreeMap<String, String>) -> Result<Value> {
         let backup = &backups[&self.shard];
         let keys = format!("{HOME}/keys");

@@ -11,7 +11,8 @@ use super::InvalidConfig;
 /// Of the settings that say nothing else.
 const MIB_PER_SECOND: u32 = (cell_backup::pace::BYTES_PER_SECOND >> 20) as u32;
 
-/// The loss of all copies costs so much of what was written at most, and a day some 9,000 objects of a shard that is never idle.
+/// The loss of all copies costs so much of what was written at most, and a day some 9,000 objects of a shard that is
+/// never idle.
 const LOG_SECONDS: u32 = 10;
 /// A log that is kept so seldom is none: what it lacks was trimmed.
 const LOG_SECONDS_MAX: u32 = 3_600;
@@ -40,8 +41,8 @@ pub struct Backup {
     pub sink: String,
     /// Of one shard, at most, in a second: what a backup leaves to the requests beside it. 0: as many as go.
     pub mib_per_second: u32,
-    /// Every so many seconds, and sooner when much is written, what came to a shard since its newest backup is kept there too,
-    /// so that it can be restored to any entry or time since. 0: never.
+    /// Every so many seconds, and sooner when much is written, what came to a shard since its newest backup is kept
+    /// there too, so that it can be restored to any entry or time since. 0: never.
     pub log_seconds: u32,
 }
 

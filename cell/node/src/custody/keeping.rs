@@ -1,9 +1,10 @@
-//! The logs of the shards that this node serves, kept behind their newest backups: every few seconds, sooner when much is
-//! written, what is committed and not kept yet goes to the backup store. Nobody asks for it; the settings say how often.
+//! The logs of the shards that this node serves, kept behind their newest backups: every few seconds, sooner when much
+//! is written, what is committed and not kept yet goes to the backup store. Nobody asks for it; the settings say how
+//! often.
 //!
-//! A backup that is made here begins a new log, once the log before it has come to where it begins: no time lies between
-//! the two. Whoever comes to serve a shard looks in the store where its log ends. A log that cannot be kept on is told, and
-//! waits for the next backup of the shard. Of key shards there is none ([`cell_backup::log`]).
+//! A backup that is made here begins a new log, once the log before it has come to where it begins: no time lies
+//! between the two. Whoever comes to serve a shard looks in the store where its log ends. A log that cannot be kept on
+//! is told, and waits for the next backup of the shard. Of key shards there is none ([`cell_backup::log`]).
 
 mod logs;
 
