@@ -21,6 +21,8 @@ pub struct LogReading<'a> {
     number: u64,
     at: Origin,
     over: bool,
+    /// Of the segment that was read last.
+    bytes: u64,
 }
 
 /// Reads all of a log up to the goal and keeps nothing. Answers where that is.
@@ -59,12 +61,18 @@ impl<'a> LogReading<'a> {
             number: 0,
             at: base.origin,
             over: false,
+            bytes: 0,
         })
     }
 
     /// Where the shard stood after the last entry that was read.
     pub fn at(&self) -> Origin {
         self.at
+    }
+
+    /// Bytes of the segment that was read last.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The next entries; none once the goal is reached.
@@ -81,6 +89,7 @@ impl<'a> LogReading<'a> {
             self.ends_here().await?;
             return Ok(None);
         };
+        self.bytes = bytes.len() as u64;
         let (kek, base, number, at) = (self.kek.clone(), self.base.clone(), self.number, self.at);
         let opened = beside::run(move |_| {
             let segment = Segment::open(bytes, &kek, &base, number)?;

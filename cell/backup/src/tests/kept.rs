@@ -84,6 +84,9 @@ async fn of_two_who_keep_one_log_the_later_one_goes_on_where_it_ends() {
     assert_eq!(bench.keep(&mut one).await.expect("told"), Kept::Taken);
     let end = log::read::verify(&bench.store, &bench.kek, &two.base, Goal::Latest).await;
     assert_eq!(end.expect("one log"), two.end);
+    let pace = Pace::new(Clock::system(), 0);
+    let end = rehearse::read_log(&bench.store, &bench.kek, &two.base, pace).await;
+    assert_eq!(end.expect("one log"), two.end);
 }
 
 #[tokio::test]
@@ -128,7 +131,9 @@ async fn of_a_key_shard_no_log_is_kept_and_none_is_read() {
             .await;
         assert!(is_refused(&told.expect_err("a key shard")), "{goal:?}");
     }
-    assert_eq!(Goal::all_of(bench.shard.id()), Goal::Base);
+    let pace = Pace::new(Clock::system(), 0);
+    let end = rehearse::read_log(&bench.store, &bench.kek, &base, pace).await;
+    assert_eq!(end.expect("nothing to read"), base.origin);
     bench
         .restore(&base.name, &disk, &nobody)
         .await

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cell_backup::{BackupError, BackupName, Goal, Pace, Progress, log, rehearse};
+use cell_backup::{BackupError, BackupName, Pace, Progress, rehearse};
 use cell_layers::keys::Kek;
 use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions};
@@ -51,9 +51,9 @@ impl Custody {
             tracing::warn!(folder = %folder.display(), %error, "a backup that was restored aside could not be removed");
         }
         let manifest = verified?;
-        let all = Goal::all_of(&manifest.shard);
+        let pace = Pace::new(shared.clock.clone(), sink.bytes_per_second);
         Ok(Done {
-            reaches: log::read::verify(&sink.store, kek, &manifest, all).await?,
+            reaches: rehearse::read_log(&sink.store, kek, &manifest, pace).await?,
             manifest,
             restored: None,
         })
