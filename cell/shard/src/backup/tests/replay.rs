@@ -9,7 +9,7 @@ use super::*;
 use crate::plant::Plant;
 use crate::tests::harness::open_with;
 use crate::tests::request_of;
-use crate::{LogError, Origin, ShardLimits, StateDigest, TailEntry, Tx, TxError, state_of};
+use crate::{LogError, Origin, ShardLimits, StateDigest, TailEntry, Tx, TxError, WriteError, state_of};
 
 /// What one entry does to the rows.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +59,8 @@ async fn digest(frozen: &Frozen) -> u64 {
     state.value()
 }
 
-/// The state of a copy made of `base` and what `entries` wrote up to `end`.
-async fn replayed(base: &Frozen, entries: &[TailEntry], end: &Origin) -> u64 {
+/// A copy made of `base` and what `entries` wrote up to `end`.
+async fn copied(base: &Frozen, entries: &[TailEntry], end: &Origin) -> Arc<dyn Store> {
     let store: Arc<dyn Store> = Memory::new();
     let begun = Restore::begin(Arc::clone(&store), base.shard().clone(), elsewhere()).await;
     let mut restore = begun.expect("an empty disk");
@@ -74,7 +74,7 @@ async fn replayed(base: &Frozen, entries: &[TailEntry], end: &Origin) -> u64 {
         }
     }
     restore.finish(REPLICA, Epoch(9), *end).await.expect("written");
-    state_of(&store, base.shard()).await.expect("read").value()
+    store
 }
 
 #[tokio::test]
@@ -88,8 +88,9 @@ async fn rows_and_the_entries_behind_them_are_the_state_after_each_of_them() {
     }
     let entries = shard.tail(&base.origin(), 100, 1 << 20).await.expect("kept");
     for (origin, expected) in &models {
-        let state = replayed(&base, &entries, origin).await;
-        assert_eq!(state, *expected, "at {}", origin.position);
+        let store = copied(&base, &entries, origin).await;
+        let state = state_of(&store, base.shard()).await.expect("read");
+        assert_eq!(state.value(), *expected, "at {}", origin.position);
         let entry = entries.iter().find(|kept| kept.entry.position == origin.position);
         assert!(entry.is_none_or(|kept| kept.entry.origin() == *origin));
     }
@@ -183,5 +184,36 @@ async fn writes_to_what_no_copy_has_are_refused() {
         let mut restore = begun.expect("an empty disk");
         let applied = restore.apply(vec![write]).await;
         assert!(matches!(applied, Err(RestoreError::NoSuchRow)), "{applied:?}");
+    }
+}
+
+/// The planted omission: whoever saw what is cut off is shown an older state for a newer one.
+#[tokio::test]
+async fn what_was_seen_behind_the_end_of_a_restore_is_lost_whatever_its_epoch() {
+    let disk: Arc<dyn Store> = Memory::new();
+    let shard = open(Arc::clone(&disk), 3).await.expect("opens");
+    put(&shard, "row", "0").await.expect("written");
+    let base = shard.freeze().await.expect("served");
+    let kept = put(&shard, "row", "1").await.expect("written").position;
+    let cut = put(&shard, "row", "2").await.expect("written").position;
+    shard.close().await;
+    let shard = open(disk, 5).await.expect("opens");
+    let later = put(&shard, "row", "3").await.expect("written").position;
+    let entries = shard.tail(&base.origin(), 100, 1 << 20).await.expect("kept");
+    let end = entries.iter().find(|one| one.entry.position == kept.position);
+    let end = end.expect("it was kept").entry.origin();
+    assert_eq!(end.pair(), kept);
+    let store = copied(&base, &entries, &end).await;
+    let tasks = TaskGroup::new();
+    let copy = opened(&store, &tasks).await;
+    let shard = led(&copy, Epoch(9)).await.expect("it serves");
+    for (seen, is_lost) in [(kept, false), (cut, true), (later, true)] {
+        let mut request = request_of(uuid::Uuid::new_v4(), 1);
+        request.not_older_than = Some(seen);
+        let read = |tx: Tx| async move { tx.get("row".as_bytes()).await };
+        let row = shard.read(&request, read).await.map(|answer| answer.value);
+        let lost = matches!(row, Err(WriteError::Lost));
+        assert_eq!(lost, is_lost, "{seen}: {row:?}");
+        assert!(lost || row == Ok(Some("1".into())), "{seen}: {row:?}");
     }
 }
