@@ -1,5 +1,5 @@
-//! A cell lost for good, on real processes: its shards go on from their backups at another cell, who was erased stays
-//! erased, and what may not be restored is not.
+//! A cell lost for good, on real processes: its shards go on from their backups, and the logs behind them, at another cell,
+//! who was erased stays erased, and what may not be restored is not.
 
 #![allow(
     clippy::print_stdout,
@@ -10,6 +10,10 @@
 mod foreign;
 #[path = "backup/given.rs"]
 mod given;
+#[path = "backup/logged.rs"]
+mod logged;
+#[path = "backup/refused.rs"]
+mod refused;
 #[path = "backup/removed.rs"]
 mod removed;
 
@@ -148,11 +152,11 @@ impl Scene {
     }
 
     /// Restores a backup, once the controllers have noticed that nobody reports any more.
-    async fn restore(&self, shard: &str, backup: &str) -> Result<Value> {
+    async fn restore(&self, shard: &str, backup: &str, to: &[&str]) -> Result<Value> {
         let clock = Clock::system();
         let begun = clock.monotonic();
         loop {
-            let said = self.cellctl(&restore(shard, backup))?;
+            let said = self.cellctl(&restore_to(shard, backup, to))?;
             if said.ok {
                 return Ok(said.out);
             }
@@ -201,6 +205,11 @@ struct Ride {
     file: Bytes,
 }
 
+/// As far as the flags say.
+fn restore_to<'a>(shard: &'a str, backup: &'a str, to: &[&'a str]) -> Vec<&'a str> {
+    [&restore(shard, backup)[..], to].concat()
+}
+
 fn restore<'a>(shard: &'a str, backup: &'a str) -> Vec<&'a str> {
     let command = ["backup", "restore", backup, "--to", TO, "--copies-are-lost"];
     let sure = ["--confirm", shard, "--reason", "a fire"];
@@ -237,9 +246,10 @@ async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() 
     for backup in backups.values() {
         scene.done(&["backup", "verify", backup])?;
     }
-    refused_while_it_lives(&scene, &backups)?;
+    refused::while_it_lives(&scene, &backups)?;
     foreign::stays_shut(&scene, &backups["eu/eu-central/003"])?;
     removed::by_a_person(&scene, &backups)?;
+    let wanted = logged::written(&scene, &ben, &backups).await?;
     given::to_an_officer(&scene, &ada)?;
     // After the backup was made.
     erased(&scene, &ada).await?;
@@ -248,7 +258,10 @@ async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() 
     let began = clock.monotonic();
     let mut left_out = 0;
     for (shard, backup) in &backups {
-        let restored = scene.restore(shard, backup).await?;
+        let restored = match wanted.flags(shard)[..] {
+            ["--at-pair", _] => wanted.restored(&scene, &backups).await?,
+            ref to => scene.restore(shard, backup, to).await?,
+        };
         left_out += restored["left_out"].as_u64().unwrap_or_default();
     }
     println!("restored in {:?}", clock.monotonic() - began);
@@ -315,6 +328,7 @@ async fn goes_on(scene: &Scene, mut ben: Person, ride: &Ride) -> Result<()> {
         })
         .await?;
     ben.take(tokens);
+    logged::is_as_wanted(scene, &ben).await?;
     let shown = scene.app.original(&ben, ride.id).await.map_err(told)?;
     ensure!(shown == ride.file, "the ride is another");
     scene
@@ -350,51 +364,4 @@ async fn is_gone(scene: &Scene, ada: &Person, canaries: &[Canary]) -> Result<()>
         .await?;
     ensure!(another.user != ada.user, "it is Ada");
     Ok(())
-}
-
-/// What may not be is refused by name, and changes nothing.
-fn refused_while_it_lives(scene: &Scene, backups: &BTreeMap<String, String>) -> Result<()> {
-    let shard = "eu/eu-central/003";
-    let backup = &backups[shard];
-    scene.refused(&restore(shard, backup), "it is not lost")?;
-    let abroad = [
-        "backup",
-        "restore",
-        backup,
-        "--to",
-        "us-east-1/0",
-        "--copies-are-lost",
-    ];
-    let abroad = [&abroad[..], &["--confirm", shard, "--reason", "x"]].concat();
-    scene.refused(&abroad, "it is not lost")?;
-    scene.refused(
-        &["backup", "verify", "eu_eu-central_003.e1.1.00000000"],
-        "no node",
-    )?;
-    // A flipped byte, at a copy of the backup under a name of its own: its parts do not open there either.
-    let folder = scene.layout.backups(&"eu".parse()?);
-    let damaged = format!("{}00", &backup[..backup.len() - 2]);
-    fs::create_dir(folder.join(&damaged))?;
-    for file in fs::read_dir(folder.join(backup))? {
-        let file = file?;
-        fs::copy(file.path(), folder.join(&damaged).join(file.file_name()))?;
-    }
-    scene.refused(&["backup", "verify", &damaged], "damaged-manifest")?;
-    fs::remove_dir_all(folder.join(&damaged))?;
-    let part = folder.join(backup).join("part-00000000");
-    let good = fs::read(&part)?;
-    let mut flipped = good.clone();
-    flipped[good.len() / 2] ^= 1;
-    fs::write(&part, &flipped)?;
-    scene.refused(&["backup", "verify", backup], "damaged-part")?;
-    fs::remove_file(&part)?;
-    scene.refused(&["backup", "verify", backup], "missing-part")?;
-    fs::write(&part, good)?;
-    scene.done(&["backup", "verify", backup])?;
-    // An sre may not erase; a person who never was is told.
-    let nobody = format!("{HOME}/00000000-0000-7000-8000-000000000001");
-    let id = "00000000-0000-7000-8000-000000000001";
-    let erase = ["user", "erase", &nobody, "--reason", "x", "--confirm", id];
-    scene.refused(&[&erase[..], &["--as", "sre"]].concat(), "may not")?;
-    scene.refused(&[&erase[..], &["--as", OFFICER]].concat(), "has nobody")
 }

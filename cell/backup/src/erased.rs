@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use cell_layers::keys::rows as key_rows;
-use cell_shard::root_of;
+use cell_shard::{Mutation, root_of};
 use platform_model::{RootKind, ShardId, UserId};
 
 /// Whose claim the value of a row of a directory shard is; none if it is no claim.
@@ -27,10 +27,8 @@ impl ErasedPeople {
     pub(crate) fn apply(&self, shard: &ShardId, claimant: Claimant, rows: &mut Vec<(Bytes, Bytes)>) -> u64 {
         let mut left_out = 0;
         let keys = matches!(shard, ShardId::Keys { .. });
-        let directory = matches!(shard, ShardId::Directory { .. });
         rows.retain_mut(|(key, value)| {
-            let claimed = directory && claimant(value).is_some_and(|user| self.0.contains(&user));
-            if !claimed && !self.names(key) {
+            if !self.claims(shard, claimant, value) && !self.names(key) {
                 return true;
             }
             left_out += 1;
@@ -40,6 +38,35 @@ impl ErasedPeople {
             keys
         });
         left_out
+    }
+
+    /// Does the same to what an entry of the log wrote. What may not come back is cleared: the row in whose place it came was
+    /// gone by then. Answers how many.
+    pub(crate) fn apply_to_writes(
+        &self,
+        shard: &ShardId,
+        claimant: Claimant,
+        writes: &mut [Mutation],
+    ) -> u64 {
+        let mut left_out = 0;
+        for write in writes {
+            let Mutation::Put { key, value } = write else {
+                continue;
+            };
+            if self.claims(shard, claimant, value) || self.names(key) {
+                left_out += 1;
+                *write = Mutation::Clear {
+                    key: std::mem::take(key),
+                };
+            }
+        }
+        left_out
+    }
+
+    /// Whether the row of a directory shard is a claim of one of them.
+    fn claims(&self, shard: &ShardId, claimant: Claimant, value: &[u8]) -> bool {
+        let directory = matches!(shard, ShardId::Directory { .. });
+        directory && claimant(value).is_some_and(|user| self.0.contains(&user))
     }
 
     /// What a copy of a key shard has of them, whether the backup held it or not: that their keys were destroyed. Without it

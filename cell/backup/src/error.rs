@@ -1,8 +1,7 @@
 //! Why a backup was not written, does not read, or was not restored.
 
-use cell_layers::keys::KekError;
-use cell_shard::{FreezeError, RestoreError};
-use platform_model::ShardId;
+use cell_shard::{FreezeError, LogError, RestoreError};
+use platform_model::{EpochPosition, ShardId};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
@@ -54,19 +53,51 @@ pub enum BackupError {
     Directory(String),
     #[error("no store can be made beside the node's: {0}")]
     Scratch(String),
+    /// Wrapped keys stand in its log, and go with a key that is destroyed.
+    #[error("no log of {0} is kept: keys that were destroyed would stand in it")]
+    KeyShard(Box<ShardId>),
+    #[error("segment {segment} of the log behind backup {name} is missing: it reaches to {upto}")]
+    MissingSegment {
+        name: String,
+        segment: u64,
+        upto: EpochPosition,
+    },
+    /// Flipped, cut short, of another place or of another backup.
+    #[error("segment {segment} of the log behind backup {name} is damaged{}", reached(.upto))]
+    DamagedSegment {
+        name: String,
+        segment: u64,
+        /// As far as it was read.
+        upto: Option<EpochPosition>,
+    },
+    /// It begins at another entry than the one that it should go on from.
+    #[error("segment {segment} of the log behind backup {name} does not go on from {at}")]
+    Unattached {
+        name: String,
+        segment: u64,
+        at: EpochPosition,
+    },
+    /// An entry, or a time, that neither the backup nor its log has.
+    #[error("backup {name} and its log do not reach there: {why}")]
+    OutOfReach { name: String, why: String },
+    /// Its log cannot be kept on: what came next is gone, or came to be something else.
+    #[error("the log behind backup {name} has a gap: the shard is to be backed up anew")]
+    Gap {
+        name: String,
+        #[source]
+        cause: LogError,
+    },
+    #[error(
+        "the log behind backup {0} has as many segments as one may have: the shard is to be backed up anew"
+    )]
+    LogFull(String),
+    #[error("the shard's log cannot be read")]
+    Log(#[source] LogError),
     #[error("the process ends")]
     Stopped,
 }
 
 impl BackupError {
-    /// What a key that does not open says of a manifest.
-    pub(crate) fn of_key(name: &str, error: &KekError) -> Self {
-        match error {
-            KekError::OtherKek => Self::ForeignKey(name.to_owned()),
-            _ => Self::DamagedManifest(name.to_owned()),
-        }
-    }
-
     /// The same in a word that stays the same.
     pub fn code(&self) -> &'static str {
         match self {
@@ -91,6 +122,14 @@ impl BackupError {
             Self::State(_) => "state",
             Self::Directory(_) => "directory",
             Self::Scratch(_) => "scratch",
+            Self::KeyShard(_) => "key-shard",
+            Self::MissingSegment { .. } => "missing-segment",
+            Self::DamagedSegment { .. } => "damaged-segment",
+            Self::Unattached { .. } => "unattached-segment",
+            Self::OutOfReach { .. } => "out-of-reach",
+            Self::Gap { .. } => "gap",
+            Self::LogFull(_) => "log-full",
+            Self::Log(_) => "log",
             Self::Stopped => "stopped",
         }
     }
@@ -104,6 +143,13 @@ impl BackupError {
                 | Self::DamagedManifest(_)
                 | Self::Digest(_)
                 | Self::State(_)
+                | Self::MissingSegment { .. }
+                | Self::DamagedSegment { .. }
+                | Self::Unattached { .. }
         )
     }
+}
+
+fn reached(upto: &Option<EpochPosition>) -> String {
+    upto.map_or_else(String::new, |upto| format!(": it reaches to {upto}"))
 }

@@ -20,13 +20,15 @@
 //! | [`pace`], [`permit`] | what holds a backup back: the requests beside it, the law |
 //! | [`retention`] | which backups a shard needs: when the next is made, which of them go (pure) |
 //! | [`rehearse`] | a backup restored into a store of its own, and compared |
-//! | [`restore`], [`erased`], [`residents`] | rows to a copy, without who was erased; who lives elsewhere by now is not served there |
+//! | [`log`] | what came to the shard after a backup, entry by entry, kept beside it |
+//! | [`restore`], [`erased`], [`residents`] | rows and entries to a copy, without who was erased; who lives elsewhere by now is not served there |
 //!
-//! Never here: where a backup may lie (the law is asked by the node), who may ask, which copy leads; a log of entries
-//! between backups: a restore ends where the backup was taken.
+//! Never here: where a backup may lie (the law is asked by the node), who may ask, which copy leads, whose log is kept.
 
+mod envelope;
 pub mod erased;
 pub mod error;
+pub mod log;
 pub mod manifest;
 pub mod name;
 pub mod pace;
@@ -48,6 +50,9 @@ mod tests;
 
 pub use erased::ErasedPeople;
 pub use error::BackupError;
+pub use log::goal::Goal;
+pub use log::keep::Kept;
+pub use log::run::Run;
 pub use manifest::Manifest;
 pub use name::BackupName;
 pub use pace::Pace;

@@ -6,6 +6,7 @@ use cell_shard::Origin;
 use platform_model::{Epoch, Incarnation, Position, ShardId, Term, WorldId};
 use prost::Message;
 
+use crate::envelope;
 use crate::error::BackupError;
 use crate::name::BackupName;
 use crate::seal::{BackupKey, MANIFEST};
@@ -29,16 +30,6 @@ pub struct Manifest {
     pub digest: [u8; 32],
     /// Of the rows, as the shard itself digests what its copies hold; none in a backup of an earlier build.
     pub state: Option<u64>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Outer {
-    #[prost(uint32, tag = "1")]
-    version: u32,
-    #[prost(bytes = "vec", tag = "2")]
-    wrapped_key: Vec<u8>,
-    #[prost(bytes = "vec", tag = "3")]
-    sealed: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -87,13 +78,8 @@ impl Manifest {
             digest: self.digest.to_vec(),
             state: self.state,
         };
-        let name = self.name.as_str();
-        let outer = Outer {
-            version: VERSION,
-            wrapped_key: key.wrap(kek, name),
-            sealed: key.seal(name, MANIFEST, &inner.encode_to_vec()),
-        };
-        outer.encode_to_vec()
+        let place = (self.name.as_str(), MANIFEST);
+        envelope::close(key, kek, VERSION, place, &inner.encode_to_vec())
     }
 
     /// The manifest of the backup of that name, and the key that opens its parts.
@@ -102,21 +88,8 @@ impl Manifest {
     /// [`BackupError::ForeignKey`], [`BackupError::DamagedManifest`], [`BackupError::TooNew`].
     pub fn open(name: &BackupName, bytes: Bytes, kek: &Kek) -> Result<(Self, BackupKey), BackupError> {
         let damaged = || BackupError::DamagedManifest(name.to_string());
-        let outer = Outer::decode(bytes).map_err(|_| damaged())?;
-        if outer.version == 0 {
-            return Err(damaged());
-        }
-        if outer.version > VERSION {
-            return Err(BackupError::TooNew {
-                name: name.to_string(),
-                found: outer.version,
-                known: VERSION,
-            });
-        }
-        let key = BackupKey::unwrap(kek, name.as_str(), &outer.wrapped_key);
-        let key = key.map_err(|error| BackupError::of_key(name.as_str(), &error))?;
-        let inner = key.open(name.as_str(), MANIFEST, &outer.sealed);
-        let inner = inner.map_err(|_| damaged())?;
+        let opened = envelope::open(bytes, kek, VERSION, (name.as_str(), MANIFEST));
+        let (key, inner) = opened.map_err(|closed| closed.of(name.to_string(), VERSION, damaged()))?;
         let inner = Inner::decode(inner.as_slice()).map_err(|_| damaged())?;
         let manifest = inner.read(name).ok_or_else(damaged)?;
         Ok((manifest, key))

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use platform_model::{Epoch, Position, ShardId};
+use platform_model::{Epoch, EpochPosition, Position, ShardId};
 use platform_runtime::random;
 
 use crate::error::BackupError;
@@ -29,6 +29,13 @@ impl BackupName {
     pub fn shard(&self) -> Result<ShardId, BackupError> {
         let shard = self.0.split('.').next().unwrap_or_default().replace('_', "/");
         shard.parse().map_err(|_| BackupError::Name(self.0.clone()))
+    }
+
+    /// Where it says that the shard stood.
+    pub(crate) fn at(&self) -> Option<EpochPosition> {
+        let mut parts = self.0.split('.').skip(1);
+        let (epoch, position) = (parts.next()?, parts.next()?);
+        format!("{epoch}:{position}").parse().ok()
     }
 
     pub fn as_str(&self) -> &str {
@@ -67,6 +74,11 @@ mod tests {
         assert!(name.as_str().starts_with("eu_eu-central_003.e4.1711."), "{name}");
         assert_eq!(name.as_str().parse::<BackupName>().expect("reads"), name);
         assert_eq!(name.shard().expect("its shard"), shard);
+        let pair = EpochPosition {
+            epoch: Epoch(4),
+            position: Position(1_711),
+        };
+        assert_eq!(name.at(), Some(pair));
         assert_ne!(BackupName::fresh(&shard, Epoch(4), Position(1_711)), name);
         let long = "a".repeat(200);
         for bad in [

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use cell_layers::keys::Kek;
-use cell_shard::{Restore, state_of};
+use cell_shard::{Origin, Restore, state_of};
 use cell_store::Store;
 use platform_model::{NodeId, ReplicaId};
 use platform_runtime::background;
 
 use crate::error::BackupError;
+use crate::log::goal::Goal;
+use crate::log::read::LogReading;
 use crate::manifest::Manifest;
 use crate::name::BackupName;
 use crate::pace::Pace;
@@ -57,4 +59,22 @@ pub async fn rehearse(
     } else {
         Err(BackupError::State(manifest.name.to_string()))
     }
+}
+
+/// Reads the log behind a backup to its end, as fast as `pace` lets it. Answers where that is; of a key shard, which has none,
+/// where the backup was taken.
+///
+/// # Errors
+/// The first thing that is not as it was written.
+pub async fn read_log(
+    store: &BackupStore,
+    kek: &Kek,
+    base: &Manifest,
+    mut pace: Pace,
+) -> Result<Origin, BackupError> {
+    let mut log = LogReading::begin(store, kek, base, Goal::all_of(&base.shard))?;
+    while log.entries().await?.is_some() {
+        pace.hold(log.bytes()).await;
+    }
+    Ok(log.at())
 }

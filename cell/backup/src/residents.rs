@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use cell_layers::place::{self, Standing};
-use cell_shard::root_of;
+use cell_shard::{Mutation, root_of};
 use futures::future::BoxFuture;
 use platform_model::{RootKind, ShardId, UserId};
 
@@ -54,13 +54,28 @@ impl Seen {
         if !matches!(shard, ShardId::Root { .. }) {
             return Ok(());
         }
-        for (key, value) in rows {
-            if let Some(root) = root_of(key).filter(|root| root.kind == RootKind::User) {
-                self.0.entry(UserId::from_uuid(root.id.0)).or_default();
-            } else if let Some(row) = place::row(key, value) {
-                let (user, standing) = row.map_err(|_| BackupError::Row)?;
-                self.0.insert(user, Some(standing));
+        rows.iter().try_for_each(|(key, value)| self.note_row(key, value))
+    }
+
+    /// As [`Self::note`], of what an entry of the log put; where somebody stands is never cleared.
+    pub(crate) fn note_writes(&mut self, shard: &ShardId, writes: &[Mutation]) -> Result<(), BackupError> {
+        if !matches!(shard, ShardId::Root { .. }) {
+            return Ok(());
+        }
+        for write in writes {
+            if let Mutation::Put { key, value } = write {
+                self.note_row(key, value)?;
             }
+        }
+        Ok(())
+    }
+
+    fn note_row(&mut self, key: &Bytes, value: &Bytes) -> Result<(), BackupError> {
+        if let Some(root) = root_of(key).filter(|root| root.kind == RootKind::User) {
+            self.0.entry(UserId::from_uuid(root.id.0)).or_default();
+        } else if let Some(row) = place::row(key, value) {
+            let (user, standing) = row.map_err(|_| BackupError::Row)?;
+            self.0.insert(user, Some(standing));
         }
         Ok(())
     }

@@ -1,15 +1,18 @@
-//! A backup, made a copy of its shard on a disk that holds none.
+//! A backup, and its log up to the goal, made a copy of its shard on a disk that holds none.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use cell_layers::keys::Kek;
-use cell_shard::Restore;
+use cell_shard::{Origin, Restore};
 use cell_store::Store;
 use platform_model::{Epoch, NodeId, ReplicaId, ShardId, WorldId};
 
 use crate::erased::{Claimant, ErasedPeople};
 use crate::error::BackupError;
+use crate::log;
+use crate::log::goal::Goal;
+use crate::log::read::LogReading;
 use crate::manifest::Manifest;
 use crate::name::BackupName;
 use crate::progress::Progress;
@@ -25,6 +28,8 @@ pub struct Wanted<'a> {
     pub name: &'a BackupName,
     pub world: &'a WorldId,
     pub shard: &'a ShardId,
+    /// How far it goes.
+    pub goal: Goal,
     pub node: &'a NodeId,
     pub replica: ReplicaId,
     /// That the copy is to lead in.
@@ -40,14 +45,16 @@ pub struct Wanted<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
     pub manifest: Manifest,
-    /// Rows of erased people that were left out.
+    /// Where the copy ends: just after this entry.
+    pub end: Origin,
+    /// Rows of erased people that were left out, each as often as it was written.
     pub left_out: u64,
     /// People of the backup who live elsewhere by now.
     pub moved: u64,
 }
 
-/// Reads the backup whole, twice: first to know that it is good, then to write it. A copy is there when this has
-/// returned `Ok`, and at no other time; what was written until it failed is removed.
+/// Reads the backup whole, and its log to the goal, twice: first to know that all is good, then to write it. A copy is
+/// there when this has returned `Ok`, and at no other time; what was written until it failed is removed.
 ///
 /// # Errors
 /// The backup's, the disk's: [`BackupError::Restore`] where a copy lies already.
@@ -60,20 +67,27 @@ pub async fn restore(
 ) -> Result<Restored, BackupError> {
     let good = crate::read::verify(store, wanted.name, kek, &Progress::default()).await?;
     wanted.fits(&good)?;
+    let end = log::read::verify(store, kek, &good, wanted.goal).await?;
+    // To there again, also if more is kept by then.
+    let again = match wanted.goal {
+        Goal::Base => Goal::Base,
+        _ => Goal::Pair(end.pair()),
+    };
+    let entries = LogReading::begin(store, kek, &good, again)?;
     let mut copy = Restore::begin(disk, wanted.shard.clone(), wanted.node.clone()).await?;
     let read = async || Reading::begin(store, wanted.name, kek, progress).await;
     let restored = match read().await {
-        Ok(reading) => wanted.put_all(reading, &good, &mut copy).await,
+        Ok(reading) => wanted.put_all(reading, entries, (&good, end), &mut copy).await,
         Err(error) => Err(error),
     };
     match restored {
         Ok(restored) => {
-            copy.finish(wanted.replica, wanted.epoch, good.origin).await?;
+            copy.finish(wanted.replica, wanted.epoch, end).await?;
             Ok(restored)
         }
         Err(error) => {
-            // Nobody would serve it and nobody erase it, wrapped keys perhaps. What cannot be removed now is found on the disk later:
-            // the cause is the better answer.
+            // Nobody would serve it and nobody erase it, wrapped keys perhaps. What cannot be removed now is found on
+            // the disk later: the cause is the better answer.
             let _left = copy.abandon().await;
             Err(error)
         }
@@ -85,7 +99,8 @@ impl Wanted<'_> {
     async fn put_all(
         &self,
         mut reading: Reading<'_>,
-        good: &Manifest,
+        mut log: LogReading<'_>,
+        (good, end): (&Manifest, Origin),
         copy: &mut Restore,
     ) -> Result<Restored, BackupError> {
         let (mut left_out, mut seen) = (0, Seen::default());
@@ -94,9 +109,19 @@ impl Wanted<'_> {
             left_out += self.erased.apply(self.shard, self.claimant, &mut rows);
             copy.put(rows).await?;
         }
+        while let Some(entries) = log.entries().await? {
+            for transaction in entries.into_iter().flat_map(|entry| entry.transactions) {
+                let mut writes = transaction.writes;
+                seen.note_writes(self.shard, &writes)?;
+                left_out += self
+                    .erased
+                    .apply_to_writes(self.shard, self.claimant, &mut writes);
+                copy.apply(writes).await?;
+            }
+        }
         let manifest = reading.manifest().clone();
         // Perhaps another was put in its place between the two.
-        if manifest != *good {
+        if manifest != *good || log.at() != end {
             return Err(BackupError::Digest(manifest.name.to_string()));
         }
         for tombstones in self.erased.tombstones(self.shard, TOMBSTONES_AT_ONCE) {
@@ -112,6 +137,7 @@ impl Wanted<'_> {
         copy.put(self.notes.clone()).await?;
         Ok(Restored {
             manifest,
+            end,
             left_out,
             moved,
         })

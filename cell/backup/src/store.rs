@@ -1,6 +1,7 @@
 //! Where backups lie: an object store, of which a folder on this machine is one.
 //!
-//! An object is there whole or not at all. Nothing is ever overwritten: a name has a part of chance.
+//! An object is there whole or not at all. Nothing is ever overwritten: a name has a part of chance, and a segment of a log is
+//! put only where none is ([`segments`]).
 
 mod found;
 
@@ -16,6 +17,7 @@ use crate::error::BackupError;
 use crate::name::BackupName;
 
 pub use found::{Found, Looked};
+pub(crate) mod segments;
 
 const MANIFEST: &str = "manifest";
 /// Backups that one listing names.

@@ -1,9 +1,12 @@
 //! Whole backups: written, read back, broken in every way that a store can break them, restored.
 
 mod broken;
+mod broken_log;
 mod bucket;
 mod erased;
+mod kept;
 mod removed;
+mod replayed;
 mod whole;
 
 use std::fs;
@@ -15,7 +18,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use cell_layers::keys::{Kek, KeyShard};
 use cell_shard::{
-    Frozen, Mode, Ownership, Request, RestoreError, Scope, Shard, ShardLimits, Tx, TxError, copies,
+    Frozen, Mode, Origin, Ownership, Request, RestoreError, Scope, Shard, ShardLimits, StateDigest, Tx,
+    TxError, copies,
 };
 use cell_store::Store;
 use cell_store::memory::Memory;
@@ -26,12 +30,14 @@ use platform_runtime::{Clock, TaskGroup, random};
 use crate::permit::Asks;
 use crate::restore::{Restored, Wanted};
 use crate::{
-    AllAtHome, BackupError, BackupName, BackupStore, ErasedPeople, Manifest, Pace, Permit, Progress,
-    Resident, Residents, Writer, read, rehearse, restore,
+    AllAtHome, BackupError, BackupName, BackupStore, ErasedPeople, Goal, Kept, Manifest, Pace, Permit,
+    Progress, Resident, Residents, Run, Writer, log, read, rehearse, restore,
 };
 
 const PEOPLE: u128 = 12;
 const PART_BYTES: usize = 2_000;
+/// A few entries of the tests.
+const SEGMENT_BYTES: usize = 6_000;
 
 struct Bench {
     shard: Shard,
@@ -80,6 +86,10 @@ async fn put(shard: &Shard, number: u128) {
 }
 
 async fn open(shard: &str) -> Shard {
+    open_with(shard, ShardLimits::default(), Clock::system()).await
+}
+
+async fn open_with(shard: &str, limits: ShardLimits, clock: Clock) -> Shard {
     let ownership = Ownership {
         shard: shard.parse().expect("a shard"),
         node: "eu-central-1/0".parse().expect("a node"),
@@ -87,13 +97,7 @@ async fn open(shard: &str) -> Shard {
     };
     // Its tasks live on until the last handle is gone.
     let tasks = TaskGroup::new();
-    let opened = Shard::open(
-        Memory::new(),
-        ownership,
-        Clock::system(),
-        &tasks,
-        ShardLimits::default(),
-    );
+    let opened = Shard::open(Memory::new(), ownership, clock, &tasks, limits);
     opened.await.expect("opens")
 }
 
@@ -159,20 +163,60 @@ impl Bench {
         disk: &Arc<dyn Store>,
         erased: &ErasedPeople,
     ) -> Result<Restored, BackupError> {
+        self.restore_to(name, Goal::Base, (disk, erased, &AllAtHome))
+            .await
+    }
+
+    async fn restore_to(
+        &self,
+        name: &BackupName,
+        goal: Goal,
+        (disk, erased, residents): (&Arc<dyn Store>, &ErasedPeople, &dyn Residents),
+    ) -> Result<Restored, BackupError> {
         let wanted = Wanted {
             name,
             world: &world(),
             shard: self.shard.id(),
+            goal,
             node: &"eu-west-1/0".parse().expect("a node"),
             replica: ReplicaId(7),
             epoch: Epoch(9),
             erased,
             claimant: nobodys,
-            residents: &AllAtHome,
+            residents,
             notes: Vec::new(),
         };
         let disk = Arc::clone(disk);
         restore::restore(&wanted, &self.kek, &self.store, disk, &Progress::default()).await
+    }
+
+    /// The next segment of its log, of a few entries.
+    async fn keep(&self, run: &mut Run) -> Result<Kept, BackupError> {
+        self.keep_if(run, &|| Permit::Granted).await
+    }
+
+    async fn keep_if(&self, run: &mut Run, permit: &Asks<'_>) -> Result<Kept, BackupError> {
+        let mut writer = Writer {
+            world: &world(),
+            kek: &self.kek,
+            store: &self.store,
+            pace: Pace::new(Clock::system(), 0),
+            permit,
+        };
+        writer.keep_some(&self.shard, run, SEGMENT_BYTES).await
+    }
+
+    /// All that was written since.
+    async fn keep_all(&self, run: &mut Run) {
+        while self.keep(run).await.expect("kept") != Kept::Nothing {}
+    }
+
+    async fn find(&self) -> Result<Option<Run>, BackupError> {
+        Run::find(&self.store, &self.kek, &world(), self.shard.id()).await
+    }
+
+    fn segment(&self, name: &BackupName, number: u64) -> PathBuf {
+        self.file(name, &format!("log/segment-{number:08}"))
     }
 
     fn file(&self, name: &BackupName, file: &str) -> PathBuf {

@@ -1,6 +1,6 @@
 //! What operators have done to data at this node: backups of the shards that it serves, copies restored on its disk,
 //! people erased. Long work runs beside the requests, a few at a time ([`jobs`]). Backups keep themselves where the settings say
-//! so ([`scheduled`]).
+//! so ([`scheduled`]); what is written behind a backup is kept without being asked for ([`keeping`]).
 //!
 //! Each begin is put on record by the controllers, and asks the law; a backup goes to the one sink that the settings name, if the law names it. Nothing here
 //! decides which copy leads: what was restored serves nobody until the controllers take it.
@@ -10,6 +10,7 @@ mod erasing;
 mod exporting;
 mod faults;
 mod jobs;
+mod keeping;
 mod personal;
 mod register;
 mod rehearsing;
@@ -25,6 +26,7 @@ mod views;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cell_backup::BackupStore;
 use cell_backup::retention::Rules;
@@ -42,6 +44,7 @@ use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 use crate::relocation::Elsewheres;
 use jobs::Jobs;
+use keeping::Logs;
 
 pub use personal::LentCustody;
 pub use register::Register;
@@ -55,6 +58,7 @@ pub struct Custody {
     jobs: Jobs,
     /// Held by whoever removes backups, from when it was seen what stays until the rest is gone.
     removing: Arc<tokio::sync::Mutex<()>>,
+    logs: Logs,
 }
 
 /// Who is being erased by a command that is under way.
@@ -93,6 +97,8 @@ pub struct Sink {
     pub bytes_per_second: u64,
     /// What is made and removed there without being asked for; none: nothing.
     pub rules: Option<Rules>,
+    /// How often what is behind a backup goes there too; none: never.
+    pub log_every: Option<Duration>,
 }
 
 /// Why the place that the settings name is not the law's sink of that name: a law that names another region permits what
@@ -116,6 +122,7 @@ impl Custody {
             erasing: Arc::default(),
             jobs: Jobs::new(),
             removing: Arc::default(),
+            logs: Logs::default(),
         }
     }
 

@@ -60,6 +60,7 @@ pub use codec::{FRAME_BYTES_MAX, FrameError, frame_of_record, read_frame};
 pub use export::{cut_off_files, read_cut_off};
 pub(crate) use notes::Base;
 pub(crate) use pages::{end_of_all, page};
+pub(crate) use payload::whole;
 pub use settings::{Control, CopySettings, FrameKind, Peers, Planted};
 pub(crate) use stored::{never_configured, without_configuration};
 pub use taking::Taking;

@@ -140,6 +140,9 @@ pub enum LogError {
     /// The entries asked for are gone: the reader must be made anew.
     #[error("the log is trimmed up to {trimmed}")]
     Trimmed { trimmed: Position },
+    /// The log has another entry there than the reader has, or none: it was cut off by a failover.
+    #[error("the log does not go on from the entry that was read at {position}")]
+    Diverged { position: Position },
     #[error("the log is damaged at position {position}: {reason}")]
     Damaged { position: Position, reason: String },
     #[error("an entry has version {found}, this program knows up to {known}")]

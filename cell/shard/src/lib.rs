@@ -8,7 +8,8 @@
 //!   under the fence (`fence`) and, when the store does not know what happened, finds out (`settle`).
 //! - `outbox` holds the events for roots elsewhere, from the batch of their cause until they are delivered.
 //! - `gate` keeps every answer until what it observed is committed.
-//! - `backup` reads a shard out at one position ([`Frozen`]) and makes a copy of that elsewhere ([`Restore`]).
+//! - `backup` reads a shard out at one position ([`Frozen`]), and its log from there on ([`Shard::tail`]), and makes a copy
+//!   of that elsewhere ([`Restore`]).
 //! - [`copies()`] says which shards lie in a store.
 //! - [`LogEntry`] is one entry of the log, as every reader of it sees it.
 //!
@@ -49,7 +50,9 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use backup::{FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError, StateDigest, state_of};
+pub use backup::{
+    FreezeError, Frozen, FrozenPage, Origin, Restore, RestoreError, StateDigest, TailEntry, state_of,
+};
 pub use copies::{CopiesError, Unclaimed, copies, copies_of, unclaimed};
 pub use copy::{
     Change, Control, Copy, CopySettings, CopyStatus, FRAME_BYTES_MAX, FrameError, FrameKind, Peers, Planted,

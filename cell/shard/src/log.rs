@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use cell_store::{Key, KeyRange, Snapshot, SnapshotError, Value};
 use platform_model::Position;
 
+use crate::backup::Origin;
 use crate::entry::{self, LogEntry, Unreadable};
 use crate::error::LogError;
 use crate::keys::{ShardKeys, join};
@@ -20,6 +21,43 @@ impl LogEntry {
     pub fn read(stored: Bytes) -> Option<Self> {
         entry::open(stored, None).ok()
     }
+
+    /// An entry as it is stored, if it is the one right behind `before`: its position follows, and its chain fits.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] for any other; [`LogError::TooNew`].
+    pub fn follows(stored: Bytes, before: &Origin) -> Result<Self, LogError> {
+        open_at(stored, before.position.next(), Some(before.chain))
+    }
+
+    /// Where a shard stands just after it.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            position: self.position,
+            term: self.term,
+            time_ms: self.time_ms,
+            chain: self.chain,
+        }
+    }
+}
+
+/// Reads an entry that is to have this position; with the chain before it, checks its own.
+fn open_at(stored: Bytes, position: Position, chain: Option<u64>) -> Result<LogEntry, LogError> {
+    let entry = entry::open(stored, chain).map_err(|error| match error {
+        Unreadable::Damaged(reason) => LogError::Damaged {
+            position,
+            reason: reason.into(),
+        },
+        Unreadable::TooNew(found) => LogError::TooNew {
+            found,
+            known: entry::ENTRY_VERSION,
+        },
+    })?;
+    if entry.position != position {
+        let reason = format!("it says that its position is {}", entry.position);
+        return Err(LogError::Damaged { position, reason });
+    }
+    Ok(entry)
 }
 
 /// One entry with what it takes in the store.
@@ -105,20 +143,7 @@ impl<'a> LogScan<'a> {
 
     fn finish(&mut self, stored: Bytes, parts: usize) -> Result<StoredEntry, LogError> {
         let (position, bytes) = (self.before.next(), stored.len());
-        let entry = entry::open(stored, self.chain).map_err(|error| match error {
-            Unreadable::Damaged(reason) => LogError::Damaged {
-                position,
-                reason: reason.into(),
-            },
-            Unreadable::TooNew(found) => LogError::TooNew {
-                found,
-                known: entry::ENTRY_VERSION,
-            },
-        })?;
-        if entry.position != position {
-            let reason = format!("it says that its position is {}", entry.position);
-            return Err(LogError::Damaged { position, reason });
-        }
+        let entry = open_at(stored, position, self.chain)?;
         self.before = position;
         self.chain = self.chain.map(|_| entry.chain);
         Ok(StoredEntry { entry, parts, bytes })

@@ -71,6 +71,7 @@ pub(crate) async fn open(
         queue_bytes: Arc::default(),
         emissions: Emissions::default(),
         trimmed: AtomicU64::new(found.trim.state.position.0),
+        wanted: AtomicU64::new(u64::MAX),
         ownership,
         term,
         store,

@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub queue_bytes: Arc<AtomicUsize>,
     /// Entries up to here are gone.
     pub trimmed: AtomicU64,
+    /// Entries behind this are wanted still by whoever keeps the log elsewhere; `u64::MAX`: by nobody.
+    pub wanted: AtomicU64,
     /// Events of this term for other roots.
     pub emissions: Emissions,
 }
@@ -107,33 +109,10 @@ impl Shard {
     /// # Errors
     /// [`LogError::Trimmed`] if the entry behind `after` is gone; [`LogError::Damaged`] if one does not fit its chain.
     pub async fn log(&self, after: Position, limit: usize) -> Result<Vec<LogEntry>, LogError> {
-        let unavailable = |reason: String| LogError::Unavailable { reason };
-        let last = self
-            .shared
-            .gate
-            .committed()
-            .min(Position(after.0.saturating_add(limit as u64)));
-        if last <= after {
-            return Ok(Vec::new());
-        }
-        let snapshot = self
-            .shared
-            .store
-            .snapshot()
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
-        let keys = &self.shared.keys;
-        let trimmed = log_base(&*snapshot, keys)
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
-        if after < trimmed.position {
-            return Err(LogError::Trimmed {
-                trimmed: trimmed.position,
-            });
-        }
-        let chain = chain_at(Arc::clone(&snapshot), keys, after, &trimmed).await?;
-        let mut scan = LogScan::new(snapshot, keys, after, last, Some(chain));
         let (mut entries, mut bytes) = (Vec::new(), 0);
+        let Some(mut scan) = self.scan_log(after, limit, None).await? else {
+            return Ok(entries);
+        };
         while bytes < LOG_READ_BYTES_MAX
             && let Some(stored) = scan.next().await?
         {
@@ -141,6 +120,37 @@ impl Shard {
             entries.push(stored.entry);
         }
         Ok(entries)
+    }
+
+    /// The committed log behind `after`, at most so many entries of it; none where it ends there. With `chain`, that is to be
+    /// the chain of the entry at `after`.
+    pub(crate) async fn scan_log(
+        &self,
+        after: Position,
+        limit: usize,
+        chain: Option<u64>,
+    ) -> Result<Option<LogScan<'_>>, LogError> {
+        let unavailable = |reason: String| LogError::Unavailable { reason };
+        let limit = Position(after.0.saturating_add(limit as u64));
+        let last = self.shared.gate.committed().min(limit);
+        if last <= after {
+            return Ok(None);
+        }
+        let snapshot = self.shared.store.snapshot().await;
+        let snapshot = snapshot.map_err(|error| unavailable(error.to_string()))?;
+        let keys = &self.shared.keys;
+        let trimmed = log_base(&*snapshot, keys).await;
+        let trimmed = trimmed.map_err(|error| unavailable(error.to_string()))?;
+        if after < trimmed.position {
+            return Err(LogError::Trimmed {
+                trimmed: trimmed.position,
+            });
+        }
+        let found = chain_at(Arc::clone(&snapshot), keys, after, &trimmed).await?;
+        if chain.is_some_and(|chain| chain != found) {
+            return Err(LogError::Diverged { position: after });
+        }
+        Ok(Some(LogScan::new(snapshot, keys, after, last, Some(found))))
     }
 
     pub fn status(&self) -> ShardStatus {

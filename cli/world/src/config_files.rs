@@ -72,6 +72,7 @@ struct Keys {
 struct Backup {
     folder: PathBuf,
     sink: String,
+    log_seconds: u32,
 }
 
 #[derive(Serialize)]
@@ -174,6 +175,8 @@ fn celld(layout: &Layout, world: &WorldId, ports: &Ports, seat: &Seat, node: Str
     let backup = Backup {
         folder: layout.backups(&jurisdiction),
         sink: format!("backup-{jurisdiction}"),
+        // Whoever looks on does not wait for long.
+        log_seconds: 1,
     };
     Celld {
         world: world.to_string(),

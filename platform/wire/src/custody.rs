@@ -2,11 +2,14 @@
 //! [`crate::pb::custody_server::Custody`].
 
 mod export;
+mod goal;
 mod removal;
 
 use std::time::Duration;
 
-use platform_model::{Epoch, HomeId, NodeId, Position, RegionId, ReplicaId, ShardId, UserId, WorldId};
+use platform_model::{
+    Epoch, EpochPosition, HomeId, NodeId, Position, RegionId, ReplicaId, ShardId, UserId, WorldId,
+};
 use platform_runtime::tls::{Expect, Identity};
 use tonic::transport::Channel;
 use tonic::{Response, Status};
@@ -20,6 +23,7 @@ use crate::pb::custody_client::CustodyClient as Client;
 use crate::replicas::replica_bytes;
 
 pub use export::{ExportPage, Exporting};
+pub use goal::{InvalidGoal, RestoreGoal};
 pub use removal::{Removal, RemovedBackup};
 
 /// Longest name of a backup, in bytes.
@@ -68,6 +72,18 @@ pub struct BackupView {
     pub parts: u64,
     pub rows: u64,
     pub bytes: u64,
+    /// How far it goes with its log; of a restore, where the copy ends. None: nothing was said of it.
+    pub log: Option<LogView>,
+}
+
+/// The end of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogView {
+    pub end: EpochPosition,
+    /// Of the entry there; 0: it is not known.
+    pub time_ms: u64,
+    /// What lies behind that does not attach to it.
+    pub gap: bool,
 }
 
 /// What lies in a node's backup store.
@@ -82,6 +98,8 @@ pub struct Stored {
     pub every_hours: u32,
     /// What it serves of which the newest backup is missing or older than twice that.
     pub overdue: Vec<ShardId>,
+    /// Shards that the node serves whose logs it does not keep on, and why: `SHARD: WHY`.
+    pub log_problems: Vec<String>,
 }
 
 /// A person was erased.
@@ -147,25 +165,28 @@ impl CustodyClient {
         self.status(reply)
     }
 
-    /// Begins to restore a backup on the node's disk, for a copy that leads in `epoch`.
+    /// Begins to restore a backup on the node's disk, and its log up to `goal`, for a copy that leads in `epoch`. A node of
+    /// an earlier build knows no logs and restores the backup alone: then the job says nothing of a log.
     ///
     /// # Errors
     /// `placement` for a shard of which a copy lies there; `law-forbids`.
     pub async fn restore(
         &self,
         backup: &str,
-        shard: &ShardId,
+        (shard, goal): (&ShardId, RestoreGoal),
         epoch: Epoch,
         reason: &str,
     ) -> Result<JobStatus, CallError> {
-        let request = pb::RestoreRequest {
+        let mut request = pb::RestoreRequest {
             version: FRAME_VERSION,
             world: self.world.to_string(),
             backup: backup.to_owned(),
             shard: shard.to_string(),
             epoch: epoch.0,
             reason: reason.to_owned(),
+            ..pb::RestoreRequest::default()
         };
+        goal.write(&mut request);
         let reply = self.answer(self.client().restore(request)).await?;
         self.status(reply)
     }
@@ -200,14 +221,16 @@ impl CustodyClient {
         self.status(reply)
     }
 
-    /// What lies in the node's backup store.
+    /// What lies in the node's backup store, with `logs` also how far the log of each reaches: the node reads one more object
+    /// of each for that.
     ///
     /// # Errors
     /// `invalid` when it has none.
-    pub async fn list(&self) -> Result<Stored, CallError> {
+    pub async fn list(&self, logs: bool) -> Result<Stored, CallError> {
         let request = pb::ListBackupsRequest {
             version: FRAME_VERSION,
             world: self.world.to_string(),
+            logs,
         };
         let reply = self.answer(self.client().list(request)).await?;
         nodes::understood(&self.address, reply.version)?;
@@ -224,6 +247,7 @@ impl CustodyClient {
             unreadable: reply.unreadable,
             every_hours: reply.every_hours,
             overdue: overdue.map_err(|_| self.invalid("a shard that is none"))?,
+            log_problems: reply.log_problems,
         })
     }
 
@@ -303,6 +327,14 @@ impl CustodyClient {
             parts: wire.parts,
             rows: wire.rows,
             bytes: wire.bytes,
+            log: (wire.log_position > 0).then_some(LogView {
+                end: EpochPosition {
+                    epoch: Epoch(wire.log_epoch),
+                    position: Position(wire.log_position),
+                },
+                time_ms: wire.log_time_ms,
+                gap: wire.log_gap,
+            }),
         })
     }
 

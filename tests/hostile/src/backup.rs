@@ -1,6 +1,7 @@
 //! What lies in a backup store, what a controller says of who was erased, and blocks of an engine's tables.
 
 use bytes::Bytes;
+use cell_backup::log::segment::Segment;
 use cell_backup::seal::BackupKey;
 use cell_backup::{BackupName, Manifest};
 use cell_layers::keys::Kek;
@@ -50,6 +51,41 @@ pub fn manifest(bytes: &[u8]) {
 pub fn manifest_seeds() -> Vec<Vec<u8>> {
     let (manifest, kek) = ours();
     vec![manifest.seal(&BackupKey::generate(), &kek)]
+}
+
+fn our_segment() -> Segment {
+    let (manifest, _) = ours();
+    let last = Origin {
+        position: Position(1_713),
+        chain: 3,
+        ..manifest.origin
+    };
+    Segment {
+        world: manifest.world,
+        shard: manifest.shard,
+        after: manifest.origin,
+        last,
+        entries: vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")],
+    }
+}
+
+/// A segment opens as what was written, in its own place, or not at all; and what opens is no entry that was not written.
+pub fn segment(bytes: &[u8]) {
+    let (base, kek) = ours();
+    let bytes = Bytes::copy_from_slice(bytes);
+    if let Ok(found) = Segment::open(bytes.clone(), &kek, &base, 3) {
+        assert_eq!(found, our_segment(), "a forged segment was opened");
+        assert!(
+            found.behind(&base.origin, &base, 3).is_err(),
+            "its entries are none"
+        );
+    }
+    assert!(Segment::open(bytes, &kek, &base, 4).is_err(), "in another place");
+}
+
+pub fn segment_seeds() -> Vec<Vec<u8>> {
+    let (base, kek) = ours();
+    vec![our_segment().seal(&kek, base.name.as_str(), 3)]
 }
 
 /// A name is no path, and one name has one form.

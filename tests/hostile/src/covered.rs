@@ -279,6 +279,7 @@ pub const COVERED: &[(&str, &[&str])] = &[
             "cell/backup/src/seal.rs fn unwrap",
         ],
     ),
+    ("backup-log", &["cell/backup/src/log/segment.rs fn open"]),
     ("backup-name", &["cell/backup/src/name.rs FromStr for BackupName"]),
     (
         "erased-people",

@@ -87,6 +87,7 @@ pub const TARGETS: &[Target] = &[
     target("samples", store::samples, store::sample_seeds),
     target("wrapped-key", store::wrapped_key, store::wrapped_seeds),
     target("backup-manifest", backup::manifest, backup::manifest_seeds),
+    target("backup-log", backup::segment, backup::segment_seeds),
     target("backup-name", backup::name, backup::name_seeds),
     target("erased-people", backup::erased, backup::erased_seeds),
     target("table-blocks", backup::blocks, backup::block_seeds),

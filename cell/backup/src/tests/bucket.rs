@@ -130,3 +130,27 @@ async fn whoever_has_not_the_secret_neither_reads_nor_writes_there() {
     assert!(stranger.store.list().await.is_err());
     assert_eq!(bench.store.list().await.expect("listed").whole, [manifest.name]);
 }
+
+#[tokio::test]
+async fn a_log_is_kept_in_a_bucket_and_restored_from_there() {
+    let server = Server::start().await;
+    let bench = Bench::on(server.store("secret")).await;
+    let base = bench.back_up().await;
+    let mut run = Run::begin(base.clone()).expect("a shard of people");
+    for number in 20..30 {
+        put(&bench.shard, number).await;
+    }
+    bench.keep_all(&mut run).await;
+    assert!(run.segments > 1, "{run:?}");
+    assert_eq!(bench.find().await.expect("read"), Some(run.clone()));
+    let (disk, nobody): (Arc<dyn Store>, _) = (Memory::new(), ErasedPeople::default());
+    let restored = bench
+        .restore_to(&base.name, Goal::Latest, (&disk, &nobody, &AllAtHome))
+        .await;
+    assert_eq!(restored.expect("restored").end, run.end);
+    assert_eq!(rows(&*disk).await.len(), 3 * (PEOPLE as usize + 10));
+    flip(&server.object(&base.name, "log/segment-00000001"), 60);
+    let told = log::read::verify(&bench.store, &bench.kek, &base, Goal::Latest).await;
+    let damaged = matches!(told, Err(BackupError::DamagedSegment { segment: 1, .. }));
+    assert!(damaged, "{told:?}");
+}

@@ -110,6 +110,7 @@ async fn who_lives_elsewhere_by_now_gets_a_row_that_says_so_and_a_silent_directo
             name: &name,
             world: &id,
             shard: bench.shard.id(),
+            goal: Goal::Base,
             node: &node,
             replica: ReplicaId(7),
             epoch: Epoch(9),

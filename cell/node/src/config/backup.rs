@@ -16,6 +16,12 @@ const REWRITE_DAYS_MAX: u32 = 30;
 /// Of the settings that say nothing else.
 const MIB_PER_SECOND: u32 = (cell_backup::pace::BYTES_PER_SECOND >> 20) as u32;
 
+/// The loss of all copies costs so much of what was written at most, and a day some 9,000 objects of a shard that is
+/// never idle.
+const LOG_SECONDS: u32 = 10;
+/// A log that is kept so seldom is none: what it lacks was trimmed.
+const LOG_SECONDS_MAX: u32 = 3_600;
+
 /// A folder or a bucket, and the sink that it is; or nothing: without a store the node writes no backups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -46,6 +52,9 @@ pub struct Backup {
     pub keep: u32,
     /// Where it does, a destroyed key is gone from the backups of its key shard by then; 30 at most.
     pub rewrite_days: u32,
+    /// Every so many seconds, and sooner when much is written, what came to a shard since its newest backup is kept
+    /// there too, so that it can be restored to any entry or time since. 0: never.
+    pub log_seconds: u32,
 }
 
 impl Default for Backup {
@@ -64,6 +73,7 @@ impl Default for Backup {
             every_hours: 0,
             keep: 7,
             rewrite_days: 7,
+            log_seconds: LOG_SECONDS,
         }
     }
 }
@@ -103,6 +113,9 @@ impl Backup {
         if of_bucket && !bucket {
             return rule("backup.bucket", "is missing, and other settings are a bucket's");
         }
+        if self.log_seconds > LOG_SECONDS_MAX {
+            return rule("backup.log_seconds", "is at most 3600, or 0 for no log");
+        }
         self.check_kept()
     }
 
@@ -131,6 +144,11 @@ impl Backup {
             keep: usize::try_from(self.keep).unwrap_or(usize::MAX),
             rewrite: hours(self.rewrite_days * 24),
         })
+    }
+
+    /// How often the log is kept; none: never.
+    pub fn log_every(&self) -> Option<Duration> {
+        (self.log_seconds > 0).then(|| Duration::from_secs(u64::from(self.log_seconds)))
     }
 
     /// The bucket, if it is one.
@@ -173,7 +191,8 @@ mod tests {
         };
         assert_eq!(folder().check(), Ok(()));
         type Break = fn(&mut Backup);
-        let broken: [(Break, &str); 10] = [
+        let broken: [(Break, &str); 11] = [
+            (|b| b.log_seconds = 3_601, "backup.log_seconds"),
             (|b| b.folder = "/backups".into(), "backup"),
             (|b| b.sink.clear(), "backup"),
             (|b| b.region.clear(), "backup.region"),
@@ -197,6 +216,12 @@ mod tests {
             let error = backup.check().expect_err(expected).to_string();
             assert!(error.contains(expected), "{error}");
         }
+        assert_eq!(folder().log_every(), Some(Duration::from_secs(10)));
+        let never = Backup {
+            log_seconds: 0,
+            ..folder()
+        };
+        assert_eq!((never.check(), never.log_every()), (Ok(()), None));
     }
 
     #[test]

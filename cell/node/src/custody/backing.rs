@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cell_backup::restore::{self, Wanted};
 use cell_backup::{
-    BackupError, BackupName, ErasedPeople, Pace, Permit, Progress, Resident, Residents, Writer,
+    BackupError, BackupName, ErasedPeople, Goal, Pace, Permit, Progress, Resident, Residents, Writer,
 };
 use cell_law::{Part, Withheld};
 use cell_layers::keys::Kek;
@@ -76,14 +76,24 @@ impl Custody {
             pace: Pace::new(clock, sink.bytes_per_second),
             permit: &|| self.permit(served.id(), sink),
         };
+        let is_logged = sink.log_every.is_some() && !matches!(served.id(), ShardId::Keys { .. });
+        if is_logged {
+            self.logs.writing(&served, frozen.origin().position);
+        }
+        let written = writer.write(frozen, progress).await;
+        if is_logged {
+            self.logs.written(&served, written.as_ref().ok());
+        }
+        let manifest = written?;
         Ok(Done {
-            manifest: writer.write(frozen, progress).await?,
+            reaches: manifest.origin,
+            manifest,
             restored: None,
         })
     }
 
     /// What the newest law that is known here says of bytes of that shard that are about to leave.
-    fn permit(&self, shard: &ShardId, sink: &Sink) -> Permit {
+    pub(super) fn permit(&self, shard: &ShardId, sink: &Sink) -> Permit {
         let table = self.shared.followed.current();
         if let Some(why) = misplaced(&table, sink) {
             return Permit::Denied(why);
@@ -99,7 +109,7 @@ impl Custody {
     pub(super) async fn begin_restore(
         &self,
         name: &BackupName,
-        shard: &ShardId,
+        (shard, goal): (&ShardId, Goal),
         epoch: Epoch,
     ) -> Result<Job, Refusal> {
         let sink = self.sink()?.clone();
@@ -119,6 +129,7 @@ impl Custody {
             kek,
             name: name.clone(),
             shard: shard.clone(),
+            goal,
             epoch,
             erased,
         };
@@ -197,6 +208,7 @@ struct Asked {
     kek: Kek,
     name: BackupName,
     shard: ShardId,
+    goal: Goal,
     epoch: Epoch,
     erased: Erased,
 }
@@ -211,6 +223,7 @@ impl Asked {
             name: &self.name,
             world: &custody.shared.world,
             shard: &self.shard,
+            goal: self.goal,
             node: &custody.shared.node,
             replica,
             epoch: self.epoch,
@@ -223,6 +236,7 @@ impl Asked {
         let restored = restore::restore(&wanted, &self.kek, &self.sink.store, disk, progress).await?;
         Ok(Done {
             manifest: restored.manifest,
+            reaches: restored.end,
             restored: Some(Restored {
                 replica,
                 erased: self.erased.digest,
@@ -275,14 +289,19 @@ fn withheld(why: &Withheld) -> Refusal {
 }
 
 fn failed(error: &BackupError) -> Failed {
+    Failed {
+        code: error.code(),
+        why: told(error),
+    }
+}
+
+/// With all its causes.
+pub(super) fn told(error: &BackupError) -> String {
     let mut why = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
         why = format!("{why}: {next}");
         cause = next.source();
     }
-    Failed {
-        code: error.code(),
-        why,
-    }
+    why
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cell_backup::{Manifest, Progress};
+use cell_shard::Origin;
 use parking_lot::Mutex;
 use platform_model::{ReplicaId, ShardId};
 use platform_wire::{Refusal, RefusalCode};
@@ -43,6 +44,8 @@ pub struct Job {
 #[derive(Debug, Clone)]
 pub struct Done {
     pub manifest: Manifest,
+    /// How far it goes, its log included as far as that was read.
+    pub reaches: Origin,
     pub restored: Option<Restored>,
 }
 

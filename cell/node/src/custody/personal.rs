@@ -9,6 +9,7 @@ use platform_wire::{Refusal, RefusalCode};
 
 use super::erasing::Asked;
 use super::jobs::Jobs;
+use super::keeping::Logs;
 use super::{Custody, Erasing, Parts};
 
 /// Who asked, where the person did, and why.
@@ -23,6 +24,7 @@ pub struct LentCustody {
     erasing: Arc<Mutex<Erasing>>,
     jobs: Jobs,
     removing: Arc<tokio::sync::Mutex<()>>,
+    logs: Logs,
 }
 
 impl LentCustody {
@@ -33,6 +35,7 @@ impl LentCustody {
             erasing: Arc::clone(&self.erasing),
             jobs: self.jobs.clone(),
             removing: Arc::clone(&self.removing),
+            logs: self.logs.clone(),
         })
     }
 }
@@ -44,6 +47,7 @@ impl Custody {
             erasing: Arc::clone(&self.erasing),
             jobs: self.jobs.clone(),
             removing: Arc::clone(&self.removing),
+            logs: self.logs.clone(),
         }
     }
 

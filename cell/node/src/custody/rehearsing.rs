@@ -1,5 +1,5 @@
 //! Backups verified: each is restored into a store of its own beside the node's, compared with what its shard held, and
-//! removed again.
+//! removed again. Its log is read to its end.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -50,8 +50,11 @@ impl Custody {
         if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
             tracing::warn!(folder = %folder.display(), %error, "a backup that was restored aside could not be removed");
         }
+        let manifest = verified?;
+        let pace = Pace::new(shared.clock.clone(), sink.bytes_per_second);
         Ok(Done {
-            manifest: verified?,
+            reaches: rehearse::read_log(&sink.store, kek, &manifest, pace).await?,
+            manifest,
             restored: None,
         })
     }

@@ -62,6 +62,7 @@ impl Custody {
         let why = format!("{name}: {}", order.reason.trim());
         let sequence = self.note(&shard, "remove-backup", (&order.by, &why)).await?;
         let removed = sink.store.remove(name).await;
+        self.logs.removed(&shard, name);
         removed.map_err(|error| unavailable(&error).hint("repeat the command"))?;
         tracing::warn!(target: "audit", by = order.by, backup = %name, left, sequence, "a backup was removed");
         Ok(Removed { sequence, left })

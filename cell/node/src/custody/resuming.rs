@@ -24,7 +24,12 @@ impl Custody {
         self.shared.tasks.spawn("custody", async move {
             let all = async {
                 custody.sweep_scratch().await;
-                tokio::join!(custody.resume_on(), custody.sweep_on(), custody.keep_on())
+                tokio::join!(
+                    custody.resume_on(),
+                    custody.sweep_on(),
+                    custody.keep_on(),
+                    custody.keep_logs_on()
+                )
             };
             token.run_until_cancelled(all).await;
         });

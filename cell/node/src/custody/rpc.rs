@@ -1,11 +1,13 @@
 //! `Custody`: gRPC, for operators alone, each verb for the roles that it names. Who was refused is counted and noted.
 
 use axum::{Router, middleware};
-use cell_backup::{BackupName, read};
+use cell_backup::{BackupName, Goal, Run, read};
+use cell_layers::keys::Kek;
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use platform_model::{Epoch, HomeId, Role, ShardId, UserId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
+use platform_wire::custody::RestoreGoal;
 use platform_wire::pb::custody_server::{Custody as Api, CustodyServer};
 use platform_wire::replicas::read_replica;
 use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, frame, pb};
@@ -14,7 +16,7 @@ use uuid::Uuid;
 
 use super::erasing::Asked;
 use super::removing::Order;
-use super::{Custody, views};
+use super::{Custody, Sink, views};
 use crate::directory::in_trace;
 
 /// Manifests that one listing opens.
@@ -38,6 +40,16 @@ pub fn routes(custody: Custody) -> Router {
 impl Custody {
     fn check(&self, version: u32, world: &str) -> Result<(), Status> {
         frame::check(version, world, &self.shared.world)
+    }
+
+    /// A backup as its manifest says, with `logs` and how far its log reaches; none if it does not open.
+    async fn listed(&self, sink: &Sink, name: &BackupName, kek: &Kek, logs: bool) -> Option<pb::Backup> {
+        let manifest = read::manifest(&sink.store, name, kek).await.ok()?;
+        if !logs {
+            return Some(views::backup(&manifest));
+        }
+        let run = Run::of(&sink.store, kek, manifest.clone()).await;
+        Some(views::logged(&manifest, run))
     }
 
     /// Puts on record who has what done, before it is begun: what no controller knows of is not done. Answers the number of
@@ -98,6 +110,17 @@ fn asked_of(by: String, (home, user): (&str, &[u8]), reason: &str) -> Result<Ask
     })
 }
 
+/// How far a restore is to go.
+fn goal_of(wire: &pb::RestoreRequest) -> Result<Goal, Refusal> {
+    let goal = RestoreGoal::of_request(wire).map_err(Refusal::invalid)?;
+    Ok(match goal {
+        RestoreGoal::Base => Goal::Base,
+        RestoreGoal::Pair(pair) => Goal::Pair(pair),
+        RestoreGoal::Time(ms) => Goal::Time(ms),
+        RestoreGoal::Latest => Goal::Latest,
+    })
+}
+
 #[tonic::async_trait]
 impl Api for Custody {
     type ExportUserStream = Pages;
@@ -129,8 +152,10 @@ impl Api for Custody {
         self.check(wire.version, &wire.world)?;
         let name: BackupName = wire.backup.parse().map_err(Refusal::invalid)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
+        let goal = goal_of(&wire)?;
         self.note(&shard, "restore-copy", (&by, &wire.reason)).await?;
-        let job = self.begin_restore(&name, &shard, Epoch(wire.epoch)).await?;
+        let job = self.begin_restore(&name, (&shard, goal), Epoch(wire.epoch));
+        let job = job.await?;
         Ok(Response::new(views::job(&job)))
     }
 
@@ -172,16 +197,17 @@ impl Api for Custody {
             version: FRAME_VERSION,
             sink: sink.name.clone(),
             unfinished: listing.unfinished.iter().map(ToString::to_string).collect(),
+            log_problems: self.logs.problems(),
             ..pb::ListBackupsReply::default()
         };
         for name in listing.whole.iter().take(LISTED_MAX) {
             let kek = name.shard().ok().and_then(|shard| self.kek(&shard).ok());
             let opened = match &kek {
-                Some(kek) => read::manifest(&sink.store, name, kek).await.ok(),
+                Some(kek) => self.listed(sink, name, kek, wire.logs).await,
                 None => None,
             };
             match opened {
-                Some(manifest) => reply.backups.push(views::backup(&manifest)),
+                Some(backup) => reply.backups.push(backup),
                 None => reply.unreadable.push(name.to_string()),
             }
         }

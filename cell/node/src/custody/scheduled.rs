@@ -217,6 +217,7 @@ impl Custody {
             };
             let manifest = read?;
             Ok::<_, BackupError>(Done {
+                reaches: manifest.origin,
                 manifest,
                 restored: None,
             })
@@ -277,6 +278,7 @@ impl Custody {
     ) -> Result<(), Refusal> {
         self.note_own(id, "remove-backup", why).await?;
         let removed = sink.store.remove(name).await;
+        self.logs.removed(id, name);
         removed.map_err(|error| unavailable(&error))?;
         count("removed");
         Ok(())

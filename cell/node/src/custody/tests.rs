@@ -5,6 +5,7 @@ mod exported;
 mod himself;
 mod left;
 mod living;
+mod logged;
 mod removing;
 mod scheduled;
 mod sink;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cell_backup::Manifest;
+use cell_backup::{BackupError, Manifest, Run};
+use cell_shard::Origin;
 use platform_wire::{FRAME_VERSION, pb};
 
 use super::jobs::{Done, Failed, Job};
@@ -30,9 +31,13 @@ pub fn job(job: &Job) -> pb::JobReply {
             reply.code = (*code).to_owned();
             reply.why.clone_from(why);
         }
-        Some(Ok(Done { manifest, restored })) => {
+        Some(Ok(Done {
+            manifest,
+            reaches,
+            restored,
+        })) => {
             reply.state = "done".to_owned();
-            reply.backup = Some(backup(manifest));
+            reply.backup = Some(ending(backup(manifest), reaches, false));
             if let Some(restored) = restored {
                 reply.replica = restored.replica.0.to_be_bytes().to_vec();
                 reply.erased = restored.erased.to_vec();
@@ -59,5 +64,34 @@ pub fn backup(manifest: &Manifest) -> pb::Backup {
         parts: manifest.parts,
         rows: manifest.rows,
         bytes: manifest.bytes,
+        ..pb::Backup::default()
+    }
+}
+
+/// With how far it goes.
+fn ending(backup: pb::Backup, end: &Origin, gap: bool) -> pb::Backup {
+    pb::Backup {
+        log_epoch: end.term.epoch.0,
+        log_position: end.position.0,
+        log_time_ms: end.time_ms,
+        log_gap: gap,
+        ..backup
+    }
+}
+
+/// With how far its log reaches in the store; as it is where there is none, or that cannot be told.
+pub fn logged(manifest: &Manifest, run: Result<Run, BackupError>) -> pb::Backup {
+    let backup = backup(manifest);
+    match run {
+        Ok(run) => ending(backup, &run.end, false),
+        Err(BackupError::MissingSegment { upto, .. }) => pb::Backup {
+            log_epoch: upto.epoch.0,
+            log_position: upto.position.0,
+            log_gap: true,
+            ..backup
+        },
+        Err(BackupError::KeyShard(_) | BackupError::Store(_)) => backup,
+        // Its last segment does not open: nothing is known of what lies before it.
+        Err(_) => ending(backup, &manifest.origin, true),
     }
 }

@@ -166,6 +166,7 @@ pub(super) fn sink(config: &Config) -> Result<Option<Sink>, BackupError> {
         store,
         bytes_per_second: u64::from(config.backup.mib_per_second) << 20,
         rules: config.backup.rules(),
+        log_every: config.backup.log_every(),
     }))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cell_store::{Snapshot, SnapshotError};
-use platform_model::{Position, ShardId, Term};
+use platform_model::{EpochPosition, Position, ShardId, Term};
 
 use super::digest::StateDigest;
 use crate::applied::Applied;
@@ -23,6 +23,16 @@ pub struct Origin {
     /// Of that entry, in milliseconds since 1970.
     pub time_ms: u64,
     pub chain: u64,
+}
+
+impl Origin {
+    /// As it is spoken of outside the shard.
+    pub fn pair(&self) -> EpochPosition {
+        EpochPosition {
+            epoch: self.term.epoch,
+            position: self.position,
+        }
+    }
 }
 
 /// Why a shard could not be read out.

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cell_replica::{Head, Meta};
-use cell_store::{CommitError, Fence, KeyRange, SnapshotError, Store, StoreError, WriteBatch};
+use cell_store::{CommitError, Fence, KeyRange, Mutation, SnapshotError, Store, StoreError, WriteBatch};
 use platform_model::{Epoch, Incarnation, NodeId, ReplicaId, ShardId};
 
 use super::frozen::Origin;
 use crate::applied::Applied;
 use crate::copies::holds_anything;
-use crate::copy::{Base, without_configuration};
+use crate::copy::{Base, whole, without_configuration};
 use crate::fence::FenceValue;
 use crate::keys::ShardKeys;
 
@@ -105,23 +105,56 @@ impl Restore {
     /// # Errors
     /// [`RestoreError::NoSuchRow`] for a key that is not copied between replicas either; the store's.
     pub async fn put(&mut self, rows: Vec<(Bytes, Bytes)>) -> Result<(), RestoreError> {
-        let copied = ShardKeys::replicated();
         for (key, value) in rows {
-            if !copied.iter().any(|range| range.contains(&key)) {
-                return Err(RestoreError::NoSuchRow);
-            }
-            let full = self.batch.bytes() + key.len() + value.len() > BATCH_BYTES;
-            if full || self.batch.len() >= BATCH_ROWS {
-                self.flush().await?;
-            }
-            self.rows += 1;
-            self.bytes += (key.len() + value.len()) as u64;
-            self.batch.put(self.keys.absolute(&key), value);
+            self.write(Mutation::Put { key, value }).await?;
         }
         Ok(())
     }
 
-    /// Rows and bytes so far.
+    /// Does what an entry of the log wrote, in its order, to the rows that are there so far: those of the entry before it.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub async fn apply(&mut self, writes: Vec<Mutation>) -> Result<(), RestoreError> {
+        for write in writes {
+            self.write(write).await?;
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, write: Mutation) -> Result<(), RestoreError> {
+        let (key, bytes) = match &write {
+            Mutation::Put { key, value } => (key, key.len() + value.len()),
+            Mutation::Clear { key } => (key, key.len()),
+            Mutation::ClearRange { range } => return self.clear_range(range).await,
+        };
+        if !ShardKeys::replicated().iter().any(|range| range.contains(key)) {
+            return Err(RestoreError::NoSuchRow);
+        }
+        if self.batch.bytes() + bytes > BATCH_BYTES || self.batch.len() >= BATCH_ROWS {
+            self.flush().await?;
+        }
+        if matches!(write, Mutation::Put { .. }) {
+            self.rows += 1;
+            self.bytes += bytes as u64;
+        }
+        self.batch.push(whole(&self.keys, write));
+        Ok(())
+    }
+
+    /// All of a range that an entry cleared, whatever of it was counted there: no engine takes more at once than that.
+    async fn clear_range(&mut self, range: &KeyRange) -> Result<(), RestoreError> {
+        let within = |group: &KeyRange| group.start <= range.start && range.end <= group.end;
+        if !ShardKeys::replicated().iter().any(within) {
+            return Err(RestoreError::NoSuchRow);
+        }
+        for range in self.keys.replicated_in(&range.start, &range.end) {
+            self.clear_all(&range).await?;
+        }
+        Ok(())
+    }
+
+    /// Rows that were put, and their bytes, so far.
     pub fn written(&self) -> (u64, u64) {
         (self.rows, self.bytes)
     }
@@ -249,19 +282,25 @@ impl Restore {
             .collect();
         ranges.push(self.keys.whole_log());
         for range in ranges {
-            loop {
-                let snapshot = self.store.snapshot().await.map_err(unopened)?;
-                let page = snapshot.scan(&range, CLEARED_KEYS, false).await.map_err(unread)?;
-                if page.rows.is_empty() {
-                    break;
-                }
-                for (key, _) in page.rows {
-                    self.batch.clear(key);
-                }
-                self.flush().await?;
-            }
+            self.clear_all(&range).await?;
         }
         Ok(())
+    }
+
+    /// Every row of a range, as it lies in the store, and what waits to be written there.
+    async fn clear_all(&mut self, range: &KeyRange) -> Result<(), RestoreError> {
+        self.flush().await?;
+        loop {
+            let snapshot = self.store.snapshot().await.map_err(unopened)?;
+            let page = snapshot.scan(range, CLEARED_KEYS, false).await.map_err(unread)?;
+            if page.rows.is_empty() {
+                return Ok(());
+            }
+            for (key, _) in page.rows {
+                self.batch.clear(key);
+            }
+            self.flush().await?;
+        }
     }
 
     pub(super) async fn flush(&mut self) -> Result<(), RestoreError> {

@@ -14,6 +14,8 @@ use crate::copy::{Control, Copy, CopySettings, FrameKind, Peers, Told};
 use crate::tests::harness::{get, open, ownership, put};
 use crate::{Shard, Unclaimed, copies, unclaimed};
 
+mod replay;
+
 const REPLICA: ReplicaId = ReplicaId(77);
 
 /// Nobody to speak to.

@@ -59,6 +59,7 @@ impl Core {
             queue_bytes: Arc::default(),
             emissions: Emissions::default(),
             trimmed: AtomicU64::new(self.machine.log().base().position.0),
+            wanted: AtomicU64::new(u64::MAX),
         });
         let (sender, inbox) = mpsc::channel(limits.queue_max);
         let stop = CancellationToken::new();

@@ -1,5 +1,7 @@
 //! When the log is trimmed: as today's limits say, but what a standby still needs is kept up to a larger bound, so that one
-//! that was away for a moment need not be copied anew.
+//! that was away for a moment need not be copied anew; so is what somebody keeps elsewhere and has not taken yet.
+
+use std::sync::atomic::Ordering;
 
 use cell_replica::{Event, PeerPhase, Role};
 use platform_model::Position;
@@ -7,8 +9,8 @@ use platform_model::Position;
 use super::core::Core;
 use super::index::Index;
 
-/// How much more is kept for a standby than without one.
-const KEPT_FOR_STANDBYS: usize = 4;
+/// How much more is kept for a standby, or whoever keeps the log elsewhere, than without one.
+const KEPT_FOR_READERS: usize = 4;
 
 impl Core {
     /// Asks for an entry that trims the log, once it is larger than the limits say by a step.
@@ -25,7 +27,7 @@ impl Core {
         let Some(surplus) = index.surplus(limits.log_entries_kept, bytes_kept) else {
             return;
         };
-        let upto = self.not_past_standbys(surplus, index);
+        let upto = self.not_past_readers(surplus, index);
         let begun = self.machine.log().base().position;
         // Each trim is an entry itself: one that moves by less would be followed by the next at once.
         let enough = begun.0 + (limits.log_step_entries as u64).min(16);
@@ -36,27 +38,35 @@ impl Core {
         let _ = self.step(Event::MayTrim { upto });
         if let Some(term) = &self.term {
             let base = self.machine.log().base().position;
-            term.trimmed.store(base.0, std::sync::atomic::Ordering::Relaxed);
+            term.trimmed.store(base.0, Ordering::Relaxed);
         }
     }
 
-    fn not_past_standbys(&self, surplus: Position, index: &Index) -> Position {
+    /// Not past what a standby lacks, nor past what whoever keeps the log elsewhere wants still.
+    fn not_past_readers(&self, surplus: Position, index: &Index) -> Position {
+        let wanted = self
+            .term
+            .as_ref()
+            .map_or(u64::MAX, |term| term.wanted.load(Ordering::Relaxed));
+        let needed = self.acked_by_all().map_or(wanted, |acked| acked.0.min(wanted));
+        let limits = &self.settings.limits;
+        let (entries, bytes) = (
+            limits.log_entries_kept.saturating_mul(KEPT_FOR_READERS),
+            limits.log_bytes_kept.saturating_mul(KEPT_FOR_READERS),
+        );
+        let bound = index.surplus(entries, bytes).unwrap_or_default();
+        surplus.min(Position(needed)).max(bound)
+    }
+
+    /// What every standby has that follows; none where none does.
+    fn acked_by_all(&self) -> Option<Position> {
         let Role::Primary(primary) = self.machine.role() else {
-            return surplus;
+            return None;
         };
         let usable = primary
             .peers
             .iter()
             .filter(|peer| peer.phase != PeerPhase::Unusable);
-        let Some(needed) = usable.map(|peer| peer.acked).min() else {
-            return surplus;
-        };
-        let limits = &self.settings.limits;
-        let (entries, bytes) = (
-            limits.log_entries_kept.saturating_mul(KEPT_FOR_STANDBYS),
-            limits.log_bytes_kept.saturating_mul(KEPT_FOR_STANDBYS),
-        );
-        let bound = index.surplus(entries, bytes).unwrap_or_default();
-        surplus.min(needed).max(bound)
+        usable.map(|peer| peer.acked).min()
     }
 }

@@ -79,6 +79,6 @@ async fn one(
     let job = at.client().back_up(shard, "").await.map_err(explain)?;
     let done = at.wait(job, &what, printer).await?;
     printer.progress(&format!("{what}: {}", done.backup.name));
-    let stored = at.client().list().await.map_err(explain)?;
+    let stored = at.client().list(false).await.map_err(explain)?;
     Ok(BackupView::of(&done.backup, &stored.sink))
 }

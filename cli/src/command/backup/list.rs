@@ -15,8 +15,8 @@ use crate::exit::Ended;
 use crate::printer::{Listed, Printer, counted};
 use crate::world::operator;
 
-/// Lists the backups in the stores of all nodes that answer. Exit code 3 if a store holds what does not open or was never
-/// finished.
+/// Lists the backups in the stores of all nodes that answer, and how far each reaches with its log. Exit code 3 if a store
+/// holds what does not open or was never finished, if a log has a gap or is not kept on.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cellctl backup list --shard eu/eu-central/003 -o name")]
 pub struct List {
@@ -34,6 +34,8 @@ struct ListView {
     unfinished: Vec<String>,
     /// Of another jurisdiction than those of the nodes that were asked, damaged, or of a newer format.
     unreadable: Vec<String>,
+    /// Shards whose logs are not kept on, and why.
+    log_problems: Vec<String>,
     /// Nodes that did not say.
     silent: Vec<String>,
 }
@@ -46,7 +48,7 @@ impl List {
         let (mut stored, mut silent) = (Vec::new(), Vec::new());
         for node in status.table.nodes.keys() {
             let at = AtNode::new(node, &status.table, &identity)?;
-            match at.client().list().await {
+            match at.client().list(true).await {
                 Ok(found) => stored.push(found),
                 Err(error) => {
                     printer.progress(&format!("{node} does not say what it has: {error}"));
@@ -56,14 +58,20 @@ impl List {
         }
         let view = ListView::of(stored, silent, self.shard.as_ref());
         printer.rows(&view.backups);
-        let odd = view.unfinished.len() + view.unreadable.len();
+        let gaps = view.backups.iter().filter(|backup| backup.has_gap());
+        let gaps: Vec<String> = gaps.map(Listed::name).collect();
+        let odd = view.unfinished.len() + view.unreadable.len() + view.log_problems.len() + gaps.len();
         for (names, why) in [
             (&view.unfinished, "is not finished"),
             (&view.unreadable, "does not open"),
+            (&gaps, "has a gap in its log"),
         ] {
             for name in names {
                 printer.aside(&format!("{name} {why}"));
             }
+        }
+        for problem in &view.log_problems {
+            printer.aside(&format!("the log is not kept on of {problem}"));
         }
         printer.progress(&counted(view.backups.len(), "backup", "backups"));
         printer.data(&view, view.backups.iter().map(Listed::name));
@@ -75,16 +83,17 @@ impl ListView {
     /// Several nodes may have one store: a backup is listed once, and does not open only if it opens nowhere.
     fn of(stored: Vec<Stored>, silent: Vec<String>, shard: Option<&ShardId>) -> Self {
         let mut backups = BTreeMap::new();
-        let (mut unfinished, mut unreadable) = (Vec::new(), Vec::new());
+        let (mut unfinished, mut unreadable, mut log_problems) = (Vec::new(), Vec::new(), Vec::new());
         for found in stored {
             for backup in &found.backups {
                 backups.insert(backup.name.clone(), BackupView::of(backup, &found.sink));
             }
             unfinished.extend(found.unfinished);
             unreadable.extend(found.unreadable);
+            log_problems.extend(found.log_problems);
         }
         unreadable.retain(|name| !backups.contains_key(name));
-        for names in [&mut unfinished, &mut unreadable] {
+        for names in [&mut unfinished, &mut unreadable, &mut log_problems] {
             names.sort();
             names.dedup();
         }
@@ -93,6 +102,7 @@ impl ListView {
             backups: backups.into_values().filter(wanted).collect(),
             unfinished,
             unreadable,
+            log_problems,
             silent,
         }
     }
@@ -115,6 +125,7 @@ mod tests {
             parts: 1,
             rows: 1,
             bytes: 1,
+            log: None,
         }
     }
 
@@ -127,6 +138,7 @@ mod tests {
             unreadable: vec!["c".into()],
             every_hours: 0,
             overdue: Vec::new(),
+            log_problems: vec!["eu/eu-west/000: a gap".into()],
         };
         let two = Stored {
             sink: "s".into(),
@@ -135,6 +147,7 @@ mod tests {
             unreadable: vec!["x".into()],
             every_hours: 24,
             overdue: Vec::new(),
+            log_problems: vec!["eu/eu-west/000: a gap".into()],
         };
         let view = ListView::of(vec![one.clone(), two], Vec::new(), None);
         let names: Vec<&str> = view.backups.iter().map(|view| &*view.name).collect();
@@ -143,6 +156,7 @@ mod tests {
             (view.unfinished.len(), view.unreadable),
             (1, vec!["x".to_owned()])
         );
+        assert_eq!(view.log_problems, ["eu/eu-west/000: a gap"]);
         let shard = "eu/eu-west/001".parse().expect("a shard");
         let view = ListView::of(vec![one], Vec::new(), Some(&shard));
         assert_eq!(view.backups.len(), 1);

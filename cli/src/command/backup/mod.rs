@@ -2,6 +2,7 @@
 
 mod at_node;
 mod create;
+mod goal;
 mod list;
 mod remove;
 mod restore;

@@ -5,24 +5,26 @@ use clap::Args;
 use platform_model::{NodeId, ShardId};
 use platform_wire::admin::AdminClient;
 use platform_wire::backup::{Restorable, RestoredCopy};
-use platform_wire::custody::JobStatus;
+use platform_wire::custody::{JobStatus, RestoreGoal};
 use platform_wire::refusal::RefusalCode;
 use serde::Serialize;
 
 use super::AtNode;
 use super::at_node::explain;
+use super::goal::{Goal, what_is_lost};
 use crate::ask;
 use crate::command::WorldArgs;
 use crate::exit::{Ended, Hinted};
+use crate::law::views::moment;
 use crate::printer::Printer;
 use crate::world::operator;
 
-/// Lets a shard go on from a backup, at a node that holds no copy of it. Severe: what was written after the backup is lost
-/// for ever, and the copies that were are given up, wherever they may come back. Refused while any of them reports. People
-/// who were erased since are left out.
+/// Lets a shard go on from a backup, at a node that holds no copy of it, and from the log behind it as far as is said. Severe:
+/// what was written after that is lost for ever, and the copies that were are given up, wherever they may come back. Refused
+/// while any of them reports. People who were erased since are left out.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: cellctl backup restore eu_eu-central_003.e4.1711.5f2c9a01 --to eu-west-1/0 --copies-are-lost --confirm eu/eu-central/003 --reason 'the cell burnt down'"
+    after_help = "Examples:\n  cellctl backup restore eu_eu-central_003.e4.1711.5f2c9a01 --to eu-west-1/0 --latest --copies-are-lost --confirm eu/eu-central/003 --reason 'the cell burnt down'\n  cellctl backup restore eu_eu-central_003.e4.1711.5f2c9a01 --to eu-west-1/0 --at 2025-11-26T04:06:40Z --copies-are-lost --reason 'a bug wrote nonsense'"
 )]
 pub struct Restore {
     /// The backup; `cellctl backup list` names them.
@@ -30,6 +32,8 @@ pub struct Restore {
     /// The node that is to hold the copy and lead.
     #[arg(long, value_name = "NODE", add = crate::command::known::nodes())]
     to: NodeId,
+    #[command(flatten)]
+    goal: Goal,
     /// You say that every copy of the shard is lost, or will never be started again.
     #[arg(long, required = true)]
     copies_are_lost: bool,
@@ -53,6 +57,9 @@ struct RestoredView {
     node: String,
     /// In which it leads.
     epoch: u64,
+    /// Its last entry, as it was written, and when that was.
+    end: Option<String>,
+    end_time: Option<String>,
     rows: u64,
     bytes: u64,
     /// Rows of erased people that were left out.
@@ -70,7 +77,7 @@ impl Restore {
         let status = admin.status().await.map_err(operator::explain)?;
         let at = AtNode::new(&self.to, &status.table, &target.identity()?)?;
         printer.progress(&format!("{shard} goes on from {} at {}", self.backup, self.to));
-        printer.progress("what was written after it is lost for ever");
+        printer.progress(&what_is_lost(self.goal.named()));
         let may = admin.may_restore(&shard, &self.to, &self.reason).await;
         let may = may.map_err(operator::explain)?;
         let mut view = RestoredView {
@@ -78,6 +85,8 @@ impl Restore {
             shard: shard.to_string(),
             node: self.to.to_string(),
             epoch: may.epoch.0,
+            end: None,
+            end_time: None,
             rows: 0,
             bytes: 0,
             left_out: 0,
@@ -90,13 +99,17 @@ impl Restore {
             let name = shard.to_string();
             let again = format!("the same command with --confirm {name}");
             ask::severe(&name, self.confirm.as_deref(), &again, printer).await?;
+            let what = (&shard, self.goal.named());
             let job = at
                 .client()
-                .restore(&self.backup, &shard, may.epoch, &self.reason)
+                .restore(&self.backup, what, may.epoch, &self.reason)
                 .await;
             let job = job.map_err(explain)?;
             let what = format!("{shard} on {}", self.to);
             let done = at.wait(job, &what, printer).await?;
+            self.knows_logs(&at, &shard, &done).await?;
+            view.end = done.backup.log.map(|log| log.end.to_string());
+            view.end_time = done.backup.log.and_then(|log| moment(log.time_ms));
             let taken = self.take(&admin, &at, &shard, may, &done).await?;
             view.rows = done.backup.rows;
             view.bytes = done.backup.bytes;
@@ -110,6 +123,21 @@ impl Restore {
         }
         printer.document(&view);
         Ok(Ended::Ok)
+    }
+
+    /// A node of an earlier build takes no notice of how far it is to go: what it made is removed again.
+    async fn knows_logs(&self, at: &AtNode, shard: &ShardId, done: &JobStatus) -> Result<()> {
+        if self.goal.named() == RestoreGoal::Base || done.backup.log.is_some() {
+            return Ok(());
+        }
+        if let Some((replica, _)) = done.restored {
+            at.client().discard(shard, replica).await.map_err(explain)?;
+        }
+        let message = format!(
+            "{} is of an earlier build: it restores backups without their logs",
+            self.to
+        );
+        Err(Hinted::new(message, &["cellctl node list"]).into())
     }
 
     /// Hands the copy to the controllers; one that they do not take is removed again.

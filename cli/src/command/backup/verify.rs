@@ -13,8 +13,8 @@ use crate::exit::{Ended, Hinted};
 use crate::printer::{Listed, Printer};
 use crate::world::operator;
 
-/// Restores a backup at a node that has it into a store of its own, and compares rows and state with what the shard held.
-/// Keeps nothing.
+/// Restores a backup at a node that has it into a store of its own, and compares rows and state with what the shard held;
+/// reads its log to the end. Keeps nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: cellctl backup verify eu_eu-central_003.e4.1711.5f2c9a01")]
 pub struct Verify {
@@ -32,7 +32,12 @@ impl Verify {
         let job = at.client().verify(&self.backup).await.map_err(explain)?;
         let what = format!("{} at {}", self.backup, at.node);
         let done = at.wait(job, &what, printer).await?;
-        printer.progress(&format!("{} is whole", self.backup));
+        let reaches = done.backup.log.map(|log| format!(", and its log to {}", log.end));
+        printer.progress(&format!(
+            "{} is whole{}",
+            self.backup,
+            reaches.unwrap_or_default()
+        ));
         let view = BackupView::of(&done.backup, &sink);
         printer.rows(std::slice::from_ref(&view));
         printer.data(&view, [view.name()]);
@@ -48,7 +53,7 @@ pub async fn holder(backup: &str, table: &RoutingTable, identity: &Identity) -> 
     let mut odd = None;
     for node in table.nodes.keys() {
         let at = AtNode::new(node, table, identity)?;
-        let Ok(stored) = at.client().list().await else {
+        let Ok(stored) = at.client().list(false).await else {
             continue;
         };
         if stored.backups.iter().any(|view| view.name == backup) {

@@ -1,6 +1,6 @@
 //! A backup as it is shown.
 
-use platform_wire::custody::BackupView as Wire;
+use platform_wire::custody::{BackupView as Wire, LogView as Logged};
 use serde::Serialize;
 
 use crate::law::views::moment;
@@ -20,6 +20,33 @@ pub struct BackupView {
     pub bytes: u64,
     /// What the law calls the place where it lies.
     pub sink: String,
+    /// How far it goes with its log; none where nothing was said of one.
+    pub log: Option<LogView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogView {
+    pub epoch: u64,
+    pub position: u64,
+    /// Of the entry there.
+    pub time: Option<String>,
+    /// What lies behind that does not attach to it.
+    pub gap: bool,
+}
+
+impl LogView {
+    fn of(wire: &Logged) -> Self {
+        Self {
+            epoch: wire.end.epoch.0,
+            position: wire.end.position.0,
+            time: moment(wire.time_ms),
+            gap: wire.gap,
+        }
+    }
+
+    fn pair(&self) -> String {
+        format!("e{}:{}", self.epoch, self.position)
+    }
 }
 
 impl BackupView {
@@ -34,7 +61,12 @@ impl BackupView {
             rows: wire.rows,
             bytes: wire.bytes,
             sink: sink.to_owned(),
+            log: wire.log.as_ref().map(LogView::of),
         }
+    }
+
+    pub fn has_gap(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.gap)
     }
 }
 
@@ -44,22 +76,27 @@ impl Listed for BackupView {
         Column::new("shard"),
         Column::new("at"),
         Column::new("time"),
+        Column::new("reaches"),
         Column::new("rows"),
         Column::new("bytes"),
         Column::wide("parts"),
         Column::wide("sink"),
+        Column::wide("until"),
     ];
 
     fn cells(&self) -> Vec<String> {
+        let until = self.log.as_ref().and_then(|log| log.time.clone());
         vec![
             self.name.clone(),
             self.shard.clone(),
             format!("e{}:{}", self.epoch, self.position),
             self.time.clone(),
+            self.log.as_ref().map_or_else(String::new, LogView::pair),
             self.rows.to_string(),
             self.bytes.to_string(),
             self.parts.to_string(),
             self.sink.clone(),
+            until.unwrap_or_default(),
         ]
     }
 
@@ -70,7 +107,7 @@ impl Listed for BackupView {
 
 #[cfg(test)]
 mod tests {
-    use platform_model::{Epoch, Position};
+    use platform_model::{Epoch, EpochPosition, Position};
 
     use super::*;
 
@@ -85,6 +122,14 @@ mod tests {
             parts: 2,
             rows: 40,
             bytes: 7_000_000,
+            log: Some(Logged {
+                end: EpochPosition {
+                    epoch: Epoch(5),
+                    position: Position(1_720),
+                },
+                time_ms: 1_764_130_009_000,
+                gap: false,
+            }),
         };
         let view = BackupView::of(&wire, "backup-eu");
         assert_eq!(view.cells().len(), BackupView::COLUMNS.len());

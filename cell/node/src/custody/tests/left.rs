@@ -120,17 +120,19 @@ fn done() -> Done {
         epoch: Epoch(1),
         incarnation: Incarnation(1),
     };
+    let origin = Origin {
+        position: Position(7),
+        term,
+        time_ms: 1,
+        chain: 1,
+    };
     Done {
+        reaches: origin,
         manifest: Manifest {
             name: "eu_eu-nowhere_000.e1.7.5f2c9a01".parse().expect("a name"),
             world: "a".repeat(64).parse().expect("a world"),
             shard: "eu/eu-nowhere/000".parse().expect("a shard"),
-            origin: Origin {
-                position: Position(7),
-                term,
-                time_ms: 1,
-                chain: 1,
-            },
+            origin,
             parts: 1,
             rows: 1,
             bytes: 1,

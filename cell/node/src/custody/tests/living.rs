@@ -1,6 +1,6 @@
 //! A restore where the shard lives.
 
-use cell_backup::{BackupName, BackupStore};
+use cell_backup::{BackupName, BackupStore, Goal};
 use cell_store::memory::Memory;
 use platform_model::Epoch;
 use platform_runtime::Clock;
@@ -22,6 +22,7 @@ async fn a_shard_of_which_a_copy_is_open_here_is_not_restored_over_it() {
         store: BackupStore::folder(folder.path()).expect("a store"),
         bytes_per_second: 0,
         rules: None,
+        log_every: None,
     };
     let custody = Custody::new(Parts {
         sink: Some(sink),
@@ -29,7 +30,7 @@ async fn a_shard_of_which_a_copy_is_open_here_is_not_restored_over_it() {
     });
     let name: BackupName = "eu_eu-central_000.e1.1.00000000".parse().expect("a name");
     let shard = shard_of(FOLLOWERS);
-    let begun = custody.begin_restore(&name, &shard, Epoch(9)).await;
+    let begun = custody.begin_restore(&name, (&shard, Goal::Base), Epoch(9)).await;
     let refusal = begun.map(|job| job.id).expect_err("it lives");
     assert_eq!(refusal.code, RefusalCode::Placement, "{refusal:?}");
     assert!(refusal.message.contains("is open on this node"), "{refusal:?}");

@@ -25,6 +25,7 @@ fn a_sink_that_the_law_has_elsewhere_gets_nothing_a_law_that_moves_it_included()
         store: BackupStore::folder(dir.path()).expect("a store"),
         bytes_per_second: 0,
         rules: None,
+        log_every: None,
     };
     let mut table = sample::table();
     table.law = Some(law("eu-central"));

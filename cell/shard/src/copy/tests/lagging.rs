@@ -1,4 +1,5 @@
-//! Async writes do not run away from a standby whose disk stands still.
+//! Async writes do not run away from a standby whose disk stands still; nor is what it lacks kept elsewhere, nor trimmed before
+//! it was.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +12,8 @@ use platform_model::replica_set::ASYNC_LAG_MICROS;
 use tokio::sync::watch;
 
 use super::world::{World, try_write, write};
-use crate::{Mode, WriteError};
+use crate::copy::Planted;
+use crate::{LogError, Mode, ShardLimits, WriteError};
 
 const SHORT: Duration = Duration::from_millis(400);
 const LONG: Duration = Duration::from_secs(5);
@@ -69,4 +71,76 @@ async fn an_async_write_waits_once_an_older_one_has_waited_for_its_standby_too_l
     disk.stands.send_replace(false);
     world.ctl.silent.store(false, Ordering::Relaxed);
     write(&world, "a", "4", Mode::Async).await;
+}
+
+/// The planted omission: what is durable at the primary alone is kept elsewhere, and cut off by a failover.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_is_not_committed_is_given_to_nobody_who_keeps_the_log() {
+    let world = World::begin().await;
+    let disk = Arc::new(Still {
+        inner: Memory::new(),
+        stands: watch::Sender::new(false),
+    });
+    world.add_standby_on(1, Arc::<Still>::clone(&disk)).await;
+    write(&world, "a", "1", Mode::Sync).await;
+    let shard = world.serving().await;
+    let base = shard.freeze().await.expect("committed").origin();
+    world.ctl.silent.store(true, Ordering::Relaxed);
+    disk.stands.send_replace(true);
+    // Nobody is told that it is written; it is in the primary's log.
+    let waits = try_write(&shard, "a", "2", Mode::Sync, SHORT).await;
+    assert!(waits.is_err(), "{waits:?}");
+    let last = || world.copy(0).report().expect("it has a name").last;
+    world
+        .until("it is durable at the primary", || last() > base.position)
+        .await;
+    assert_eq!(shard.tail(&base, 100, 1 << 20).await, Ok(Vec::new()));
+    disk.stands.send_replace(false);
+    world.ctl.silent.store(false, Ordering::Relaxed);
+    world
+        .until("it is committed", || shard.status().committed > base.position)
+        .await;
+    let kept = shard.tail(&base, 100, 1 << 20).await.expect("kept");
+    assert_eq!(
+        kept.first().expect("the write").entry.position,
+        base.position.next()
+    );
+}
+
+/// The planted omission: the log goes at its usual bound, and what somebody was about to keep elsewhere is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_wants_of_the_log_is_kept_up_to_a_bound() {
+    let limits = ShardLimits {
+        log_entries_kept: 20,
+        log_step_entries: 4,
+        ..ShardLimits::default()
+    };
+    let world = World::begin_with(Planted::default(), limits, Memory::new()).await;
+    write(&world, "a", "0", Mode::Sync).await;
+    let shard = world.serving().await;
+    let base = shard.freeze().await.expect("committed").origin();
+    shard.want_log_behind(Some(base.position));
+    for n in 0..50 {
+        write(&world, "a", &n.to_string(), Mode::Sync).await;
+    }
+    let kept = shard.tail(&base, 1_000, 1 << 20).await.expect("wanted");
+    assert!(kept.len() >= 50, "{} entries", kept.len());
+    for n in 0..100 {
+        write(&world, "a", &n.to_string(), Mode::Sync).await;
+    }
+    let gone = shard.tail(&base, 1_000, 1 << 20).await;
+    assert!(
+        matches!(gone, Err(LogError::Trimmed { .. })),
+        "past the bound: {gone:?}"
+    );
+    let base = shard.freeze().await.expect("committed").origin();
+    shard.want_log_behind(None);
+    for n in 0..50 {
+        write(&world, "a", &n.to_string(), Mode::Sync).await;
+    }
+    let gone = shard.tail(&base, 1_000, 1 << 20).await;
+    assert!(
+        matches!(gone, Err(LogError::Trimmed { .. })),
+        "nobody wants it: {gone:?}"
+    );
 }

@@ -1,0 +1,97 @@
+//! Where the log of a shard is kept on: behind its newest backup, at the end of what the store has of it.
+
+use cell_layers::keys::Kek;
+use cell_shard::Origin;
+use platform_model::{ShardId, WorldId};
+
+use super::read::check_kind;
+use super::segment::Segment;
+use crate::error::BackupError;
+use crate::manifest::Manifest;
+use crate::read;
+use crate::store::BackupStore;
+
+/// Backups that are looked at for one that opens, the newest first.
+const LOOKED_AT_MAX: usize = 16;
+
+/// A log, as far as it is kept. Kept on by [`crate::Writer::keep_log`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub base: Manifest,
+    /// Segments so far, and so the number of the next.
+    pub segments: u64,
+    /// Where the shard stood after the last entry that is kept.
+    pub end: Origin,
+}
+
+impl Run {
+    /// Behind a backup that has no log yet.
+    ///
+    /// # Errors
+    /// [`BackupError::KeyShard`].
+    pub fn begin(base: Manifest) -> Result<Self, BackupError> {
+        check_kind(&base.shard)?;
+        Ok(Self {
+            end: base.origin,
+            segments: 0,
+            base,
+        })
+    }
+
+    /// Behind the newest backup of a shard that is whole and opens, where its log ends in the store. None: there is
+    /// none.
+    ///
+    /// # Errors
+    /// [`BackupError::KeyShard`]; the store's; as [`Self::of`].
+    pub async fn find(
+        store: &BackupStore,
+        kek: &Kek,
+        world: &WorldId,
+        shard: &ShardId,
+    ) -> Result<Option<Self>, BackupError> {
+        check_kind(shard)?;
+        for name in store.names_of(shard).await?.iter().take(LOOKED_AT_MAX) {
+            match read::manifest(store, name, kek).await {
+                Ok(base) if base.world == *world && base.shard == *shard => {
+                    return Self::of(store, kek, base).await.map(Some);
+                }
+                Err(error @ BackupError::Store(_)) => return Err(error),
+                // Being written, given up, damaged, another world's.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Behind this backup, as far as its log lies in the store. What the log has before its last segment is not read.
+    ///
+    /// # Errors
+    /// [`BackupError::MissingSegment`] for one with a gap; as [`Segment::open`].
+    pub async fn of(store: &BackupStore, kek: &Kek, base: Manifest) -> Result<Self, BackupError> {
+        let held = store.segments(&base.name).await?;
+        let mut run = Self::begin(base)?;
+        if let Some(last) = held.first_missing.checked_sub(1) {
+            run = run.with_last(store, kek, last).await?;
+        }
+        if held.behind_a_gap {
+            return Err(BackupError::MissingSegment {
+                name: run.base.name.to_string(),
+                segment: run.segments,
+                upto: run.end.pair(),
+            });
+        }
+        Ok(run)
+    }
+
+    async fn with_last(mut self, store: &BackupStore, kek: &Kek, last: u64) -> Result<Self, BackupError> {
+        let bytes = store.segment(&self.base.name, last).await?;
+        let bytes = bytes.ok_or_else(|| BackupError::MissingSegment {
+            name: self.base.name.to_string(),
+            segment: last,
+            upto: self.end.pair(),
+        })?;
+        self.end = Segment::open(bytes, kek, &self.base, last)?.last;
+        self.segments = last + 1;
+        Ok(self)
+    }
+}
