@@ -103,7 +103,7 @@ async fn holder(backup: &str, table: &RoutingTable, identity: &Identity) -> Resu
     let mut odd = None;
     for node in table.nodes.keys() {
         let at = AtNode::new(node, table, identity)?;
-        let Ok(stored) = at.client().list().await else {
+        let Ok(stored) = at.client().list(false).await else {
             continue;
         };
         if stored.backups.iter().any(|view| view.name == backup) {

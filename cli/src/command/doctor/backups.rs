@@ -1,4 +1,5 @@
-//! Backups of the world's nodes: whether what backs itself up is late, and keys that should have left them by now.
+//! Backups of the world's nodes: whether what backs itself up is late, logs that are not kept on, and keys that should have
+//! left them by now.
 //! Asked of every node that answers; of a world that does not answer nothing is said, and nothing of nodes that keep no
 //! backups.
 
@@ -51,7 +52,7 @@ pub async fn all(target: &Target) -> Vec<Looked> {
 /// Nothing of a node that has no backup store, or does not answer.
 async fn stored(node: &NodeId, table: &RoutingTable, identity: &Identity) -> Option<(NodeId, Stored)> {
     let at = AtNode::new(node, table, identity).ok()?;
-    let stored = tokio::time::timeout(WITHIN, at.client().list()).await;
+    let stored = tokio::time::timeout(WITHIN, at.client().list(false)).await;
     Some((node.clone(), stored.ok()?.ok()?))
 }
 
@@ -72,6 +73,11 @@ fn judged(told: &BTreeMap<NodeId, Stored>, table: &RoutingTable, now_ms: u64) ->
                 what,
                 format!("every {} h, none late", stored.every_hours),
             ));
+        }
+        if !stored.log_problems.is_empty() {
+            let found = named(stored.log_problems.iter().cloned());
+            let hint = "cellctl backup create SHARD   begins another, where a gap is".to_owned();
+            all.push(Looked::bad(format!("logs behind backups at {node}"), found, hint));
         }
         let old = stored.backups.iter().filter(|backup| {
             backup.time_ms.saturating_add(KEYS_MS_MAX) < now_ms && is_replaced(backup, node, told, table)
@@ -156,6 +162,7 @@ mod tests {
             parts: 1,
             rows: 1,
             bytes: 1,
+            log: None,
         }
     }
 
@@ -167,6 +174,7 @@ mod tests {
             unreadable: Vec::new(),
             every_hours,
             overdue: Vec::new(),
+            log_problems: Vec::new(),
         }
     }
 
@@ -196,6 +204,19 @@ mod tests {
         assert!(
             found.contains("48 h") && found.ends_with("eu/eu-central/002 and 2 more"),
             "{found}"
+        );
+    }
+
+    #[test]
+    fn a_log_that_is_not_kept_on_is_told() {
+        let gap = Stored {
+            log_problems: vec!["eu/eu-central/000: a gap".into()],
+            ..stored(0, vec![])
+        };
+        let (verdict, found) = found(&[("eu-central-1/0", gap)]).remove(0);
+        assert_eq!(
+            (verdict, found.as_str()),
+            (Verdict::Bad, "eu/eu-central/000: a gap")
         );
     }
 

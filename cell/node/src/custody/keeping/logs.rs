@@ -110,7 +110,11 @@ impl Logs {
     /// Notes it, and has the shard keep what is not kept yet.
     pub(super) fn put(&self, shard: &Shard, log: Log) {
         let mut shared = self.0.lock();
-        if shared.removed.remove(shard.id()).is_some_and(|name| log.stage.is_behind(&name)) {
+        if shared
+            .removed
+            .remove(shard.id())
+            .is_some_and(|name| log.stage.is_behind(&name))
+        {
             return shard.want_log_behind(None);
         }
         let ends = match &log.stage {

@@ -35,6 +35,7 @@ fn node(bench: &Bench, followed: Followed, folder: &tempfile::TempDir) -> (Custo
         name: "backup-eu".into(),
         region: None,
         store: BackupStore::folder(folder.path()).expect("a store"),
+        rules: None,
         bytes_per_second: 0,
         log_every: Some(EVERY),
     };

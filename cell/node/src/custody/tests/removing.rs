@@ -52,7 +52,11 @@ async fn the_last_backup_of_a_shard_goes_only_if_that_is_asked_for() {
     };
     assert_eq!(custody.removed(&dry).await, Ok(Removed { sequence: 0, left: 0 }));
     assert_eq!(keeper.noted(&shard).len(), 1, "that it was made");
-    assert_eq!(keeper.of(&shard).await, std::slice::from_ref(&name), "nothing was removed");
+    assert_eq!(
+        keeper.of(&shard).await,
+        std::slice::from_ref(&name),
+        "nothing was removed"
+    );
     let even_so = Order {
         dry_run: false,
         ..dry

@@ -44,6 +44,7 @@ impl Keeper {
             name: "backup-eu".into(),
             region: None,
             store: BackupStore::folder(folder.path()).expect("a store"),
+            log_every: None,
             bytes_per_second: 0,
             rules: Some(RULES),
         };
