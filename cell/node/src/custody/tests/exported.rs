@@ -1,8 +1,10 @@
 //! What is held of a person is given to an officer once that is on record, and not before.
 
+use std::pin::pin;
+
 use cell_layers::{RootTx, Table};
 use domains_identity::stored::{Follower, Profile};
-use futures::stream::TryStreamExt as _;
+use futures::stream::{StreamExt as _, TryStreamExt as _};
 use platform_wire::RefusalCode;
 use serde_json::Value;
 
@@ -19,11 +21,9 @@ async fn the_decision_reaches_whoever_asked_where_nothing_is_held_of_a_person() 
     let (controllers, person) = (Controllers::answering(), bench.person(FOLLOWERS, 7).await);
     let custody = custody(&bench, &controllers);
     let (sequence, export) = custody.export(&asked(person)).await.expect("on record");
-    let pages: Vec<Vec<u8>> = export.pages().try_collect().await.expect("all of it");
-    assert_eq!(
-        (sequence, pages.first().map(Vec::as_slice)),
-        (1, Some(&b"[]"[..]))
-    );
+    // What is read then of one who never made himself a profile is another thing.
+    let first = pin!(export.pages()).next().await.expect("a page").expect("read");
+    assert_eq!((sequence, &first[..]), (1, &b"[]"[..]));
     bench.end().await;
 }
 

@@ -17,13 +17,19 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// The bench's world under a law that has a place for backups.
 fn permitted(bench: &Bench) -> Followed {
+    lawful(bench, &["backup-eu"])
+}
+
+/// The law names these stores of backups.
+fn lawful(bench: &Bench, names: &[&str]) -> Followed {
     let mut table = RoutingTable::clone(&bench.followed().current());
     let sink = Lawful {
         kind: SinkKind::Backup,
         region: "eu-central".parse().expect("a region"),
     };
     let areas: [(&str, &str, &[&str]); 1] = [("eu", "DE", &["eu-central", "eu-west"])];
-    let sinks = [("backup-eu".to_owned(), sink)].into();
+    let sinks = names.iter().map(|name| ((*name).to_owned(), sink.clone()));
+    let sinks = sinks.collect();
     let catalogue = Sha256::digest(CATALOGUE).into();
     table.law = Some(plain::in_force_with_sinks(&areas, catalogue, true, sinks));
     Followed::by_hand(table, &Clock::system()).1
@@ -174,7 +180,7 @@ async fn where_the_law_has_no_place_for_it_nothing_is_kept_and_that_is_told() {
     bench.person(FOLLOWERS, 7).await;
     let (custody, ..) = node(&bench, permitted(&bench), &folder);
     backed_up(&custody).await;
-    let (forbidden, _hand, sink) = node(&bench, bench.followed(), &folder);
+    let (forbidden, _hand, sink) = node(&bench, lawful(&bench, &[]), &folder);
     bench.person(FOLLOWERS, 8).await;
     forbidden.keep_logs(&sink).await;
     let told = forbidden.logs.problems();
