@@ -39,10 +39,13 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// Also while they are replaced: the next key takes its place behind its certificate, so that what fits neither before
+    /// nor during that fits afterwards.
     pub(super) fn read(dir: &Path) -> Result<Self, TlsError> {
         match Self::read_with(dir, KEY_FILE) {
-            Err(TlsError::KeyMismatch { path }) => {
-                Self::read_with(dir, NEXT_KEY_FILE).map_err(|_| TlsError::KeyMismatch { path })
+            Err(TlsError::KeyMismatch { .. }) => {
+                let next = Self::read_with(dir, NEXT_KEY_FILE);
+                next.or_else(|_| Self::read_with(dir, KEY_FILE))
             }
             read => read,
         }

@@ -177,6 +177,22 @@ fn a_renewal_that_is_broken_off_leaves_a_good_identity() {
     assert_eq!(loads(), renewed);
 }
 
+/// Without the third look a reader finds the old certificate, the new key, and no next one.
+#[test]
+fn what_is_read_while_it_is_renewed_is_one_identity_or_the_other() {
+    let world = World::new();
+    let issuer = issuer(&world, "c1");
+    let (id, dir) = (world.id("router/r1"), world.path("r"));
+    let renew = || issuer.issue(&id, LIFE, &dir).expect("issued");
+    renew();
+    std::thread::scope(|scope| {
+        let renewals = scope.spawn(|| (0..200).for_each(|_| renew()));
+        while !renewals.is_finished() {
+            key_files::Pair::read(&dir).expect("one of the two");
+        }
+    });
+}
+
 #[tokio::test]
 async fn who_joins_trusts_the_root_by_its_fingerprint_alone() {
     let (world, other) = (World::new(), World::new());
