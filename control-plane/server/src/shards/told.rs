@@ -14,7 +14,7 @@ pub struct Teller<'a> {
     pub now_micros: u64,
     /// The shard's primary is there.
     pub leads: bool,
-    /// Copies may be made anew by themselves.
+    /// The copy may be given up by itself: a primary's is replaced by another, a standby's made anew.
     pub may_repair: bool,
     pub fresh: ReplicaId,
 }

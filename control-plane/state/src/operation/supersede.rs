@@ -32,8 +32,8 @@ pub(super) fn gives_way(record: &OperationRecord, config: &ShardConfig) -> bool 
     copies && (turned || takes_out)
 }
 
-/// Ends what is under way on the shard, if anything is. Its copies that were to leave may count again: nobody takes them
-/// out any more.
+/// Ends what is under way on the shard, if anything is. Its copies that were to leave may count again: nobody takes
+/// them out any more.
 pub(crate) fn supersede(state: &mut State, shard: &ShardId, why: String) -> Changes {
     let mut changes = Changes {
         hidden: true,
