@@ -185,7 +185,9 @@ impl Nodes {
                     .push((shard.clone(), self.prepared(route, epoch, replica)));
             }
             SetPhase::Handover { target, epoch, .. }
-                if target == replica && !self.deaf.contains(&report.node) =>
+                if target == replica
+                    && !self.deaf.contains(&report.node)
+                    && !self.empty.contains(&route.node) =>
             {
                 let confirmed = Told::Confirmed {
                     generation: route.set.generation,
@@ -219,7 +221,7 @@ impl Nodes {
         route.set.standbys.iter().find_map(|copy| {
             let replica = copy.replica;
             let (up, whole) = (self.is_up(&copy.node), self.is_whole(replica));
-            let fit = !self.unusable.contains(&replica);
+            let fit = !self.unusable.contains(&replica) && !self.empty.contains(&copy.node);
             match copy.state {
                 CopyState::InSync if !up || !fit => Some(ToldChange::Drop(replica)),
                 CopyState::Copying if up && fit && whole => Some(ToldChange::Complete(replica)),
