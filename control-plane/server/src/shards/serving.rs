@@ -1,7 +1,7 @@
 //! Whether the primary of a shard has just told that it serves. Only then does a copy leave by the controllers' own
-//! order: it may hold all that was acknowledged.
+//! order: it may hold all that was acknowledged. And whether a copy is lost, so that another may be restored.
 
-use control_plane_state::shard_config::ShardConfig;
+use control_plane_state::shard_config::{ShardConfig, ShardCopy};
 use platform_model::ShardId;
 use platform_model::thresholds::MISSING_MS;
 
@@ -22,5 +22,13 @@ impl Leader {
         let age = now_micros.saturating_sub(seen.at_micros);
         let is_fresh = age <= reported && age < MISSING_MS * 1_000;
         is_fresh && seen.report.serves && seen.report.term.epoch == config.epoch
+    }
+
+    /// Whether a copy may be where it is said to be: its node reports, and does not tell that it is gone.
+    pub fn may_live(&self, now_micros: u64, shard: &ShardId, copy: &ShardCopy) -> bool {
+        let watched = self.shards.get(shard);
+        let gone = watched.and_then(|watched| watched.gone_micros(copy.replica));
+        let is_gone = gone.is_some_and(|at| now_micros.saturating_sub(at) < 2 * MISSING_MS * 1_000);
+        self.is_heard(now_micros, &copy.node) && !is_gone
     }
 }

@@ -143,6 +143,7 @@ fn a_copy_that_has_left_is_erased_once_a_restored_primary_serves() {
     let (code, fix) = waits(&sim, id);
     assert_eq!(code, "primary-not-serving");
     assert!(fix.contains("cellctl backup restore"), "{fix}");
+    assert!(!primary_may_live(&sim), "its own node tells that it is gone");
     sim.nodes.kill(&node(AWAY), sim.now_ms);
     restore(&mut sim, AWAY);
     assert!(ended(&sim, id).contains("superseded"), "{}", ended(&sim, id));
@@ -153,6 +154,27 @@ fn a_copy_that_has_left_is_erased_once_a_restored_primary_serves() {
     sim.run(5_000);
     assert!(sim.nodes.erased.contains(&(node(THERE), gone)));
     is_clean(&sim);
+}
+
+/// Whether a restore is refused because the primary is not lost.
+fn primary_may_live(sim: &Sim) -> bool {
+    let primary = &sim.config().primary;
+    sim.leader.may_live(sim.now_ms * 1_000, &Sim::shard(), primary)
+}
+
+#[test]
+fn a_copy_is_lost_when_its_node_tells_so_or_is_silent_and_not_before() {
+    let mut sim = Sim::new();
+    assert!(primary_may_live(&sim));
+    sim.nodes.empty.insert(node(HERE));
+    sim.run(1_000);
+    assert!(!primary_may_live(&sim));
+    sim.nodes.empty.clear();
+    sim.run(3_000);
+    assert!(primary_may_live(&sim), "it was mounted after all");
+    sim.nodes.kill(&node(HERE), sim.now_ms);
+    sim.run(3_000);
+    assert!(!primary_may_live(&sim));
 }
 
 fn restore(sim: &mut Sim, to: &str) {
