@@ -244,7 +244,7 @@ impl Look<'_> {
         let OperationKind::Failover { to, force } = &self.record.kind else {
             return self.leave(Vec::new());
         };
-        if self.unsteady().is_some() {
+        if self.unsteady().is_some() && !self.may_cut_in(*to, force.as_ref()) {
             return Next::Wait;
         }
         if self.config.epoch > self.record.epoch {

@@ -72,8 +72,11 @@ fn free(
     let Some((operation, record)) = state.operations.active_on(&start.shard) else {
         return Ok(None);
     };
-    let fails_over = matches!(start.kind, OperationKind::Failover { .. });
-    if envelope.version >= 2 && fails_over && gives_way(record, config) {
+    let gives_way = match start.kind {
+        OperationKind::Failover { force, .. } => gives_way(record, config, force.is_some()),
+        _ => false,
+    };
+    if envelope.version >= 2 && gives_way {
         return Ok(Some(operation));
     }
     if planted(Planted::TwoOperations) {

@@ -11,12 +11,13 @@ use crate::shard_config::ShardConfig;
 use crate::state::State;
 
 /// Whether a failover that a person asks for ends it. What still makes a copy is cancelled first, a window is reversed,
-/// and an erasure that was ordered is finished.
-pub(super) fn gives_way(record: &OperationRecord, config: &ShardConfig) -> bool {
-    let copies = matches!(
-        record.kind,
-        OperationKind::Move { .. } | OperationKind::Repair { .. }
-    );
+/// and an erasure that was ordered is finished. A failover to which nobody answers gives way to a `forced` one.
+pub(super) fn gives_way(record: &OperationRecord, config: &ShardConfig, forced: bool) -> bool {
+    match record.kind {
+        OperationKind::Move { .. } | OperationKind::Repair { .. } => {}
+        OperationKind::Failover { .. } => return forced,
+        OperationKind::Verify => return false,
+    }
     let turned = matches!(
         record.state,
         OperationState::Cancelling | OperationState::Reversing
@@ -29,7 +30,7 @@ pub(super) fn gives_way(record: &OperationRecord, config: &ShardConfig) -> bool 
         Step::Erase => !ordered,
         _ => false,
     };
-    copies && (turned || takes_out)
+    turned || takes_out
 }
 
 /// Ends what is under way on the shard, if anything is. Its copies that were to leave may count again: nobody takes

@@ -1,8 +1,9 @@
 //! What an operation waits for, in words.
 
+use control_plane_state::operation::Force;
 use control_plane_state::shard_config::{ConfigPhase, CopyState, ShardCopy};
-use platform_model::NodeId;
-use platform_model::thresholds::ROOM_LEFT_MIB;
+use platform_model::thresholds::{HANDOVER_MS, ROOM_LEFT_MIB};
+use platform_model::{NodeId, ReplicaId};
 
 use super::{Blocked, Look, Next};
 
@@ -23,6 +24,17 @@ impl Look<'_> {
             &self.config.primary.node.to_string(),
             None,
         ))
+    }
+
+    /// A promotion to which nobody answers never ends: after a while the one that a person forces takes its place.
+    pub(super) fn may_cut_in(&self, to: Option<ReplicaId>, force: Option<&Force>) -> bool {
+        let (ConfigPhase::Promoting { forced, .. }, Some(force)) = (&self.config.phase, force) else {
+            return false;
+        };
+        let is_own = forced.as_ref().is_some_and(|forced| {
+            Some(forced.target) == to && forced.loss_entries_max == force.loss_entries_max
+        });
+        !is_own && self.now_ms >= self.record.step_since_ms.saturating_add(HANDOVER_MS)
     }
 
     /// A failover has let the copy lead that was to go: the operation has come to nothing, and ends, for until then

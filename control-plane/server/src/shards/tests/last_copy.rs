@@ -2,7 +2,7 @@
 
 use control_plane_state::backup::{BackupCommand, RestoreSpec};
 use control_plane_state::operation::{Force, Step};
-use control_plane_state::shard_config::CopyState;
+use control_plane_state::shard_config::{ConfigPhase, CopyState};
 use platform_model::Epoch;
 
 use super::operations::{a_move, blocked, is_clean, state_of};
@@ -175,6 +175,38 @@ fn a_copy_is_lost_when_its_node_tells_so_or_is_silent_and_not_before() {
     sim.nodes.kill(&node(HERE), sim.now_ms);
     sim.run(3_000);
     assert!(!primary_may_live(&sim));
+}
+
+/// The planted omission: a promotion waits for an answer that never comes, and whatever a person says waits for it.
+#[test]
+fn a_forced_failover_takes_the_place_of_one_to_which_nobody_answers() {
+    let mut sim = Sim::with_standbys(&[THERE, AWAY]);
+    let on = |sim: &Sim, id: &str| {
+        let mut copies = sim.config().standbys.iter();
+        copies
+            .find(|copy| copy.node == node(id))
+            .expect("it stands")
+            .replica
+    };
+    let (there, away) = (on(&sim, THERE), on(&sim, AWAY));
+    sim.nodes.kill(&node(AWAY), sim.now_ms);
+    sim.run(2_000);
+    assert!(!sim.config().is_candidate(away), "it is dropped");
+    sim.pause_automation();
+    sim.nodes.kill(&node(HERE), sim.now_ms);
+    sim.run(1_000);
+    let id = sim.start(failover(there, false)).expect("starts");
+    sim.run_until(5_000, |sim| {
+        matches!(sim.config().phase, ConfigPhase::Promoting { .. })
+    });
+    sim.nodes.kill(&node(THERE), sim.now_ms);
+    sim.nodes.revive(&node(AWAY));
+    sim.run(5_000);
+    assert_eq!((state_of(&sim, id), sim.primary().as_str()), ("running", HERE));
+    let other = sim.start(failover(away, true)).expect("it gives way");
+    assert!(ended(&sim, id).contains("superseded"), "{}", ended(&sim, id));
+    sim.run(10_000);
+    assert_eq!((state_of(&sim, other), sim.primary().as_str()), ("done", AWAY));
 }
 
 fn restore(sim: &mut Sim, to: &str) {

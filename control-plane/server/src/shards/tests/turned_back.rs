@@ -45,7 +45,11 @@ fn a_move_whose_new_node_dies_in_its_window_ends_and_its_copy_stays() {
     assert!(sim.config().standby(made).is_some());
     sim.nodes.revive(&node(THERE));
     sim.run(2_000);
-    assert!(sim.config().is_candidate(made), "it has come back: {:?}", sim.config());
+    assert!(
+        sim.config().is_candidate(made),
+        "it has come back: {:?}",
+        sim.config()
+    );
     assert_eq!(sim.nodes.erased, []);
     is_clean(&sim);
     sim.start(a_move(AWAY, 0)).expect("another may begin");

@@ -112,6 +112,20 @@ fn what_is_taken_back_gives_way_and_what_is_made_does_not() {
 }
 
 #[test]
+fn a_failover_to_which_nobody_answers_gives_way_to_a_forced_one_only() {
+    let (mut world, _, _, standby) = erasing();
+    let id = world.start(failover(standby, None)).expect("gives way");
+    world.configure(ConfigCommand::BeginPromote).expect("begins");
+    let made = world.config().standbys[0].replica;
+    assert_eq!(world.start(failover(made, None)), Err(already(id)));
+    assert_eq!(
+        world.start(failover(made, dead())),
+        Err(OperationRefusal::NeedsNoForce(made).into()),
+        "it is judged as if nothing were under way"
+    );
+}
+
+#[test]
 fn a_failover_of_version_1_ends_nothing() {
     let (mut world, id, _, standby) = erasing();
     let start = Start {
