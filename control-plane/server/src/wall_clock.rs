@@ -4,9 +4,10 @@
 //! Each second every controller asks the others for theirs. One that is more than [`OFF_MAX_MS`] from the median of
 //! all, or has not heard a majority, proposes nothing, and hands leadership on. One that jumps proposes nothing from then
 //! on, whether or not the others have been asked since: it is held against the clock that counts what passes.
-//! Where only one other answers, two that differ cannot tell who is right: what was known before stands, with what has jumped since;
-//! at a start, where nothing was known, both go on. And while no majority answers, what was known counts for
-//! five seconds.
+//! Where only one other answers, two that differ cannot tell who is right: what was known before stands, with what has
+//! jumped since. At a start, where nothing was known, the one that is behind goes on: time in the state stands still at
+//! worst, until somebody sets that clock right, while what a clock ahead has stamped stays. And while no majority
+//! answers, what was known counts for five seconds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -175,16 +176,15 @@ fn difference(theirs: u64, ours: u64) -> i64 {
     if theirs >= ours { apart } else { -apart }
 }
 
-/// Of an even number the one nearer to our own clock: two that differ cannot tell who is right, and both go on.
+/// Of an even number the lower: of two that differ the one that is ahead is off.
 fn median(offsets: &mut [i64]) -> i64 {
     offsets.sort_unstable();
     let middle = offsets.len() / 2;
-    let upper = offsets[middle];
     if offsets.len() % 2 == 1 {
-        return upper;
+        offsets[middle]
+    } else {
+        offsets[middle - 1]
     }
-    let lower = offsets[middle - 1];
-    if lower.abs() < upper.abs() { lower } else { upper }
 }
 
 #[cfg(test)]
@@ -230,8 +230,20 @@ mod tests {
         assert_eq!(known(judged), Some((hour, hour)));
         let agreed = Compared::by(jumped, &mut [3, 0], 3, asked(3, 7));
         assert_eq!(known(agreed), Some((0, 7)), "two that agree are a majority");
-        let first = Compared::by(None, &mut [hour, 0], 3, asked(1, 0));
-        assert_eq!(known(first), Some((0, 0)), "where nothing was known both go on");
+    }
+
+    /// The planted omission: the third is down, one of the others begins with a clock that is ahead, and what it stamps
+    /// is never undone.
+    #[test]
+    fn of_two_that_differ_at_a_start_the_one_that_is_ahead_is_off() {
+        let hour = 3_600_000;
+        let ahead = Compared::by(None, &mut [-hour, 0], 3, asked(1, 0));
+        assert_eq!(known(ahead), Some((hour, 0)));
+        let behind = Compared::by(None, &mut [hour, 0], 3, asked(1, 0));
+        assert_eq!(known(behind), Some((0, 0)), "somebody goes on");
+        let agreed = Compared::by(None, &mut [-3, 0], 3, asked(1, 0));
+        assert_eq!(known(agreed), Some((3, 0)));
+        assert_eq!(median(&mut [-5_000, -5_000, 0, 1]), -5_000, "of four too");
     }
 
     #[test]
@@ -244,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_of_all_and_of_two_our_own() {
+    fn the_median_is_of_all_and_of_two_the_lower() {
         assert_eq!(median(&mut [0]), 0);
         assert_eq!(median(&mut [0, 31_536_000_000]), 0);
         assert_eq!(median(&mut [-5, 0, -31_536_000_000]), -5);

@@ -198,7 +198,7 @@ fn change(state: &mut State, envelope: &Envelope) -> Result<Changes, Refusal> {
             shard,
             expected,
             command,
-        } => rules::shard::configure(state, author, shard, *expected, command),
+        } => rules::shard::configure(state, envelope, shard, *expected, command),
         Command::SetMatrixAgeMax { matrix_age_max_ms } => rules::law::set_age_max(state, *matrix_age_max_ms),
     }
 }

@@ -19,8 +19,11 @@ use crate::recovery::RecoveryCommand;
 use crate::shard_config::ConfigCommand;
 use crate::trust::TrustCommand;
 
-/// Version of the envelopes that this build writes, and the highest that it reads.
-pub const COMMAND_VERSION: u16 = 1;
+mod version;
+
+/// The highest version of envelopes that this build reads. It writes each command in the lowest version that has always
+/// meant what it means here (`Command::version`).
+pub const COMMAND_VERSION: u16 = 2;
 
 /// A command with all that is not the command itself: who asked, when, why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,7 +189,7 @@ pub struct AuthoritySpec {
 impl Envelope {
     pub fn new(author: Author, time_ms: u64, reason: impl Into<String>, command: Command) -> Self {
         Self {
-            version: COMMAND_VERSION,
+            version: command.version(),
             author,
             time_ms,
             reason: reason.into(),
@@ -356,8 +359,9 @@ mod tests {
 
     #[test]
     fn a_command_of_a_newer_build_is_not_read() {
-        let newer = stored().replace("\"version\":1", "\"version\":2");
-        assert!(serde_json::from_str::<Envelope>(&newer).is_err());
+        let of = |version: u16| stored().replace("\"version\":1", &format!("\"version\":{version}"));
+        assert!(serde_json::from_str::<Envelope>(&of(COMMAND_VERSION)).is_ok());
+        assert!(serde_json::from_str::<Envelope>(&of(COMMAND_VERSION + 1)).is_err());
         let unknown = stored().replace("register-node", "divide-by-zero");
         assert!(serde_json::from_str::<Envelope>(&unknown).is_err());
     }

@@ -179,7 +179,8 @@ impl Asked {
 }
 
 impl Service {
-    /// A copy on a node that reports is not lost: it is promoted, by force if it must be, and nothing is restored over it.
+    /// A copy on a node that reports is not lost, unless that node tells so itself: it is promoted, by force if it must
+    /// be, and nothing is restored over it.
     fn nobody_lives(&self, shard: &ShardId) -> Result<(), Refusal> {
         let found = self.0.shards.look(|leader, state, now_micros| {
             if !leader.has_listened(now_micros) {
@@ -188,7 +189,7 @@ impl Service {
             }
             let config = state.shards.get(shard).and_then(|record| record.config.as_ref());
             let mut copies = config.into_iter().flat_map(|config| config.copies());
-            let alive = copies.find(|copy| leader.is_heard(now_micros, &copy.node));
+            let alive = copies.find(|copy| leader.may_live(now_micros, shard, copy));
             match alive {
                 None => Ok(()),
                 Some(copy) => {

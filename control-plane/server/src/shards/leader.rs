@@ -104,11 +104,12 @@ impl Leader {
             let Some(config) = config_of(state, shard) else {
                 continue;
             };
+            let spared = config.primary.replica != told.replica() && !self.serves(now_micros, shard, config);
             let teller = Teller {
                 node: &report.node,
                 now_micros,
                 leads: config.primary.node == report.node,
-                may_repair: self.may_begin(state),
+                may_repair: self.may_begin(state) && !spared,
                 fresh: (self.fresh)(),
             };
             let watched = self.watched(shard);

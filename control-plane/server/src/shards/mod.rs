@@ -14,6 +14,7 @@ mod recovering;
 pub mod repair;
 mod reports;
 mod run;
+mod serving;
 mod silence;
 mod standing;
 mod suspects;

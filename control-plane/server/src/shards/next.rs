@@ -23,6 +23,8 @@ pub struct Look<'a> {
     pub id: OperationId,
     pub record: &'a OperationRecord,
     pub config: &'a ShardConfig,
+    /// Whether its primary has just told that it serves.
+    pub serves: bool,
     pub watched: Option<&'a Watched>,
     /// Whether a node reports.
     pub heard: &'a dyn Fn(&NodeId) -> bool,
@@ -159,6 +161,9 @@ impl Look<'_> {
         if copy.state == CopyState::Damaged
             && let None = self.unsteady()
         {
+            if let Some(waits) = self.not_serving() {
+                return waits;
+            }
             let (replica, by) = (copy.replica, self.fresh);
             let reason = "its data differs from its primary's".into();
             return Next::Configure(ConfigCommand::ReplaceCopy { replica, by }, reason);
@@ -239,7 +244,7 @@ impl Look<'_> {
         let OperationKind::Failover { to, force } = &self.record.kind else {
             return self.leave(Vec::new());
         };
-        if self.unsteady().is_some() {
+        if self.unsteady().is_some() && !self.may_cut_in(*to, force.as_ref()) {
             return Next::Wait;
         }
         if self.config.epoch > self.record.epoch {

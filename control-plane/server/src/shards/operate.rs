@@ -91,11 +91,13 @@ impl Leader {
         let heard = |node: &NodeId| self.is_heard(now_micros, node);
         let gone = |node: &NodeId| self.is_gone(now_micros, node);
         let free_bytes = |node: &NodeId| self.heard.free_bytes(node);
+        let config = config_of(state, &record.shard)?;
         let look = Look {
             state,
             id,
             record,
-            config: config_of(state, &record.shard)?,
+            config,
+            serves: self.serves(now_micros, &record.shard, config),
             watched: self.shards.get(&record.shard),
             heard: &heard,
             gone: &gone,

@@ -2,6 +2,7 @@
 
 mod detection;
 mod gray;
+mod last_copy;
 mod operations;
 mod proposals;
 mod recovering;

@@ -9,7 +9,8 @@ use super::act::Act;
 use super::leader::Leader;
 
 impl Leader {
-    /// Erases what has left, one copy of a shard at a time. What an operation took out is for the operation.
+    /// Erases what has left, one copy of a shard at a time, while its primary serves. What an operation took out is for
+    /// the operation.
     pub fn tidy(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
         if !self.may_begin(state) || !self.has_listened(now_micros) {
             return Vec::new();
@@ -19,6 +20,9 @@ impl Leader {
             let Some(config) = record.config.as_ref().filter(|config| !config.left.is_empty()) else {
                 continue;
             };
+            if !self.serves(now_micros, shard, config) {
+                continue;
+            }
             let active = state.operations.active_on(shard).map(|(_, record)| record);
             let owned = |replica: ReplicaId| {
                 active.is_some_and(|record| [record.source, record.replica].contains(&Some(replica)))

@@ -3,7 +3,7 @@
 
 use control_plane_state::shard_config::{Candidate, ConfigCommand, DriverEvent, ProposedChange, ShardConfig};
 use platform_model::{NodeId, ReplicaId, ShardId};
-use platform_wire::replicas::{Told, ToldChange};
+use platform_wire::replicas::{Told, ToldChange, UnusableWhy};
 
 use super::act::{Act, By};
 use super::watched::{Certified, Watched};
@@ -14,7 +14,7 @@ pub struct Teller<'a> {
     pub now_micros: u64,
     /// The shard's primary is there.
     pub leads: bool,
-    /// Copies may be made anew by themselves.
+    /// The copy may be given up by itself: a primary's is replaced by another, a standby's made anew.
     pub may_repair: bool,
     pub fresh: ReplicaId,
 }
@@ -84,6 +84,11 @@ pub fn hear(
         Told::Unusable { replica, why } => {
             tracing::warn!(%shard, %replica, why = why.as_str(), node = %teller.node, "a copy is of no use");
             metrics::counter!("controld_copies_unusable_total", "why" => why.as_str()).increment(1);
+            let mut copies = config.copies();
+            let own = copies.any(|copy| copy.replica == replica && copy.node == *teller.node);
+            if own && why == UnusableWhy::Amnesia {
+                watched.note_gone(teller.now_micros, replica);
+            }
             if !teller.may_repair {
                 return Heard::Noted;
             }

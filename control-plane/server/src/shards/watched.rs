@@ -15,6 +15,8 @@ pub struct Watched {
     pub driver: Driver,
     copies: BTreeMap<ReplicaId, SeenCopy>,
     certified: BTreeMap<ReplicaId, Certified>,
+    /// Copies whose own node told that they are not there any more, and when last.
+    gone: BTreeMap<ReplicaId, u64>,
     pub suspicion: Suspicion,
     /// For which operation, and which stay of it at that step, its primary was asked to compare, and when it was asked
     /// or told something of it last.
@@ -62,6 +64,7 @@ impl Watched {
             driver: Driver::new(settings, since_micros),
             copies: BTreeMap::new(),
             certified: BTreeMap::new(),
+            gone: BTreeMap::new(),
             suspicion: Suspicion::default(),
             verify: None,
             differs: None,
@@ -80,6 +83,7 @@ impl Watched {
             self.busy_since_micros = None;
         }
         self.copies.retain(|replica, _| config.names(*replica));
+        self.gone.retain(|replica, _| config.names(*replica));
         let made_anew = |replica| {
             let copy = config.standby(replica);
             copy.is_some_and(|copy| matches!(copy.state, CopyState::Copying | CopyState::Damaged))
@@ -116,6 +120,16 @@ impl Watched {
             report,
         };
         self.copies.insert(seen.report.replica, seen);
+    }
+
+    /// Its own node tells that the copy is not there any more.
+    pub fn note_gone(&mut self, now_micros: u64, replica: ReplicaId) {
+        self.gone.insert(replica, now_micros);
+    }
+
+    /// When its own node told that last.
+    pub fn gone_micros(&self, replica: ReplicaId) -> Option<u64> {
+        self.gone.get(&replica).copied()
     }
 
     /// Every copy that was seen.

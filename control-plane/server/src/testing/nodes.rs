@@ -34,6 +34,8 @@ pub struct Nodes {
     pub differ: BTreeSet<ReplicaId>,
     /// Copies that are not what the configuration says.
     pub unusable: BTreeSet<ReplicaId>,
+    /// Nodes that have come back with an empty disk: they report, and hold nothing of what they are said to hold.
+    pub empty: BTreeSet<NodeId>,
     /// What disks still take; those of the others tell nothing.
     pub free_bytes: BTreeMap<NodeId, u64>,
     head: BTreeMap<ShardId, u64>,
@@ -76,7 +78,9 @@ impl Nodes {
         };
         for (shard, route) in &table.shards {
             self.erase(node, shard, &route.set, &mut report);
-            if route.node == *node {
+            if self.empty.contains(node) {
+                tell_amnesia(node, shard, route, &mut report);
+            } else if route.node == *node {
                 self.lead(shard, route, &mut report);
             } else if let Some(copy) = route.set.standbys.iter().find(|copy| copy.node == *node) {
                 self.follow(shard, route, (copy.replica, copy.state), now_ms, &mut report);
@@ -143,7 +147,7 @@ impl Nodes {
         now_ms: u64,
         report: &mut ReplicasReport,
     ) {
-        if self.is_up(&route.node) {
+        if self.is_up(&route.node) && !self.empty.contains(&route.node) {
             self.heard.insert(replica, now_ms);
         }
         let silent_ms = now_ms - *self.heard.entry(replica).or_insert(now_ms);
@@ -181,7 +185,9 @@ impl Nodes {
                     .push((shard.clone(), self.prepared(route, epoch, replica)));
             }
             SetPhase::Handover { target, epoch, .. }
-                if target == replica && !self.deaf.contains(&report.node) =>
+                if target == replica
+                    && !self.deaf.contains(&report.node)
+                    && !self.empty.contains(&route.node) =>
             {
                 let confirmed = Told::Confirmed {
                     generation: route.set.generation,
@@ -215,7 +221,7 @@ impl Nodes {
         route.set.standbys.iter().find_map(|copy| {
             let replica = copy.replica;
             let (up, whole) = (self.is_up(&copy.node), self.is_whole(replica));
-            let fit = !self.unusable.contains(&replica);
+            let fit = !self.unusable.contains(&replica) && !self.empty.contains(&copy.node);
             match copy.state {
                 CopyState::InSync if !up || !fit => Some(ToldChange::Drop(replica)),
                 CopyState::Copying if up && fit && whole => Some(ToldChange::Complete(replica)),
@@ -271,6 +277,16 @@ impl Nodes {
             };
             report.told.push((shard.clone(), told));
         }
+    }
+}
+
+fn tell_amnesia(node: &NodeId, shard: &ShardId, route: &ShardRoute, report: &mut ReplicasReport) {
+    let standbys = route.set.standbys.iter();
+    let named = standbys.map(|copy| (&copy.node, copy.replica));
+    let named = named.chain([(&route.node, route.set.primary)]);
+    for (_, replica) in named.filter(|(other, _)| *other == node) {
+        let why = UnusableWhy::Amnesia;
+        report.told.push((shard.clone(), Told::Unusable { replica, why }));
     }
 }
 

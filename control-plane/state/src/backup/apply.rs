@@ -12,6 +12,7 @@ use crate::limits::{
     ERASED_PER_HOME_MAX, ERASED_PER_JURISDICTION_MAX, LEFT_COPIES_MAX, OWN_ERASED_PER_HOME_MAX,
     OWN_ERASED_PER_JURISDICTION_MAX, OWN_ERASURES_PER_DAY_MAX,
 };
+use crate::operation::supersede;
 use crate::refusal::Refusal;
 use crate::rules::shard::{may_lead, may_take_copy, served};
 use crate::shard_config::{ConfigPhase, CopyState, ShardConfig, ShardCopy};
@@ -45,7 +46,8 @@ fn begin(
         return Err(BackupRefusal::NoReason { user }.into());
     }
     if state.erasures.erased_ms(home, user).is_none() {
-        if by == THE_PERSON {
+        // Version 1 knew no bound of their own.
+        if by == THE_PERSON && envelope.version >= 2 {
             has_room_for_his_own(state, home)?;
         }
         has_room(state, home)?;
@@ -206,10 +208,9 @@ fn restore(state: &mut State, envelope: &Envelope, spec: &RestoreSpec) -> Result
     if let Some(record) = state.shards.get_mut(&spec.shard) {
         record.follow(config, since_ms);
     }
-    Ok(Changes {
-        shards: [spec.shard.clone()].into(),
-        ..Changes::default()
-    })
+    let mut changes = supersede(state, &spec.shard, "superseded by a restore".to_owned());
+    changes.shards.insert(spec.shard.clone());
+    Ok(changes)
 }
 
 /// Whether the configuration that stands may be left for another that shares no copy with it.
@@ -233,11 +234,14 @@ fn may_be_given_up(
     if config.unborn {
         return Err(BackupRefusal::Unborn { shard: shard() }.into());
     }
-    if let Some((operation, _)) = state.operations.active_on(&spec.shard) {
-        let shard = shard();
-        return Err(BackupRefusal::UnderWay { shard, operation }.into());
+    // Since version 2 it ends with the copies that it was about.
+    match state.operations.active_on(&spec.shard) {
+        Some((operation, _)) if envelope.version < 2 => {
+            let shard = shard();
+            Err(BackupRefusal::UnderWay { shard, operation }.into())
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// A backup knows nothing of who was erased since: the list as it is now was applied, or nothing is restored.

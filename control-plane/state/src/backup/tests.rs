@@ -15,6 +15,7 @@ use crate::{apply, apply::tests::place};
 mod departures;
 mod given;
 mod own;
+mod superseded;
 
 const NEW: ReplicaId = ReplicaId(4_711);
 

@@ -34,13 +34,6 @@ pub(super) fn not_now(operation: OperationId, record: &OperationRecord) -> Refus
     OperationRefusal::NotNow { operation, state }.into()
 }
 
-fn not_yours(author: &Author, id: OperationId) -> Refusal {
-    Refusal::NotYours {
-        author: author.to_string(),
-        subject: format!("operation {id}"),
-    }
-}
-
 /// Changes the record, which [`at`] has found.
 pub(super) fn change(state: &mut State, id: OperationId, change: impl FnOnce(&mut OperationRecord)) {
     if let Some(record) = state.operations.records.get_mut(&id) {
@@ -101,13 +94,8 @@ pub(super) fn cancel(state: &mut State, id: OperationId, expected: Generation) -
     Ok(())
 }
 
-/// The old primary is to lead again. The controllers say so only where it does: a failover has turned the move back.
-pub(super) fn reverse(
-    state: &mut State,
-    author: &Author,
-    id: OperationId,
-    expected: Generation,
-) -> Result<(), Refusal> {
+/// The old primary is to lead again.
+pub(super) fn reverse(state: &mut State, id: OperationId, expected: Generation) -> Result<(), Refusal> {
     let record = at(state, id, expected)?;
     if record.step >= Step::Erase {
         return Err(OperationRefusal::PointOfNoReturn(id).into());
@@ -118,10 +106,6 @@ pub(super) fn reverse(
     let config = rules::served(state, &record.shard)?;
     if let Some(source) = record.source.filter(|source| !config.names(*source)) {
         return Err(OperationRefusal::NoWayBack(source).into());
-    }
-    let leads = record.source == Some(config.primary.replica) && record.state == OperationState::Running;
-    if matches!(author, Author::Controller { .. }) && !leads {
-        return Err(not_yours(author, id));
     }
     turn(state, id, OperationState::Reversing);
     Ok(())
@@ -138,7 +122,10 @@ pub(super) fn finish(
     let record = at(state, id, expected)?;
     let unasked = matches!(author, Author::Controller { .. });
     if unasked && !matches!(record.kind, OperationKind::Repair { .. }) {
-        return Err(not_yours(author, id));
+        return Err(Refusal::NotYours {
+            author: author.to_string(),
+            subject: format!("operation {id}"),
+        });
     }
     if record.state != OperationState::Running {
         return Err(not_now(id, record));

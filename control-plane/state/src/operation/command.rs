@@ -33,7 +33,7 @@ pub enum OperationCommand {
         id: OperationId,
         expected: Generation,
     },
-    /// Back to the old primary, while its copy is kept; of the controller too, when that one leads again already.
+    /// Back to the old primary, while its copy is kept.
     Reverse {
         id: OperationId,
         expected: Generation,
@@ -69,10 +69,9 @@ impl OperationCommand {
             Author::Operator { .. } => !matches!(self, Self::Advance { .. } | Self::Fail { .. }),
             Author::Controller { .. } => match self {
                 Self::Start(start) => matches!(start.kind, OperationKind::Repair { .. }),
-                Self::Advance { .. } | Self::Fail { .. } | Self::Cancel { .. } => true,
-                // Which it may finish or reverse, the operation says.
-                Self::Finish { .. } | Self::Reverse { .. } => true,
-                Self::Pause { .. } | Self::Resume { .. } => false,
+                // Which it may finish, the operation says.
+                Self::Advance { .. } | Self::Fail { .. } | Self::Cancel { .. } | Self::Finish { .. } => true,
+                Self::Pause { .. } | Self::Resume { .. } | Self::Reverse { .. } => false,
             },
         }
     }

@@ -16,11 +16,13 @@ mod record;
 mod refusal;
 mod start;
 mod step;
+mod supersede;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use follow::follow;
 pub(crate) use holds::permits;
+pub(crate) use supersede::supersede;
 
 pub use command::{OperationCommand, Start};
 pub use record::{
@@ -41,7 +43,7 @@ pub(crate) fn apply(
     command: &OperationCommand,
 ) -> Result<Changes, Refusal> {
     match command {
-        OperationCommand::Start(start) => start::start(state, envelope, start)?,
+        OperationCommand::Start(start) => return start::start(state, envelope, start),
         OperationCommand::Advance {
             id,
             expected,
@@ -51,9 +53,7 @@ pub(crate) fn apply(
         OperationCommand::Pause { id, expected } => change::pause(state, *id, *expected)?,
         OperationCommand::Resume { id, expected } => change::resume(state, *id, *expected)?,
         OperationCommand::Cancel { id, expected } => change::cancel(state, *id, *expected)?,
-        OperationCommand::Reverse { id, expected } => {
-            change::reverse(state, &envelope.author, *id, *expected)?;
-        }
+        OperationCommand::Reverse { id, expected } => change::reverse(state, *id, *expected)?,
         OperationCommand::Finish { id, expected } => change::finish(state, &envelope.author, *id, *expected)?,
         OperationCommand::Fail { id, expected, why } => change::fail(state, *id, *expected, why)?,
     }

@@ -7,6 +7,8 @@ use super::command::Start;
 use super::record::{Force, OperationId, OperationKind, OperationRecord, OperationState};
 use super::refusal::OperationRefusal;
 use super::step::Step;
+use super::supersede::{gives_way, supersede};
+use crate::changes::Changes;
 use crate::command::{Author, Envelope};
 use crate::limits::{OPERATIONS_MAX, OPERATIONS_PER_CELL_MAX, WINDOW_MS_MAX};
 use crate::plant::{Planted, planted};
@@ -15,7 +17,7 @@ use crate::rules::{count, shard as rules};
 use crate::shard_config::{ConfigPhase, ConfigRefusal, STANDBYS_MAX, ShardConfig};
 use crate::state::State;
 
-pub(super) fn start(state: &mut State, envelope: &Envelope, start: &Start) -> Result<(), Refusal> {
+pub(super) fn start(state: &mut State, envelope: &Envelope, start: &Start) -> Result<Changes, Refusal> {
     let config = rules::served(state, &start.shard)?;
     if config.generation != start.expected {
         return Err(Refusal::GenerationMismatch {
@@ -25,18 +27,26 @@ pub(super) fn start(state: &mut State, envelope: &Envelope, start: &Start) -> Re
         });
     }
     asked_for(state, envelope)?;
-    free(state, &start.shard)?;
+    let superseded = free(state, envelope, start, config)?;
     if config.unborn {
         return Err(ConfigRefusal::Unborn.into());
     }
     possible(state, envelope, config, start)?;
-    room(state, config, start)?;
+    room(state, config, start, superseded)?;
     let record = record(state, envelope, config, start);
+    let id = next_id(state.operations.last);
+    let changes = match superseded {
+        Some(_) => supersede(state, &start.shard, format!("superseded by operation {id}")),
+        None => Changes {
+            hidden: true,
+            ..Changes::default()
+        },
+    };
     let operations = &mut state.operations;
-    operations.last = next_id(operations.last);
-    operations.records.insert(operations.last, record);
+    operations.last = id;
+    operations.records.insert(id, record);
     operations.trim();
-    Ok(())
+    Ok(changes)
 }
 
 fn next_id(last: OperationId) -> OperationId {
@@ -52,20 +62,39 @@ fn asked_for(state: &State, envelope: &Envelope) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Nothing else is under way on the shard.
-fn free(state: &State, shard: &ShardId) -> Result<(), Refusal> {
-    match state.operations.active_on(shard) {
-        Some((operation, _)) if !planted(Planted::TwoOperations) => {
-            let shard = shard.clone();
-            Err(OperationRefusal::AlreadyUnderWay { shard, operation }.into())
-        }
-        _ => Ok(()),
+/// Nothing else is under way on the shard, but for what gives way to a failover: that is answered, and ends.
+fn free(
+    state: &State,
+    envelope: &Envelope,
+    start: &Start,
+    config: &ShardConfig,
+) -> Result<Option<OperationId>, Refusal> {
+    let Some((operation, record)) = state.operations.active_on(&start.shard) else {
+        return Ok(None);
+    };
+    let gives_way = match start.kind {
+        OperationKind::Failover { force, .. } => gives_way(record, config, force.is_some()),
+        _ => false,
+    };
+    if envelope.version >= 2 && gives_way {
+        return Ok(Some(operation));
     }
+    if planted(Planted::TwoOperations) {
+        return Ok(None);
+    }
+    let shard = start.shard.clone();
+    Err(OperationRefusal::AlreadyUnderWay { shard, operation }.into())
 }
 
 /// Not too much at once, in the world and in each cell that takes part.
-fn room(state: &State, config: &ShardConfig, start: &Start) -> Result<(), Refusal> {
-    let active = || state.operations.active();
+fn room(
+    state: &State,
+    config: &ShardConfig,
+    start: &Start,
+    superseded: Option<OperationId>,
+) -> Result<(), Refusal> {
+    let goes_on = move |(id, _): &(OperationId, &OperationRecord)| superseded != Some(*id);
+    let active = || state.operations.active().filter(goes_on);
     count(Counted::Operations, active().count() + 1, OPERATIONS_MAX)?;
     let target = start.kind.target().map(|node| &node.cell);
     let ours = [Some(&config.primary.node.cell), target];

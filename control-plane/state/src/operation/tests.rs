@@ -4,6 +4,7 @@ mod life;
 mod random;
 mod refused;
 mod room;
+mod superseded;
 
 use platform_model::{CellState, CopyState, Epoch, Generation, NodeId, ReplicaId, Role, ShardId};
 

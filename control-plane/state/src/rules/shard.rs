@@ -8,28 +8,33 @@ use platform_model::matrix::Denied;
 use platform_model::{CellId, CellState, Generation, NodeId, RegionId, ShardId};
 
 use crate::changes::Changes;
-use crate::command::Author;
+use crate::command::{Author, Envelope};
 use crate::limits::{COPIES_PER_NODE_MAX, EPOCHS_KEPT_MAX};
 use crate::operation::{self, OperationRefusal};
 use crate::plant::{Planted, planted};
 use crate::refusal::Refusal;
 use crate::rules::law;
-use crate::shard_config::{self, ConfigCommand, ConfigPlants, ConfigRefusal, ConfigRules, Law, ShardConfig};
+use crate::shard_config::{
+    self, ConfigCommand, ConfigPhase, ConfigPlants, ConfigRefusal, ConfigRules, Law, ShardConfig,
+};
 use crate::state::{EpochEntry, ShardRecord, State};
 
 /// Changes the configuration of `shard` if it is at `expected`.
 pub(crate) fn configure(
     state: &mut State,
-    author: &Author,
+    envelope: &Envelope,
     shard: &ShardId,
     expected: Generation,
     command: &ConfigCommand,
 ) -> Result<Changes, Refusal> {
     let config = served(state, shard)?;
-    proposes_for_itself(author, config, shard, command)?;
+    proposes_for_itself(&envelope.author, config, shard, command)?;
     operation::permits(state, shard, command)?;
     if let ConfigCommand::AddCopy { node, .. } = command {
         may_take_copy(state, shard, node)?;
+    }
+    if envelope.version < 2 && config.generation == expected {
+        left_stays(config, command)?;
     }
     let mut config = config.clone();
     let rules = ConfigRules {
@@ -55,6 +60,18 @@ pub(crate) fn configure(
         shards: [shard.clone()].into(),
         ..Changes::default()
     })
+}
+
+/// Up to version 1 nobody took what is left of a copy.
+fn left_stays(config: &ShardConfig, command: &ConfigCommand) -> Result<(), Refusal> {
+    match command {
+        ConfigCommand::Take { replica, .. }
+            if !config.names(*replica) && !matches!(config.phase, ConfigPhase::Promoting { .. }) =>
+        {
+            Err(ConfigRefusal::UnknownCopy(*replica).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The configuration of a shard that has one.

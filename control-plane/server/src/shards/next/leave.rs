@@ -9,16 +9,14 @@ use super::{Look, Next};
 impl Look<'_> {
     pub(super) fn remove(&self) -> Next {
         let Some(source) = self.record.source.filter(|source| self.config.names(*source)) else {
-            return self.leave(Vec::new());
+            // Past this step there is no way back.
+            return self.not_serving().unwrap_or_else(|| self.leave(Vec::new()));
         };
-        if let Some(waits) = self.unsteady().or_else(|| self.source_leads()) {
+        let waits = self.unsteady().or_else(|| self.source_leads());
+        if let Some(waits) = waits.or_else(|| self.not_serving()) {
             return waits;
         }
-        // Nothing leaves before what was made in its place counts, nor while who leads may be gone: what is to leave
-        // may be all that there is.
-        if let Some(waits) = self.primary_silent() {
-            return waits;
-        }
+        // Nothing leaves before what was made in its place counts.
         let made = self.record.replica;
         if let Some(replica) = made.filter(|replica| !self.config.is_candidate(*replica)) {
             let what = format!("the new copy {replica} is not in sync");
@@ -46,13 +44,11 @@ impl Look<'_> {
             }
             Some(_) => Next::Wait,
             None if self.config.erased.contains(&source) => self.leave(Vec::new()),
-            None => self
-                .primary_silent()
-                .unwrap_or_else(|| self.order_erasure(source)),
+            None => self.not_serving().unwrap_or_else(|| self.order_erasure(source)),
         }
     }
 
-    /// The copy that was made goes again.
+    /// The copy that was made goes again. It may be the last: whoever leads may be gone meanwhile.
     pub(super) fn take_back(&self) -> Next {
         let Some(replica) = self.record.replica else {
             return self.end();
@@ -66,13 +62,20 @@ impl Look<'_> {
         if let Some(waits) = self.unsteady() {
             return waits;
         }
-        if self.config.standby(replica).is_some() {
-            return self.take_out(replica);
+        let (stands, left) = (
+            self.config.standby(replica).is_some(),
+            self.config.left.contains_key(&replica),
+        );
+        if !stands && !left {
+            return self.end();
         }
-        if self.config.left.contains_key(&replica) {
-            return self.order_erasure(replica);
-        }
-        self.end()
+        self.not_serving().unwrap_or_else(|| {
+            if stands {
+                self.take_out(replica)
+            } else {
+                self.order_erasure(replica)
+            }
+        })
     }
 
     /// The old primary leads again, then the copy that was made goes.
@@ -83,7 +86,7 @@ impl Look<'_> {
         if self.config.primary.replica == source {
             return self.take_back();
         }
-        if let Some(waits) = self.unsteady() {
+        if let Some(waits) = self.unsteady().or_else(|| self.not_serving()) {
             return waits;
         }
         let Some(copy) = self.config.standby(source) else {
@@ -94,10 +97,7 @@ impl Look<'_> {
             let what = "the old copy is not in sync";
             return self.blocked("source-not-in-sync", what, &copy.node.to_string(), Some("resume"));
         }
-        if let Some(waits) = self
-            .silent("source", &copy.node)
-            .or_else(|| self.primary_silent())
-        {
+        if let Some(waits) = self.silent("source", &copy.node) {
             return waits;
         }
         let handover = ConfigCommand::BeginHandover {

@@ -1,9 +1,9 @@
 //! What an operation waits for, in words.
 
-use control_plane_state::operation::OperationCommand;
-use control_plane_state::shard_config::ConfigPhase;
-use platform_model::NodeId;
-use platform_model::thresholds::ROOM_LEFT_MIB;
+use control_plane_state::operation::Force;
+use control_plane_state::shard_config::{ConfigPhase, CopyState, ShardCopy};
+use platform_model::thresholds::{HANDOVER_MS, ROOM_LEFT_MIB};
+use platform_model::{NodeId, ReplicaId};
 
 use super::{Blocked, Look, Next};
 
@@ -26,19 +26,67 @@ impl Look<'_> {
         ))
     }
 
-    /// A failover has let the copy lead that was to go. A move has turned back by that, a repair has come to nothing;
-    /// either ends, for until then nothing else can be begun on the shard, not even the same once more.
+    /// A promotion to which nobody answers never ends: after a while the one that a person forces takes its place.
+    pub(super) fn may_cut_in(&self, to: Option<ReplicaId>, force: Option<&Force>) -> bool {
+        let (ConfigPhase::Promoting { forced, .. }, Some(force)) = (&self.config.phase, force) else {
+            return false;
+        };
+        let is_own = forced.as_ref().is_some_and(|forced| {
+            Some(forced.target) == to && forced.loss_entries_max == force.loss_entries_max
+        });
+        !is_own && self.now_ms >= self.record.step_since_ms.saturating_add(HANDOVER_MS)
+    }
+
+    /// A failover has let the copy lead that was to go: the operation has come to nothing, and ends, for until then
+    /// nothing else can be begun on the shard. What it made stays a standby: nobody has asked that it be erased, and it
+    /// may hold what the one that leads loses next.
     pub(super) fn source_leads(&self) -> Option<Next> {
-        if self.record.source != Some(self.config.primary.replica) {
+        let leads = self.record.source == Some(self.config.primary.replica);
+        leads.then(|| self.fail("a failover has let the copy lead that was to go"))
+    }
+
+    /// What is to leave may be all that there is, unless who leads has just told that it serves.
+    pub(super) fn not_serving(&self) -> Option<Next> {
+        if self.serves {
             return None;
         }
-        if !self.record.may_reverse() {
-            return Some(self.fail("a failover has let the copy lead that was to go"));
+        let waits = self.primary_silent().unwrap_or_else(|| {
+            let what = "the primary's node reports, but not that it serves the shard";
+            let node = self.config.primary.node.to_string();
+            self.blocked("primary-not-serving", what, &node, None)
+        });
+        Some(match waits {
+            Next::Blocked(blocked) => Next::Blocked(Blocked {
+                fix: Some(self.way_out()),
+                ..blocked
+            }),
+            other => other,
+        })
+    }
+
+    /// By what a person gives the shard a primary again: a failover and a restore end what cannot be cancelled.
+    fn way_out(&self) -> String {
+        if self.record.may_cancel() {
+            return format!("cellctl operation cancel {}", self.id);
         }
-        let (id, expected) = (self.id, self.record.generation);
-        let reverse = OperationCommand::Reverse { id, expected };
-        let reason = "a failover has let the old copy lead again".to_owned();
-        Some(Next::Operation(reverse, reason))
+        let shard = &self.record.shard;
+        let whole = |copy: &&ShardCopy| copy.state >= CopyState::CatchingUp;
+        let best = self
+            .config
+            .standbys
+            .iter()
+            .filter(whole)
+            .max_by_key(|copy| (copy.state, (self.heard)(&copy.node)));
+        match best {
+            Some(copy) if copy.state == CopyState::InSync => {
+                format!("cellctl shard failover {shard} --to {}", copy.node)
+            }
+            Some(copy) => format!(
+                "cellctl shard failover {shard} --to {} --force --loss-max ENTRIES",
+                copy.node
+            ),
+            None => "cellctl backup restore NAME --to NODE --copies-are-lost".to_owned(),
+        }
     }
 
     pub(super) fn primary_silent(&self) -> Option<Next> {

@@ -7,14 +7,31 @@ use crate::limits::{OWN_ERASED_PER_HOME_MAX, OWN_ERASED_PER_JURISDICTION_MAX, OW
 
 /// By the person himself, at that time, or as soon after the last decision as can be.
 fn own(state: &mut State, user: UserId, now_ms: u64) -> Outcome {
+    let envelope = his(user, now_ms);
+    apply(state, &envelope).outcome
+}
+
+fn his(user: UserId, now_ms: u64) -> Envelope {
     let command = BackupCommand::BeginErasure {
         home: home(),
         user,
         by: THE_PERSON.to_owned(),
     };
     let author = author(node("eu-central-1/0"));
-    let envelope = Envelope::new(author, now_ms, "his own request", Command::Backup(command));
-    apply(state, &envelope).outcome
+    Envelope::new(author, now_ms, "his own request", Command::Backup(command))
+}
+
+/// What an older build has accepted it has accepted: its log is replayed by this one.
+#[test]
+fn a_request_of_version_1_knows_no_bound_of_its_own() {
+    let mut state = served();
+    state.erasures.fill(home(), people(OWN_ERASED_PER_HOME_MAX));
+    let envelope = Envelope {
+        version: 1,
+        ..his(user_of_the_shard(), 0)
+    };
+    let old = apply(&mut state, &envelope).outcome;
+    assert!(matches!(old, Outcome::Accepted { .. }), "{old:?}");
 }
 
 fn people(count: usize) -> impl Iterator<Item = UserId> {

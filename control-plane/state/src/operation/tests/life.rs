@@ -159,35 +159,24 @@ fn a_move_is_reversed_while_the_old_copy_is_kept() {
     assert_eq!(world.config().primary.node, node(HOME));
 }
 
+/// What the move made may be the last copy next: the controllers end the move, and erase nothing.
 #[test]
-fn controllers_reverse_a_move_that_a_failover_has_turned_back_and_no_other() {
+fn controllers_end_a_move_that_a_failover_has_turned_back_and_do_not_reverse_it() {
     let mut world = World::new();
     let old = world.config().primary.replica;
     let id = world.moved(NEXT, 1_000_000);
     let new = world.made(id);
-    let reverse = |world: &mut World| {
-        let expected = world.of(id).generation;
-        world.operate(controller(), OperationCommand::Reverse { id, expected })
-    };
-    let refused = reverse(&mut world);
-    assert!(
-        matches!(refused, Err(Refusal::NotYours { .. })),
-        "people do: {refused:?}"
-    );
     world.promote(&[old]);
     assert_eq!(world.of(id).step, Step::Window);
+    let expected = world.of(id).generation;
+    let refused = world.operate(controller(), OperationCommand::Reverse { id, expected });
+    assert!(matches!(refused, Err(Refusal::NotYours { .. })), "{refused:?}");
+    let why = "a failover".to_owned();
     world
-        .ask(id, |id, expected| OperationCommand::Pause { id, expected })
-        .expect("running");
-    assert!(reverse(&mut world).is_err(), "a person holds it");
-    world
-        .ask(id, |id, expected| OperationCommand::Resume { id, expected })
-        .expect("paused");
-    reverse(&mut world).expect("the old one leads");
-    world.take_out(new);
-    world.advance(id, Step::Done).expect("turned back");
-    assert_eq!(world.of(id).state, OperationState::Reversed);
-    assert_eq!(world.config().primary.node, node(HOME));
+        .operate(controller(), OperationCommand::Fail { id, expected, why })
+        .expect("it has come to nothing");
+    assert!(world.config().names(new), "it stays a standby");
+    assert!(world.state.operations.active().next().is_none());
 }
 
 #[test]
