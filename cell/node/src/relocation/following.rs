@@ -12,7 +12,7 @@
 //! | `B`, `F`, `E`, `H` | `E` finds the fence and waits: the relocation turns back, and it goes on here; or `H` comes |
 //! | `B`, `F`, `H`, `E` | he has gone: the home where he lives is asked to erase him, and what is left here goes with that |
 //! | `R` before `B`, and whoever was to do `E` is killed | the same, by whoever looks for open erasures next |
-//! | `R` before `F` or `H`, and the new home is restored to before he came | it knows nobody, and destroys his key there; behind the fence he is erased here, where all of him lies |
+//! | `R`, and the new home is restored to before he came | his key there is destroyed; behind the fence he is erased here |
 //!
 //! `B` and `E` read what the other writes, so that one of them loses and finds it; so do `E`, `F` and `H` by where he stands. A
 //! look that found him elsewhere before `R` puts nothing on record.
