@@ -41,6 +41,15 @@ impl ReadFailure {
             unimplemented: false,
         }
     }
+
+    /// The call panicked, or the process ends.
+    pub fn broken_off() -> Self {
+        Self {
+            reason: "the call broke off".into(),
+            retryable: false,
+            unimplemented: false,
+        }
+    }
 }
 
 pub(crate) fn of_commit(error: &Error) -> CommitFailure {

@@ -9,7 +9,6 @@ use platform_runtime::tasks::CancellationToken;
 use tikv_client::Timestamp;
 use tikv_client::transaction::ResolveLocksOptions;
 
-use crate::attempt::retried;
 use crate::meters::{self, Call};
 use crate::tikv::Shared;
 
@@ -77,8 +76,7 @@ pub(crate) async fn resolve_older(shared: &Shared, age: Duration) -> Result<usiz
 
 /// On the cluster's clock.
 pub(crate) async fn now(shared: &Shared) -> Result<Timestamp, String> {
-    let now = retried(&shared.clock, || shared.client.current_timestamp()).await;
-    now.map_err(|failure| failure.reason)
+    shared.timestamp().await.map_err(|failure| failure.reason)
 }
 
 /// So long before `now`, on the cluster's clock.

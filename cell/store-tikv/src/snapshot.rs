@@ -9,7 +9,6 @@ use async_trait::async_trait;
 use cell_store::{Key, KeyRange, Page, Snapshot, SnapshotError, Value};
 use tikv_client::{CheckLevel, Timestamp, TransactionOptions};
 
-use crate::attempt::retried;
 use crate::failure::ReadFailure;
 use crate::keys;
 use crate::meters::{self, Call};
@@ -80,11 +79,11 @@ impl TikvSnapshot {
 
     async fn get_one(&self, key: &[u8]) -> Result<Option<Value>, Ended> {
         let key = self.shared.keys.key(key);
-        let stored = retried(&self.shared.clock, || {
+        let read = || {
             let (mut version, key) = (self.version(), key.clone());
             async move { version.get(key).await }
-        })
-        .await?;
+        };
+        let stored = self.shared.retried(read).await?;
         Ok(stored.map(decode).transpose()?)
     }
 
@@ -97,11 +96,14 @@ impl TikvSnapshot {
             .collect();
         for request in scan::requests(&possible) {
             let keys: Vec<Vec<u8>> = request.iter().map(|key| self.shared.keys.key(key)).collect();
-            let pairs = retried(&self.shared.clock, || {
+            let read = || {
                 let (mut version, keys) = (self.version(), keys.clone());
-                async move { Ok(version.batch_get(keys).await?.collect::<Vec<_>>()) }
-            })
-            .await?;
+                async move {
+                    let pairs = version.batch_get(keys).await?;
+                    Ok::<Vec<_>, tikv_client::Error>(pairs.collect())
+                }
+            };
+            let pairs = self.shared.retried(read).await?;
             for pair in pairs {
                 found.insert(self.strip(pair.0)?, decode(pair.1)?);
             }
@@ -136,7 +138,7 @@ impl TikvSnapshot {
 
     async fn rows(&self, rest: &Rest, wanted: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Ended> {
         let limit = u32::try_from(wanted).unwrap_or(u32::MAX);
-        let rows = retried(&self.shared.clock, || {
+        let read = || {
             let (mut version, rest) = (self.version(), rest.clone());
             async move {
                 let range = (rest.start, rest.end);
@@ -145,10 +147,10 @@ impl TikvSnapshot {
                 } else {
                     version.scan(range, limit).await?.collect()
                 };
-                Ok(rows)
+                Ok::<_, tikv_client::Error>(rows)
             }
-        })
-        .await?;
+        };
+        let rows = self.shared.retried(read).await?;
         Ok(rows.into_iter().map(|row| (row.0.into(), row.1)).collect())
     }
 

@@ -9,10 +9,12 @@ use cell_store::{
 };
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
-use tikv_client::TransactionClient;
+use tikv_client::{Timestamp, TransactionClient};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::attempt::retried;
+use crate::attempt;
+use crate::failure::ReadFailure;
 use crate::keys::KeySpace;
 use crate::meters::{self, Call};
 use crate::snapshot::TikvSnapshot;
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     pub settings: Settings,
     pub keys: KeySpace,
     pub clock: Clock,
+    /// Where the client was opened, and its calls run ([`attempt`]).
+    pub home: Handle,
 }
 
 impl Shared {
@@ -41,6 +45,25 @@ impl Shared {
             snapshot_life: Some(self.settings.snapshot_life),
             ..Limits::PORTABLE
         }
+    }
+
+    /// See [`attempt::retried`].
+    pub async fn retried<T, F, Fut>(&self, call: F) -> Result<T, ReadFailure>
+    where
+        T: Send + 'static,
+        F: FnMut() -> Fut,
+        Fut: Future<Output = tikv_client::Result<T>> + Send + 'static,
+    {
+        attempt::retried(&self.clock, &self.home, call).await
+    }
+
+    /// On the cluster's clock.
+    pub async fn timestamp(&self) -> Result<Timestamp, ReadFailure> {
+        let asked = || {
+            let client = self.client.clone();
+            async move { client.current_timestamp().await }
+        };
+        self.retried(asked).await
     }
 }
 
@@ -63,24 +86,27 @@ impl std::fmt::Debug for Tikv {
 
 impl Tikv {
     /// Opens the cell's rows: checks the settings, waits until the cluster answers, makes sure that it holds this
-    /// world's data. An empty cluster becomes this world's, if the settings say so. Its janitor and its commits run in `tasks`.
+    /// world's data. An empty cluster becomes this world's, if the settings say so. Its janitor and its commits run in `tasks`,
+    /// and they and all reads on the runtime of whoever opens it.
     ///
     /// # Errors
     /// See [`OpenError`]: what is wrong for good is told at once, the rest after [`Settings::ready_within`].
     pub async fn open(settings: Settings, clock: Clock, tasks: &TaskGroup) -> Result<Arc<Self>, OpenError> {
         settings.check()?;
         let (client, is_claimed) = open::when_ready(&settings, &clock).await?;
+        let tasks = tasks.on(&Handle::current());
         let shared = Arc::new(Shared {
             client,
             keys: KeySpace::of(&settings.cell),
             settings,
             clock,
+            home: Handle::current(),
         });
         tasks.spawn("tikv janitor", janitor::run(Arc::clone(&shared), tasks.token()));
         Ok(Arc::new(Self {
             shared,
             is_claimed,
-            tasks: tasks.clone(),
+            tasks,
             commits: Arc::new(Semaphore::new(COMMITS_MAX)),
         }))
     }
@@ -142,7 +168,7 @@ impl Tikv {
 impl Store for Tikv {
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
         let opened = self.shared.clock.monotonic();
-        let at = retried(&self.shared.clock, || self.shared.client.current_timestamp()).await;
+        let at = self.shared.timestamp().await;
         let took = self.shared.clock.monotonic().saturating_sub(opened);
         match at {
             Ok(at) => {

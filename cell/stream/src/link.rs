@@ -2,17 +2,23 @@
 //! stream breaks, drops what waits and begins again after a pause.
 //!
 //! A peer that is away costs one attempt to connect for each pause, and only while somebody has something to say to it.
+//!
+//! Pages are much, and no request waits for one: they are packed, sealed and sent by threads that give way to all others.
+//! Those touch neither the queue nor the list of links, whose locks are taken by whoever sends, in whichever lane: he would
+//! wait for a thread that waits for everybody.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream;
 use platform_model::NodeId;
+use platform_runtime::background;
 use platform_runtime::retry::Policy;
 use platform_runtime::tls::Expect;
 use platform_wire::channel::{Probes, connect_probed, describe};
 use platform_wire::pb::replication_client::ReplicationClient;
-use platform_wire::{pb, replication};
+use platform_wire::replication::{self, Parcel};
+use tokio::runtime::Handle;
 
 use crate::known::Place;
 use crate::lane::Lane;
@@ -36,6 +42,7 @@ const PAUSES: Policy = Policy {
     within: Duration::MAX,
 };
 
+#[derive(Clone)]
 pub(crate) struct Link {
     pub peer: NodeId,
     pub lane: Lane,
@@ -95,30 +102,60 @@ impl Link {
         let Some(place) = self.shared.known.place(&self.peer) else {
             return Ended::Broken("the table does not name it".into());
         };
-        let mut client = match self.client(&place) {
-            Ok(client) => client,
-            Err(why) => return Ended::Broken(why),
-        };
-        let (shared, queue, lane) = (Arc::clone(&self.shared), Arc::clone(&self.queue), self.lane);
-        let messages = stream::unfold((shared, queue), move |(shared, queue)| async move {
-            let message = next(&shared, &queue, lane).await?;
-            Some((message, (shared, queue)))
-        });
         let begun = self.shared.clock.monotonic();
-        match client.replicate(messages).await {
-            Ok(_) => {
+        let replicated = match self.lane {
+            Lane::Pages => {
+                let replicated = background::run(self.clone().replicate(place, Some(Handle::current())));
+                let ended = || Err("the process ends".to_owned());
+                replicated.await.unwrap_or_else(ended)
+            }
+            Lane::Prompt | Lane::Entries => self.clone().replicate(place, None).await,
+        };
+        match replicated {
+            Ok(()) => {
                 *failures = 0;
                 Ended::Idle
             }
-            Err(status) => {
+            Err(cause) => {
                 // One that held for a while was a good one: the next is tried at once.
                 let held = self.shared.clock.monotonic().saturating_sub(begun);
                 if held > PAUSES.cap {
                     *failures = 0;
                 }
-                Ended::Broken(describe(&status))
+                Ended::Broken(cause)
             }
         }
+    }
+
+    /// Connects, and sends until nobody has anything to say. The queue is looked into on the runtime of `home`: none, on
+    /// this one.
+    async fn replicate(self, place: Place, home: Option<Handle>) -> Result<(), String> {
+        let mut client = self.client(&place)?;
+        let messages = stream::unfold((self, home), |(link, home)| async move {
+            let taken = link.clone().take();
+            let parcels = match &home {
+                Some(home) => background::run_on(home, "replication-take", taken)
+                    .await
+                    .flatten(),
+                None => taken.await,
+            };
+            let message = replication::message(&link.shared.world, parcels?);
+            Some((message, (link, home)))
+        });
+        let replicated = client.replicate(messages).await;
+        replicated.map(|_| ()).map_err(|status| describe(&status))
+    }
+
+    /// What the next message holds, as late as the stream lets it wait; none ends the stream in order.
+    async fn take(self) -> Option<Vec<Parcel>> {
+        tokio::select! {
+            () = self.queue.filled() => {}
+            () = self.shared.clock.sleep(IDLE) => return None,
+        }
+        let parcels = self.queue.take();
+        let bytes = parcels.iter().map(|(_, frame)| frame.len()).sum();
+        meter::sent(self.lane, parcels.len(), bytes);
+        Some(parcels)
     }
 
     fn client(&self, place: &Place) -> Result<ReplicationClient<tonic::transport::Channel>, String> {
@@ -131,16 +168,4 @@ impl Link {
             channel.map_err(|error| error.to_string())?,
         ))
     }
-}
-
-/// The next message, as late as the stream lets it wait; none ends the stream in order.
-async fn next(shared: &Shared, queue: &Queue, lane: Lane) -> Option<pb::ReplicationFrames> {
-    tokio::select! {
-        () = queue.filled() => {}
-        () = shared.clock.sleep(IDLE) => return None,
-    }
-    let parcels = queue.take();
-    let bytes = parcels.iter().map(|(_, frame)| frame.len()).sum();
-    meter::sent(lane, parcels.len(), bytes);
-    Some(replication::message(&shared.world, parcels))
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use platform_model::{NodeId, ShardId, WorldId};
 use platform_runtime::tls::Identity;
-use platform_runtime::{CancellationToken, Clock, TaskGroup, background};
+use platform_runtime::{CancellationToken, Clock, TaskGroup};
 use platform_wire::replication::FRAME_BYTES_MAX;
 use tokio::sync::Notify;
 
@@ -94,21 +94,13 @@ impl Shared {
     }
 
     /// Begins a task for each queue that has none: `send` may be called where nothing can be spawned.
-    ///
-    /// Pages are much, and no request waits for one: their links give way to requests, where those of the other lanes
-    /// go before them.
     async fn link_all(self: &Arc<Self>, tasks: &TaskGroup) {
-        let giving_way = tasks.on(&background::handle());
         loop {
             tokio::select! {
                 () = self.unlinked.notified() => {}
                 () = self.ending.cancelled() => return,
             }
             for link in self.not_linked_yet() {
-                let tasks = match link.lane {
-                    Lane::Pages => &giving_way,
-                    Lane::Prompt | Lane::Entries => tasks,
-                };
                 tasks.spawn("replication-link", link.run());
             }
         }

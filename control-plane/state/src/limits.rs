@@ -31,8 +31,8 @@ pub const ERASED_PER_JURISDICTION_MAX: usize = 1_000_000;
 /// himself over and over.
 pub const OWN_ERASED_PER_HOME_MAX: usize = ERASED_PER_HOME_MAX / 10 * 9;
 pub const OWN_ERASED_PER_JURISDICTION_MAX: usize = ERASED_PER_JURISDICTION_MAX / 10 * 9;
-/// Erasures of a home within a day, whoever asked for them, behind which people's own requests wait: by those alone its list is
-/// full no sooner than in three months.
+/// People of a home who may ask for their erasure themselves within a day; more wait: by those alone its list is full no sooner
+/// than in three months.
 pub const OWN_ERASURES_PER_DAY_MAX: usize = 1_000;
 /// Copies of one shard that were given up and are not erased yet.
 pub const LEFT_COPIES_MAX: usize = 64;

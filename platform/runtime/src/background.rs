@@ -22,11 +22,21 @@ const NICE: i32 = 10;
 /// Runs `work` on those threads. Dropped, `work` is dropped at its next `await`. None: it panicked, or the process
 /// ends.
 pub async fn run<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    let done = AbortOnDropHandle::new(handle().spawn(work)).await;
+    run_on(&handle(), "background", work).await
+}
+
+/// The same on a runtime of the caller's: for what long work asks for, and what requests wait for, too. Whatever `work`
+/// spawns, a connection say, stays there. `name` says in logs and metrics what runs.
+pub async fn run_on<T: Send + 'static>(
+    runtime: &Handle,
+    name: &'static str,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    let done = AbortOnDropHandle::new(runtime.spawn(work)).await;
     done.inspect_err(|error| {
         if error.is_panic() {
-            metrics::counter!("runtime_task_panics_total", "task" => "background").increment(1);
-            tracing::error!("long work panicked");
+            metrics::counter!("runtime_task_panics_total", "task" => name).increment(1);
+            tracing::error!(task = name, "work panicked");
         }
     })
     .ok()

@@ -18,7 +18,7 @@
 
 use std::time::Duration;
 
-use cell_layers::place::{self, Standing};
+use cell_layers::place::{self, Errand, Standing};
 use cell_layers::{LayerError, ended};
 use cell_relay::Place;
 use cell_sdk::{Arrival, OpenUser, RootCtx, Seen};
@@ -180,11 +180,7 @@ pub(super) async fn end_root(shard: &Shard, asked: &Asked) -> Result<(), Refusal
             turn_back(&tx, user, standing)?;
             return Ok(Some(why));
         }
-        match ended::goes_on(&tx).await {
-            Ok(()) => ended::end(&tx)?,
-            Err(LayerError::RootEnded) => {}
-            Err(error) => return Err(error),
-        }
+        mark(&tx).await?;
         Ok(None)
     };
     let ended = shard.write(&request(asked, Mode::Sync), end).await;
@@ -197,6 +193,45 @@ pub(super) async fn end_root(shard: &Shard, asked: &Asked) -> Result<(), Refusal
             Err(Refusal::new(RefusalCode::Unavailable, message).hint("cellctl user relocation show"))
         }
         None => Ok(()),
+    }
+}
+
+/// The same for one behind the fence of whom nothing is anywhere else: he lives here again, in the transaction that ends his root,
+/// and so is served by nobody.
+pub(super) async fn end_fenced(shard: &Shard, asked: &Asked) -> Result<(), Refusal> {
+    let user = asked.user;
+    let end = |tx: Tx| async move {
+        tx.sync();
+        let Some(standing) = place::standing(&tx, user).await? else {
+            return Ok(());
+        };
+        let Place::Fenced { user_epoch, .. } = standing.place else {
+            return Ok(());
+        };
+        let over = |errand: Errand| Errand {
+            under_way: false,
+            unwanted: false,
+            outcome: "he was erased: his new home did not know him any more".to_owned(),
+            ..errand
+        };
+        let after = Standing {
+            place: Place::Home { user_epoch },
+            errand: standing.errand.map(over),
+            ..standing
+        };
+        place::put_standing(&tx, user, &after)?;
+        mark(&tx).await
+    };
+    let ended = shard.write(&request(asked, Mode::Sync), end).await;
+    ended.map(|_| ()).map_err(|error| unavailable(&error))
+}
+
+/// The root's end, once.
+async fn mark(tx: &Tx) -> Result<(), LayerError> {
+    match ended::goes_on(tx).await {
+        Ok(()) => ended::end(tx),
+        Err(LayerError::RootEnded) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use cell_layers::place::Standing;
+use cell_relay::Place;
 use cell_shard::Shard;
 use platform_model::{HomeId, ShardId, UserId};
 use platform_wire::backup::ErasureStage;
@@ -11,7 +13,7 @@ use platform_wire::custody::UserErased;
 use platform_wire::{Refusal, RefusalCode};
 
 use super::Custody;
-use super::erasing::{Asked, end_root, refused};
+use super::erasing::{Asked, end_fenced, end_root, refused};
 use crate::relocation::{Elsewhere, elsewhere, standing_of};
 
 /// How often it is looked for them.
@@ -104,12 +106,30 @@ impl Custody {
             return Ok(());
         };
         let standing = standing_of(&shard, asked.user).await;
-        match elsewhere(standing.map_err(|problem| refused(&problem))?.as_ref()) {
+        let standing = standing.map_err(|problem| refused(&problem))?;
+        let is_fenced =
+            |standing: &Standing| matches!(standing.place, Place::Fenced { .. }) && standing.errand.is_some();
+        match elsewhere(standing.as_ref()) {
             None => self.erase_now(asked).await.map(drop),
+            Some(Elsewhere::Moves) if standing.as_ref().is_some_and(is_fenced) => {
+                self.end_behind_the_fence(asked, &shard).await
+            }
             // Turned back, if it is not too late for that.
             Some(Elsewhere::Moves) => end_root(&shard, asked).await,
             Some(Elsewhere::Lives(_)) => self.follow(asked, &shard).await,
         }
+    }
+
+    /// The home that he moves to may not know him, restored to before he came: he is erased here. Else it waits for where he
+    /// will live.
+    async fn end_behind_the_fence(&self, asked: &Asked, shard: &Shard) -> Result<(), Refusal> {
+        let nobody_there = self.shared.elsewhere.erase_there(shard, asked.user).await;
+        nobody_there.map_err(|why| {
+            let message = format!("he is on his way, and is erased where he will live: {why}");
+            Refusal::new(RefusalCode::Unavailable, message)
+        })?;
+        end_fenced(shard, asked).await?;
+        self.erase_now(asked).await.map(drop)
     }
 
     /// What is left of him here goes with his erasure where he lives.
@@ -119,6 +139,14 @@ impl Custody {
             let message = format!("he has moved since, and is not erased where he lives yet: {why}");
             Refusal::new(RefusalCode::Unavailable, message)
         })?;
+        // One who is not known where he went has had nothing removed here.
+        let standing = standing_of(shard, asked.user).await;
+        let standing = standing.map_err(|problem| refused(&problem))?;
+        if standing.is_some_and(|standing| standing.clearing) {
+            return Err(left_here("what he left here is still being removed"));
+        }
+        let gone = self.shared.elsewhere.forget(shard, asked.user).await;
+        gone.map_err(|why| left_here(&why))?;
         let done = ErasureStage::Done { claims: 0, rows: 0 };
         let sequence = self.record(asked, done).await?;
         let (home, user) = (&asked.home, asked.user);
@@ -144,6 +172,11 @@ impl Custody {
         };
         self.erase_now(&asked).await.map(drop)
     }
+}
+
+fn left_here(why: &str) -> Refusal {
+    let message = format!("he has moved since and is erased where he lives, and not here yet: {why}");
+    Refusal::new(RefusalCode::Unavailable, message)
 }
 
 /// A person is being erased while this lives.

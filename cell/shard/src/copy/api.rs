@@ -64,12 +64,14 @@ impl Copy {
             return;
         };
         core.configured(config);
+        let mut erasures = Vec::new();
         for order in route::orders(route, &self.inner.settings.node) {
             match order {
                 route::Order::Prepare { order, epoch } => core.prepare(order, epoch),
-                route::Order::Erase { order, replica } => core.erase(order, replica),
+                route::Order::Erase { order, replica } => erasures.push((order, replica)),
             }
         }
+        core.erase_in_turn(erasures);
     }
 
     /// The control plane has answered a report that was made at `asked` (by [`Clock::monotonic`]): no configuration is
@@ -252,35 +254,55 @@ impl Core {
         let _ = self.step(Event::Prepare { order, epoch });
     }
 
-    pub(crate) fn erase(&mut self, order: OrderIndex, replica: ReplicaId) {
+    /// One after the other, for one receipt is kept: the one that stands in the way of the next is told until its order is gone
+    /// from the route.
+    fn erase_in_turn(&mut self, mut orders: Vec<(OrderIndex, ReplicaId)>) {
+        if self.receipt_comes {
+            return;
+        }
+        let told = self.receipt.map(|receipt| receipt.replica);
+        orders.sort_by_key(|(_, replica)| Some(*replica) != told);
+        for (order, replica) in orders {
+            if self.erase(order, replica) {
+                return;
+            }
+        }
+    }
+
+    /// Whether there is a receipt of it, or is about to be.
+    fn erase(&mut self, order: OrderIndex, replica: ReplicaId) -> bool {
         if self.receipt.is_some_and(|receipt| receipt.replica == replica) {
             self.tell_receipt();
-            return;
+            return true;
         }
         self.erasing = Some((replica, order.0));
         // Refused unless it is this copy, and in no configuration any more.
         let outcome = self.step(Event::Erase { order, replica });
         self.erasing = None;
-        if let Err(Refusal::Amnesia { have, .. }) = outcome {
+        self.receipt_comes = match outcome {
+            Ok(()) => true,
             // Rows without a name may be its.
-            let is_gone = have.is_some() || self.machine.tail().position == Position(0);
-            if is_gone {
-                self.note_gone(Receipt::begin(replica, order.0));
+            Err(Refusal::Amnesia { have, .. })
+                if have.is_some() || self.machine.tail().position == Position(0) =>
+            {
+                self.note_gone(Receipt::begin(replica, order.0))
             }
-        }
+            Err(_) => false,
+        };
+        self.receipt_comes
     }
 
     /// What was to be erased is not here: another was made over it, or its disk is lost. That is an answer as well, or
-    /// whoever waits for the receipt would wait for ever.
-    fn note_gone(&mut self, receipt: Receipt) {
-        let known = |item: &Item| matches!(item, Item::Gone(known) if known.replica == receipt.replica);
-        if self.closing || self.items.iter().any(known) {
-            return;
+    /// whoever waits for the receipt would wait for ever. False: nothing is written any more.
+    fn note_gone(&mut self, receipt: Receipt) -> bool {
+        if self.closing {
+            return false;
         }
         let item = Item::Gone(receipt);
         self.item_bytes += item.bytes();
         self.items.push_back(item);
         self.wake.notify_one();
+        true
     }
 }
 

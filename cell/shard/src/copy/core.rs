@@ -86,6 +86,8 @@ pub(crate) struct Core {
     pub verification: Verification,
     pub erasing: Option<(ReplicaId, u64)>,
     pub receipt: Option<Receipt>,
+    /// Another is on its way to the disk.
+    pub receipt_comes: bool,
     pub nameless: bool,
     /// In a shared store: until when this node may read by the fence.
     pub holder: Option<SharedHolder>,
@@ -284,6 +286,7 @@ impl Core {
         }
         if let Some(receipt) = written.receipt {
             self.receipt = Some(receipt);
+            self.receipt_comes = false;
             self.tell_receipt();
         }
         if let Some(ticket) = written.upto {

@@ -153,6 +153,7 @@ impl Opening {
             verification: Default::default(),
             erasing: None,
             receipt: loaded.receipt,
+            receipt_comes: false,
             nameless: loaded.nameless,
             holder: loaded.holder,
             opens_later: None,

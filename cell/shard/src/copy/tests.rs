@@ -9,6 +9,7 @@ mod lagging;
 mod lease;
 mod net;
 mod planted;
+mod receipts;
 mod rewind;
 mod settling;
 mod storm;

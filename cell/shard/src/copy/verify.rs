@@ -23,6 +23,10 @@ use crate::walk::Walk;
 
 /// Keys and values of one chunk, about.
 const CHUNK_BYTES: usize = 3 * 1024 * 1024;
+/// A chunk whose snapshot ended before it was read is halved, so often at most.
+const HALVINGS_MAX: u32 = 4;
+/// So long any engine keeps a snapshot. A standby whose snapshot ends before it has digested a chunk tells nobody.
+const SNAPSHOT_LIFE_MIN: Duration = Duration::from_secs(5);
 /// A verification that has not got on for so long is begun again when it is asked for.
 const STUCK: Duration = Duration::from_secs(20);
 /// Chunks by which the primary is ahead of the slowest standby that follows.
@@ -45,6 +49,8 @@ pub(crate) struct Verification {
     of: Option<u32>,
     /// When it last got on.
     moved: Duration,
+    /// How often chunks were halved.
+    halvings: u32,
 }
 
 impl Verification {
@@ -52,6 +58,29 @@ impl Verification {
     pub(crate) fn range(&self, chunk: u32) -> Option<(Bytes, Bytes)> {
         let (next, start, end) = self.next.as_ref()?;
         (*next == chunk).then(|| (start.clone(), end.clone()))
+    }
+
+    fn chunk_bytes(&self) -> usize {
+        CHUNK_BYTES >> self.halvings
+    }
+
+    fn halve(&mut self) {
+        self.halvings = (self.halvings + 1).min(HALVINGS_MAX);
+    }
+
+    /// The snapshot of a chunk ended before it was digested here. Where a smaller one begins in its place; none, if it is not
+    /// of this round, or nobody leads here.
+    fn expired(&mut self, chunk: u32) -> Option<Bytes> {
+        let (_, start, _) = self.next.as_ref().filter(|(next, ..)| *next == chunk)?;
+        let start = start.clone();
+        if !self.running || self.measuring {
+            return None;
+        }
+        self.halve();
+        self.measuring = true;
+        // Its end may have been the end of all.
+        self.of = None;
+        Some(start)
     }
 }
 
@@ -70,10 +99,33 @@ impl Core {
             term,
             running: true,
             moved: now,
+            halvings: self.halvings_next(term, now),
             ..Verification::default()
         };
         let start = Bytes::new();
         self.job(Job::Measure { chunk: 0, start });
+    }
+
+    /// Chunks of the next round are smaller, if the one before it in this term rests without an end: a standby's snapshots may
+    /// have ended too early.
+    fn halvings_next(&mut self, term: Term, now: Duration) -> u32 {
+        if self.verification.term != term {
+            return 0;
+        }
+        let least = self.least_verified();
+        let is_whole = |of: u32| least.is_none_or(|least| least >= of);
+        let rests = now.saturating_sub(self.verification.moved) >= SNAPSHOT_LIFE_MIN;
+        if rests && !self.verification.of.is_some_and(is_whole) {
+            self.verification.halve();
+        }
+        self.verification.halvings
+    }
+
+    fn expired(&mut self, chunk: u32) {
+        metrics::counter!("shard_chunks_expired_total").increment(1);
+        if let Some(start) = self.verification.expired(chunk) {
+            self.job(Job::Measure { chunk, start });
+        }
     }
 
     fn measured(&mut self, chunk: u32, start: Bytes, end: Bytes, last: bool) {
@@ -181,32 +233,34 @@ impl Core {
 
 /// Finds where a chunk ends.
 pub(crate) async fn measure(inner: &Arc<Inner>, chunk: u32, start: Bytes) {
-    let hold = inner
-        .core
-        .lock()
-        .pace
-        .hold_page(inner.clock.monotonic(), CHUNK_BYTES as u64);
+    let (bytes, hold) = {
+        let mut core = inner.core.lock();
+        let bytes = core.verification.chunk_bytes();
+        let hold = core.pace.hold_page(inner.clock.monotonic(), bytes as u64);
+        (bytes, hold)
+    };
     inner.clock.sleep(hold).await;
     let Some((snapshot, _)) = inner.snapshot().await else {
         return stop(inner);
     };
     let (shared, from) = (Arc::clone(inner), start.clone());
-    let found = background::run(async move { end_of_chunk(&*snapshot, &shared.keys, from).await });
+    let found = background::run(async move { end_of_chunk(&*snapshot, &shared.keys, from, bytes).await });
     let Some(Ok((end, last))) = found.await else {
         return stop(inner);
     };
     inner.core.lock().measured(chunk, start, end, last);
 }
 
-/// Where about `CHUNK_BYTES` of rows end, and whether nothing is behind them.
+/// Where about `bytes_max` of rows end, and whether nothing is behind them.
 async fn end_of_chunk(
     snapshot: &dyn Snapshot,
     keys: &ShardKeys,
     mut from: Bytes,
+    bytes_max: usize,
 ) -> Result<(Bytes, bool), SnapshotError> {
     let (mut bytes, mut last) = (0, false);
-    while bytes < CHUNK_BYTES && !last {
-        let (rows, end) = page(snapshot, keys, from, PAGE_BYTES).await?;
+    while bytes < bytes_max && !last {
+        let (rows, end) = page(snapshot, keys, from, PAGE_BYTES.min(bytes_max)).await?;
         bytes += rows.bytes();
         last = end;
         from = rows.ranges.last().map(|(_, end)| end.clone()).unwrap_or_default();
@@ -225,8 +279,11 @@ pub(crate) async fn digest(inner: &Arc<Inner>, chunk: ToDigest) {
         snapshot, start, end, ..
     } = chunk;
     let digested = background::run(async move { digest_of(&*snapshot, &shared.keys, &start, &end).await });
-    let Some(Ok(digest)) = digested.await else {
-        return;
+    let digest = match digested.await {
+        Some(Ok(digest)) => digest,
+        // It waited for too long, beside whatever else is long work here.
+        Some(Err(SnapshotError::Expired)) => return inner.core.lock().expired(chunk.chunk),
+        Some(Err(_)) | None => return,
     };
     let mut core = inner.core.lock();
     let event = Event::Digested {
@@ -265,4 +322,44 @@ pub(crate) async fn digest_of(
         }
     }
     Ok(hasher.digest())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn under_way() -> Verification {
+        Verification {
+            running: true,
+            next: Some((3, "m".into(), "z".into())),
+            own: Some(2),
+            of: Some(4),
+            ..Verification::default()
+        }
+    }
+
+    /// The planted omission: each chunk is asked for again as large as it was, and never digested.
+    #[test]
+    fn a_chunk_that_took_longer_than_its_snapshot_lives_is_measured_anew_and_smaller() {
+        let mut round = under_way();
+        assert_eq!(round.expired(3), Some("m".into()));
+        assert_eq!(round.chunk_bytes(), CHUNK_BYTES / 2);
+        assert_eq!(round.of, None, "there are more chunks now");
+        assert_eq!(round.expired(3), None, "it is sought already");
+        for _ in 0..100 {
+            round.measuring = false;
+            assert!(round.expired(3).is_some());
+        }
+        assert_eq!(round.chunk_bytes(), CHUNK_BYTES >> HALVINGS_MAX);
+    }
+
+    #[test]
+    fn a_chunk_of_another_round_or_of_a_standby_is_measured_by_nobody() {
+        assert_eq!(under_way().expired(2), None);
+        assert_eq!(Verification::default().expired(3), None);
+        let mut over = under_way();
+        over.running = false;
+        assert_eq!(over.expired(3), None);
+        assert_eq!(over.chunk_bytes(), CHUNK_BYTES);
+    }
 }

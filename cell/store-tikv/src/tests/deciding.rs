@@ -113,6 +113,7 @@ fn commit_and_die(settings: Settings) {
             keys: KeySpace::of(&settings.cell),
             settings,
             clock: Clock::system(),
+            home: tokio::runtime::Handle::current(),
         };
         let begun = shared.client.begin_with_options(options()).await;
         let mut tx = begun.expect("begins");

@@ -18,8 +18,6 @@ use crate::rules::shard::{may_lead, may_take_copy, served};
 use crate::shard_config::{ConfigPhase, CopyState, ShardConfig, ShardCopy};
 use crate::state::State;
 
-const DAY_MS: u64 = 86_400_000;
-
 pub(crate) fn apply(
     state: &mut State,
     envelope: &Envelope,
@@ -127,9 +125,10 @@ fn is_of_whoever_serves(state: &State, author: &Author, home: &HomeId, user: Use
     })
 }
 
-/// The list forgets nobody, and anybody may register and erase himself: he fills only a part of it, and not fast.
-fn has_room_for_his_own(state: &State, home: &HomeId) -> Result<(), Refusal> {
-    let (erasures, jurisdiction) = (&state.erasures, &home.jurisdiction);
+/// The list forgets nobody, and anybody may register and erase himself: he fills only a part of it, and not fast. Takes one of
+/// the day's places; whoever has one finds room on the list, too.
+fn has_room_for_his_own(state: &mut State, home: &HomeId) -> Result<(), Refusal> {
+    let (erasures, jurisdiction) = (&mut state.erasures, &home.jurisdiction);
     if erasures.count(home) >= OWN_ERASED_PER_HOME_MAX {
         let (home, max) = (home.clone(), OWN_ERASED_PER_HOME_MAX);
         return Err(BackupRefusal::OwnTooMany { home, max }.into());
@@ -138,8 +137,7 @@ fn has_room_for_his_own(state: &State, home: &HomeId) -> Result<(), Refusal> {
         let (jurisdiction, max) = (jurisdiction.clone(), OWN_ERASED_PER_JURISDICTION_MAX);
         return Err(BackupRefusal::OwnTooManyThere { jurisdiction, max }.into());
     }
-    let a_day_ago_ms = state.time_ms.saturating_sub(DAY_MS);
-    if erasures.count_since(home, a_day_ago_ms) >= OWN_ERASURES_PER_DAY_MAX {
+    if !erasures.take_own(home, state.time_ms) {
         let (home, max) = (home.clone(), OWN_ERASURES_PER_DAY_MAX);
         return Err(BackupRefusal::OwnTooManyToday { home, max }.into());
     }

@@ -6,15 +6,22 @@ use control_plane_ledger::Digest;
 use platform_model::{HomeId, Jurisdiction, ShardId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::ERASED_PER_HOME_MAX;
+use crate::limits::{ERASED_PER_HOME_MAX, OWN_ERASURES_PER_DAY_MAX};
 use crate::state::State;
 
+const DAY_MS: u64 = 86_400_000;
+
 impl State {
-    /// How full the fullest list of a home is, of those who were erased and of those who have left: 0 to 1.
+    /// How full the fullest list of a home is, of those who were erased, of those who have left, and of those who asked for
+    /// their erasure themselves on the day before the last decision: 0 to 1.
     pub fn erased_list_filled(&self) -> f64 {
+        let share = |count: usize, max: usize| {
+            let wide = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+            wide(count) / wide(max)
+        };
         let count = self.erasures.count_max().max(self.departures.count_max());
-        let share = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-        share(count) / share(ERASED_PER_HOME_MAX)
+        let today = self.erasures.own_max(self.time_ms);
+        share(count, ERASED_PER_HOME_MAX).max(share(today, OWN_ERASURES_PER_DAY_MAX))
     }
 
     /// Whom a restore of a shard leaves out: who was erased, and who has moved away. Claims of those who moved are theirs
@@ -51,6 +58,9 @@ pub struct Erasures {
     /// Those of them that have no certificate yet.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     open: BTreeMap<HomeId, BTreeSet<UserId>>,
+    /// When people asked for it themselves, as long as that is within a day: of each home, no more than it takes in a day.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    own: BTreeMap<HomeId, Vec<u64>>,
 }
 
 impl Erasures {
@@ -63,10 +73,10 @@ impl Erasures {
         self.homes.get(home).map_or(0, BTreeMap::len)
     }
 
-    /// How many of a home were put on record after that time, in milliseconds since 1970.
-    pub fn count_since(&self, home: &HomeId, time_ms: u64) -> usize {
-        let users = self.homes.get(home).into_iter().flatten();
-        users.filter(|(_, begun_ms)| **begun_ms > time_ms).count()
+    /// How many people of the home where most did asked for it themselves within the day before `now_ms`.
+    pub fn own_max(&self, now_ms: u64) -> usize {
+        let asked = self.own.values().map(|asked| within_a_day(asked, now_ms).count());
+        asked.max().unwrap_or(0)
     }
 
     /// How many of the home that has most.
@@ -135,6 +145,19 @@ impl Erasures {
         new
     }
 
+    /// Takes one of the places that a home has in a day for people who ask for it themselves. False: there is none, and
+    /// nothing is taken.
+    pub(super) fn take_own(&mut self, home: &HomeId, now_ms: u64) -> bool {
+        let asked = self.own.get(home).map(Vec::as_slice).unwrap_or_default();
+        let mut asked: Vec<u64> = within_a_day(asked, now_ms).collect();
+        let has_room = asked.len() < OWN_ERASURES_PER_DAY_MAX;
+        if has_room {
+            asked.push(now_ms);
+            self.own.insert(home.clone(), asked);
+        }
+        has_room
+    }
+
     /// So many people of a home, by number.
     #[cfg(test)]
     pub(super) fn fill(&mut self, home: HomeId, users: impl Iterator<Item = UserId>) {
@@ -152,4 +175,10 @@ impl Erasures {
         }
         new
     }
+}
+
+/// Those of the times that are less than a day before `now_ms`.
+fn within_a_day(asked: &[u64], now_ms: u64) -> impl Iterator<Item = u64> {
+    let asked = asked.iter().copied();
+    asked.filter(move |asked_ms| now_ms.saturating_sub(*asked_ms) < DAY_MS)
 }

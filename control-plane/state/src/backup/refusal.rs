@@ -21,7 +21,7 @@ pub enum BackupRefusal {
         "{max} people of {jurisdiction} are on record as erased: the room that is left is for requests of officers"
     )]
     OwnTooManyThere { jurisdiction: Jurisdiction, max: usize },
-    #[error("{max} erasures were begun in home {home} within a day: people's own requests wait")]
+    #[error("{max} people of home {home} have asked for their erasure within a day: the next wait")]
     OwnTooManyToday { home: HomeId, max: usize },
     #[error("the erasure of {user} was not begun")]
     NotBegun { user: UserId },

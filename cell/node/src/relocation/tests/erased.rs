@@ -185,3 +185,62 @@ async fn a_home_has_nobody_erased_who_did_not_come_from_there() {
     assert_eq!(controllers.stages(), []);
     bench.end().await;
 }
+
+/// As a backup of before he came leaves a home: of an earlier try that came to nothing.
+async fn is_restored_to_before_he_came(bench: &Bench, person: UserId) {
+    let of_then = Standing {
+        place: Place::Gone {
+            to: home(WEST),
+            user_epoch: 1,
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &of_then).await;
+}
+
+/// The planted omission: each look finds that he moves, and all of him stays readable in the home that he left.
+#[tokio::test]
+async fn one_whom_his_new_home_does_not_know_any_more_is_erased_where_all_of_him_lies() {
+    let bench = Bench::new().await;
+    let (controllers, person) = (Controllers::answering(), bench.person(1).await);
+    bench.fill(person, 10).await;
+    let custody = custody(&bench, &controllers);
+    let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
+    bench.commit(person, errand.operation.0).await;
+    put_on_record(&controllers, person).await;
+    is_restored_to_before_he_came(&bench, person).await;
+    custody.resume().await;
+    let stages = controllers.stages();
+    assert!(bench.none_is_open(&controllers).await, "{stages:?}");
+    for home in [WEST, CENTRAL] {
+        assert!(!bench.has_key(home, person).await, "{home}");
+    }
+    assert_eq!(bench.rows(WEST, person).await, ENDED);
+    bench.drive(person).await;
+    let here = bench.here(person).await;
+    assert_eq!(here.place, Place::Home { user_epoch: 1 }, "nothing goes on");
+    custody.resume().await;
+    assert_eq!(controllers.stages(), stages, "it is at its end");
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn one_who_has_moved_to_a_home_that_does_not_know_him_any_more_is_erased_too() {
+    let bench = Bench::new().await;
+    let (controllers, person) = (Controllers::answering(), bench.person(1).await);
+    bench.fill(person, 10).await;
+    let custody = custody(&bench, &controllers);
+    put_on_record(&controllers, person).await;
+    let begun = bench.parts().begin(&asked(person, CENTRAL), "ann", false).await;
+    begun.expect("begins");
+    bench.until_cleared(person).await;
+    is_restored_to_before_he_came(&bench, person).await;
+    custody.resume().await;
+    let stages = controllers.stages();
+    assert!(bench.none_is_open(&controllers).await, "{stages:?}");
+    assert!(
+        !bench.has_key(CENTRAL, person).await,
+        "a later backup of that home stays shut"
+    );
+    bench.end().await;
+}

@@ -27,7 +27,7 @@ impl Bench {
         begun.expect("begins");
     }
 
-    async fn commit(&self, person: UserId, operation: u64) {
+    pub(super) async fn commit(&self, person: UserId, operation: u64) {
         let to = home(CENTRAL);
         let step = EntryStep::Commit { operation, to };
         let told = self.parts().entry(&home(WEST).jurisdiction, person, &step).await;

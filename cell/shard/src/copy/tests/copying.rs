@@ -286,7 +286,7 @@ async fn a_copy_that_is_ordered_to_erase_itself_is_gone_and_gives_a_receipt() {
 }
 
 /// Until the primary counts on no standby.
-async fn left_out(world: &World) {
+pub(super) async fn left_out(world: &World) {
     world.cut(0, 1);
     let dropped = || {
         let config = world.ctl.config();

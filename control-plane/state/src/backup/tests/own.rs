@@ -89,8 +89,8 @@ fn a_home_takes_so_many_in_a_day_and_goes_on_the_next() {
     let mut state = served();
     let user = user_of_the_shard();
     let (noon, day) = (state.time_ms, 86_400_000);
-    for other in people(OWN_ERASURES_PER_DAY_MAX) {
-        state.erasures.begin(&home(), other, noon);
+    for _ in 0..OWN_ERASURES_PER_DAY_MAX {
+        assert!(state.erasures.take_own(&home(), noon));
     }
     let today = refusal(own(&mut state, user, noon + day - 1));
     assert!(
@@ -98,17 +98,37 @@ fn a_home_takes_so_many_in_a_day_and_goes_on_the_next() {
         "{today:?}"
     );
     assert_eq!(state.erasures.erased_ms(&home(), user), None);
+    assert!(
+        (0.99..1.01).contains(&state.erased_list_filled()),
+        "somebody is told"
+    );
     let tomorrow = own(&mut state, user, noon + day);
     assert!(matches!(tomorrow, Outcome::Accepted { .. }), "{tomorrow:?}");
+    assert!(state.erased_list_filled() < 0.01, "only he asked today");
+}
+
+/// The planted omission: an afternoon of an officer's work, and nobody can erase himself before the next.
+#[test]
+fn what_officers_and_nodes_have_erased_takes_nobodys_place_of_the_day() {
+    let mut state = served();
+    let now = state.time_ms;
+    for other in people(OWN_ERASURES_PER_DAY_MAX) {
+        state.erasures.begin(&home(), other, now);
+    }
+    let user = user_of_the_shard();
+    let asked = own(&mut state, user, now);
+    assert!(matches!(asked, Outcome::Accepted { .. }), "{asked:?}");
+    let before = state.erasures.clone();
+    let again = own(&mut state, user, now);
+    assert!(matches!(again, Outcome::Unchanged { .. }), "{again:?}");
+    assert_eq!(state.erasures, before, "who asks twice takes one place");
 }
 
 #[test]
 fn an_officer_does_not_wait_for_the_next_day() {
     let mut state = served();
     let now = state.time_ms;
-    for other in people(OWN_ERASURES_PER_DAY_MAX) {
-        state.erasures.begin(&home(), other, now);
-    }
+    while state.erasures.take_own(&home(), now) {}
     let officer = begin(&mut state, "eu-central-1/0", user_of_the_shard());
     assert!(matches!(officer, Outcome::Accepted { .. }), "{officer:?}");
 }
