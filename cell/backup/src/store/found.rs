@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
@@ -72,24 +72,32 @@ impl BackupStore {
         }))
     }
 
-    /// Removes all that lies under the name of a backup: its manifest first, so that it is none from there on. What was
-    /// not there is no error; what broke off is told as unfinished, and may be removed again.
+    /// Removes all that lies under the name of a backup: its manifest first, so that it is none from there on; the rest in
+    /// batches, as large as the store takes them. What was not there is no error; what broke off is told as unfinished, and
+    /// may be removed again.
     ///
     /// # Errors
     /// [`BackupError::Store`].
     pub async fn remove(&self, name: &BackupName) -> Result<(), BackupError> {
         self.delete(&manifest_path(name)).await?;
-        let mut objects = self.objects.list(Some(&Path::from_iter([name.as_str()])));
-        while let Some(object) = objects.try_next().await.map_err(BackupError::Store)? {
-            self.delete(&object.location).await?;
+        let listed = self.objects.list(Some(&Path::from_iter([name.as_str()])));
+        let found = listed.map_ok(|object| object.location).boxed();
+        let mut removed = self.objects.delete_stream(found);
+        while let Some(removed) = removed.next().await {
+            is_gone(removed)?;
         }
         Ok(())
     }
 
     async fn delete(&self, path: &Path) -> Result<(), BackupError> {
-        match self.objects.delete(path).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(BackupError::Store(error)),
-        }
+        is_gone(self.objects.delete(path).await)
+    }
+}
+
+/// Removed, or not there.
+fn is_gone<T>(removed: object_store::Result<T>) -> Result<(), BackupError> {
+    match removed {
+        Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(BackupError::Store(error)),
     }
 }
