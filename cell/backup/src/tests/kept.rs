@@ -110,7 +110,10 @@ async fn what_the_law_withholds_is_not_dropped_and_not_written() {
         _ => Permit::Granted,
     };
     let held = bench.keep_if(&mut run, &later).await;
-    assert!(matches!(&held, Err(BackupError::Withheld(why)) if why == "nobody knows"), "{held:?}");
+    assert!(
+        matches!(&held, Err(BackupError::Withheld(why)) if why == "nobody knows"),
+        "{held:?}"
+    );
     assert_eq!((&run, asked.load(Ordering::Relaxed)), (&before, 1));
     let kept = bench.keep_if(&mut run, &later).await.expect("kept");
     assert_eq!(kept, Kept::Entries(1));

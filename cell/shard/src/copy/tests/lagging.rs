@@ -167,7 +167,10 @@ async fn a_term_that_begins_keeps_the_log_for_whoever_keeps_it_elsewhere() {
     for n in 0..50 {
         write(&world, "a", &n.to_string(), Mode::Sync).await;
     }
-    let kept = shard.tail(&base, 1_000, 1 << 20).await.expect("nobody said otherwise");
+    let kept = shard
+        .tail(&base, 1_000, 1 << 20)
+        .await
+        .expect("nobody said otherwise");
     assert!(kept.len() >= 50, "{} entries", kept.len());
     for n in 0..100 {
         write(&world, "a", &n.to_string(), Mode::Sync).await;
