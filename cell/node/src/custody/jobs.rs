@@ -80,6 +80,26 @@ pub struct Failed {
     pub why: String,
 }
 
+/// A job that is being done. Once this is dropped it has ended, also if nobody has said how: else nobody could do
+/// anything with its shard any more.
+pub struct Running {
+    shared: Arc<Mutex<Shared>>,
+    id: u64,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut shared = self.shared.lock();
+        let job = shared.jobs.get_mut(&self.id);
+        if let Some(job) = job.filter(|job| job.end.is_none()) {
+            job.end = Some(Err(Failed {
+                code: "stopped",
+                why: "it broke off".to_owned(),
+            }));
+        }
+    }
+}
+
 impl Jobs {
     pub fn new() -> Self {
         Self {
@@ -123,6 +143,14 @@ impl Jobs {
             shared.jobs.remove(&id);
         }
         Ok(job)
+    }
+
+    /// It is being done from here on.
+    pub fn running(&self, id: u64) -> Running {
+        Running {
+            shared: Arc::clone(&self.shared),
+            id,
+        }
     }
 
     pub fn end(&self, id: u64, end: Result<Done, Failed>) {
@@ -226,6 +254,28 @@ mod tests {
         jobs.end(first.id, Err(failed()));
         jobs.begin(Some(shard), String::new())
             .expect("the first has ended");
+    }
+
+    /// The planted omission: what panicked is under way for ever, and its shard is never backed up again.
+    #[test]
+    fn what_broke_off_has_ended_and_what_has_ended_stays_so() {
+        let (jobs, shard): (_, ShardId) = (Jobs::new(), "eu/eu-central/000".parse().expect("a shard"));
+        let code = |id| {
+            jobs.get(id)
+                .expect("remembered")
+                .end
+                .map(|end| end.map(drop).map_err(|end| end.code))
+        };
+        for (said, code_of_it) in [(false, "stopped"), (true, "x")] {
+            let job = jobs.begin(Some(shard.clone()), String::new()).expect("alone");
+            let running = jobs.running(job.id);
+            assert_eq!(code(job.id), None);
+            if said {
+                jobs.end(job.id, Err(failed()));
+            }
+            drop(running);
+            assert_eq!(code(job.id), Some(Err(code_of_it)));
+        }
     }
 
     /// The planted omission: a restore begins while its backup is being removed, and finds a part of it.
