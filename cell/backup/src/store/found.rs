@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
@@ -81,23 +81,21 @@ impl BackupStore {
     pub async fn remove(&self, name: &BackupName) -> Result<(), BackupError> {
         self.delete(&manifest_path(name)).await?;
         let listed = self.objects.list(Some(&Path::from_iter([name.as_str()])));
-        let found = listed.map_ok(|object| object.location).boxed();
+        let found = Box::pin(listed.map_ok(|object| object.location));
         let mut removed = self.objects.delete_stream(found);
-        while let Some(removed) = removed.next().await {
-            is_gone(removed)?;
+        loop {
+            match removed.try_next().await {
+                Ok(None) => return Ok(()),
+                Ok(Some(_)) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(BackupError::Store(error)),
+            }
         }
-        Ok(())
     }
 
     async fn delete(&self, path: &Path) -> Result<(), BackupError> {
-        is_gone(self.objects.delete(path).await)
-    }
-}
-
-/// Removed, or not there.
-fn is_gone<T>(removed: object_store::Result<T>) -> Result<(), BackupError> {
-    match removed {
-        Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-        Err(error) => Err(BackupError::Store(error)),
+        match self.objects.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(BackupError::Store(error)),
+        }
     }
 }

@@ -98,7 +98,7 @@ impl Custody {
         if let Some(base) = newer.filter(|base| is_over || stage.has_come_to(base)) {
             if let Err(error) = &kept {
                 let why = super::backing::told(error);
-                tracing::warn!(target: "audit", shard = %shard.id(), why, "a log begins behind a new backup: the one before it is not kept on");
+                tracing::warn!(target: "audit", shard = %shard.id(), why, "a log ends before the next backup");
             }
             *stage = Stage::Kept(Box::new(Run::begin(base.clone())?));
             self.logs.begun(base);
