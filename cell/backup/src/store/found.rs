@@ -72,9 +72,9 @@ impl BackupStore {
         }))
     }
 
-    /// Removes all that lies under the name of a backup: its manifest first, so that it is none from there on; the rest in
-    /// batches, as large as the store takes them. What was not there is no error; what broke off is told as unfinished, and
-    /// may be removed again.
+    /// Removes all that lies under the name of a backup: its manifest first, so that it is none from there on; the rest
+    /// in batches, as large as the store takes them. What was not there is no error; what broke off is told as
+    /// unfinished, and may be removed again.
     ///
     /// # Errors
     /// [`BackupError::Store`].

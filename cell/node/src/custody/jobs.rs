@@ -111,7 +111,8 @@ impl Jobs {
     /// A job that is about to run: the only one with that shard, if it has one.
     ///
     /// # Errors
-    /// `placement` while another is under way with that shard, or that backup is being removed; `limit` when too many wait.
+    /// `placement` while another is under way with that shard, or that backup is being removed; `limit` when too many
+    /// wait.
     pub fn begin(&self, shard: Option<ShardId>, backup: String) -> Result<Job, Refusal> {
         let mut shared = self.shared.lock();
         let open = shared.open().count();

