@@ -22,6 +22,17 @@ pub type Asks<'a> = dyn Fn() -> Permit + Send + Sync + 'a;
 const HELD_MAX: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Asks it once.
+///
+/// # Errors
+/// [`BackupError::Withheld`], also while it cannot be told.
+pub(crate) fn granted_now(asks: &Asks<'_>) -> Result<(), BackupError> {
+    match asks() {
+        Permit::Granted => Ok(()),
+        Permit::Held(why) | Permit::Denied(why) => Err(BackupError::Withheld(why)),
+    }
+}
+
 /// Waits while it cannot be told.
 ///
 /// # Errors

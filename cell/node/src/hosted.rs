@@ -48,6 +48,8 @@ pub struct Lending {
     pub cut_off: Option<PathBuf>,
     /// How much every shard keeps of its log.
     pub log_kept: LogKept,
+    /// Whether the logs of shards are kept behind their backups.
+    pub log_kept_elsewhere: bool,
     /// Whether what people are told is laid out for a broker too.
     pub bridged: bool,
 }

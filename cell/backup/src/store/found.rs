@@ -72,18 +72,24 @@ impl BackupStore {
         }))
     }
 
-    /// Removes all that lies under the name of a backup: its manifest first, so that it is none from there on. What was
-    /// not there is no error; what broke off is told as unfinished, and may be removed again.
+    /// Removes all that lies under the name of a backup: its manifest first, so that it is none from there on; the rest
+    /// in batches, as large as the store takes them. What was not there is no error; what broke off is told as
+    /// unfinished, and may be removed again.
     ///
     /// # Errors
     /// [`BackupError::Store`].
     pub async fn remove(&self, name: &BackupName) -> Result<(), BackupError> {
         self.delete(&manifest_path(name)).await?;
-        let mut objects = self.objects.list(Some(&Path::from_iter([name.as_str()])));
-        while let Some(object) = objects.try_next().await.map_err(BackupError::Store)? {
-            self.delete(&object.location).await?;
+        let listed = self.objects.list(Some(&Path::from_iter([name.as_str()])));
+        let found = Box::pin(listed.map_ok(|object| object.location));
+        let mut removed = self.objects.delete_stream(found);
+        loop {
+            match removed.try_next().await {
+                Ok(None) => return Ok(()),
+                Ok(Some(_)) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(BackupError::Store(error)),
+            }
         }
-        Ok(())
     }
 
     async fn delete(&self, path: &Path) -> Result<(), BackupError> {

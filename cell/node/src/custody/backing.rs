@@ -177,6 +177,7 @@ impl Custody {
         work: impl Future<Output = Result<Done, BackupError>> + Send,
     ) -> Result<Done, Failed> {
         let (jobs, token) = (self.jobs.clone(), self.shared.tasks.token());
+        let _running = jobs.running(id);
         let within = async {
             let _room = jobs.room.acquire().await;
             work.await

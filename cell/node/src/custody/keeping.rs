@@ -89,42 +89,62 @@ impl Custody {
             pace: Pace::new(self.shared.clock.clone(), sink.bytes_per_second),
             permit: &|| self.permit(shard.id(), sink),
         };
-        let kept = go_on(shard, stage, writer).await;
+        let kept = self.go_on(shard, stage, writer).await;
         let is_over = kept.as_ref().is_err_and(is_end);
-        if let Some(base) = made.filter(|base| is_over || !stage.is_before(base)) {
-            if !stage.is_behind(&base.name) {
-                *stage = Stage::Kept(Box::new(Run::begin(base.clone())?));
+        if is_over {
+            metrics::counter!("celld_log_gaps_total").increment(1);
+        }
+        let newer = made.filter(|base| stage.is_behind_older(base));
+        if let Some(base) = newer.filter(|base| is_over || stage.has_come_to(base)) {
+            if let Err(error) = &kept {
+                let why = super::backing::told(error);
+                tracing::warn!(target: "audit", shard = %shard.id(), why, "a log ends before the next backup");
             }
+            *stage = Stage::Kept(Box::new(Run::begin(base.clone())?));
             self.logs.begun(base);
             return Ok(());
         }
+        if let Some(base) = made.filter(|_| newer.is_none()) {
+            self.logs.begun(base);
+        }
         if is_over {
-            metrics::counter!("celld_log_gaps_total").increment(1);
             *stage = Stage::Waits;
         }
-        if matches!(kept, Ok(Kept::Taken)) {
-            *stage = Stage::Sought;
-        }
-        kept.map(drop)
+        kept
     }
-}
 
-/// Looks where the log ends, if that is not known, and writes on from there.
-async fn go_on(shard: &Shard, stage: &mut Stage, mut writer: Writer<'_>) -> Result<Kept, BackupError> {
-    if matches!(stage, Stage::Sought) {
-        let found = Run::find(writer.store, writer.kek, writer.world, shard.id()).await?;
-        *stage = found.map_or(Stage::Waits, |run| Stage::Kept(Box::new(run)));
-    }
-    let Stage::Kept(run) = stage else {
-        return Ok(Kept::Nothing);
-    };
-    for _ in 0..SEGMENTS_AT_ONCE {
-        match writer.keep_log(shard, run).await? {
-            Kept::Entries(_) => metrics::counter!("celld_log_segments_total").increment(1),
-            other => return Ok(other),
+    /// Looks where the log ends, if that is not known, and writes on from there.
+    async fn go_on(
+        &self,
+        shard: &Shard,
+        stage: &mut Stage,
+        mut writer: Writer<'_>,
+    ) -> Result<(), BackupError> {
+        if matches!(stage, Stage::Sought) {
+            let found = Run::find(writer.store, writer.kek, writer.world, shard.id()).await?;
+            *stage = found.map_or(Stage::Waits, |run| Stage::Kept(Box::new(run)));
         }
+        let Stage::Kept(run) = stage else {
+            return Ok(());
+        };
+        for _ in 0..SEGMENTS_AT_ONCE {
+            // What is put there now would stay behind.
+            if self.jobs.is_removing(run.base.name.as_str()) {
+                return Ok(());
+            }
+            match writer.keep_log(shard, run).await? {
+                Kept::Entries(_) => metrics::counter!("celld_log_segments_total").increment(1),
+                Kept::Nothing => return Ok(()),
+                // By another node, or by this one, whose answer was lost. It stays the same log: of a newer backup of
+                // this term it would be known here, and this one has to come to where that begins.
+                Kept::Taken => {
+                    **run = Run::of(writer.store, writer.kek, run.base.clone()).await?;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(Kept::Entries(0))
 }
 
 /// Whether that log is never kept on.

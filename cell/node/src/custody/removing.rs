@@ -1,15 +1,19 @@
 //! Backups removed by a person: on record before it is done, and never the last of its shard unless that is what is
 //! asked for.
 
+use std::sync::Arc;
+
 use cell_backup::store::Found;
 use cell_backup::{BackupError, BackupName, read};
 use platform_model::ShardId;
 use platform_wire::{Refusal, RefusalCode};
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use super::scheduled::{UNFINISHED_MS, unavailable};
 use super::{Custody, Sink};
 
 /// What is to be removed, who asks for it, and why.
+#[derive(Clone)]
 pub(super) struct Order {
     pub name: BackupName,
     pub by: String,
@@ -29,14 +33,14 @@ pub(super) struct Removed {
 }
 
 impl Custody {
-    /// Safe to repeat where it broke off.
+    /// Once it is on record it goes on to its end, whoever goes on to wait for it.
     pub(super) async fn removed(&self, order: &Order) -> Result<Removed, Refusal> {
         let name = &order.name;
         if order.reason.trim().is_empty() {
             return Err(Refusal::invalid("it takes a reason"));
         }
         let (sink, shard) = (self.sink()?, name.shard().map_err(Refusal::invalid)?);
-        let _alone = self.removing.lock().await;
+        let alone = Arc::clone(&self.removing).lock_owned().await;
         let of_shard = |name: &BackupName| name.shard().is_ok_and(|of| of == shard);
         let looked = sink.store.look(of_shard).await;
         let looked = looked.map_err(|error| unavailable(&error))?;
@@ -59,13 +63,39 @@ impl Custody {
         if order.dry_run {
             return Ok(Removed { sequence: 0, left });
         }
-        let why = format!("{name}: {}", order.reason.trim());
-        let sequence = self.note(&shard, "remove-backup", (&order.by, &why)).await?;
+        let (custody, order) = (self.clone(), order.clone());
+        let (told, answer) = oneshot::channel();
+        self.shared.tasks.spawn("removal", async move {
+            let removed = custody.removed_whole(&shard, &order, alone).await;
+            // Whoever asked may have gone.
+            let _ = told.send(removed.map(|sequence| Removed { sequence, left }));
+        });
+        let stopped =
+            |_| Refusal::new(RefusalCode::Unavailable, "the node stops").hint("cellctl backup list");
+        answer.await.map_err(stopped)?
+    }
+
+    /// On record first. Answers the number of that. Dropped half way, it would leave a log that is written on behind a
+    /// backup that is none.
+    async fn removed_whole(
+        &self,
+        shard: &ShardId,
+        Order { name, by, reason, .. }: &Order,
+        _alone: OwnedMutexGuard<()>,
+    ) -> Result<u64, Refusal> {
+        let sink = self.sink()?;
+        let _unread = self.jobs.remove(name.as_str())?;
+        let why = format!("{name}: {}", reason.trim());
+        let sequence = self.note(shard, "remove-backup", (by, &why)).await?;
         let removed = sink.store.remove(name).await;
-        self.logs.removed(&shard, name);
-        removed.map_err(|error| unavailable(&error).hint("repeat the command"))?;
-        tracing::warn!(target: "audit", by = order.by, backup = %name, left, sequence, "a backup was removed");
-        Ok(Removed { sequence, left })
+        self.logs.removed(shard, name);
+        removed.map_err(|error| {
+            unavailable(&error).hint(
+                "repeat the command; without a manifest it goes a day after its newest object was written",
+            )
+        })?;
+        tracing::warn!(target: "audit", by, backup = %name, sequence, "a backup was removed");
+        Ok(sequence)
     }
 
     /// Nobody reads it, and nobody can be writing it still.

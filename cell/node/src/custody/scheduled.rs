@@ -241,10 +241,6 @@ impl Custody {
             let message = format!("{instead} is not there any more: nothing is removed in its favour");
             return Err(Refusal::new(RefusalCode::Placement, message));
         }
-        if self.jobs.reads(name.as_str()) {
-            let message = format!("{name} is read at this moment");
-            return Err(Refusal::new(RefusalCode::Unavailable, message));
-        }
         let why = format!("on schedule: {instead} takes the place of {name}");
         self.remove_own(sink, id, name, &why).await?;
         memory.forget(id, name);
@@ -276,6 +272,7 @@ impl Custody {
         name: &BackupName,
         why: &str,
     ) -> Result<(), Refusal> {
+        let _unread = self.jobs.remove(name.as_str())?;
         self.note_own(id, "remove-backup", why).await?;
         let removed = sink.store.remove(name).await;
         self.logs.removed(id, name);

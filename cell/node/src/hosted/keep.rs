@@ -153,6 +153,7 @@ impl Hosted {
         let settings = CopySettings {
             export_folder: lent.cut_off.clone(),
             taking: lent.shared.as_ref().map(|_| Taking::of(&route, &shared.node)),
+            log_kept_elsewhere: lent.log_kept_elsewhere,
             ..CopySettings::new(shard.clone(), lent.world.clone(), shared.node.clone())
                 .keeping(lent.log_kept)
                 .bridged(lent.bridged)

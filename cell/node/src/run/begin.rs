@@ -109,6 +109,7 @@ pub(super) fn lending(
         world: settings.world.clone(),
         cut_off: Some(config.data_dir.join(CUT_OFF)),
         log_kept: config.shards.log_kept(),
+        log_kept_elsewhere: config.backup.is_set() && config.backup.log_every().is_some(),
         bridged: config.bridge.is_set(),
     }
 }

@@ -7,13 +7,13 @@ use cell_law::Law;
 use cell_shard::{Mode, Request, Scope, WriteError};
 use cell_store::Store;
 use cell_store::memory::Memory;
-use platform_model::{Epoch, Incarnation, Node, RoutingTable, ShardId, Start};
+use platform_model::{Epoch, Incarnation, Node, Position, RoutingTable, ShardId, Start};
 use platform_runtime::TaskGroup;
 use tokio::sync::watch;
 
 use super::leader::{Leader, lending, unborn};
 use super::sample;
-use crate::hosted::Hosted;
+use crate::hosted::{Hosted, Lending};
 use crate::telling::Telling;
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -38,12 +38,17 @@ struct Bench {
 
 impl Bench {
     fn new(store: Arc<dyn Store>, start: Start, table: Arc<RoutingTable>) -> Self {
-        let (tasks, telling) = (TaskGroup::new(), Telling::default());
+        let telling = Telling::default();
+        Self::lent(lending(store, &telling), &telling, (start, table))
+    }
+
+    fn lent(lent: Lending, telling: &Telling, (start, table): (Start, Arc<RoutingTable>)) -> Self {
+        let tasks = TaskGroup::new();
         let (sender, receiver) = watch::channel(table);
         let me = (ME.parse().expect("a node"), start);
-        let hosted = Hosted::new(me, lending(store, &telling), tasks.child());
+        let hosted = Hosted::new(me, lent, tasks.child());
         hosted.keep(receiver, &tasks);
-        let leader = Leader::begin(&sender, &hosted, &telling, &tasks);
+        let leader = Leader::begin(&sender, &hosted, telling, &tasks);
         Self {
             tasks,
             hosted,
@@ -102,6 +107,7 @@ const ME: &str = "eu-central-1/0";
 const OTHER: &str = "eu-west-1/0";
 const ONE: &str = "eu/eu-central/000";
 const TWO: &str = "eu/eu-central/001";
+const KEYS: &str = "eu/eu-central/keys";
 
 #[tokio::test]
 async fn copies_open_move_to_later_epochs_and_close_as_the_table_says() {
@@ -113,6 +119,24 @@ async fn copies_open_move_to_later_epochs_and_close_as_the_table_says() {
     bench.leader.promote(&one, 3);
     until("it serves in its new epoch", || bench.epoch(&one) == Some(3)).await;
     assert_eq!(bench.hosted.missing(&table(&[(ONE, ME, 1), (TWO, ME, 2)])), 1);
+    bench.end().await;
+}
+
+/// The planted omission: a key shard's log is held, and destroyed keys in it.
+#[tokio::test]
+async fn where_logs_are_kept_elsewhere_shards_hold_theirs_from_the_first_moment_and_key_shards_never() {
+    let telling = Telling::default();
+    let lent = Lending {
+        log_kept_elsewhere: true,
+        ..lending(Memory::new(), &telling)
+    };
+    let bench = Bench::lent(lent, &telling, (start(1), table(&[(ONE, ME, 1), (KEYS, ME, 1)])));
+    for (shard, wanted) in [(ONE, Some(Position(0))), (KEYS, None)] {
+        let shard: ShardId = shard.parse().expect("a shard");
+        until("it serves", || bench.hosted.get(&shard).is_some()).await;
+        let serving = bench.hosted.get(&shard).expect("it serves");
+        assert_eq!(serving.log_wanted_behind(), wanted, "{shard}");
+    }
     bench.end().await;
 }
 

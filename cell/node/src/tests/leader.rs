@@ -51,6 +51,7 @@ pub fn lending(store: Arc<dyn Store>, telling: &Telling) -> Lending {
         world: super::sample::table().world,
         cut_off: None,
         log_kept: LogKept::default(),
+        log_kept_elsewhere: false,
         bridged: false,
     }
 }

@@ -55,9 +55,15 @@ impl Shard {
     }
 
     /// Somebody wants the entries behind this position still: they are kept for him, up to the bound to which they are kept
-    /// for standbys. None: nobody does, which is so when a term begins.
+    /// for standbys. None: nobody does, which is so when a term begins, unless the copy's settings say otherwise.
     pub fn want_log_behind(&self, position: Option<Position>) {
         let position = position.map_or(u64::MAX, |position| position.0);
         self.shared.wanted.store(position, Ordering::Relaxed);
+    }
+
+    /// Behind which position somebody wants the log still; none: nobody does.
+    pub fn log_wanted_behind(&self) -> Option<Position> {
+        let wanted = self.shared.wanted.load(Ordering::Relaxed);
+        (wanted != u64::MAX).then_some(Position(wanted))
     }
 }

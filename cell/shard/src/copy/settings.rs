@@ -23,6 +23,9 @@ pub struct CopySettings {
     pub export_folder: Option<PathBuf>,
     /// How it is taken, in a store that the nodes of a cell share; none where the store is this node's alone.
     pub taking: Option<Taking>,
+    /// Whether somebody keeps its log elsewhere: then a term that begins keeps all of it, up to the bound for that, until
+    /// he says what he wants still ([`crate::Shard::want_log_behind`]). Never so of a key shard.
+    pub log_kept_elsewhere: bool,
     /// Bugs for tests of tests; none outside them.
     #[doc(hidden)]
     pub plants: Planted,
@@ -46,6 +49,7 @@ impl CopySettings {
             node,
             export_folder: None,
             taking: None,
+            log_kept_elsewhere: false,
             plants: Planted {
                 protocol: faults::of_protocol(),
                 ..Planted::default()

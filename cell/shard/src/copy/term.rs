@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use cell_replica::Refusal;
-use platform_model::{Position, Term};
+use platform_model::{Position, ShardId, Term};
 use platform_runtime::CancellationToken;
 use tokio::sync::mpsc;
 
@@ -59,7 +59,7 @@ impl Core {
             queue_bytes: Arc::default(),
             emissions: Emissions::default(),
             trimmed: AtomicU64::new(self.machine.log().base().position.0),
-            wanted: AtomicU64::new(u64::MAX),
+            wanted: AtomicU64::new(self.wanted_at_first()),
         });
         let (sender, inbox) = mpsc::channel(limits.queue_max);
         let stop = CancellationToken::new();
@@ -73,6 +73,16 @@ impl Core {
         (self.blocked, self.leased_until) = (false, 0);
         self.opened = Some(Opened { shared, inbox, stop });
         tracing::info!(shard = %self.settings.shard, %term, %committed, "term serves");
+    }
+
+    /// Behind what somebody wants the log, before he has said so.
+    fn wanted_at_first(&self) -> u64 {
+        let is_kept = self.settings.log_kept_elsewhere;
+        if is_kept && !matches!(self.settings.shard, ShardId::Keys { .. }) {
+            0
+        } else {
+            u64::MAX
+        }
     }
 
     /// The machine leads no more, or leads another term: nothing of this one goes on.

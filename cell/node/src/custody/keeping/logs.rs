@@ -1,6 +1,6 @@
 //! How each log stands, in memory: it is sought anew when the node, or the shard's term, begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,16 +19,18 @@ pub(in super::super) struct Logs(Arc<Mutex<Shared>>);
 #[derive(Default)]
 struct Shared {
     logs: BTreeMap<ShardId, Log>,
-    backups: BTreeMap<ShardId, Backup>,
-    /// Backups that were removed while their logs were perhaps being written on.
-    removed: BTreeMap<ShardId, BackupName>,
+    backups: BTreeMap<ShardId, Backups>,
+    /// Of each shard whose log somebody is at, the backups that were removed meanwhile.
+    looking: BTreeMap<ShardId, BTreeSet<BackupName>>,
 }
 
-/// A backup from which on a new log is to begin.
-enum Backup {
-    /// Of the shard as it was there.
-    Written(Position),
-    Made(Box<Manifest>),
+/// Backups of a shard from which on a new log is to begin.
+#[derive(Default)]
+struct Backups {
+    /// One is being written, of the shard as it was there.
+    written: Option<Position>,
+    /// The newest that is there.
+    made: Option<Box<Manifest>>,
 }
 
 /// The log of one shard.
@@ -53,9 +55,18 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    /// Whether it has not come to where that backup begins.
-    pub fn is_before(&self, base: &Manifest) -> bool {
-        matches!(self, Self::Kept(run) if run.end.position < base.origin.position)
+    /// Whether it is behind an older backup than that one, as far as that is known.
+    pub fn is_behind_older(&self, base: &Manifest) -> bool {
+        !matches!(self, Self::Kept(run) if run.base.origin.pair() >= base.origin.pair())
+    }
+
+    /// Whether nothing lacks between its end and where that backup begins.
+    pub fn has_come_to(&self, base: &Manifest) -> bool {
+        match self {
+            Self::Sought => false,
+            Self::Kept(run) => run.end.position >= base.origin.position,
+            Self::Waits => true,
+        }
     }
 
     /// Whether it is that backup's.
@@ -84,14 +95,14 @@ impl Logs {
         let mut shared = self.0.lock();
         shared.logs.retain(|id, _| is_served(id));
         shared.backups.retain(|id, _| is_served(id));
-        shared.removed.retain(|id, _| is_served(id));
+        shared.looking.retain(|id, _| is_served(id));
     }
 
-    /// How it stands, and the backup behind which another is to begin.
+    /// How it stands, and the backup behind which another is to begin. Whoever asks is about to write it on, until he
+    /// puts it back.
     pub(super) fn of(&self, shard: &Shard) -> (Log, Option<Manifest>) {
         let mut shared = self.0.lock();
-        // Nobody writes it on at this moment: whoever asks here is about to.
-        shared.removed.remove(shard.id());
+        shared.looking.insert(shard.id().clone(), BTreeSet::new());
         let known = shared.logs.get(shard.id());
         let known = known.filter(|log| log.epoch == shard.epoch());
         let log = known.cloned().unwrap_or(Log {
@@ -100,79 +111,56 @@ impl Logs {
             next: Duration::ZERO,
             why: None,
         });
-        let made = match shared.backups.get(shard.id()) {
-            Some(Backup::Made(manifest)) => Some(Manifest::clone(manifest)),
-            Some(Backup::Written(_)) | None => None,
-        };
-        (log, made)
+        let backups = shared.backups.get(shard.id());
+        (log, backups.and_then(|backups| backups.made.as_deref().cloned()))
     }
 
-    /// Notes it, and has the shard keep what is not kept yet.
+    /// Notes it, and has the shard keep what is not kept yet. One behind a backup that was removed meanwhile is sought
+    /// anew.
     pub(super) fn put(&self, shard: &Shard, log: Log) {
         let mut shared = self.0.lock();
-        if shared
-            .removed
-            .remove(shard.id())
-            .is_some_and(|name| log.stage.is_behind(&name))
-        {
-            return shard.want_log_behind(None);
+        let removed = shared.looking.remove(shard.id()).unwrap_or_default();
+        if !removed.iter().any(|name| log.stage.is_behind(name)) {
+            shared.logs.insert(shard.id().clone(), log);
         }
-        let ends = match &log.stage {
-            Stage::Kept(run) => Some(run.end.position),
-            Stage::Sought | Stage::Waits => None,
-        };
-        let begins = shared.backups.get(shard.id()).map(|backup| match backup {
-            Backup::Written(position) => *position,
-            Backup::Made(manifest) => manifest.origin.position,
-        });
-        shard.want_log_behind(ends.into_iter().chain(begins).min());
-        shared.logs.insert(shard.id().clone(), log);
+        shared.hold(shard);
     }
 
     /// A backup of the shard as it is at that position is being written: its log will begin there.
     pub fn writing(&self, shard: &Shard, at: Position) {
         let mut shared = self.0.lock();
-        shared.backups.insert(shard.id().clone(), Backup::Written(at));
-        let log = shared.logs.get(shard.id());
-        let ends = log.and_then(|log| match &log.stage {
-            Stage::Kept(run) => Some(run.end.position),
-            Stage::Sought | Stage::Waits => None,
-        });
-        shard.want_log_behind(ends.into_iter().chain([at]).min());
+        let backups = shared.backups.entry(shard.id().clone()).or_default();
+        backups.written = Some(at);
+        shared.hold(shard);
     }
 
     /// It is there; or there will be none.
     pub fn written(&self, shard: &Shard, manifest: Option<&Manifest>) {
         let mut shared = self.0.lock();
-        match manifest {
-            Some(manifest) => {
-                let made = Backup::Made(Box::new(manifest.clone()));
-                shared.backups.insert(shard.id().clone(), made);
-            }
-            None => {
-                shared.backups.remove(shard.id());
-                // What a log that goes on wants is said anew with its next segment.
-                shard.want_log_behind(None);
-            }
+        let backups = shared.backups.entry(shard.id().clone()).or_default();
+        backups.written = None;
+        if let Some(manifest) = manifest {
+            backups.made = Some(Box::new(manifest.clone()));
         }
+        shared.hold(shard);
     }
 
-    /// A backup is not there any more: its log, if it is this node's to write on, is sought anew.
+    /// A backup is not there any more: its log, if it is this node's to write on, is sought anew, and none begins behind
+    /// it.
     pub fn removed(&self, id: &ShardId, name: &BackupName) {
         let mut shared = self.0.lock();
+        shared.forget_made(id, name);
         if shared.logs.get(id).is_some_and(|log| log.stage.is_behind(name)) {
             shared.logs.remove(id);
-            shared.removed.insert(id.clone(), name.clone());
+        }
+        if let Some(removed) = shared.looking.get_mut(id) {
+            removed.insert(name.clone());
         }
     }
 
-    /// Its log has begun.
+    /// Its log has begun, or never will.
     pub(super) fn begun(&self, base: &Manifest) {
-        let mut shared = self.0.lock();
-        let is_it = |backup: &Backup| matches!(backup, Backup::Made(made) if made.name == base.name);
-        if shared.backups.get(&base.shard).is_some_and(is_it) {
-            shared.backups.remove(&base.shard);
-        }
+        self.0.lock().forget_made(&base.shard, &base.name);
     }
 
     /// Logs that are not kept on, and why: `SHARD: WHY`.
@@ -182,3 +170,33 @@ impl Logs {
         shared.logs.iter().filter_map(told).collect()
     }
 }
+
+impl Shared {
+    fn forget_made(&mut self, id: &ShardId, name: &BackupName) {
+        if let Some(backups) = self.backups.get_mut(id) {
+            let made = backups.made.take();
+            backups.made = made.filter(|made| made.name != *name);
+        }
+    }
+
+    /// Has the shard keep what is not kept elsewhere yet, and what a log that will begin begins with. While it is not
+    /// known where the log ends, that is all that it has.
+    fn hold(&self, shard: &Shard) {
+        let log = self.logs.get(shard.id());
+        let log = log.filter(|log| log.epoch == shard.epoch());
+        let ends = match log.map(|log| &log.stage) {
+            Some(Stage::Kept(run)) => Some(run.end.position),
+            Some(Stage::Sought) | None => Some(Position(0)),
+            Some(Stage::Waits) => None,
+        };
+        let backups = self.backups.get(shard.id());
+        let begins = backups.into_iter().flat_map(|backups| {
+            let made = backups.made.as_ref().map(|made| made.origin.position);
+            backups.written.into_iter().chain(made)
+        });
+        shard.want_log_behind(ends.into_iter().chain(begins).min());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use cell_backup::{BackupStore, Goal, Manifest, Run, log};
-use platform_model::RoutingTable;
 use platform_model::matrix::{Sink as Lawful, SinkKind, plain};
+use platform_model::{Position, RoutingTable};
 use platform_runtime::ManualClock;
 use platform_wire::follow::Followed;
 use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::custody::Sink;
+use crate::custody::removing::Order;
 use crate::tests::sample::CATALOGUE;
 
 const EVERY: Duration = Duration::from_secs(10);
@@ -187,5 +188,107 @@ async fn where_the_law_has_no_place_for_it_nothing_is_kept_and_that_is_told() {
     let shard = shard_of(FOLLOWERS).to_string();
     assert!(told.iter().any(|why| why.starts_with(&shard)), "{told:?}");
     assert_eq!(found(&custody, &sink).await.segments, 0);
+    let held = bench.shard(FOLLOWERS).log_wanted_behind();
+    assert_eq!(held, Some(Position(0)), "nor is anything dropped");
+    bench.end().await;
+}
+
+/// The planted omission: whoever finds that a number is taken, often by himself, forgets that another backup waits for
+/// this log to come to where it begins.
+#[tokio::test]
+async fn a_log_of_which_a_number_was_taken_goes_on_to_where_the_next_backup_begins() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    bench.person(FOLLOWERS, 7).await;
+    let (custody, _hand, sink) = node(&bench, permitted(&bench), &folder);
+    let first = backed_up(&custody).await;
+    custody.keep_logs(&sink).await;
+    bench.person(FOLLOWERS, 8).await;
+    let (other, ..) = node(&bench, permitted(&bench), &folder);
+    other.keep_logs(&sink).await;
+    let kek = custody.kek(&shard_of(FOLLOWERS)).expect("a key");
+    let taken = Run::of(&sink.store, &kek, first.clone()).await.expect("whole");
+    assert!(taken.segments > 0, "{taken:?}");
+    bench.person(FOLLOWERS, 9).await;
+    let second = backed_up(&custody).await;
+    assert!(taken.end.position < second.origin.position);
+    for _ in 0..2 {
+        custody.keep_logs(&sink).await;
+    }
+    let before = Run::of(&sink.store, &kek, first).await.expect("whole");
+    assert!(before.end.position >= second.origin.position, "{before:?}");
+    assert_eq!(found(&custody, &sink).await.base, second);
+    bench.end().await;
+}
+
+/// The planted omission: a backup that was begun earlier, and ends later, takes the log from behind the newer one.
+#[tokio::test]
+async fn no_log_begins_behind_a_backup_that_is_not_newer() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    bench.person(FOLLOWERS, 7).await;
+    let (custody, hand, sink) = node(&bench, permitted(&bench), &folder);
+    let older = backed_up(&custody).await;
+    bench.person(FOLLOWERS, 8).await;
+    let newer = backed_up(&custody).await;
+    custody.keep_logs(&sink).await;
+    custody.logs.written(&bench.shard(FOLLOWERS), Some(&older));
+    custody.keep_logs(&sink).await;
+    bench.person(FOLLOWERS, 9).await;
+    hand.advance(EVERY);
+    custody.keep_logs(&sink).await;
+    let run = found(&custody, &sink).await;
+    assert!(run.base == newer && run.segments > 0, "{run:?}");
+    let kek = custody.kek(&shard_of(FOLLOWERS)).expect("a key");
+    let of_older = Run::of(&sink.store, &kek, older).await.expect("whole");
+    assert_eq!(of_older.segments, 0);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn while_it_cannot_be_told_where_a_log_ends_none_begins_and_that_is_told() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    bench.person(FOLLOWERS, 7).await;
+    let (custody, hand, sink) = node(&bench, permitted(&bench), &folder);
+    let base = backed_up(&custody).await;
+    // A folder that cannot be listed.
+    let circle = folder.path().join("circle");
+    std::os::unix::fs::symlink("circle", &circle).expect("made");
+    custody.keep_logs(&sink).await;
+    let (told, shard) = (custody.logs.problems(), shard_of(FOLLOWERS).to_string());
+    assert!(told.iter().any(|why| why.starts_with(&shard)), "{told:?}");
+    std::fs::remove_file(circle).expect("there");
+    hand.advance(EVERY);
+    custody.keep_logs(&sink).await;
+    assert_eq!(custody.logs.problems(), Vec::<String>::new());
+    assert_eq!(found(&custody, &sink).await.base, base);
+    bench.end().await;
+}
+
+/// The planted omission: the log of a backup that was just made begins although that is removed, in a folder that is no
+/// backup.
+#[tokio::test]
+async fn a_backup_that_is_removed_before_its_log_has_begun_gets_none() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    bench.person(FOLLOWERS, 7).await;
+    let (custody, hand, sink) = node(&bench, permitted(&bench), &folder);
+    let base = backed_up(&custody).await;
+    let order = Order {
+        name: base.name.clone(),
+        by: "spiffe://x/operator/sre/kim".to_owned(),
+        reason: "request 4711".to_owned(),
+        even_the_last: true,
+        dry_run: false,
+    };
+    custody.removed(&order).await.expect("removed");
+    for number in 8..10 {
+        bench.person(FOLLOWERS, number).await;
+        hand.advance(EVERY);
+        custody.keep_logs(&sink).await;
+    }
+    let left = std::fs::read_dir(folder.path().join(base.name.as_str()));
+    assert_eq!(left.map_or(0, Iterator::count), 0);
     bench.end().await;
 }

@@ -1,7 +1,10 @@
 //! Backups that people remove.
 
 use std::fs;
+use std::future::poll_fn;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
 
 use cell_backup::BackupName;
 use platform_wire::{Refusal, RefusalCode};
@@ -9,7 +12,7 @@ use platform_wire::{Refusal, RefusalCode};
 use super::scheduled::{DAY, Keeper};
 use crate::custody::jobs::Failed;
 use crate::custody::removing::{Order, Removed};
-use crate::events::tests::bench::{FOLLOWERS, shard_of};
+use crate::events::tests::bench::{FOLLOWERS, WITHIN, shard_of};
 
 const OPERATOR: &str = "spiffe://x/operator/sre/kim";
 
@@ -123,5 +126,53 @@ async fn what_may_still_be_written_is_not_removed_and_what_was_given_up_is() {
     custody.jobs.end(job.id, Err(ended()));
     custody.removed(&order(&name)).await.expect("it is no backup");
     assert_eq!(fs::read_dir(&folder).map_or(0, Iterator::count), 0);
+    keeper.bench.end().await;
+}
+
+/// The planted omission: whoever asked goes - his call has lasted too long - and half of a backup stays, whose log is
+/// written on.
+#[tokio::test]
+async fn a_removal_goes_on_to_its_end_without_whoever_asked_and_nobody_reads_what_goes() {
+    let (mut keeper, shard) = (Keeper::new().await, shard_of(FOLLOWERS));
+    keeper.keep().await;
+    let name = keeper.of(&shard).await.remove(0);
+    let folder = keeper.folder.path().join(name.as_str());
+    let left = || fs::read_dir(&folder).map_or(0, Iterator::count);
+    let custody = keeper.custody.clone();
+    let even_so = Order {
+        even_the_last: true,
+        ..order(&name)
+    };
+    {
+        let mut removal = Box::pin(custody.removed(&even_so));
+        let noted = poll_fn(|cx| {
+            // Polled again at once: what was spawned has its turns in between.
+            cx.waker().wake_by_ref();
+            let ended = removal.as_mut().poll(cx).is_ready();
+            let noted = keeper
+                .noted(&shard)
+                .iter()
+                .any(|(work, _)| *work == "remove-backup");
+            if ended || noted {
+                return Poll::Ready(noted);
+            }
+            Poll::Pending
+        });
+        assert!(noted.await, "it was refused");
+    }
+    assert!(
+        custody.jobs.is_removing(name.as_str()) || left() == 0,
+        "it may be read"
+    );
+    let gone = async {
+        while left() > 0 || custody.jobs.is_removing(name.as_str()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, gone).await.expect("it goes on");
+    custody
+        .jobs
+        .begin(None, name.to_string())
+        .expect("nobody removes it");
     keeper.bench.end().await;
 }

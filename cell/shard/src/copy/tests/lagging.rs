@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cell_store::memory::Memory;
 use cell_store::{CommitError, Fence, Limits, Snapshot, Store, StoreError, WriteBatch};
+use platform_model::Position;
 use platform_model::replica_set::ASYNC_LAG_MICROS;
 use tokio::sync::watch;
 
@@ -142,5 +143,41 @@ async fn what_somebody_wants_of_the_log_is_kept_up_to_a_bound() {
     assert!(
         matches!(gone, Err(LogError::Trimmed { .. })),
         "nobody wants it: {gone:?}"
+    );
+}
+
+/// The planted omission: a term begins as if nobody kept the log elsewhere, and trims what he has not taken yet before
+/// he is heard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_term_that_begins_keeps_the_log_for_whoever_keeps_it_elsewhere() {
+    let limits = ShardLimits {
+        log_entries_kept: 20,
+        log_step_entries: 4,
+        ..ShardLimits::default()
+    };
+    let world = World::begin_with(Planted::default(), limits, Memory::new()).await;
+    write(&world, "a", "0", Mode::Sync).await;
+    assert_eq!(world.serving().await.log_wanted_behind(), None);
+    world.log_kept_elsewhere.store(true, Ordering::Relaxed);
+    world.kill(0).await;
+    world.start(0).await;
+    let shard = world.serving().await;
+    assert_eq!(shard.log_wanted_behind(), Some(Position(0)));
+    let base = shard.freeze().await.expect("committed").origin();
+    for n in 0..50 {
+        write(&world, "a", &n.to_string(), Mode::Sync).await;
+    }
+    let kept = shard
+        .tail(&base, 1_000, 1 << 20)
+        .await
+        .expect("nobody said otherwise");
+    assert!(kept.len() >= 50, "{} entries", kept.len());
+    for n in 0..100 {
+        write(&world, "a", &n.to_string(), Mode::Sync).await;
+    }
+    let gone = shard.tail(&base, 1_000, 1 << 20).await;
+    assert!(
+        matches!(gone, Err(LogError::Trimmed { .. })),
+        "past the bound: {gone:?}"
     );
 }

@@ -66,6 +66,8 @@ pub(super) struct World {
     nodes: Mutex<BTreeMap<NodeId, Node>>,
     pub plants: Planted,
     pub limits: crate::ShardLimits,
+    /// Of copies that are started from here on.
+    pub log_kept_elsewhere: AtomicBool,
     pub folder: tempfile::TempDir,
 }
 
@@ -130,6 +132,7 @@ impl World {
             nodes: Mutex::default(),
             plants,
             limits,
+            log_kept_elsewhere: AtomicBool::new(false),
             folder: tempfile::tempdir().expect("a folder"),
         });
         let (leader, net, clock) = (
@@ -205,6 +208,7 @@ impl World {
         let settings = CopySettings {
             plants: self.plants,
             limits: self.limits,
+            log_kept_elsewhere: self.log_kept_elsewhere.load(Ordering::Relaxed),
             export_folder: Some(self.folder.path().join(number.to_string())),
             taking: self
                 .ctl
