@@ -141,7 +141,11 @@ impl Rules {
         // By the clock that does not jump: where the other is wrong, this alone bounds how many are made.
         let rested = shard.made_ago.is_none_or(|ago| ago >= interval);
         let damaged = shard.backups.iter().filter(|kept| kept.proof == Proof::Damaged);
-        let damaged_max = if shard.keys { self.keep.max(KEYS_DAMAGED_MAX) } else { self.keep };
+        let damaged_max = if shard.keys {
+            self.keep.max(KEYS_DAMAGED_MAX)
+        } else {
+            self.keep
+        };
         // A store that damages what it is given is not filled: what is damaged there stays for people to look at.
         if damaged.count() >= damaged_max {
             return false;

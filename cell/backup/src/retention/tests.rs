@@ -156,7 +156,11 @@ fn another_backup_of_keys_is_made_beside_damaged_ones() {
     let backups = [kept(1, 200, Good), kept(2, 100, Damaged), kept(3, 0, Good)];
     assert_eq!(one.next(&standing(true, 3, &backups)), removed(1, 3));
     let many: Vec<Kept> = (0..64).map(|number| kept(number, 100, Damaged)).collect();
-    assert_eq!(one.next(&standing(true, 99, &many)), Step::Nothing, "not for ever");
+    assert_eq!(
+        one.next(&standing(true, 99, &many)),
+        Step::Nothing,
+        "not for ever"
+    );
 }
 
 #[test]

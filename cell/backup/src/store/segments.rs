@@ -81,7 +81,9 @@ impl BackupStore {
         let mut numbers = Vec::new();
         while let Some(object) = objects.try_next().await.map_err(BackupError::Store)? {
             let file = object.location.filename().unwrap_or_default();
-            let number = file.strip_prefix(PREFIX).and_then(|number| number.parse::<u64>().ok());
+            let number = file
+                .strip_prefix(PREFIX)
+                .and_then(|number| number.parse::<u64>().ok());
             // Of two ways to write a number one is a segment's.
             let number = number.filter(|number| *number < SEGMENTS_MAX && file_of(*number) == file);
             numbers.extend(number);

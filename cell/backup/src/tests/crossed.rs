@@ -96,7 +96,11 @@ async fn a_backup_reaches_over_newer_ones_whatever_their_parts_are_worth() {
     restored.expect("restored");
     let whole = bench.back_up().await;
     let found = state_of(&disk, bench.shard.id()).await.expect("read");
-    assert_eq!(Some(found.value()), whole.state, "no entry twice, and none left out");
+    assert_eq!(
+        Some(found.value()),
+        whole.state,
+        "no entry twice, and none left out"
+    );
     assert_eq!(chained.reaches(backups).await, [upto(&last); 3]);
     let turned: Vec<Manifest> = backups.iter().rev().cloned().collect();
     assert_eq!(chained.reaches(&turned).await, [upto(&last); 3], "in any order");
@@ -107,7 +111,9 @@ async fn what_is_wrong_with_a_newer_log_is_told_of_all_that_go_on_with_it() {
     let chained = Chained::new().await;
     let (bench, backups) = (&chained.bench, &chained.backups);
     let second = &backups[1];
-    let segments = fs::read_dir(bench.file(&second.name, "log")).expect("there").count() as u64;
+    let segments = fs::read_dir(bench.file(&second.name, "log"))
+        .expect("there")
+        .count() as u64;
     assert!(segments > 2, "{segments}");
     fs::remove_file(bench.segment(&second.name, segments - 2)).expect("there");
     for base in &backups[..2] {
