@@ -9,8 +9,8 @@
 //! Invariants, each a test:
 //! - what is read is the entries as they were written, in their order, without a gap, from the backup on, or a typed error:
 //!   each follows the one before by its position and by its chain, the first the backup itself;
-//! - a log goes on with that of a newer backup if that one has the very entry at which it ends, whatever the newer one's rows
-//!   are worth; how far a backup is said to reach is how far it is read;
+//! - a log goes on with that of a newer backup if that one has the very entry at which it ends, whatever the newer one's
+//!   rows are worth; how far a backup is said to reach is how far it is read;
 //! - rows of the backup and the entries up to any one are the state of the shard after that one;
 //! - only committed entries are kept ([`cell_shard::Shard::tail`]), and only where the law lets them lie;
 //! - one number is one segment, whoever writes it: of two nodes that lead one after the other, the later one finds that the

@@ -27,8 +27,8 @@ use crate::name::BackupName;
 /// A time that is further ahead than this says nothing: a clock was wrong, now or then.
 const AHEAD: Duration = Duration::from_secs(3_600);
 
-/// Damaged backups of a key shard at which no more are made. Without another the keys in an older one that were destroyed
-/// do not go: there it is worse to stop than to fill a store.
+/// Damaged backups of a key shard at which no more are made. Without another the keys in an older one that were
+/// destroyed do not go: there it is worse to stop than to fill a store.
 const KEYS_DAMAGED_MAX: usize = 64;
 
 /// What the settings ask for.

@@ -1,6 +1,6 @@
-//! Where a log goes on behind its end: in the log of a newer backup of the same shard, made while it was kept. What the
-//! parts of that backup are worth is not asked: its manifest says where its log begins, and an entry that both logs have,
-//! with its chain, that it is the same history.
+//! Where a log goes on behind its end: in the log of a newer backup of the same shard, made while it was kept. What
+//! the parts of that backup are worth is not asked: its manifest says where its log begins, and an entry that both logs
+//! have, with its chain, that it is the same history.
 
 use std::cmp::Reverse;
 
@@ -70,8 +70,8 @@ pub(super) async fn first(
 /// The log of a backup, if it has the very entry at which another ends, and more behind it.
 ///
 /// # Errors
-/// The store's; what is wrong with that log behind the common entry: then it goes on, and cannot be read. Another history,
-/// or what is broken before, is none.
+/// The store's; what is wrong with that log behind the common entry: then it goes on, and cannot be read. Another
+/// history, or what is broken before, is none.
 async fn join(
     store: &BackupStore,
     kek: &Kek,

@@ -1,5 +1,5 @@
-//! How far backups go with their logs: as [`super::read`] would read them, without reading more of a log than its end and
-//! where it goes on.
+//! How far backups go with their logs: as [`super::read`] would read them, without reading more of a log than its end
+//! and where it goes on.
 
 use std::cmp::Reverse;
 
@@ -40,8 +40,8 @@ struct Own {
     next: Option<usize>,
 }
 
-/// How far each of these backups of one shard goes, in their order; over the logs of newer ones that are among them. None of a
-/// key shard, and where the store does not say.
+/// How far each of these backups of one shard goes, in their order; over the logs of newer ones that are among them.
+/// None of a key shard, and where the store does not say.
 pub async fn reaches(store: &BackupStore, kek: &Kek, backups: &[Manifest]) -> Vec<Option<Reach>> {
     let mut newest_first: Vec<usize> = (0..backups.len()).collect();
     newest_first.sort_by_key(|index| Reverse(backups[*index].origin.pair()));

@@ -1,5 +1,5 @@
-//! A log, read from its backup on to a goal, each entry checked; over newer backups, as long as their logs go on from where the
-//! one before ends.
+//! A log, read from its backup on to a goal, each entry checked; over newer backups, as long as their logs go on from
+//! where the one before ends.
 
 use cell_layers::keys::Kek;
 use cell_shard::{LogEntry, Origin};
@@ -29,8 +29,8 @@ pub struct LogReading<'a> {
 /// Reads all of a log up to the goal and keeps nothing. Answers where that is.
 ///
 /// # Errors
-/// The first thing that is not as it was written; as [`LogReading::entries`]; [`BackupError::OutOfReach`] for all that was
-/// kept, where a newer backup has what this one's log does not reach.
+/// The first thing that is not as it was written; as [`LogReading::entries`]; [`BackupError::OutOfReach`] for all that
+/// was kept, where a newer backup has what this one's log does not reach.
 pub async fn verify(
     store: &BackupStore,
     kek: &Kek,
@@ -83,8 +83,8 @@ impl<'a> LogReading<'a> {
     ///
     /// # Errors
     /// [`BackupError::MissingSegment`], [`BackupError::Unattached`], as
-    /// [`Segment::open`](super::segment::Segment::open); [`BackupError::OutOfReach`] when the last log ends before the goal
-    /// does.
+    /// [`Segment::open`](super::segment::Segment::open), also of a newer log; [`BackupError::OutOfReach`] when the last
+    /// one ends before the goal does; [`BackupError::TooMany`].
     pub async fn entries(&mut self) -> Result<Option<Vec<LogEntry>>, BackupError> {
         if self.over || self.goal.is_met_at(&self.at) {
             self.goal.check_end(self.base, &self.at)?;

@@ -42,8 +42,8 @@ impl Run {
     /// none.
     ///
     /// # Errors
-    /// [`BackupError::KeyShard`]; [`BackupError::TooMany`] when it was not looked at all that may be the newest; the store's;
-    /// as [`Self::of`].
+    /// [`BackupError::KeyShard`]; [`BackupError::TooMany`] when it was not looked at all that may be the newest; the
+    /// store's; as [`Self::of`].
     pub async fn find(
         store: &BackupStore,
         kek: &Kek,

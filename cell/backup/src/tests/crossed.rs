@@ -1,5 +1,5 @@
-//! What is read behind a backup goes on into the logs of newer ones, and how far a backup is said to reach is how far it is
-//! restored.
+//! What is read behind a backup goes on into the logs of newer ones, and how far a backup is said to reach is how far it
+//! is restored.
 
 use cell_shard::state_of;
 use platform_model::Position;
@@ -64,8 +64,8 @@ fn upto(end: &Origin) -> Option<Reach> {
     Some(Reach::of(end, false))
 }
 
-/// The planted omission: the log of a backup ends where a newer one was made, and with it what can be restored if the newer
-/// one turns out damaged.
+/// The planted omission: the log of a backup ends where a newer one was made, and with it what can be restored if the
+/// newer one turns out damaged.
 #[tokio::test]
 async fn a_backup_reaches_over_newer_ones_whatever_their_parts_are_worth() {
     let chained = Chained::new().await;

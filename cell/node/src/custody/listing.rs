@@ -83,8 +83,8 @@ impl Custody {
         (found, open)
     }
 
-    /// One of keys that does not open and that nobody removes by itself: keys that were destroyed lie in it for longer than they
-    /// may. By when it was written.
+    /// One of keys that does not open and that nobody removes by itself: keys that were destroyed lie in it for longer
+    /// than they may. By when it was written.
     fn is_old_of_keys(&self, sink: &Sink, found: &Found, error: &BackupError) -> bool {
         let is_ours = matches!(
             error,

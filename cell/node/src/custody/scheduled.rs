@@ -9,20 +9,25 @@
 //! Only backups of this world are touched, of shards that are served here, in this node's own store. What lies in the
 //! store of a node that served a shard before is told by `cellctl doctor`, and removed by people.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod memory;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cell_backup::retention::{Kept, Proof, Rules, Standing, Step};
 use cell_backup::store::Found;
 use cell_backup::{BackupError, BackupName, Manifest, Pace, read};
 use cell_shard::Shard;
-use platform_model::{Epoch, EpochPosition, Position, ShardId};
+use platform_model::{EpochPosition, ShardId};
 use platform_runtime::random;
 use platform_runtime::retry::Policy;
 use platform_wire::{Refusal, RefusalCode, pb};
 
 use super::jobs::{Done, Failed};
 use super::{Custody, Sink};
+use memory::{Learnt, kept_of, told};
+
+pub(super) use memory::Memory;
 
 /// The longest time between two looks at what is to be done; half of it is the shortest.
 const EVERY: Duration = Duration::from_secs(1_800);
@@ -37,43 +42,6 @@ const AGAIN: Policy = Policy {
 const STEPS_MAX: usize = 32;
 /// What has no manifest by then is not being written any more.
 pub(super) const UNFINISHED_MS: u64 = 24 * 3_600_000;
-
-/// What is remembered from look to look.
-#[derive(Default)]
-pub(super) struct Memory {
-    /// Backups of what is served here: a manifest never changes.
-    known: BTreeMap<ShardId, Vec<Kept>>,
-    /// When each shard was backed up, by the clock that does not jump.
-    made: BTreeMap<ShardId, Duration>,
-}
-
-/// What one look found besides backups.
-#[derive(Default)]
-struct Learnt {
-    /// Without a manifest.
-    unfinished: Vec<Found>,
-    /// Shards with a backup of which the store, or a missing key, does not tell what it is: nothing of them is made or removed.
-    untold: BTreeSet<ShardId>,
-}
-
-impl Memory {
-    fn of(&self, shard: &ShardId, name: &BackupName) -> Option<&Kept> {
-        self.known.get(shard)?.iter().find(|kept| kept.name == *name)
-    }
-
-    fn prove(&mut self, shard: &ShardId, name: &BackupName, proof: Proof) {
-        let mut known = self.known.get_mut(shard).into_iter().flatten();
-        if let Some(kept) = known.find(|kept| kept.name == *name) {
-            kept.proof = proof;
-        }
-    }
-
-    fn forget(&mut self, shard: &ShardId, name: &BackupName) {
-        if let Some(known) = self.known.get_mut(shard) {
-            known.retain(|kept| kept.name != *name);
-        }
-    }
-}
 
 impl Custody {
     /// Keeps backups until the node ends, if the settings say so.
@@ -337,32 +305,6 @@ fn pause(failures: u32) -> Duration {
     };
     let half = bound / 2;
     half + Duration::from_secs(random::below(half.as_secs() + 1))
-}
-
-fn kept_of(manifest: &Manifest) -> Kept {
-    Kept {
-        name: manifest.name.clone(),
-        at: EpochPosition {
-            epoch: manifest.origin.term.epoch,
-            position: manifest.origin.position,
-        },
-        time_ms: manifest.origin.time_ms,
-        proof: Proof::Unread,
-    }
-}
-
-/// The same of one as it is told to operators.
-fn told(backup: &pb::Backup) -> Option<(ShardId, Kept)> {
-    let kept = Kept {
-        name: backup.name.parse().ok()?,
-        at: EpochPosition {
-            epoch: Epoch(backup.epoch),
-            position: Position(backup.position),
-        },
-        time_ms: backup.time_ms,
-        proof: Proof::Unread,
-    };
-    Some((backup.shard.parse().ok()?, kept))
 }
 
 /// Whether it went well; if not, that is told.
