@@ -70,7 +70,10 @@ impl Custody {
             well &= noted(found.name.as_str(), &cleared.map_err(Failed::from));
         }
         well &= learnt.untold.is_empty();
-        for shard in served.iter().filter(|shard| !learnt.untold.contains(shard.id())) {
+        for shard in &served {
+            if learnt.untold.contains(shard.id()) {
+                continue;
+            }
             let kept = self.keep_one(rules, shard, memory).await;
             well &= noted(&shard.id().to_string(), &kept);
         }

@@ -45,6 +45,10 @@ async fn what_cannot_be_told_of_one_shard_does_not_stop_the_others() {
     fs::remove_file(&manifest).expect("there");
     // It is listed, and cannot be opened as a file.
     let _socket = UnixListener::bind(&manifest).expect("bound");
+    let sink = keeper.custody.shared.sink.clone().expect("one");
+    let told = keeper.custody.opened(&sink, &name, &shard).await;
+    let told = told.expect_err("it is not given out");
+    assert!(told.message.contains("cannot be used: "), "it says why: {told:?}");
     keeper.bench.person(FOLLOWERS, 7).await;
     keeper.hand.advance(DAY);
     let mut memory = Memory::default();
