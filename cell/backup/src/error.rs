@@ -34,6 +34,12 @@ pub enum BackupError {
     },
     #[error("backup {0} is of another world")]
     OtherWorld(String),
+    /// What lies there hides it, perhaps.
+    #[error("too many backups of {0} lie there, or too many that do not open, to tell which is the newest")]
+    TooMany(Box<ShardId>),
+    /// Of a jurisdiction, at this node.
+    #[error("{0}")]
+    NoKey(String),
     #[error(transparent)]
     Freeze(#[from] FreezeError),
     #[error(transparent)]
@@ -113,6 +119,8 @@ impl BackupError {
             Self::Digest(_) => "digest",
             Self::OtherShard { .. } => "other-shard",
             Self::OtherWorld(_) => "other-world",
+            Self::TooMany(_) => "too-many",
+            Self::NoKey(_) => "no-key",
             Self::Freeze(_) => "freeze",
             Self::Restore(RestoreError::Held { .. }) => "copy-lies-here",
             Self::Restore(_) => "disk",

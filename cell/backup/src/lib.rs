@@ -52,6 +52,7 @@ pub use erased::ErasedPeople;
 pub use error::BackupError;
 pub use log::goal::Goal;
 pub use log::keep::Kept;
+pub use log::reach::Reach;
 pub use log::run::Run;
 pub use manifest::Manifest;
 pub use name::BackupName;

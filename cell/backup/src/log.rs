@@ -3,11 +3,14 @@
 //!
 //! A segment is one sealed object of consecutive entries, as the shard itself stores them, at most about 1 MiB and so
 //! many entries. It lies in the folder of its backup under its number, from 0 on, each with a key of its own that the
-//! jurisdiction's key wraps. Each backup begins a log of its own; whoever leads the shard keeps that of the newest.
+//! jurisdiction's key wraps. Each backup begins a log of its own; whoever leads the shard keeps that of the newest. What
+//! is read behind a backup goes on into the logs of newer ones.
 //!
 //! Invariants, each a test:
 //! - what is read is the entries as they were written, in their order, without a gap, from the backup on, or a typed error:
 //!   each follows the one before by its position and by its chain, the first the backup itself;
+//! - a log goes on with that of a newer backup if that one has the very entry at which it ends, whatever the newer one's
+//!   rows are worth; how far a backup is said to reach is how far it is read;
 //! - rows of the backup and the entries up to any one are the state of the shard after that one;
 //! - only committed entries are kept ([`cell_shard::Shard::tail`]), and only where the law lets them lie;
 //! - one number is one segment, whoever writes it: of two nodes that lead one after the other, the later one finds that the
@@ -23,10 +26,16 @@
 //! | [`segment`] | one segment, as it is sealed |
 //! | [`run`] | where the log of a shard is kept on |
 //! | [`keep`] | what came to the shard since, into the next segment |
-//! | [`read`] | a log from its backup on, to a goal |
+//! | `cursor` | one log, segment by segment |
+//! | `onward` | whose log goes on where one ends |
+//! | [`read`] | what was kept from a backup on, to a goal |
+//! | [`reach`] | how far backups go with all of that |
 
+mod cursor;
 pub mod goal;
 pub mod keep;
+mod onward;
+pub mod reach;
 pub mod read;
 pub mod run;
 pub mod segment;

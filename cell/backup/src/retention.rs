@@ -27,6 +27,10 @@ use crate::name::BackupName;
 /// A time that is further ahead than this says nothing: a clock was wrong, now or then.
 const AHEAD: Duration = Duration::from_secs(3_600);
 
+/// Damaged backups of a key shard at which no more are made. Without another the keys in an older one that were
+/// destroyed do not go: there it is worse to stop than to fill a store.
+const KEYS_DAMAGED_MAX: usize = 64;
+
 /// What the settings ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
@@ -137,8 +141,13 @@ impl Rules {
         // By the clock that does not jump: where the other is wrong, this alone bounds how many are made.
         let rested = shard.made_ago.is_none_or(|ago| ago >= interval);
         let damaged = shard.backups.iter().filter(|kept| kept.proof == Proof::Damaged);
+        let damaged_max = if shard.keys {
+            self.keep.max(KEYS_DAMAGED_MAX)
+        } else {
+            self.keep
+        };
         // A store that damages what it is given is not filled: what is damaged there stays for people to look at.
-        if damaged.count() >= self.keep {
+        if damaged.count() >= damaged_max {
             return false;
         }
         match newest(shard) {

@@ -3,6 +3,7 @@
 mod broken;
 mod broken_log;
 mod bucket;
+mod crossed;
 mod erased;
 mod kept;
 mod removed;

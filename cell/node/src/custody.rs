@@ -11,6 +11,7 @@ mod exporting;
 mod faults;
 mod jobs;
 mod keeping;
+mod listing;
 mod personal;
 mod register;
 mod rehearsing;

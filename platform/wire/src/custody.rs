@@ -28,6 +28,8 @@ pub use removal::{Removal, RemovedBackup};
 
 /// Longest name of a backup, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
+/// A listing asks the store for every backup.
+const LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// An erasure goes over every row of a person.
 const ERASURE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -94,6 +96,8 @@ pub struct Stored {
     pub unfinished: Vec<String>,
     /// Manifests that do not open at this node.
     pub unreadable: Vec<String>,
+    /// Of those: backups of key shards that are older than a destroyed key may lie in one.
+    pub closed_keys: Vec<String>,
     /// How often the node backs up by itself what it serves; 0: never.
     pub every_hours: u32,
     /// What it serves of which the newest backup is missing or older than twice that.
@@ -221,8 +225,8 @@ impl CustodyClient {
         self.status(reply)
     }
 
-    /// What lies in the node's backup store, with `logs` also how far the log of each reaches: the node reads one more object
-    /// of each for that.
+    /// What lies in the node's backup store, with `logs` also how far the log of each reaches: the node reads a few more
+    /// objects of each for that. Waits for a minute.
     ///
     /// # Errors
     /// `invalid` when it has none.
@@ -232,7 +236,9 @@ impl CustodyClient {
             world: self.world.to_string(),
             logs,
         };
-        let reply = self.answer(self.client().list(request)).await?;
+        let mut client = self.client();
+        let asked = nodes::answer_within(&self.address, LISTED_WITHIN, client.list(request));
+        let reply = asked.await?;
         nodes::understood(&self.address, reply.version)?;
         let backups: Result<_, _> = reply
             .backups
@@ -245,6 +251,7 @@ impl CustodyClient {
             backups: backups?,
             unfinished: reply.unfinished,
             unreadable: reply.unreadable,
+            closed_keys: reply.closed_keys,
             every_hours: reply.every_hours,
             overdue: overdue.map_err(|_| self.invalid("a shard that is none"))?,
             log_problems: reply.log_problems,

@@ -16,7 +16,7 @@ pub enum Goal {
     Pair(EpochPosition),
     /// Just after the last entry that is not later than this, in milliseconds since 1970 by the log's clock.
     Time(u64),
-    /// Just after the last entry that was kept.
+    /// Just after the last entry that was kept, behind the backup itself or behind newer ones.
     Latest,
 }
 
@@ -70,7 +70,7 @@ impl Goal {
     /// What was read up to `at` is all of it, or all that there is.
     ///
     /// # Errors
-    /// [`BackupError::OutOfReach`] for what lies behind that, or in a history that was cut off.
+    /// [`BackupError::OutOfReach`] for what lies behind that, or in another history than the log has.
     pub(super) fn check_end(self, base: &Manifest, at: &Origin) -> Result<(), BackupError> {
         let ends = at.pair();
         match self {
@@ -99,7 +99,35 @@ impl Goal {
                     format!("it reaches to {ends}, {past} before that time"),
                 ))
             }
+            Self::Time(ms) if ms == at.time_ms => {
+                let ends = at.pair();
+                let why = format!("it reaches to {ends}, and more of that very millisecond may be missing");
+                Err(out_of_reach(base, why))
+            }
             _ => self.check_end(base, at),
+        }
+    }
+
+    /// All that was kept ends at `at`: as little as can be is lost.
+    ///
+    /// # Errors
+    /// [`BackupError::OutOfReach`] where one of these newer backups stands further.
+    pub(super) fn check_newest(
+        self,
+        base: &Manifest,
+        at: &Origin,
+        newer: &[Manifest],
+    ) -> Result<(), BackupError> {
+        let further = newer.iter().filter(|other| other.origin.pair() > at.pair());
+        match further.max_by_key(|other| other.origin.pair()) {
+            Some(other) if self == Self::Latest => {
+                let (ends, name, stands) = (at.pair(), &other.name, other.origin.pair());
+                let why = format!(
+                    "it reaches to {ends}, and {name} stands at {stands}: restore that one, or to {ends} by name"
+                );
+                Err(out_of_reach(base, why))
+            }
+            _ => Ok(()),
         }
     }
 }

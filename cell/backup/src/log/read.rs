@@ -1,34 +1,36 @@
-//! A log, read from its backup on to a goal, segment by segment, each checked.
+//! A log, read from its backup on to a goal, each entry checked; over newer backups, as long as their logs go on from
+//! where the one before ends.
 
 use cell_layers::keys::Kek;
 use cell_shard::{LogEntry, Origin};
 use platform_model::ShardId;
-use platform_runtime::background;
 
+use super::cursor::Cursor;
 use super::goal::Goal;
-use super::segment::Segment;
+use super::onward::{self, CROSSED_MAX, Onward};
 use crate::error::BackupError;
 use crate::manifest::Manifest;
 use crate::store::BackupStore;
 
-/// Reads the log behind a backup from its first entry to the goal.
+/// Reads what was kept behind a backup from its first entry to the goal.
 pub struct LogReading<'a> {
     store: &'a BackupStore,
     kek: &'a Kek,
     base: &'a Manifest,
     goal: Goal,
-    /// Of the next segment.
-    number: u64,
+    log: Cursor,
+    /// Backups that are newer than the one asked for, the newest first; looked for when its own log ends.
+    newer: Option<Vec<Manifest>>,
+    crossed: usize,
     at: Origin,
     over: bool,
-    /// Of the segment that was read last.
-    bytes: u64,
 }
 
 /// Reads all of a log up to the goal and keeps nothing. Answers where that is.
 ///
 /// # Errors
-/// The first thing that is not as it was written; as [`LogReading::entries`].
+/// The first thing that is not as it was written; as [`LogReading::entries`]; [`BackupError::OutOfReach`] for all that
+/// was kept, where a newer backup has what this one's log does not reach.
 pub async fn verify(
     store: &BackupStore,
     kek: &Kek,
@@ -37,6 +39,7 @@ pub async fn verify(
 ) -> Result<Origin, BackupError> {
     let mut reading = LogReading::begin(store, kek, base, goal)?;
     while reading.entries().await?.is_some() {}
+    goal.check_newest(base, &reading.at, reading.newer.as_deref().unwrap_or_default())?;
     Ok(reading.at)
 }
 
@@ -58,10 +61,11 @@ impl<'a> LogReading<'a> {
             kek,
             base,
             goal,
-            number: 0,
+            log: Cursor::begin(base.clone()),
+            newer: None,
+            crossed: 0,
             at: base.origin,
             over: false,
-            bytes: 0,
         })
     }
 
@@ -72,65 +76,60 @@ impl<'a> LogReading<'a> {
 
     /// Bytes of the segment that was read last.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        self.log.bytes()
     }
 
     /// The next entries; none once the goal is reached.
     ///
     /// # Errors
-    /// [`BackupError::MissingSegment`], [`BackupError::Unattached`], as [`Segment::open`]; [`BackupError::OutOfReach`]
-    /// when the log ends before the goal does.
+    /// [`BackupError::MissingSegment`], [`BackupError::Unattached`], as
+    /// [`Segment::open`](super::segment::Segment::open), also of a newer log; [`BackupError::OutOfReach`] when the last
+    /// one ends before the goal does; [`BackupError::TooMany`].
     pub async fn entries(&mut self) -> Result<Option<Vec<LogEntry>>, BackupError> {
         if self.over || self.goal.is_met_at(&self.at) {
             self.goal.check_end(self.base, &self.at)?;
             return Ok(None);
         }
-        let Some(bytes) = self.store.segment(&self.base.name, self.number).await? else {
-            self.ends_here().await?;
+        let Some(mut entries) = self.next().await? else {
+            self.goal.check_last(self.base, &self.at)?;
             return Ok(None);
         };
-        self.bytes = bytes.len() as u64;
-        let (kek, base, number, at) = (self.kek.clone(), self.base.clone(), self.number, self.at);
-        let opened = background::run(async move {
-            let segment = Segment::open(bytes, &kek, &base, number)?;
-            segment.behind(&at, &base, number)
-        });
-        let opened = opened.await.ok_or(BackupError::Stopped)?;
-        let mut entries = opened.map_err(|error| self.reached(error))?;
         let taken = entries.partition_point(|entry| self.goal.takes(&entry.origin()));
         self.over = taken < entries.len();
         entries.truncate(taken);
         if let Some(last) = entries.last() {
             self.at = last.origin();
         }
-        self.number += 1;
         Ok(Some(entries))
     }
 
-    /// The same, with how far it can be read.
-    fn reached(&self, error: BackupError) -> BackupError {
-        match error {
-            BackupError::DamagedSegment { name, segment, .. } => BackupError::DamagedSegment {
-                name,
-                segment,
-                upto: Some(self.at.pair()),
-            },
-            other => other,
+    /// What comes next: in this log, or behind its end in that of a newer backup.
+    async fn next(&mut self) -> Result<Option<Vec<LogEntry>>, BackupError> {
+        if let Some(entries) = self.log.entries(self.store, self.kek).await? {
+            return Ok(Some(entries));
         }
+        let newer = match self.newer.take() {
+            Some(newer) => newer,
+            None => onward::newer(self.store, self.kek, self.base).await?,
+        };
+        let onward = self.onward(&newer).await;
+        self.newer = Some(newer);
+        let Some((log, entries)) = onward? else {
+            return Ok(None);
+        };
+        self.log = log;
+        self.crossed += 1;
+        Ok(Some(entries))
     }
 
-    /// There is no segment of that number: it is the end, or a gap.
-    async fn ends_here(&self) -> Result<(), BackupError> {
-        let held = self.store.segments(&self.base.name).await?;
-        // Also if the number has come meanwhile: then it is the next, and not missing.
-        if held.behind_a_gap && held.first_missing <= self.number {
-            return Err(BackupError::MissingSegment {
-                name: self.base.name.to_string(),
-                segment: self.number,
-                upto: self.at.pair(),
-            });
+    async fn onward(&self, newer: &[Manifest]) -> Result<Option<Onward>, BackupError> {
+        if self.crossed >= CROSSED_MAX {
+            return Ok(None);
         }
-        self.goal.check_last(self.base, &self.at)
+        let candidates = newer.iter();
+        let candidates = candidates.filter(|other| onward::is_newer(other, self.log.base()));
+        let candidates: Vec<&Manifest> = candidates.collect();
+        onward::first(self.store, self.kek, candidates, &self.at).await
     }
 }
 

@@ -11,8 +11,8 @@ use crate::manifest::Manifest;
 use crate::read;
 use crate::store::BackupStore;
 
-/// Backups that are looked at for one that opens, the newest first.
-const LOOKED_AT_MAX: usize = 16;
+/// Backups that are damaged, or of a later build, before one that opens.
+const CLOSED_MAX: usize = 16;
 
 /// A log, as far as it is kept. Kept on by [`crate::Writer::keep_log`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,8 @@ impl Run {
     /// none.
     ///
     /// # Errors
-    /// [`BackupError::KeyShard`]; the store's; as [`Self::of`].
+    /// [`BackupError::KeyShard`]; [`BackupError::TooMany`] when it was not looked at all that may be the newest; the
+    /// store's; as [`Self::of`].
     pub async fn find(
         store: &BackupStore,
         kek: &Kek,
@@ -50,14 +51,17 @@ impl Run {
         shard: &ShardId,
     ) -> Result<Option<Self>, BackupError> {
         check_kind(shard)?;
-        for name in store.names_of(shard).await?.iter().take(LOOKED_AT_MAX) {
-            match read::manifest(store, name, kek).await {
+        let mut closed = 0;
+        for name in store.names_of(shard).await? {
+            match read::manifest(store, &name, kek).await {
                 Ok(base) if base.world == *world && base.shard == *shard => {
                     return Self::of(store, kek, base).await.map(Some);
                 }
                 Err(error @ BackupError::Store(_)) => return Err(error),
-                // Being written, given up, damaged, another world's.
-                Ok(_) | Err(_) => {}
+                // Another world's, however many it has; removed meanwhile.
+                Ok(_) | Err(BackupError::ForeignKey(_) | BackupError::NoSuchBackup(_)) => {}
+                Err(_) if closed == CLOSED_MAX => return Err(BackupError::TooMany(Box::new(shard.clone()))),
+                Err(_) => closed += 1,
             }
         }
         Ok(None)

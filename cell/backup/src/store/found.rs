@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use futures::TryStreamExt;
+use futures::stream::{self, StreamExt as _, TryStreamExt};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
 use super::{BackupStore, LISTED_MAX, manifest_path};
 use crate::error::BackupError;
 use crate::name::BackupName;
+
+/// Folders that are looked into at once.
+const LOOKED_AT_ONCE: usize = 16;
 
 /// A folder that is called as a backup is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,11 +48,14 @@ impl BackupStore {
             names.extend(name.filter(&wanted));
         }
         let more = names.len() > LISTED_MAX;
-        let mut folders = Vec::new();
-        for name in names.into_iter().take(LISTED_MAX) {
-            folders.extend(self.look_into(name).await?);
-        }
-        Ok(Looked { folders, more })
+        let looks = names.into_iter().take(LISTED_MAX);
+        let looks: Vec<_> = looks.map(|name| self.look_into(name)).collect();
+        let looks = stream::iter(looks).buffered(LOOKED_AT_ONCE);
+        let folders: Vec<Option<Found>> = looks.try_collect().await?;
+        Ok(Looked {
+            folders: folders.into_iter().flatten().collect(),
+            more,
+        })
     }
 
     /// Nothing of a folder that holds nothing.

@@ -84,16 +84,25 @@ impl BackupStore {
             let number = file
                 .strip_prefix(PREFIX)
                 .and_then(|number| number.parse::<u64>().ok());
-            numbers.extend(number.filter(|number| *number < SEGMENTS_MAX));
+            // Of two ways to write a number one is a segment's.
+            let number = number.filter(|number| *number < SEGMENTS_MAX && file_of(*number) == file);
+            numbers.extend(number);
         }
         Ok(Segments::of(numbers))
     }
 
-    /// Backups of a shard, unfinished ones too, by where they say that it stood: the newest first.
+    /// Whole backups of a shard by where they say that it stood: the newest first.
+    ///
+    /// # Errors
+    /// [`BackupError::TooMany`] when they are more than one look names; [`BackupError::Store`].
     pub(crate) async fn names_of(&self, shard: &ShardId) -> Result<Vec<BackupName>, BackupError> {
         let of_it = |name: &BackupName| name.shard().is_ok_and(|of| of == *shard);
         let looked = self.look(of_it).await?;
-        let mut names: Vec<BackupName> = looked.folders.into_iter().map(|found| found.name).collect();
+        if looked.more {
+            return Err(BackupError::TooMany(Box::new(shard.clone())));
+        }
+        let whole = looked.folders.into_iter().filter(|found| found.whole);
+        let mut names: Vec<BackupName> = whole.map(|found| found.name).collect();
         names.sort_by_key(|name| std::cmp::Reverse(name.at()));
         Ok(names)
     }
@@ -104,7 +113,11 @@ fn folder(name: &BackupName) -> Path {
 }
 
 fn segment_path(name: &BackupName, number: u64) -> Path {
-    Path::from_iter([name.as_str(), FOLDER, &format!("{PREFIX}{number:08}")])
+    Path::from_iter([name.as_str(), FOLDER, &file_of(number)])
+}
+
+fn file_of(number: u64) -> String {
+    format!("{PREFIX}{number:08}")
 }
 
 #[cfg(test)]

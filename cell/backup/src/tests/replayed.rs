@@ -125,9 +125,9 @@ async fn what_is_restored_to_a_time_ends_with_the_last_entry_that_is_not_later()
             is_as(&bench, &base.name, Goal::Time(time), model).await;
         }
     }
+    // Of the last millisecond more may have been written than was kept.
     let last = models.last().expect("one");
-    is_as(&bench, &base.name, Goal::Time(last.at.time_ms), last).await;
-    let outside = [base.origin.time_ms - 1, last.at.time_ms + 1];
+    let outside = [base.origin.time_ms - 1, last.at.time_ms, last.at.time_ms + 1];
     for time in outside {
         is_out_of_reach(&bench, &base, Goal::Time(time)).await;
     }

@@ -81,7 +81,7 @@ impl Custody {
             return Err(BackupError::Withheld(why));
         }
         let kek = self.kek(shard.id());
-        let kek = kek.map_err(|refusal| BackupError::Withheld(refusal.message))?;
+        let kek = kek.map_err(|refusal| BackupError::NoKey(refusal.message))?;
         let writer = Writer {
             world: &self.shared.world,
             kek: &kek,

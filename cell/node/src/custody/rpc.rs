@@ -1,8 +1,7 @@
 //! `Custody`: gRPC, for operators alone, each verb for the roles that it names. Who was refused is counted and noted.
 
 use axum::{Router, middleware};
-use cell_backup::{BackupName, Goal, Run, read};
-use cell_layers::keys::Kek;
+use cell_backup::{BackupName, Goal};
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use platform_model::{Epoch, HomeId, Role, ShardId, UserId};
 use platform_runtime::PeerIdentity;
@@ -16,11 +15,9 @@ use uuid::Uuid;
 
 use super::erasing::Asked;
 use super::removing::Order;
-use super::{Custody, Sink, views};
+use super::{Custody, views};
 use crate::directory::in_trace;
 
-/// Manifests that one listing opens.
-const LISTED_MAX: usize = 2_000;
 /// Who may write and restore backups.
 const CARETAKERS: &[Role] = &[Role::Sre];
 /// Who may remove a backup: whoever keeps them, and whoever answers for what must be gone.
@@ -40,16 +37,6 @@ pub fn routes(custody: Custody) -> Router {
 impl Custody {
     fn check(&self, version: u32, world: &str) -> Result<(), Status> {
         frame::check(version, world, &self.shared.world)
-    }
-
-    /// A backup as its manifest says, with `logs` and how far its log reaches; none if it does not open.
-    async fn listed(&self, sink: &Sink, name: &BackupName, kek: &Kek, logs: bool) -> Option<pb::Backup> {
-        let manifest = read::manifest(&sink.store, name, kek).await.ok()?;
-        if !logs {
-            return Some(views::backup(&manifest));
-        }
-        let run = Run::of(&sink.store, kek, manifest.clone()).await;
-        Some(views::logged(&manifest, run))
     }
 
     /// Puts on record who has what done, before it is begun: what no controller knows of is not done. Answers the number of
@@ -190,36 +177,7 @@ impl Api for Custody {
         admit(request.extensions(), LOOKERS, "list-backups")?;
         let wire = request.into_inner();
         self.check(wire.version, &wire.world)?;
-        let sink = self.sink()?;
-        let listing = sink.store.list().await;
-        let listing = listing.map_err(|error| Refusal::new(RefusalCode::Unavailable, error.to_string()))?;
-        let mut reply = pb::ListBackupsReply {
-            version: FRAME_VERSION,
-            sink: sink.name.clone(),
-            unfinished: listing.unfinished.iter().map(ToString::to_string).collect(),
-            log_problems: self.logs.problems(),
-            ..pb::ListBackupsReply::default()
-        };
-        for name in listing.whole.iter().take(LISTED_MAX) {
-            let kek = name.shard().ok().and_then(|shard| self.kek(&shard).ok());
-            let opened = match &kek {
-                Some(kek) => self.listed(sink, name, kek, wire.logs).await,
-                None => None,
-            };
-            match opened {
-                Some(backup) => reply.backups.push(backup),
-                None => reply.unreadable.push(name.to_string()),
-            }
-        }
-        if let Some(rules) = &sink.rules {
-            reply.every_hours = views::hours(rules.every);
-            // Of a part of them nothing is said to be missing.
-            if listing.whole.len() <= LISTED_MAX {
-                let overdue = self.overdue(rules, &reply.backups);
-                reply.overdue = overdue.iter().map(ToString::to_string).collect();
-            }
-        }
-        Ok(Response::new(reply))
+        Ok(Response::new(self.listing(wire.logs).await?))
     }
 
     async fn remove_backup(

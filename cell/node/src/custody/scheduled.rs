@@ -9,6 +9,8 @@
 //! Only backups of this world are touched, of shards that are served here, in this node's own store. What lies in the
 //! store of a node that served a shard before is told by `cellctl doctor`, and removed by people.
 
+mod memory;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,13 +18,16 @@ use cell_backup::retention::{Kept, Proof, Rules, Standing, Step};
 use cell_backup::store::Found;
 use cell_backup::{BackupError, BackupName, Manifest, Pace, read};
 use cell_shard::Shard;
-use platform_model::{Epoch, EpochPosition, Position, ShardId};
+use platform_model::{EpochPosition, ShardId};
 use platform_runtime::random;
 use platform_runtime::retry::Policy;
 use platform_wire::{Refusal, RefusalCode, pb};
 
 use super::jobs::{Done, Failed};
 use super::{Custody, Sink};
+use memory::{Learnt, kept_of, told};
+
+pub(super) use memory::Memory;
 
 /// The longest time between two looks at what is to be done; half of it is the shortest.
 const EVERY: Duration = Duration::from_secs(1_800);
@@ -37,34 +42,6 @@ const AGAIN: Policy = Policy {
 const STEPS_MAX: usize = 32;
 /// What has no manifest by then is not being written any more.
 pub(super) const UNFINISHED_MS: u64 = 24 * 3_600_000;
-
-/// What is remembered from look to look.
-#[derive(Default)]
-pub(super) struct Memory {
-    /// Backups of what is served here: a manifest never changes.
-    known: BTreeMap<ShardId, Vec<Kept>>,
-    /// When each shard was backed up, by the clock that does not jump.
-    made: BTreeMap<ShardId, Duration>,
-}
-
-impl Memory {
-    fn of(&self, shard: &ShardId, name: &BackupName) -> Option<&Kept> {
-        self.known.get(shard)?.iter().find(|kept| kept.name == *name)
-    }
-
-    fn prove(&mut self, shard: &ShardId, name: &BackupName, proof: Proof) {
-        let mut known = self.known.get_mut(shard).into_iter().flatten();
-        if let Some(kept) = known.find(|kept| kept.name == *name) {
-            kept.proof = proof;
-        }
-    }
-
-    fn forget(&mut self, shard: &ShardId, name: &BackupName) {
-        if let Some(known) = self.known.get_mut(shard) {
-            known.retain(|kept| kept.name != *name);
-        }
-    }
-}
 
 impl Custody {
     /// Keeps backups until the node ends, if the settings say so.
@@ -84,14 +61,19 @@ impl Custody {
         let mut served = self.shared.hosted.served();
         // Keys last: a key that is older than what it opens would lack people.
         served.sort_by_key(|shard| matches!(shard.id(), ShardId::Keys { .. }));
-        let unfinished = self.learn(&served, memory).await;
+        let learnt = self.learn(&served, memory).await;
         self.tell(rules, &served, memory);
-        let mut well = noted("store", &unfinished);
-        let Ok(unfinished) = unfinished else { return well };
-        for found in unfinished {
-            well &= noted(found.name.as_str(), &self.clear_unfinished(&found).await);
+        let mut well = noted("store", &learnt);
+        let Ok(learnt) = learnt else { return well };
+        for found in learnt.unfinished {
+            let cleared = self.clear_unfinished(&found).await;
+            well &= noted(found.name.as_str(), &cleared.map_err(Failed::from));
         }
+        well &= learnt.untold.is_empty();
         for shard in &served {
+            if learnt.untold.contains(shard.id()) {
+                continue;
+            }
             let kept = self.keep_one(rules, shard, memory).await;
             well &= noted(&shard.id().to_string(), &kept);
         }
@@ -99,34 +81,39 @@ impl Custody {
         well
     }
 
-    /// Looks what lies in the store of those shards. Answers what has no manifest.
-    async fn learn(&self, served: &[Shard], memory: &mut Memory) -> Result<Vec<Found>, Refusal> {
+    /// Looks what lies in the store of those shards.
+    async fn learn(&self, served: &[Shard], memory: &mut Memory) -> Result<Learnt, Failed> {
         let sink = self.sink()?;
         let is_served = |id: &ShardId| served.iter().any(|shard| shard.id() == id);
         let ours = |name: &BackupName| name.shard().is_ok_and(|id| is_served(&id));
         let looked = sink.store.look(ours).await.map_err(|error| unavailable(&error))?;
         if looked.more {
             let message = "the store holds more backups than can be told apart: none is made or removed";
-            return Err(Refusal::new(RefusalCode::Limit, message));
+            return Err(Refusal::new(RefusalCode::Limit, message).into());
         }
-        let (mut known, mut unfinished) = (BTreeMap::<ShardId, Vec<Kept>>::new(), Vec::new());
+        let (mut known, mut learnt) = (BTreeMap::<ShardId, Vec<Kept>>::new(), Learnt::default());
         for found in looked.folders {
             let Ok(shard) = found.name.shard() else { continue };
             if !found.whole {
-                unfinished.push(found);
+                learnt.unfinished.push(found);
                 continue;
             }
-            let kept = match memory.of(&shard, &found.name) {
-                Some(kept) => Some(kept.clone()),
-                None => self
-                    .opened(sink, &found.name, &shard)
-                    .await?
-                    .map(|open| kept_of(&open)),
-            };
-            known.entry(shard).or_default().extend(kept);
+            if let Some(kept) = memory.of(&shard, &found.name) {
+                known.entry(shard).or_default().push(kept.clone());
+                continue;
+            }
+            let opened = self.opened(sink, &found.name, &shard).await.map_err(Failed::from);
+            noted(found.name.as_str(), &opened);
+            match opened {
+                Ok(open) => known.entry(shard).or_default().extend(open.as_ref().map(kept_of)),
+                // Of one shard: the others are kept.
+                Err(_) => {
+                    learnt.untold.insert(shard);
+                }
+            }
         }
         memory.known = known;
-        Ok(unfinished)
+        Ok(learnt)
     }
 
     /// What a backup says of itself; nothing if it is none of this world's.
@@ -145,7 +132,7 @@ impl Custody {
         }
     }
 
-    async fn keep_one(&self, rules: &Rules, shard: &Shard, memory: &mut Memory) -> Result<(), Refusal> {
+    async fn keep_one(&self, rules: &Rules, shard: &Shard, memory: &mut Memory) -> Result<(), Failed> {
         let id = shard.id();
         for _ in 0..STEPS_MAX {
             // Somebody else has something done with it.
@@ -187,14 +174,14 @@ impl Custody {
     }
 
     /// Makes one, and reads it back.
-    async fn make(&self, rules: &Rules, id: &ShardId, memory: &mut Memory) -> Result<(), Refusal> {
+    async fn make(&self, rules: &Rules, id: &ShardId, memory: &mut Memory) -> Result<(), Failed> {
         // What is refused anyway is not put on record over and over.
         self.may_back_up(id).map(drop)?;
         let hours = rules.every.as_secs() / 3_600;
         self.note_own(id, "back-up", &format!("on schedule: every {hours} h"))
             .await?;
         let (job, work) = self.backup_of(id)?;
-        let done = self.carry_out(job.id, work).await.map_err(failure)?;
+        let done = self.carry_out(job.id, work).await?;
         memory.made.insert(id.clone(), self.shared.clock.monotonic());
         let kept = kept_of(&done.manifest);
         let name = kept.name.clone();
@@ -203,7 +190,7 @@ impl Custody {
         self.read_back(id, &name, memory).await
     }
 
-    async fn read_back(&self, id: &ShardId, name: &BackupName, memory: &mut Memory) -> Result<(), Refusal> {
+    async fn read_back(&self, id: &ShardId, name: &BackupName, memory: &mut Memory) -> Result<(), Failed> {
         let (sink, kek) = (self.sink()?.clone(), self.kek(id)?);
         let pace = Pace::new(self.shared.clock.clone(), sink.bytes_per_second);
         let job = self.jobs.begin(None, name.to_string())?;
@@ -224,7 +211,7 @@ impl Custody {
         };
         let end = self.carry_out(job.id, work).await;
         memory.prove(id, name, proof);
-        end.map(drop).map_err(failure)
+        end.map(drop)
     }
 
     /// Removes one of which another, that was read back, takes the place.
@@ -320,37 +307,11 @@ fn pause(failures: u32) -> Duration {
     half + Duration::from_secs(random::below(half.as_secs() + 1))
 }
 
-fn kept_of(manifest: &Manifest) -> Kept {
-    Kept {
-        name: manifest.name.clone(),
-        at: EpochPosition {
-            epoch: manifest.origin.term.epoch,
-            position: manifest.origin.position,
-        },
-        time_ms: manifest.origin.time_ms,
-        proof: Proof::Unread,
-    }
-}
-
-/// The same of one as it is told to operators.
-fn told(backup: &pb::Backup) -> Option<(ShardId, Kept)> {
-    let kept = Kept {
-        name: backup.name.parse().ok()?,
-        at: EpochPosition {
-            epoch: Epoch(backup.epoch),
-            position: Position(backup.position),
-        },
-        time_ms: backup.time_ms,
-        proof: Proof::Unread,
-    };
-    Some((backup.shard.parse().ok()?, kept))
-}
-
 /// Whether it went well; if not, that is told.
-fn noted<T>(of: &str, done: &Result<T, Refusal>) -> bool {
-    if let Err(why) = done {
-        metrics::counter!("celld_backup_keeping_failures_total", "code" => why.code.as_str()).increment(1);
-        tracing::warn!(target: "audit", of, %why, "backups are not kept as the settings say; it is tried again");
+fn noted<T>(of: &str, done: &Result<T, Failed>) -> bool {
+    if let Err(Failed { code, why }) = done {
+        metrics::counter!("celld_backup_keeping_failures_total", "code" => *code).increment(1);
+        tracing::warn!(target: "audit", of, code, why, "backups are not kept as the settings say; it is tried again");
     }
     done.is_ok()
 }
@@ -359,10 +320,15 @@ fn count(what: &'static str) {
     metrics::counter!("celld_backups_kept_total", "what" => what).increment(1);
 }
 
-fn failure(Failed { code, why }: Failed) -> Refusal {
-    Refusal::new(RefusalCode::Internal, format!("{code}: {why}"))
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            code: refusal.code.as_str(),
+            why: refusal.message,
+        }
+    }
 }
 
 pub(super) fn unavailable(error: &BackupError) -> Refusal {
-    Refusal::new(RefusalCode::Unavailable, error.to_string())
+    Refusal::new(RefusalCode::Unavailable, super::backing::told(error))
 }

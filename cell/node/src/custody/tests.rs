@@ -4,6 +4,7 @@ mod elsewhere;
 mod exported;
 mod himself;
 mod left;
+mod listing;
 mod living;
 mod logged;
 mod removing;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use cell_backup::{BackupError, Manifest, Run};
-use cell_shard::Origin;
+use cell_backup::{Manifest, Reach};
 use platform_wire::{FRAME_VERSION, pb};
 
 use super::jobs::{Done, Failed, Job};
@@ -37,7 +36,7 @@ pub fn job(job: &Job) -> pb::JobReply {
             restored,
         })) => {
             reply.state = "done".to_owned();
-            reply.backup = Some(ending(backup(manifest), reaches, false));
+            reply.backup = Some(ending(backup(manifest), Reach::of(reaches, false)));
             if let Some(restored) = restored {
                 reply.replica = restored.replica.0.to_be_bytes().to_vec();
                 reply.erased = restored.erased.to_vec();
@@ -69,29 +68,21 @@ pub fn backup(manifest: &Manifest) -> pb::Backup {
 }
 
 /// With how far it goes.
-fn ending(backup: pb::Backup, end: &Origin, gap: bool) -> pb::Backup {
+fn ending(backup: pb::Backup, reach: Reach) -> pb::Backup {
     pb::Backup {
-        log_epoch: end.term.epoch.0,
-        log_position: end.position.0,
-        log_time_ms: end.time_ms,
-        log_gap: gap,
+        log_epoch: reach.end.epoch.0,
+        log_position: reach.end.position.0,
+        log_time_ms: reach.time_ms,
+        log_gap: reach.gap,
         ..backup
     }
 }
 
-/// With how far its log reaches in the store; as it is where there is none, or that cannot be told.
-pub fn logged(manifest: &Manifest, run: Result<Run, BackupError>) -> pb::Backup {
+/// With how far its log and those of newer ones reach; as it is where there is none, or that cannot be told.
+pub fn reaching(manifest: &Manifest, reach: Option<Reach>) -> pb::Backup {
     let backup = backup(manifest);
-    match run {
-        Ok(run) => ending(backup, &run.end, false),
-        Err(BackupError::MissingSegment { upto, .. }) => pb::Backup {
-            log_epoch: upto.epoch.0,
-            log_position: upto.position.0,
-            log_gap: true,
-            ..backup
-        },
-        Err(BackupError::KeyShard(_) | BackupError::Store(_)) => backup,
-        // Its last segment does not open: nothing is known of what lies before it.
-        Err(_) => ending(backup, &manifest.origin, true),
+    match reach {
+        Some(reach) => ending(backup, reach),
+        None => backup,
     }
 }

@@ -49,6 +49,9 @@ fn unix_ms(text: &str) -> Result<u64, String> {
         let part = |from: usize, to: usize| whole.get(from..to)?.parse::<u64>().ok();
         let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
         let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
+        if fraction.len() > 3 {
+            return None;
+        }
         let ms: u64 = format!("{fraction:0<3}").parse().ok()?;
         let of_day = ((hour * 60 + minute) * 60 + second) * 1_000 + ms;
         let unix_ms = days(year, month, day)? * 86_400_000 + of_day;
@@ -97,6 +100,7 @@ mod tests {
             "2025-01-00T00:00:00Z",
             "2025-01-01T24:00:00Z",
             "2025-01-01T00:00:00.1234Z",
+            "2025-01-01T00:00:00.18446744073709551615Z",
             "2025-01-01T00:00:00.-12Z",
             "1969-12-31T23:59:59Z",
             "0000-00-00T00:00:00Z",

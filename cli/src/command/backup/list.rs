@@ -9,6 +9,7 @@ use platform_wire::custody::Stored;
 use serde::Serialize;
 
 use super::AtNode;
+use super::restore::shard_of;
 use super::view::BackupView;
 use crate::command::WorldArgs;
 use crate::exit::Ended;
@@ -97,7 +98,13 @@ impl ListView {
             names.sort();
             names.dedup();
         }
-        let wanted = |view: &BackupView| shard.is_none_or(|shard| view.shard == shard.to_string());
+        let is_of = |found: &str| shard.is_none_or(|shard| found == shard.to_string());
+        // What is no name of a backup is of no shard.
+        let is_named = |name: &String| shard_of(name).map_or(shard.is_none(), |of| is_of(&of.to_string()));
+        unfinished.retain(is_named);
+        unreadable.retain(is_named);
+        log_problems.retain(|told: &String| is_of(told.split(": ").next().unwrap_or_default()));
+        let wanted = |view: &BackupView| is_of(&view.shard);
         Self {
             backups: backups.into_values().filter(wanted).collect(),
             unfinished,
@@ -136,6 +143,7 @@ mod tests {
             backups: vec![backup("b", "eu/eu-west/000"), backup("a", "eu/eu-west/001")],
             unfinished: vec!["u".into()],
             unreadable: vec!["c".into()],
+            closed_keys: Vec::new(),
             every_hours: 0,
             overdue: Vec::new(),
             log_problems: vec!["eu/eu-west/000: a gap".into()],
@@ -145,6 +153,7 @@ mod tests {
             backups: vec![backup("b", "eu/eu-west/000"), backup("c", "us/us-east/000")],
             unfinished: vec!["u".into()],
             unreadable: vec!["x".into()],
+            closed_keys: Vec::new(),
             every_hours: 24,
             overdue: Vec::new(),
             log_problems: vec!["eu/eu-west/000: a gap".into()],
@@ -160,5 +169,40 @@ mod tests {
         let shard = "eu/eu-west/001".parse().expect("a shard");
         let view = ListView::of(vec![one], Vec::new(), Some(&shard));
         assert_eq!(view.backups.len(), 1);
+    }
+
+    /// The planted omission: what is odd about another shard is exit code 3 of a list of this one.
+    #[test]
+    fn of_one_shard_only_what_is_odd_about_that_one_is_told() {
+        let named = |shard: u8| format!("eu_eu-west_00{shard}.e4.1711.5f2c9a01");
+        let both = || vec![named(0), named(1)];
+        let stored = Stored {
+            sink: "s".into(),
+            backups: Vec::new(),
+            unfinished: both(),
+            unreadable: both(),
+            closed_keys: Vec::new(),
+            every_hours: 0,
+            overdue: Vec::new(),
+            log_problems: vec![
+                "eu/eu-west/000: a gap: e4:1".into(),
+                "eu/eu-west/001: a gap".into(),
+            ],
+        };
+        let of = |shard| ListView::of(vec![stored.clone()], Vec::new(), shard);
+        let shard = "eu/eu-west/000".parse().expect("a shard");
+        let view = of(Some(&shard));
+        assert_eq!(
+            (view.unfinished, view.unreadable),
+            (vec![named(0)], vec![named(0)])
+        );
+        assert_eq!(view.log_problems, ["eu/eu-west/000: a gap: e4:1"]);
+        let view = of(None);
+        let count = (
+            view.unfinished.len(),
+            view.unreadable.len(),
+            view.log_problems.len(),
+        );
+        assert_eq!(count, (2, 2, 2));
     }
 }

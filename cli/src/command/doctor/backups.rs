@@ -17,8 +17,10 @@ use super::Looked;
 use crate::command::backup::AtNode;
 use crate::contexts::Target;
 
-/// How long a controller, or a node, has to answer.
+/// How long a controller has to answer.
 const WITHIN: Duration = Duration::from_secs(3);
+/// And a node, which asks its store for every backup.
+const LISTED_WITHIN: Duration = Duration::from_secs(20);
 /// Nodes that are asked at once.
 const ASKED_MAX: usize = 16;
 /// So long the backup of a key shard may hold a key that was destroyed.
@@ -52,7 +54,7 @@ pub async fn all(target: &Target) -> Vec<Looked> {
 /// Nothing of a node that has no backup store, or does not answer.
 async fn stored(node: &NodeId, table: &RoutingTable, identity: &Identity) -> Option<(NodeId, Stored)> {
     let at = AtNode::new(node, table, identity).ok()?;
-    let stored = tokio::time::timeout(WITHIN, at.client().list(false)).await;
+    let stored = tokio::time::timeout(LISTED_WITHIN, at.client().list(false)).await;
     Some((node.clone(), stored.ok()?.ok()?))
 }
 
@@ -91,6 +93,13 @@ fn judged(told: &BTreeMap<NodeId, Stored>, table: &RoutingTable, now_ms: u64) ->
                 first.name
             );
             all.push(Looked::bad(format!("keys in backups at {node}"), found, hint));
+        }
+        if let Some(first) = stored.closed_keys.first() {
+            let names = named(stored.closed_keys.iter().cloned());
+            let found = format!("do not open, with keys that may have been destroyed: {names}");
+            let hint = format!("cellctl backup remove {first}   nothing removes it by itself");
+            let what = format!("closed backups of keys at {node}");
+            all.push(Looked::bad(what, found, hint));
         }
     }
     all
@@ -172,6 +181,7 @@ mod tests {
             backups,
             unfinished: Vec::new(),
             unreadable: Vec::new(),
+            closed_keys: Vec::new(),
             every_hours,
             overdue: Vec::new(),
             log_problems: Vec::new(),
@@ -217,6 +227,21 @@ mod tests {
         assert_eq!(
             (verdict, found.as_str()),
             (Verdict::Bad, "eu/eu-central/000: a gap")
+        );
+    }
+
+    /// The planted omission: a damaged manifest hides a key that should be gone.
+    #[test]
+    fn old_backups_of_keys_that_do_not_open_are_told() {
+        let closed = Stored {
+            closed_keys: vec!["eu_eu-central_keys.e1.5.5f2c9a01".into()],
+            ..stored(0, vec![])
+        };
+        let (verdict, found) = found(&[("eu-central-1/0", closed)]).remove(0);
+        assert_eq!(verdict, Verdict::Bad);
+        assert!(
+            found.contains("do not open") && found.contains("e1.5."),
+            "{found}"
         );
     }
 

@@ -141,6 +141,15 @@ async fn a_log_goes_on_to_where_the_next_backup_begins() {
     custody.keep_logs(&sink).await;
     let run = found(&custody, &sink).await;
     assert_eq!((&run.base, run.segments), (&second, 1));
+    // Also of the one before.
+    let end = log::read::verify(&sink.store, &kek, &before.base, Goal::Latest).await;
+    assert_eq!(end.expect("read"), run.end);
+    let told = custody.listing(true).await.expect("listed").backups;
+    let reach: Vec<(u64, bool)> = told
+        .iter()
+        .map(|told| (told.log_position, told.log_gap))
+        .collect();
+    assert_eq!(reach, [(run.end.position.0, false); 2]);
     bench.end().await;
 }
 
