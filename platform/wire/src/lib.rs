@@ -6,9 +6,8 @@
 //! Start with [`follow`] for the routing table, [`report`], [`replicas`], [`admin`] and [`operation`] for the
 //! controllers, [`ledger`] and [`heads`] for what they decided and who has seen it, [`join`], [`renew`] and [`trust`]
 //! for certificates, [`backup`] and [`custody`] for backups and erasures, [`store_checks`] for how a node's engine
-//! is, [`directory`], [`keys`] and [`events`] for what
-//! nodes ask of and tell each other, [`replication`] for what their copies of shards
-//! tell each other, [`refusal`] for how a call is refused.
+//! is, [`directory`], [`keys`] and [`events`] for what nodes ask of and tell each other, [`replication`] for what their
+//! copies of shards tell each other, [`refusal`] for how a call is refused.
 
 pub mod admin;
 pub mod backup;

@@ -6,7 +6,7 @@
 //! reads no more. A node that only lost the controllers loses its shards too; that costs a pause and nothing else. So most
 //! nodes of a store may be silent, as long as those elsewhere say that it is not the controllers who do not hear.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use control_plane_state::State;
 use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, ShardConfig};
@@ -105,7 +105,7 @@ impl Leader {
             .holders
             .iter()
             .filter(|other| !state.share_a_store(node, other));
-        let elsewhere = elsewhere.cloned().collect();
+        let elsewhere: BTreeSet<NodeId> = elsewhere.cloned().collect();
         let silence = Silence::of(&elsewhere, &self.heard, now_micros, MISSING_MS * 1_000);
         state.automation.paused.is_none() && !silence.is_too_much()
     }
