@@ -80,6 +80,8 @@ cp "$config" "$root/as-it-was.toml"
 sed -i "s/$MERIDIAN_TIKV_PD/127.0.0.1:1/" "$config"
 ends 3 "store of eu-west-2/1 .*BAD .*no placement driver can be reached" doctor
 grep -q "hint: see that the placement drivers run" "$root/out" || fail "doctor says nothing that helps"
+# The node runs on with the settings that it began with, and says so itself.
+finds "eu-west-2/1: serves" "ok .*tikv: a read took"
 cp "$root/as-it-was.toml" "$config"
 ends 0 "" shard move eu/eu-west/003 --to eu-west-2/0 --window 1s --reason test --wait --timeout 2m
 ends 0 "eu-west-2/0" shard show eu/eu-west/003

@@ -4,28 +4,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+pub use platform_wire::store_checks::{StoreFinding as Line, StoreVerdict as Verdict};
 use tokio::process::Command;
 
 /// How long the binary waits for a cluster, and how long it is waited for.
 const READY_WITHIN: &str = "store.ready_within=3s";
 const WITHIN: Duration = Duration::from_secs(30);
-
-/// How one thing was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Ok,
-    NotTold,
-    Bad,
-}
-
-/// One thing of an engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    pub verdict: Verdict,
-    pub what: String,
-    pub found: String,
-    pub hint: Option<String>,
-}
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

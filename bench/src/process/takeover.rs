@@ -63,7 +63,8 @@ pub async fn run(plan: Plan) -> Result<Document> {
     let (rounds, ()) = tokio::join!(rounds, writers.write(&stand.app, &stand.people, CLIENTS_EACH));
     let rounds = rounds?;
     writers.read_back(&stand.app, &stand.people).await;
-    let document = document(&rounds, &writers)?;
+    let cluster = versions::cluster(&sharing.pd).await?;
+    let document = document(&rounds, &writers, &cluster)?;
     stand.down().await?;
     Ok(document)
 }
@@ -125,13 +126,15 @@ async fn start_of(stand: &Stand, node: &NodeId) -> Result<u64> {
     Ok(report.map_or(0, |report| report.incarnation.0))
 }
 
-fn document(rounds: &[Round], writers: &Writers) -> Result<Document> {
+/// `cluster`: its release, as it says itself.
+fn document(rounds: &[Round], writers: &Writers, cluster: &str) -> Result<Document> {
     let acked = Spread::of(rounds.iter().map(|round| round.acked));
     let given = Spread::of(rounds.iter().map(|round| round.given));
     let verdict = linearizable(&writers.operations());
     let (failed, samples) = writers.failed();
     let mut document = Document::new("takeover");
     document.versions = versions::versions(&["tikv-client"])?;
+    document.versions["tikv"] = json!(cluster);
     document.figures = vec![
         Figure::at_most("takeover-p50", acked.median, "ms", P50_MS_MOST),
         Figure::info("takeover-max", acked.most, "ms"),

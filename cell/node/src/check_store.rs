@@ -1,19 +1,24 @@
 //! `celld --check-store`: opens the engine as a start would, reads once, and says how it is: whether it serves, and of a
-//! cluster its data, clock, locks and stores. It takes no shard, raises no start, and claims no empty cluster.
+//! cluster its data, clock, locks and stores. It takes no shard, raises no start, and claims no empty cluster. A node that
+//! runs answers the same of the engine that it has open (`rpc`).
 
 mod findings;
+mod rpc;
 
 use std::time::Duration;
 
+use cell_store::SnapshotError;
 use cell_store::key::Tuple;
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 
 pub use findings::{Finding, Verdict};
+pub(crate) use rpc::StoreChecks;
 
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::run::StartError;
+use crate::starting::StartingError;
 
 /// For the engine's tasks to end.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -26,26 +31,32 @@ pub async fn check_store(config: Config, clock: Clock) -> Result<Vec<Finding>, S
     let settings = config.check()?;
     let tasks = TaskGroup::new();
     let engine = Engine::look(&settings, &clock, &tasks).await?;
-    let begun = clock.monotonic();
-    let key = Tuple::new().str("node").str("store").pack();
-    let named = read(&engine, &key).await;
-    let took = clock.monotonic().saturating_sub(begun);
-    let kind = engine.shared().unwrap_or("embedded");
-    let mut found = vec![Finding::ok(
-        "serves",
-        format!("{kind}: a read took {:.1} ms", took.as_secs_f64() * 1_000.0),
-    )];
-    found.extend(findings::of(&engine).await);
+    let first = serves(&engine, &clock).await;
+    let beside = findings::of(&engine, &settings.config.data_dir).await;
     engine.close().await;
     // Whatever does not end in time ends with the process.
     tasks.shutdown(STOP_WITHIN).await;
-    named.map_err(crate::starting::StartingError::from)?;
+    let mut found = vec![first.map_err(StartingError::from)?];
+    found.extend(beside);
     Ok(found)
 }
 
-async fn read(engine: &Engine, key: &[u8]) -> Result<(), cell_store::SnapshotError> {
+/// How long a read of an open engine takes.
+///
+/// # Errors
+/// It cannot be read.
+async fn serves(engine: &Engine, clock: &Clock) -> Result<Finding, SnapshotError> {
+    let begun = clock.monotonic();
+    read(engine, &Tuple::new().str("node").str("store").pack()).await?;
+    let took = clock.monotonic().saturating_sub(begun);
+    let kind = engine.shared().unwrap_or("embedded");
+    let found = format!("{kind}: a read took {:.1} ms", took.as_secs_f64() * 1_000.0);
+    Ok(Finding::ok("serves", found))
+}
+
+async fn read(engine: &Engine, key: &[u8]) -> Result<(), SnapshotError> {
     let opened = engine.store().snapshot().await;
-    let snapshot = opened.map_err(|error| cell_store::SnapshotError::Unavailable {
+    let snapshot = opened.map_err(|error| SnapshotError::Unavailable {
         reason: error.to_string(),
     })?;
     snapshot.get(key).await.map(drop)
@@ -80,7 +91,8 @@ mod tests {
     async fn the_embedded_engine_is_opened_and_read() {
         let (_dir, config) = config(Store::default());
         let found = check_store(config, Clock::system()).await.expect("well");
-        assert_eq!(found.len(), 1);
+        let told: Vec<&str> = found.iter().map(|finding| finding.what).collect();
+        assert_eq!(told, ["serves", "space"]);
         assert!(found[0].found.starts_with("embedded"), "{found:?}");
     }
 

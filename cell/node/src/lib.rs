@@ -12,7 +12,7 @@
 //! | [`services`] | what the node lends its domains |
 //! | [`operator_read`] | a person's data for an operator, through a window of break-glass alone |
 //! | [`directory`] | claims, here or on the node that serves their shard |
-//! | [`check_store`] | whether the store can be used, without starting |
+//! | [`check_store`] | whether the store can be used, without starting; the same of an open one, for operators |
 //! | [`events`] | what people's roots tell each other: relays of the shards served here, and the receiver's side |
 //! | [`relocation`] | a person changes home: both shards' sides, driven from where he stands; the directory's entry |
 //! | [`starting`] | which start of this node this is |

@@ -28,6 +28,7 @@ use platform_wire::report::ReportClient;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::check_store::StoreChecks;
 use crate::config::{Config, InvalidConfig, Settings};
 use crate::custody::{self, Custody, Sink};
 use crate::directory::{self, Claims, LookupKey, LookupKeyError, Reconciler};
@@ -374,6 +375,7 @@ impl Parts {
         gateway::routes(&self.domains, Arc::clone(lent), door)
             .merge(custody::routes(custody).reset_fallback())
             .merge(operator_read::routes(Arc::clone(lent)))
+            .merge(StoreChecks::new(settings, &self.store, &self.clock).routes())
             .merge(directory::decisions(
                 world(),
                 (hosted.clone(), followed.clone()),

@@ -6,7 +6,8 @@
 //! - `failure` says which errors of the client can follow a commit that was sent: those are `Unknown`.
 //! - A snapshot is a timestamp of the cluster; it ends before the cluster may collect what it shows (`snapshot`).
 //! - `decide` ends what a dead node has under way in a shard that another takes, at once.
-//! - [`Tikv::health`] says how the cluster is: clock, locks, stores (`health`, `pd_api`).
+//! - [`Tikv::health`] says how the cluster is: clock, locks, stores (`health`, `pd_api`); [`stores`] the last of a
+//!   cluster that is not opened.
 //! - `version` refuses a cluster whose stores are too old.
 //! - `janitor` resolves the locks of those who died, and lets the cluster collect old versions.
 //!
@@ -36,6 +37,6 @@ mod tests;
 
 pub use error::{InvalidSettings, OpenError};
 pub use health::Health;
-pub use pd_api::{Room, StoreHealth};
+pub use pd_api::{Room, StoreHealth, stores};
 pub use settings::{Settings, Tls};
 pub use tikv::Tikv;

@@ -72,7 +72,7 @@ struct Status {
 ///
 /// # Errors
 /// Why nothing was told, for people.
-pub(crate) async fn stores(settings: &Settings) -> Result<Vec<StoreHealth>, String> {
+pub async fn stores(settings: &Settings) -> Result<Vec<StoreHealth>, String> {
     let client = client(&settings.tls)?;
     let scheme = match settings.tls {
         Tls::Plaintext => "http",

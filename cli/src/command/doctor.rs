@@ -1,10 +1,12 @@
 //! `doctor`: what of this machine may stand between one and a world: binaries, files and their permissions,
-//! certificates, addresses, disk, clock, contexts. It changes nothing but a file of its own, which it removes.
+//! certificates, addresses, disk, clock, contexts; and what the world's nodes say of their engines and backups. It changes
+//! nothing but a file of its own, which it removes.
 
 mod backups;
 mod checks;
 mod disk;
 mod engines;
+mod known;
 
 use anyhow::Result;
 use clap::Args;

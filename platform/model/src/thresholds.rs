@@ -68,7 +68,7 @@ thresholds! {
     LEAVE_MS = 3_000;
     /// What had no effect is proposed again after so long.
     RETRY_MS = 100;
-    /// More nodes than this are silent at once: nothing is begun by itself any more.
+    /// More nodes than this are silent at once: nothing is begun by itself any more but takeovers in a shared store.
     SILENT_NODES_PERCENT_MAX = 50;
     /// Commands of the leader's own under way at once.
     COMMANDS_AT_ONCE_MAX = 64;

@@ -5,9 +5,9 @@
 //!
 //! Start with [`follow`] for the routing table, [`report`], [`replicas`], [`admin`] and [`operation`] for the
 //! controllers, [`ledger`] and [`heads`] for what they decided and who has seen it, [`join`], [`renew`] and [`trust`]
-//! for certificates, [`backup`] and [`custody`] for backups and erasures, [`directory`], [`keys`] and [`events`] for what
-//! nodes ask of and tell each other, [`replication`] for what their copies of shards
-//! tell each other, [`refusal`] for how a call is refused.
+//! for certificates, [`backup`] and [`custody`] for backups and erasures, [`store_checks`] for how a node's engine
+//! is, [`directory`], [`keys`] and [`events`] for what nodes ask of and tell each other, [`replication`] for what their
+//! copies of shards tell each other, [`refusal`] for how a call is refused.
 
 pub mod admin;
 pub mod backup;
@@ -38,6 +38,7 @@ pub mod replicas;
 pub mod replication;
 pub mod report;
 pub mod spec;
+pub mod store_checks;
 pub mod trust;
 
 #[cfg(test)]

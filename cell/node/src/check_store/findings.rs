@@ -2,6 +2,12 @@
 //! is bad. `cellctl doctor` and `cellctl cell provision` read these lines.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
+
+use platform_model::thresholds::ROOM_LEFT_MIB;
+use platform_runtime::data_dir;
+use platform_wire::store_checks::{StoreFinding, StoreVerdict};
 
 use crate::engine::Engine;
 
@@ -29,11 +35,11 @@ impl Finding {
         Self::new(Verdict::Ok, what, found, None)
     }
 
-    fn not_told(what: &'static str, why: impl Into<String>) -> Self {
+    pub(super) fn not_told(what: &'static str, why: impl Into<String>) -> Self {
         Self::new(Verdict::NotTold, what, why, None)
     }
 
-    fn bad(what: &'static str, found: impl Into<String>, hint: &'static str) -> Self {
+    pub(super) fn bad(what: &'static str, found: impl Into<String>, hint: &'static str) -> Self {
         Self::new(Verdict::Bad, what, found, Some(hint))
     }
 
@@ -64,10 +70,30 @@ impl fmt::Display for Finding {
     }
 }
 
+impl From<&Finding> for StoreFinding {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            verdict: match finding.verdict {
+                Verdict::Ok => StoreVerdict::Ok,
+                Verdict::NotTold => StoreVerdict::NotTold,
+                Verdict::Bad => StoreVerdict::Bad,
+            },
+            what: finding.what.to_owned(),
+            found: finding.found.clone(),
+            hint: finding.hint.map(str::to_owned),
+        }
+    }
+}
+
 /// Beside that it serves.
-pub(super) async fn of(engine: &Engine) -> Vec<Finding> {
+pub(super) async fn of(engine: &Engine, data_dir: &Path) -> Vec<Finding> {
     match engine {
-        Engine::Embedded(_) => Vec::new(),
+        Engine::Embedded(_) => {
+            let dir = data_dir.to_owned();
+            // The disk may hang.
+            let free = tokio::task::spawn_blocking(move || data_dir::free_bytes(&dir)).await;
+            vec![room(free.unwrap_or_else(|error| Err(io::Error::other(error))))]
+        }
         #[cfg(feature = "tikv")]
         Engine::Tikv(store) => match store.health().await {
             Ok(health) => tikv::findings(&health),
@@ -84,6 +110,21 @@ pub(super) async fn of(engine: &Engine) -> Vec<Finding> {
             [data].into_iter().chain(told.into_iter().map(of_told)).collect()
         }
     }
+}
+
+/// What the disk under an embedded engine still takes, in bytes.
+fn room(free: io::Result<Option<u64>>) -> Finding {
+    let free_mib = match free {
+        Ok(Some(bytes)) => bytes >> 20,
+        Ok(None) => return Finding::not_told("space", "its file system does not count"),
+        Err(error) => return Finding::not_told("space", error.to_string()),
+    };
+    let found = format!("{free_mib} MiB free");
+    if free_mib >= ROOM_LEFT_MIB {
+        return Finding::ok("space", found);
+    }
+    let hint = "make room on the node's disk, or move shards away: a full one takes no writes";
+    Finding::bad("space", found, hint)
 }
 
 /// A look claims nothing.
@@ -318,5 +359,22 @@ mod tikv {
             };
             assert_eq!(bad(&health), Vec::<&str>::new());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_bad_and_one_that_does_not_count_is_not() {
+        let of = |free| room(free).verdict;
+        assert_eq!(of(Ok(Some(ROOM_LEFT_MIB << 20))), Verdict::Ok);
+        assert_eq!(of(Ok(Some((ROOM_LEFT_MIB << 20) - 1))), Verdict::Bad);
+        assert_eq!(of(Ok(None)), Verdict::NotTold);
+        assert_eq!(of(Err(io::Error::other("gone"))), Verdict::NotTold);
+        let bad = StoreFinding::from(&room(Ok(Some(0))));
+        assert_eq!((bad.verdict, bad.what.as_str()), (StoreVerdict::Bad, "space"));
+        assert!(bad.hint.is_some());
     }
 }

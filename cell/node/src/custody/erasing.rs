@@ -181,7 +181,7 @@ pub(super) async fn end_root(shard: &Shard, asked: &Asked) -> Result<(), Refusal
             return Ok(Some(why));
         }
         mark(&tx).await?;
-        Ok(None)
+        Ok::<_, LayerError>(None)
     };
     let ended = shard.write(&request(asked, Mode::Sync), end).await;
     match ended.map_err(|error| unavailable(&error))?.value {

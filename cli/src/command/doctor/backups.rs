@@ -10,16 +10,13 @@ use futures::stream::{self, StreamExt};
 use platform_model::{NodeId, RoutingTable, ShardId};
 use platform_runtime::clock::Clock;
 use platform_runtime::tls::Identity;
-use platform_wire::admin::AdminClient;
 use platform_wire::custody::{BackupView, Stored};
 
 use super::Looked;
+use super::known::Known;
 use crate::command::backup::AtNode;
-use crate::contexts::Target;
 
-/// How long a controller has to answer.
-const WITHIN: Duration = Duration::from_secs(3);
-/// And a node, which asks its store for every backup.
+/// How long a node has to answer, which asks its store for every backup.
 const LISTED_WITHIN: Duration = Duration::from_secs(20);
 /// Nodes that are asked at once.
 const ASKED_MAX: usize = 16;
@@ -29,18 +26,8 @@ const KEYS_MS_MAX: u64 = 30 * 86_400_000;
 const NAMED_MAX: usize = 3;
 
 /// Findings for every node that keeps backups.
-pub async fn all(target: &Target) -> Vec<Looked> {
-    let Ok(identity) = target.identity() else {
-        return Vec::new();
-    };
-    let addresses = target.controllers.values().cloned().collect();
-    let Ok(admin) = AdminClient::connect(addresses, identity.clone(), Clock::system()) else {
-        return Vec::new();
-    };
-    let Ok(Ok(status)) = tokio::time::timeout(WITHIN, admin.status_local()).await else {
-        return Vec::new();
-    };
-    let (table, identity) = (&status.table, &identity);
+pub async fn all(known: &Known) -> Vec<Looked> {
+    let Known { table, identity } = known;
     let asked: Vec<_> = table
         .nodes
         .keys()

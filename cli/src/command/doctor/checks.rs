@@ -10,6 +10,7 @@ use platform_wire::admin::AdminClient;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use super::known::Known;
 use super::{Looked, backups, disk, engines};
 use crate::contexts::{Contexts, Surroundings, Target, WorldArgs};
 use crate::world::{Layout, Process, State, sharing};
@@ -50,8 +51,11 @@ pub async fn all(world: &WorldArgs) -> Vec<Looked> {
         all.push(port(name, address).await);
     }
     all.extend(processes(&target));
-    all.extend(engines::all(&target).await);
-    all.extend(backups::all(&target).await);
+    let known = Known::of(&target).await;
+    all.extend(engines::all(&target, known.as_ref()).await);
+    if let Some(known) = &known {
+        all.extend(backups::all(known).await);
+    }
     let folder = target
         .folder
         .as_ref()

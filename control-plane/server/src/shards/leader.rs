@@ -55,7 +55,7 @@ pub struct Leader {
     /// Shards of which a standby that could lead has not heard its primary for a lease.
     silent: BTreeSet<ShardId>,
     /// Nodes that hold copies.
-    holders: BTreeSet<NodeId>,
+    pub(super) holders: BTreeSet<NodeId>,
     silence: Silence,
     /// Of a recovered world: what nodes told of it.
     pub(super) told: Told,
@@ -209,7 +209,7 @@ impl Leader {
             tracing::error!(
                 silent,
                 holders,
-                "too many nodes are silent at once: nothing is begun by itself"
+                "too many nodes are silent at once: nothing is begun by itself but takeovers in a shared store"
             );
         } else if before && !now {
             tracing::warn!("enough nodes are heard again: automation goes on");

@@ -3,9 +3,10 @@
 //! copied.
 //!
 //! One witness is enough here: the store's fence shuts out whoever had the shard, and whoever takes it waits until that one
-//! reads no more. A node that only lost the controllers loses its shards too; that costs a pause and nothing else.
+//! reads no more. A node that only lost the controllers loses its shards too; that costs a pause and nothing else. So most
+//! nodes of a store may be silent, as long as those elsewhere say that it is not the controllers who do not hear.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use control_plane_state::State;
 use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, ShardConfig};
@@ -15,6 +16,7 @@ use platform_model::{CellId, NodeId, ReplicaId, ShardId};
 use super::act::Act;
 use super::leader::Leader;
 use super::repair::copies_held;
+use super::silence::Silence;
 
 /// What this leader remembers of a cell whose nodes share a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +31,14 @@ impl Leader {
     /// Gives the copies of nodes that do not report, or are about to stop, to others on the same store.
     pub fn take_over(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
         let mut acts = Vec::new();
-        if !self.may_begin(state) || !self.has_listened(now_micros) {
+        if !self.has_listened(now_micros) {
             return acts;
         }
         let sharing = state.nodes.iter().filter(|(_, record)| record.store.is_some());
-        let (staying, going): (Vec<&NodeId>, Vec<&NodeId>) = sharing
+        let (staying, mut going): (Vec<&NodeId>, Vec<&NodeId>) = sharing
             .map(|(node, _)| node)
             .partition(|node| self.stays(now_micros, node));
+        going.retain(|node| self.may_take_from(now_micros, state, node));
         if going.is_empty() || staying.is_empty() {
             return acts;
         }
@@ -81,7 +84,7 @@ impl Leader {
         let able = |other: &NodeId| {
             other != node && state.share_a_store(node, other) && self.stays(now_micros, other)
         };
-        if !self.may_begin(state) || !state.nodes.keys().any(able) {
+        if !self.may_take_from(now_micros, state, node) || !state.nodes.keys().any(able) {
             return false;
         }
         let watched = self.shards.get(shard);
@@ -89,6 +92,22 @@ impl Leader {
         let lately =
             copy.is_some_and(|seen| now_micros.saturating_sub(seen.at_micros) < 2 * MISSING_MS * 1_000);
         lately || !self.is_heard(now_micros, node)
+    }
+
+    /// Whether others on a node's store may be given what it holds: as anything may be begun, or else when those who do not
+    /// share that store are heard. Where they are silent too it is more likely the controllers who do not hear, and whoever
+    /// is left would be given everything; of two stores that lost most of their nodes at once neither is given.
+    fn may_take_from(&self, now_micros: u64, state: &State, node: &NodeId) -> bool {
+        if self.may_begin(state) {
+            return true;
+        }
+        let elsewhere = self
+            .holders
+            .iter()
+            .filter(|other| !state.share_a_store(node, other));
+        let elsewhere: BTreeSet<NodeId> = elsewhere.cloned().collect();
+        let silence = Silence::of(&elsewhere, &self.heard, now_micros, MISSING_MS * 1_000);
+        state.automation.paused.is_none() && !silence.is_too_much()
     }
 
     /// Whether a node reports and is not about to stop.

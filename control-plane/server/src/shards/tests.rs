@@ -63,6 +63,8 @@ pub(super) const NODES: [&str; 5] = [
 ];
 
 pub(super) struct Sim {
+    /// Those that have registered.
+    ids: Vec<NodeId>,
     pub(super) state: State,
     pub(super) leader: Leader,
     pub(super) nodes: Nodes,
@@ -97,6 +99,7 @@ impl Sim {
 
     fn on(stores: BTreeMap<CellId, SharedStore>) -> Self {
         let mut sim = Self {
+            ids: Vec::new(),
             state: State::new(world_id()),
             leader: Leader::new(0, fresh),
             nodes: Nodes::default(),
@@ -174,8 +177,7 @@ impl Sim {
 
     /// Nodes report at their pace, not all at once.
     fn reports(&mut self) {
-        for (index, id) in NODES.iter().enumerate() {
-            let id = node(id);
+        for (index, id) in self.ids.clone().into_iter().enumerate() {
             let last = self.reported_ms.get(&id).copied().unwrap_or(index as u64 * 40);
             if !self.nodes.is_up(&id) || self.now_ms < last + REPORT_EVERY_MS {
                 continue;
@@ -280,7 +282,8 @@ impl Sim {
         self.accept(operator(), "a drill", command);
     }
 
-    fn register(&mut self, id: &NodeId) {
+    pub(super) fn register(&mut self, id: &NodeId) {
+        self.ids.push(id.clone());
         let command = Command::RegisterNode {
             node: id.clone(),
             address: format!("127.0.0.1:{}", 7_000 + id.ordinal),

@@ -7,7 +7,9 @@ use super::*;
 
 const HERE: &str = "eu-central-1/0";
 const BESIDE: &str = "eu-central-1/1";
+const THIRD: &str = "eu-central-1/2";
 const STANDBY: &str = "eu-central-2/0";
+const ELSEWHERE: &str = "eu-west-1/0";
 
 fn on(sim: &Sim, id: &str) -> usize {
     let configs = sim
@@ -74,6 +76,74 @@ fn a_node_that_is_about_to_stop_hands_over_to_a_standby_before_its_store_is_look
     let left = &sim.config().standbys[0];
     assert_ne!(left.node, node(&holder), "its copy stays in the store");
     assert_eq!(left.state, CopyState::InSync);
+}
+
+/// Three nodes on one store, each of which leads something, and nothing else in the world: two die at once.
+#[test]
+fn whoever_is_left_of_a_store_takes_all_of_it_over_though_most_nodes_are_silent() {
+    let mut sim = sharing_three();
+    // These two report in the same tick: neither is found to be missing before the other.
+    for id in [BESIDE, THIRD] {
+        sim.nodes.kill(&node(id), sim.now_ms);
+    }
+    sim.run_until(5_000, |sim| !sim.leader.may_begin(&sim.state));
+    assert!(!sim.leader.may_begin(&sim.state), "too much for all else");
+    let took = sim.run_until(5_000, |sim| on(sim, BESIDE) + on(sim, THIRD) == 0);
+    assert!(took <= 2 * TICK_MS, "{took}");
+    assert!(on(&sim, HERE) >= 3);
+    assert_eq!(sim.refusals(), []);
+}
+
+/// As well elsewhere: more likely the controllers do not hear, and one node would be given all that the others serve.
+#[test]
+fn nothing_of_a_store_is_taken_over_while_most_nodes_elsewhere_are_silent_too() {
+    let mut sim = sharing_three();
+    for id in [STANDBY, ELSEWHERE] {
+        let kind = OperationKind::Repair {
+            add: Some(node(id)),
+            remove: None,
+        };
+        sim.start(kind).expect("a repair");
+        sim.run(10_000);
+    }
+    assert_eq!(sim.config().candidates().count(), 3);
+    for id in [STANDBY, ELSEWHERE] {
+        sim.nodes.kill(&node(id), sim.now_ms);
+    }
+    sim.run(2_000);
+    sim.committed.clear();
+    for id in [HERE, BESIDE] {
+        sim.nodes.kill(&node(id), sim.now_ms);
+    }
+    sim.run(5_000);
+    assert!(!sim.effects().contains(&"take-copy"), "{:?}", sim.effects());
+    // One of the two is heard again: of all holders most are silent still, of those elsewhere not.
+    sim.nodes.revive(&node(ELSEWHERE));
+    sim.run(2_000);
+    assert_eq!(on(&sim, HERE) + on(&sim, BESIDE), 0, "{:?}", sim.effects());
+}
+
+#[test]
+fn paused_automation_takes_nothing_over_when_most_nodes_are_silent() {
+    let mut sim = sharing_three();
+    sim.pause_automation();
+    for id in [BESIDE, THIRD] {
+        sim.nodes.kill(&node(id), sim.now_ms);
+    }
+    sim.run(5_000);
+    assert_eq!(sim.effects(), Vec::<&str>::new());
+}
+
+/// A cell of three nodes on one store, each of which leads something.
+fn sharing_three() -> Sim {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    sim.register(&node(THIRD));
+    sim.run(BALANCE_AFTER_MS + 5 * BALANCE_EVERY_MS);
+    for id in [HERE, BESIDE, THIRD] {
+        assert!(on(&sim, id) >= 1, "{id} leads something");
+    }
+    sim.committed.clear();
+    sim
 }
 
 #[test]
