@@ -18,8 +18,8 @@ use serde_json::Value;
 
 use crate::world::{World, binaries};
 
-/// For whatever must happen in the end: very wide, for machines that do much else. A world that is struck while a machine
-/// does ten times what it can needs minutes to come back.
+/// For whatever must happen in the end: very wide, for machines that do much else. A world that is struck while a
+/// machine does ten times what it can needs minutes to come back.
 pub const WITHIN: Duration = Duration::from_secs(300);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);

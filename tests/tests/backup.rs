@@ -81,8 +81,8 @@ fn backups(scene: &Scene) -> Result<BTreeMap<String, String>> {
     Ok(pairs.collect())
 }
 
-/// Restores a backup, once the controllers have noticed that nobody reports any more: until then the shard counts as one
-/// that lives, or may.
+/// Restores a backup, once the controllers have noticed that nobody reports any more: until then the shard counts as
+/// one that lives, or may.
 async fn restored(scene: &Scene, shard: &str, backup: &str, to: &[&str]) -> Result<Value> {
     let clock = Clock::system();
     let begun = clock.monotonic();

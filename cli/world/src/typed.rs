@@ -45,8 +45,8 @@ impl World {
         serde_json::from_slice(&output.stdout).context("a command says what is no JSON")
     }
 
-    /// Restores the backup of a shard whose copies are lost to the node `to`, once the controllers have noticed that nobody
-    /// reports any more.
+    /// Restores the backup of a shard whose copies are lost to the node `to`, once the controllers have noticed that
+    /// nobody reports any more.
     ///
     /// # Errors
     /// What the command says when it fails for another reason, or for too long.

@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::restore_people::{Judgement, People};
 use super::restore_search::{self, Searched};
 use crate::run::{Options, bring_up};
+use crate::staged::staged;
 use crate::verdicts;
 
 /// The cell that is lost: it holds the home, its keys, and the directory of its jurisdiction.
@@ -50,15 +51,9 @@ struct Ran {
 /// # Errors
 /// When the run could not be made: it says nothing of the platform then.
 pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
-    let stage = Stage::new("chaos-restore");
-    let root = stage.layout.root().display();
-    progress.progress(&format!("seed {}; the world is in {root}", options.seed));
-    let outcome = tokio::select! {
-        outcome = play(options, &stage, progress) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-    };
-    stage.leave(options.keep, progress).await;
-    outcome.map(|ran| document(options, &ran))
+    let play = async |stage: &Stage| play(options, stage, progress).await;
+    let ran = staged("chaos-restore", options, progress, play).await?;
+    Ok(document(options, &ran))
 }
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
