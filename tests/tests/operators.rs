@@ -1,14 +1,10 @@
 //! What an operator asks of a move that goes on, by `cellctl`, on real processes: pause, resume, reverse; and what he is told
 //! would become of the world if a part of it were lost.
 
-#![allow(
-    clippy::print_stdout,
-    reason = "a test says what it skipped and what it measured"
-)]
-
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::world::{World, binaries};
+use tests::scene::Scene;
+use tests::world::World;
 
 const SHARD: &str = "eu/eu-central/003";
 const HERE: &str = "eu-central-1/0";
@@ -58,16 +54,10 @@ impl Operator {
 
 #[test]
 fn a_move_is_paused_resumed_and_reversed_and_a_loss_is_simulated() -> Result<()> {
-    let folder = match binaries() {
-        Ok(folder) => folder,
-        Err(why) => {
-            println!("skipped: {why:#}");
-            return Ok(());
-        }
+    let Some(Scene { world, .. }) = Scene::up()? else {
+        return Ok(());
     };
-    let operator = Operator {
-        world: World::up(&folder, &[])?,
-    };
+    let operator = Operator { world };
     assert_eq!(operator.leader()?, HERE);
     let moves = [
         "shard", "move", SHARD, "--to", THERE, "--window", "10m", "--reason", "a test",

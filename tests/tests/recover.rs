@@ -9,23 +9,15 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use cli_world::app::{App, Newcomer, Person};
-use cli_world::seats::{SeatKind, seat_named, seats};
-use cli_world::{Layout, Process, Seat, State, door};
-use nix::sys::signal::Signal;
-use platform_model::{Epoch, HomeId, NodeId, RoutingTable, ShardId};
-use platform_runtime::clock::Clock;
+use anyhow::{Context, Result, ensure};
+use cli_world::Seat;
+use cli_world::app::Person;
+use cli_world::seats::{SeatKind, seats};
+use platform_model::{Epoch, NodeId, ReplicaId, RoutingTable, ShardId};
 use platform_wire::admin::WorldStatus;
-use serde_json::Value;
-use tests::world::{World, binaries};
+use tests::scene::{HOME, Scene, node, of_home, seat, until};
 
-/// For whatever must happen in the end: wide, for machines that do much else.
-const WITHIN: Duration = Duration::from_secs(120);
-const PAUSE: Duration = Duration::from_millis(100);
-const HOME: &str = "eu/eu-central";
 /// It leads the home as the backup is made, and is killed afterwards.
 const FIRST: &str = "celld-eu-central-1";
 /// It takes over, and begins again while no controller is there.
@@ -36,159 +28,14 @@ const WRITES: u32 = 10;
 /// What is given out after a recovery is above this.
 const INCARNATION: u64 = 1 << 32;
 
-struct Scene {
-    processes: cli_world::World,
-    world: World,
-    layout: Layout,
-    app: App,
-}
-
-impl Scene {
-    fn up() -> Result<Option<Self>> {
-        let folder = match binaries() {
-            Ok(folder) => folder,
-            Err(why) => {
-                println!("skipped: {why:#}");
-                return Ok(None);
-            }
-        };
-        platform_runtime::tls::install_ring();
-        let world = World::up(&folder, &[])?;
-        let layout = Layout::new(world.root());
-        let processes = cli_world::World::open(&layout)?;
-        let app = App::new(door::client(&layout)?, &processes.url());
-        Ok(Some(Self {
-            processes,
-            world,
-            layout,
-            app,
-        }))
-    }
-
-    fn done(&self, arguments: &[&str]) -> Result<Value> {
-        let output = self.world.cellctl(&[arguments, &["-o", "json"]].concat())?;
-        serde_json::from_slice(&output.stdout).context("cellctl says what is no JSON")
-    }
-
-    /// Refused at first, perhaps: whoever has just begun to lead has heard nobody.
-    async fn done_at_last(&self, arguments: &[&str]) -> Result<()> {
-        let clock = Clock::system();
-        let begun = clock.monotonic();
-        loop {
-            let output = self.world.try_cellctl(arguments)?;
-            if output.status.success() {
-                return Ok(());
-            }
-            let said = String::from_utf8_lossy(&output.stderr);
-            ensure!(clock.monotonic() - begun < WITHIN, "it is refused: {said}");
-            clock.sleep(PAUSE).await;
-        }
-    }
-
-    fn refused(&self, arguments: &[&str], expected: &str) -> Result<()> {
-        let output = self.world.try_cellctl(arguments)?;
-        let (arguments, said) = (arguments.join(" "), String::from_utf8_lossy(&output.stderr));
-        ensure!(!output.status.success(), "cellctl {arguments} was done");
-        ensure!(
-            said.contains(expected),
-            "cellctl {arguments} says not `{expected}` but {said}"
-        );
-        Ok(())
-    }
-
-    /// Waits until the world is as wanted.
-    async fn until(&self, what: &str, so: impl Fn(&WorldStatus) -> bool) -> Result<WorldStatus> {
-        let (clock, admin) = (Clock::system(), self.processes.admin()?);
-        let begun = clock.monotonic();
-        loop {
-            let status = admin.status().await;
-            match &status {
-                Ok(known) if so(known) => return Ok(status?),
-                _ if clock.monotonic() - begun > WITHIN => bail!("waited in vain until {what}: {status:?}"),
-                _ => clock.sleep(PAUSE).await,
-            }
-        }
-    }
-
-    /// As a machine does that loses its power.
-    async fn kill(&self, seat: &Seat) -> Result<()> {
-        let State::Running(process) = Process::state(&self.layout, seat) else {
-            bail!("{seat} does not run");
-        };
-        process.signal(Signal::SIGKILL)?;
-        ensure!(process.gone(WITHIN).await, "{seat} runs on");
-        Process::forget(&self.layout, seat)?;
-        Ok(())
-    }
-
-    /// Writes until it is acknowledged: an app sends the same under the same key again.
-    async fn write(&self, person: &Person, name: &str) -> Result<()> {
-        let (clock, key) = (Clock::system(), platform_runtime::random::uuid_v7());
-        let begun = clock.monotonic();
-        loop {
-            match self.app.rename_under(person, name, key).await {
-                Ok(_) => return Ok(()),
-                Err(failure) if clock.monotonic() - begun > WITHIN => {
-                    bail!("{name} was never taken: {failure:?}")
-                }
-                Err(_) => clock.sleep(PAUSE).await,
-            }
-        }
-    }
-
-    async fn read(&self, person: &Person) -> Result<String> {
-        let clock = Clock::system();
-        let begun = clock.monotonic();
-        loop {
-            match self.app.profile(person).await {
-                Ok(profile) => return profile.display_name.context("it has a name"),
-                Err(failure) if clock.monotonic() - begun > WITHIN => {
-                    bail!("nobody answered: {failure:?}")
-                }
-                Err(_) => clock.sleep(PAUSE).await,
-            }
-        }
-    }
-
-    async fn register(&self) -> Result<Person> {
-        let newcomer = Newcomer {
-            name: "Ada".to_owned(),
-            country: "DE".parse()?,
-            email: "ada@example.org".to_owned(),
-        };
-        let person = self.app.register(newcomer).await?;
-        ensure!(person.home.to_string() == HOME, "{} lives elsewhere", person.home);
-        Ok(person)
-    }
-
-    fn text(&self, name: &str) -> Result<String> {
-        let path = self.layout.root().join(name);
-        Ok(path.to_str().context("a path that is text")?.to_owned())
-    }
-
-    /// Every shard of the home has a standby in sync, and is led by another than `not`.
-    async fn whole(&self, not: Option<&NodeId>) -> Result<RoutingTable> {
-        let whole = |status: &WorldStatus| {
-            let mut routes = of_home(&status.table).map(|(_, route)| route);
-            routes.all(|route| is_in_sync(route) && Some(&route.node) != not)
-        };
-        Ok(self.until("every shard of the home is whole", whole).await?.table)
-    }
-}
-
-fn of_home(table: &RoutingTable) -> impl Iterator<Item = (&ShardId, &platform_model::ShardRoute)> {
-    let home: HomeId = HOME.parse().expect("a home");
-    let shards = table.shards.iter();
-    shards.filter(move |(shard, _)| shard.home() == Some(&home))
-}
-
-fn is_in_sync(route: &platform_model::ShardRoute) -> bool {
-    let mut standbys = route.set.standbys.iter();
-    standbys.any(|copy| copy.state == platform_model::CopyState::InSync)
+/// A path beside the world's folders.
+fn text(scene: &Scene, name: &str) -> Result<String> {
+    let path = scene.world.root().join(name);
+    Ok(path.to_str().context("a path that is text")?.to_owned())
 }
 
 /// Who leads a shard, in which epoch, by which copy.
-type Led = (ShardId, NodeId, Epoch, platform_model::ReplicaId);
+type Led = (ShardId, NodeId, Epoch, ReplicaId);
 
 fn led(table: &RoutingTable) -> Vec<Led> {
     let shards = table.shards.iter();
@@ -197,26 +44,20 @@ fn led(table: &RoutingTable) -> Vec<Led> {
     led.collect()
 }
 
-fn named(seat: &str) -> Result<(Seat, NodeId)> {
-    let seat = seat_named(seat).context("there is such a seat")?;
-    let node = seat.node().context("a node sits there")?.clone();
-    Ok((seat, node))
-}
-
 fn controllers() -> Vec<Seat> {
     seats().into_iter().filter(Seat::is_controller).collect()
 }
 
 /// Keeps the state; answers the folder of the backup.
 fn back_up(scene: &Scene) -> Result<String> {
-    let (into, key) = (scene.text("kept")?, scene.text("kept.key")?);
+    let (into, key) = (text(scene, "kept")?, text(scene, "kept.key")?);
     let made = scene.done(&["world", "backup", "--into", &into, "--key", &key, "--new-key"])?;
     Ok(made["folder"].as_str().context("a folder")?.to_owned())
 }
 
 /// The command that recovers, but for its backup and its key.
 fn recovers(scene: &Scene, backup: &str, key: &str) -> Result<Vec<String>> {
-    let data: PathBuf = scene.layout.data(&controllers()[0]);
+    let data: PathBuf = scene.processes.layout.data(&controllers()[0]);
     let world: String = scene.world.id()?.to_string().chars().take(8).collect();
     let data = data.to_str().context("a path that is text")?;
     let words = ["world", "recover", backup, "--key", key, "--data-dir", data];
@@ -231,7 +72,11 @@ fn is_refused(scene: &Scene, backup: &str, expected: &str, key: &str) -> Result<
     let words = recovers(scene, backup, key)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     scene.refused(&words, expected)?;
-    let left = scene.layout.data(&controllers()[0]).join("recover.json");
+    let left = scene
+        .processes
+        .layout
+        .data(&controllers()[0])
+        .join("recover.json");
     ensure!(!left.exists(), "{} was left", left.display());
     Ok(())
 }
@@ -248,17 +93,17 @@ fn flip(backup: &str) -> Result<()> {
 async fn settle(scene: &Scene) -> Result<Person> {
     scene.done(&["home", "survival", HOME, "region", "--reason", "a test"])?;
     scene.whole(None).await?;
-    let person = scene.register().await?;
+    let person = scene.person_of_home("Ada").await?;
     scene.write(&person, "Ada before").await?;
     Ok(person)
 }
 
 /// What the backup does not know: another leads, and only he has what was written since. Answers who leads.
 async fn go_on(scene: &Scene, person: &Person) -> Result<Vec<Led>> {
-    let (first, first_node) = named(FIRST)?;
-    scene.kill(&first).await?;
+    let (first, first_node) = (seat(FIRST)?, node(FIRST)?);
+    scene.processes.kill(&first).await?;
     let elsewhere = |status: &WorldStatus| of_home(&status.table).all(|(_, route)| route.node != first_node);
-    scene.until("another leads", elsewhere).await?;
+    scene.status_until("another leads", elsewhere).await?;
     for n in 0..WRITES {
         scene.write(person, &format!("Ada {n}")).await?;
     }
@@ -270,23 +115,22 @@ async fn go_on(scene: &Scene, person: &Person) -> Result<Vec<Led>> {
 /// lies on its disk; another one ends.
 async fn lose(scene: &Scene, person: &Person) -> Result<()> {
     for seat in controllers() {
-        scene.kill(&seat).await?;
-        fs::remove_dir_all(scene.layout.data(&seat))?;
+        scene.processes.lose(&seat).await?;
     }
     assert_eq!(scene.read(person).await?, format!("Ada {}", WRITES - 1));
     scene.write(person, "Ada alone").await?;
-    let (second, _) = named(SECOND)?;
-    scene.kill(&second).await?;
+    let second = seat(SECOND)?;
+    scene.processes.kill(&second).await?;
     scene.processes.spawn(&second)?;
     scene.write(person, "Ada alone again").await?;
-    scene.kill(&named(SILENT)?.0).await
+    scene.processes.kill(&seat(SILENT)?).await
 }
 
 async fn recover(scene: &Scene, backup: &str, key: &str) -> Result<()> {
     flip(backup)?;
     is_refused(scene, backup, "(damaged-part)", key)?;
     flip(backup)?;
-    let wrong = scene.text("wrong.key")?;
+    let wrong = text(scene, "wrong.key")?;
     fs::write(&wrong, [7; 32])?;
     fs::set_permissions(&wrong, fs::Permissions::from_mode(0o600))?;
     is_refused(scene, backup, "(foreign-key)", &wrong)?;
@@ -300,12 +144,12 @@ async fn recover(scene: &Scene, backup: &str, key: &str) -> Result<()> {
 
 /// Nothing is adopted while one may know more; once a person has given it up, the world is as it was.
 async fn find_out(scene: &Scene, person: &Person, before: &[Led]) -> Result<RoutingTable> {
-    let (_, silent) = named(SILENT)?;
+    let silent = node(SILENT)?;
     let waits = |status: &WorldStatus| {
         let waits_for = status.recovering.as_ref().map(|recovering| &recovering.waits_for);
         waits_for.is_some_and(|nodes| *nodes == [silent.clone()])
     };
-    let status = scene.until("everybody else has told", waits).await?;
+    let status = scene.status_until("everybody else has told", waits).await?;
     let mut routes = status.table.shards.values();
     assert!(
         routes.all(|route| route.set.generation.0 < INCARNATION),
@@ -318,9 +162,10 @@ async fn find_out(scene: &Scene, person: &Person, before: &[Led]) -> Result<Rout
     );
     let (node, reason) = (silent.to_string(), "a test");
     let give_up = ["world", "give-up", &node, "--confirm", &node, "--reason", reason];
-    scene.done_at_last(&give_up).await?;
+    // Refused at first, perhaps: whoever has just begun to lead has heard nobody.
+    until("it is given up", async || scene.done(&give_up)).await?;
     let recovered = |status: &WorldStatus| status.recovering.is_none();
-    let known = scene.until("it is recovered", recovered).await?.table;
+    let known = scene.status_until("it is recovered", recovered).await?.table;
     assert_eq!(led(&known), before, "as it was, not as the backup has it");
     let mut routes = known.shards.values();
     assert!(routes.all(|route| route.set.generation.0 > INCARNATION));
@@ -330,7 +175,7 @@ async fn find_out(scene: &Scene, person: &Person, before: &[Led]) -> Result<Rout
 
 /// The others come, and the world does what it did before, in epochs that were never given out.
 async fn goes_on_as_before(scene: &Scene, person: &Person, known: &RoutingTable) -> Result<()> {
-    let (_, first) = named(FIRST)?;
+    let first = node(FIRST)?;
     scene.processes.start_controllers(&controllers()[1..]).await?;
     for seat in &controllers()[1..] {
         let SeatKind::Controller(id) = seat.kind else {
@@ -352,9 +197,10 @@ async fn goes_on_as_before(scene: &Scene, person: &Person, known: &RoutingTable)
         route.is_some_and(|route| route.epoch.0 > INCARNATION && route.node == first)
     };
     let what = "the other leads in an epoch that was never given out";
-    scene.until(what, given).await?;
+    scene.status_until(what, given).await?;
     assert_eq!(scene.read(person).await?, "Ada after");
-    scene.write(person, "Ada again").await
+    scene.write(person, "Ada again").await?;
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -363,7 +209,7 @@ async fn a_world_whose_controllers_are_all_lost_goes_on_from_a_backup() -> Resul
         return Ok(());
     };
     let person = settle(&scene).await?;
-    let (backup, key) = (back_up(&scene)?, scene.text("kept.key")?);
+    let (backup, key) = (back_up(&scene)?, text(&scene, "kept.key")?);
     is_refused(&scene, &backup, "the world lives", &key)?;
     let before = go_on(&scene, &person).await?;
     lose(&scene, &person).await?;

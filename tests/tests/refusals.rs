@@ -9,9 +9,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use cli_world::seats::seat_named;
-use cli_world::{Layout, Process, Seat, State, operator};
+use anyhow::{Context, Result, bail, ensure};
+use cli_world::process::own_log_tail;
+use cli_world::{Process, Seat, State};
 use nix::sys::signal::Signal;
 use platform_model::{CellId, CellState, Generation, ReplicaId, ShardId, ShardRoute};
 use platform_wire::admin::AdminClient;
@@ -19,14 +19,12 @@ use platform_wire::operation::{
     Change, FailoverShard, Force, MoveShard, MoveTo, OperationView, RunState, Started,
 };
 use platform_wire::{CallError, RefusalCode};
-use tests::world::{World, binaries};
+use tests::scene::{Scene, WITHIN, seat, until};
+use tests::world::World;
 
 #[path = "refusals/room.rs"]
 mod room;
 
-/// For whatever must happen in the end: wide, for machines that do much else.
-const WITHIN: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(100);
 const SHARD: &str = "eu/eu-central/003";
 const HERE: &str = "eu-central-1/0";
 const THERE: &str = "eu-west-1/0";
@@ -37,27 +35,23 @@ const WINDOW_MS: u64 = 60_000;
 /// For a move whose target has died.
 const DEADLINE: Duration = Duration::from_secs(4);
 
-struct Scene {
+/// Somebody who asks for what may not be.
+struct Operator {
     world: World,
-    layout: Layout,
+    processes: cli_world::World,
     admin: AdminClient,
 }
 
-impl Scene {
+impl Operator {
     fn up() -> Result<Option<Self>> {
-        let folder = match binaries() {
-            Ok(folder) => folder,
-            Err(why) => {
-                println!("skipped: {why:#}");
-                return Ok(None);
-            }
+        let Some(Scene { world, processes, .. }) = Scene::up()? else {
+            return Ok(None);
         };
-        platform_runtime::tls::install_ring();
-        let world = World::up(&folder, &[])?;
+        let admin = processes.admin()?;
         Ok(Some(Self {
-            layout: Layout::new(world.root()),
-            admin: operator::connect(&world.root())?,
             world,
+            processes,
+            admin,
         }))
     }
 
@@ -121,24 +115,13 @@ impl Scene {
     }
 
     async fn operation_until(&self, id: u64, so: impl Fn(&OperationView) -> bool) -> Result<OperationView> {
-        let wait = async {
-            loop {
-                // A leader that changes answers in a moment.
-                if let Ok(view) = self.admin.operation(id).await
-                    && so(&view)
-                {
-                    return view;
-                }
-                tokio::time::sleep(POLL).await;
-            }
-        };
-        match tokio::time::timeout(WITHIN, wait).await {
-            Ok(view) => Ok(view),
-            Err(_) => bail!(
-                "waited in vain for operation {id}: {:?}",
-                self.admin.operation(id).await?
-            ),
-        }
+        until("the operation is so far", async || {
+            // A leader that changes answers in a moment.
+            let view = self.admin.operation(id).await?;
+            ensure!(so(&view), "{view:?}");
+            anyhow::Ok(view)
+        })
+        .await
     }
 
     /// Everything agrees, and the shard has one copy, where it was.
@@ -153,48 +136,25 @@ impl Scene {
 
     /// `world check`; what a process that has just come back has yet to tell may take a moment.
     async fn check(&self) -> Result<()> {
-        let check = async {
-            while self.world.cellctl(&["world", "check"]).is_err() {
-                tokio::time::sleep(POLL).await;
-            }
-        };
-        match tokio::time::timeout(WITHIN, check).await {
-            Ok(()) => Ok(()),
-            Err(_) => self.world.cellctl(&["world", "check"]).map(|_| ()),
-        }
+        let check = until("all is well", async || self.world.cellctl(&["world", "check"]));
+        check.await.map(drop)
     }
 
     fn process(&self, seat: &Seat) -> Result<Process> {
-        match Process::state(&self.layout, seat) {
+        match Process::state(&self.processes.layout, seat) {
             State::Running(process) => Ok(process),
             _ => bail!("{seat} does not run"),
         }
     }
 
-    async fn kill(&self, seat: &Seat) -> Result<()> {
-        let process = self.process(seat)?;
-        process.signal(Signal::SIGKILL)?;
-        anyhow::ensure!(process.gone(WITHIN).await, "{seat} runs on");
-        Ok(())
-    }
-
-    /// Starts whatever does not run.
-    fn start_again(&self, seat: &Seat) -> Result<()> {
-        let world = cli_world::World::open(&self.layout)?;
-        world.spawn(seat)
-    }
-
     /// Waits until the log of a process says this, since it was started last.
     async fn says(&self, seat: &Seat, text: &str) -> Result<()> {
-        let wait = async {
-            while !cli_world::process::own_log_tail(&self.layout, seat, 200).contains(text) {
-                tokio::time::sleep(POLL).await;
-            }
-        };
-        tokio::time::timeout(WITHIN, wait).await.with_context(|| {
-            let log = cli_world::process::own_log_tail(&self.layout, seat, 20);
-            format!("{seat} never says `{text}`:\n{log}")
+        let tail = |lines| own_log_tail(&self.processes.layout, seat, lines);
+        until(&format!("{seat} says `{text}`"), async || {
+            ensure!(tail(200).contains(text), "{}", tail(20));
+            anyhow::Ok(())
         })
+        .await
     }
 }
 
@@ -209,57 +169,61 @@ fn refused(outcome: Result<Started, CallError>, code: RefusalCode, reason: &str)
 
 #[tokio::test]
 async fn orders_that_cannot_be_are_refused_by_name_and_leave_nothing() -> Result<()> {
-    let Some(scene) = Scene::up()? else {
+    let Some(operator) = Operator::up()? else {
         return Ok(());
     };
     refused(
-        scene.moves(HERE, None).await,
+        operator.moves(HERE, None).await,
         RefusalCode::Operation,
         "leads already",
     );
     refused(
-        scene.moves("eu-west-1/7", None).await,
+        operator.moves("eu-west-1/7", None).await,
         RefusalCode::Unknown,
         "eu-west-1/7",
     );
     refused(
-        scene.moves("mars-1/0", None).await,
+        operator.moves("mars-1/0", None).await,
         RefusalCode::Unknown,
         "mars-1",
     );
     refused(
-        scene.moves(ABROAD, None).await,
+        operator.moves(ABROAD, None).await,
         RefusalCode::LawForbids,
         "us-east",
     );
-    scene.set_state("eu-west-1", CellState::Cordoned).await?;
-    refused(scene.moves(THERE, None).await, RefusalCode::Placement, "cordoned");
-    scene.set_state("eu-west-1", CellState::Open).await?;
-    // A plan that was made before somebody else changed the record.
-    let stale = Generation(scene.generation().await?.0 - 1);
+    operator.set_state("eu-west-1", CellState::Cordoned).await?;
     refused(
-        scene.moves(THERE, Some(stale)).await,
+        operator.moves(THERE, None).await,
+        RefusalCode::Placement,
+        "cordoned",
+    );
+    operator.set_state("eu-west-1", CellState::Open).await?;
+    // A plan that was made before somebody else changed the record.
+    let stale = Generation(operator.generation().await?.0 - 1);
+    refused(
+        operator.moves(THERE, Some(stale)).await,
         RefusalCode::GenerationMismatch,
         SHARD,
     );
     // A forced promotion without a copy, without proof, of what is no copy.
     let proof = "a person says that the old primary is dead";
-    refused(scene.forces(None, true).await, RefusalCode::Operation, proof);
+    refused(operator.forces(None, true).await, RefusalCode::Operation, proof);
     let unknown = Some(ReplicaId(7));
     for is_dead in [false, true] {
-        let forced = scene.forces(unknown, is_dead).await;
+        let forced = operator.forces(unknown, is_dead).await;
         refused(forced, RefusalCode::Placement, "is no copy of this shard");
     }
-    room::is_refused(&scene).await?;
-    scene.is_as_before().await
+    room::is_refused(&operator).await?;
+    operator.is_as_before().await
 }
 
 #[tokio::test]
 async fn of_two_operators_one_moves_a_shard_and_a_target_that_dies_takes_nothing_with_it() -> Result<()> {
-    let Some(scene) = Scene::up()? else {
+    let Some(operator) = Operator::up()? else {
         return Ok(());
     };
-    let (one, other) = tokio::join!(scene.moves(THERE, None), scene.moves(THERE, None));
+    let (one, other) = tokio::join!(operator.moves(THERE, None), operator.moves(THERE, None));
     let (started, too_late) = if one.is_ok() { (one, other) } else { (other, one) };
     let error = too_late.expect_err("one of the two comes too late");
     let code = error.refusal().map(|refusal| refusal.code);
@@ -272,34 +236,34 @@ async fn of_two_operators_one_moves_a_shard_and_a_target_that_dies_takes_nothing
     );
     let id = started?.operation.context("an operation")?;
     refused(
-        scene.moves(THERE, None).await,
+        operator.moves(THERE, None).await,
         RefusalCode::Operation,
         &format!("operation {id} is under way"),
     );
-    let at_window = scene.operation_until(id, |view| view.step == "window").await?;
-    let back = scene
+    let at_window = operator.operation_until(id, |view| view.step == "window").await?;
+    let back = operator
         .admin
         .change_operation(id, Change::Reverse, Some(at_window.generation), "a test");
     back.await?;
-    let over = scene.operation_until(id, |view| view.state.is_over()).await?;
+    let over = operator.operation_until(id, |view| view.state.is_over()).await?;
     assert_eq!(over.state, RunState::Reversed);
-    scene.is_as_before().await?;
+    operator.is_as_before().await?;
 
-    let target = seat_named(TARGET).context("a seat")?;
+    let target = seat(TARGET)?;
     // It stands still first, so that it dies before its copy is whole, however fast the machine is.
-    scene.process(&target)?.signal(Signal::SIGSTOP)?;
-    let started = scene.moves_within(THERE, None, Some(DEADLINE)).await?;
+    operator.process(&target)?.signal(Signal::SIGSTOP)?;
+    let started = operator.moves_within(THERE, None, Some(DEADLINE)).await?;
     let id = started.operation.context("an operation")?;
-    scene.kill(&target).await?;
-    scene
+    operator.processes.kill(&target).await?;
+    operator
         .operation_until(id, |view| {
             matches!(view.state, RunState::Cancelling | RunState::Cancelled)
         })
         .await?;
-    scene.start_again(&target)?;
-    let over = scene.operation_until(id, |view| view.state.is_over()).await?;
+    operator.processes.spawn(&target)?;
+    let over = operator.operation_until(id, |view| view.state.is_over()).await?;
     assert_eq!(over.state, RunState::Cancelled);
-    scene.is_as_before().await
+    operator.is_as_before().await
 }
 
 /// The data of a node, taken away and brought back.
@@ -309,10 +273,10 @@ struct Disk {
 }
 
 impl Disk {
-    fn of(scene: &Scene, seat: &Seat) -> Self {
+    fn of(operator: &Operator, seat: &Seat) -> Self {
         Self {
-            data: scene.layout.data(seat),
-            aside: scene.layout.data(seat).with_extension("aside"),
+            data: operator.processes.layout.data(seat),
+            aside: operator.processes.layout.data(seat).with_extension("aside"),
         }
     }
 
@@ -343,22 +307,22 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) -> Result<()> {
 
 #[tokio::test]
 async fn a_node_on_an_empty_or_an_older_disk_is_not_believed_and_comes_back_on_its_own() -> Result<()> {
-    let Some(scene) = Scene::up()? else {
+    let Some(operator) = Operator::up()? else {
         return Ok(());
     };
     let home = "eu/eu-central".parse()?;
-    let world = cli_world::World::open(&scene.layout)?;
+    let world = &operator.processes;
     world.set_survival(&home, "region").await?;
     world.wait_for_standbys(&home, WITHIN).await?;
-    let seat = seat_named(TARGET).context("a seat")?;
-    let disk = Disk::of(&scene, &seat);
+    let seat = seat(TARGET)?;
+    let disk = Disk::of(&operator, &seat);
 
-    scene.kill(&seat).await?;
+    operator.processes.kill(&seat).await?;
     disk.take_away()?;
-    scene.start_again(&seat)?;
-    scene.says(&seat, "this process must end").await?;
-    scene.says(&seat, "other data").await?;
-    let process = scene.process(&seat);
+    operator.processes.spawn(&seat)?;
+    operator.says(&seat, "this process must end").await?;
+    operator.says(&seat, "other data").await?;
+    let process = operator.process(&seat);
     if let Ok(process) = process {
         assert!(process.gone(WITHIN).await, "it ends by itself");
     }
@@ -367,22 +331,22 @@ async fn a_node_on_an_empty_or_an_older_disk_is_not_believed_and_comes_back_on_i
     // An image of before its last start.
     let old = disk.data.with_extension("old");
     copy_folder(&disk.data, &old)?;
-    scene.start_again(&seat)?;
+    operator.processes.spawn(&seat)?;
     // It opens copies once it has registered: from then on the image is of before a start that is known.
-    scene.says(&seat, "copy opened").await?;
+    operator.says(&seat, "copy opened").await?;
     world.wait_for_standbys(&home, WITHIN).await?;
-    scene.kill(&seat).await?;
+    operator.processes.kill(&seat).await?;
     fs::rename(&disk.data, &disk.aside)?;
     fs::rename(&old, &disk.data)?;
-    scene.start_again(&seat)?;
-    scene.says(&seat, "this process must end").await?;
-    if let Ok(process) = scene.process(&seat) {
+    operator.processes.spawn(&seat)?;
+    operator.says(&seat, "this process must end").await?;
+    if let Ok(process) = operator.process(&seat) {
         assert!(process.gone(WITHIN).await, "it ends by itself");
     }
     disk.bring_back()?;
-    scene.start_again(&seat)?;
+    operator.processes.spawn(&seat)?;
     world.wait_for_standbys(&home, WITHIN).await?;
     let wrong = world.compare_copies(&home, WITHIN).await?;
     assert!(wrong.is_empty(), "{wrong:?}");
-    scene.check().await
+    operator.check().await
 }

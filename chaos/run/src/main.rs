@@ -1,7 +1,7 @@
 //! `chaos`: runs what tries to break the platform, and prints what came of it. `chaos sim` is the simulator of the
 //! replication protocol; `chaos run` strikes real processes: `run` is one run, `faults` what strikes, `proxy` the links
 //! between processes, `load` the people, `judge` what is made of what they saw; `scenario` are runs about one promise,
-//! `planted` the faults that show whether a run sees anything.
+//! `planted` the faults that show whether a run sees anything. All plays in a world of its own (`staged`).
 
 mod check_command;
 mod faults;
@@ -15,6 +15,7 @@ mod run_command;
 mod scenario;
 mod schedule;
 mod sim_command;
+mod staged;
 mod verdicts;
 
 use std::process::ExitCode;

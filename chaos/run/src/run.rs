@@ -29,6 +29,7 @@ use crate::load::{HOME_NODE, Ways, settle};
 use crate::planted;
 use crate::proxy::Proxies;
 use crate::schedule::Schedule;
+use crate::staged::staged;
 use aim::{Aims, Hit};
 use copies::Kind;
 use later::Kept;
@@ -85,18 +86,9 @@ pub struct Told {
 /// # Errors
 /// When the run could not be made: it says nothing of the platform then.
 pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
-    let stage = Stage::new("chaos");
-    progress.progress(&format!(
-        "seed {}; the world is in {}",
-        options.seed,
-        stage.layout.root().display()
-    ));
-    let outcome = tokio::select! {
-        outcome = play(options, &stage, progress) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-    };
-    stage.leave(options.keep, progress).await;
-    outcome.map(|told| document::document(&told))
+    let play = async |stage: &Stage| play(options, stage, progress).await;
+    let told = staged("chaos", options, progress, play).await?;
+    Ok(document::document(&told))
 }
 
 impl Options {

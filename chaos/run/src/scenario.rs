@@ -20,6 +20,7 @@ mod shared_store_document;
 mod shared_store_mixed;
 mod shared_store_server;
 mod strikes;
+mod struck;
 
 use anyhow::Result;
 use clap::ValueEnum;

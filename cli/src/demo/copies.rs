@@ -8,6 +8,7 @@ use platform_runtime::clock::Clock;
 
 use super::Scene;
 use super::app::Person;
+pub use crate::world::standbys::shards_of;
 use crate::world::{operator, seats};
 
 /// Between two looks.
@@ -25,17 +26,6 @@ pub fn homes() -> (Vec<HomeId>, Vec<HomeId>) {
         same.count() == 1
     };
     homes.iter().cloned().partition(|home| !alone(home))
-}
-
-/// The shards of a home: its roots and its keys.
-pub fn shards_of<'a>(
-    table: &'a RoutingTable,
-    home: &'a HomeId,
-) -> impl Iterator<Item = (&'a ShardId, &'a ShardRoute)> {
-    table
-        .shards
-        .iter()
-        .filter(move |(shard, _)| shard.home() == Some(home))
 }
 
 /// The table as the leader holds it now.

@@ -1,8 +1,9 @@
 //! A world goes down, in order or at once.
 
+use std::fs;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use futures::future::join_all;
 use nix::sys::signal::Signal;
 
@@ -12,8 +13,8 @@ use super::seats::Seat;
 use super::sharing::all_seats;
 use super::up::World;
 
-/// For a killed process to be gone.
-const GONE_WITHIN: Duration = Duration::from_secs(10);
+/// For a killed process to be gone: wide, for machines that do much else.
+const GONE_WITHIN: Duration = Duration::from_secs(120);
 
 impl World {
     /// `kill -9`, and waits until the process is gone.
@@ -31,6 +32,16 @@ impl World {
         );
         self.reap(seat);
         Process::forget(&self.layout, seat)
+    }
+
+    /// Process and disk are gone, as in a fire.
+    ///
+    /// # Errors
+    /// As [`Self::kill`]; when the data cannot be removed.
+    pub async fn lose(&self, seat: &Seat) -> Result<()> {
+        self.kill(seat).await?;
+        let data = self.layout.data(seat);
+        fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))
     }
 
     /// Ends every process in order, router first; gives those that needed SIGKILL because `within` was over.

@@ -1,6 +1,6 @@
 //! Worlds of real processes on this machine, and apps that use them: their folder, how they come up, are killed and go
 //! down, and a client that speaks to the router as an app does. Shared by all who need such a world: `cellctl dev` and
-//! `cellctl demo`, `chaos run`, `bench`.
+//! `cellctl demo`, `chaos run`, `bench`, `tests`.
 //!
 //! It talks to the processes as an operator would: by their configuration files, signals and public ports, never by
 //! their insides. No server is linked in, and nothing is printed: what goes on is told to a [`Progress`].
@@ -33,6 +33,7 @@ pub mod sharing;
 pub mod stage;
 pub mod standbys;
 pub mod trust;
+pub mod typed;
 pub mod up;
 
 pub use binaries::Binaries;

@@ -278,16 +278,20 @@ pub const LAYERS: &[Layer] = &[
     layer(
         "tests",
         8,
-        &["platform-canary", "platform-model", "platform-runtime"],
+        &[
+            "cli-world",
+            "platform-canary",
+            "platform-model",
+            "platform-runtime",
+            "platform-wire",
+        ],
     )
     .in_tests(&[
         "cell-law",
         "chaos",
-        "cli-world",
         "control-plane-ledger",
         "control-plane-state",
         "platform-report",
-        "platform-wire",
         "router-table",
     ]),
     // Links servers in, for their parsers: it is part of nothing that runs.

@@ -3,8 +3,8 @@
 use super::*;
 
 pub fn stays_shut(scene: &Scene, backup: &str) -> Result<()> {
-    let home = scene.layout.backups(&"eu".parse()?).join(backup);
-    let abroad = scene.layout.backups(&"us".parse()?);
+    let home = scene.processes.layout.backups(&"eu".parse()?).join(backup);
+    let abroad = scene.processes.layout.backups(&"us".parse()?);
     let (_, stood) = backup
         .split_once('.')
         .context("a name says where its shard stood")?;

@@ -51,8 +51,8 @@ pub async fn up(scene: &Scene, cleo: &Person) -> Result<()> {
     let refused = scene.app.erase(&thief).await;
     let said = refused.as_ref().err().map(|failure| failure.code());
     ensure!(said == Some("invalid-credentials"), "{refused:?}");
-    scene.app.profile(cleo).await.map_err(told)?;
-    let erased = scene.app.erase(cleo).await.map_err(told)?;
+    scene.app.profile(cleo).await?;
+    let erased = scene.app.erase(cleo).await?;
     let certificate = erased.certificate.context("it is on record")?;
     refused_as_nobody("the profile", scene.app.profile(cleo).await)?;
     let shown = scene

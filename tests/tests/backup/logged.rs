@@ -22,20 +22,19 @@ pub async fn written(scene: &Scene, ben: &Person, backups: &BTreeMap<String, Str
     let mut pairs: Vec<EpochPosition> = Vec::new();
     for name in [KEPT, TOO_LATE] {
         let key = random::uuid_v7();
-        let answer = scene.app.rename_under(ben, name, key).await.map_err(told)?;
+        let answer = scene.app.rename_under(ben, name, key).await?;
         pairs.push(answer.written.context("it says where it stands")?);
     }
     let [kept, late] = pairs[..] else {
         bail!("two names");
     };
     let reaches = |view: &Value| view["log"]["position"].as_u64() >= Some(late.position.0);
-    scene
-        .until("both are kept", async || {
-            let listed = scene.done(&["backup", "list", "--shard", &shard])?;
-            ensure!(reaches(&listed["backups"][0]), "{listed}");
-            Ok(())
-        })
-        .await?;
+    until("both are kept", async || {
+        let listed = scene.done(&["backup", "list", "--shard", &shard])?;
+        ensure!(reaches(&listed["backups"][0]), "{listed}");
+        anyhow::Ok(())
+    })
+    .await?;
     let verified = scene.done(&["backup", "verify", &backups[&shard]])?;
     ensure!(
         reaches(&verified) && verified["log"]["gap"] == false,
@@ -71,18 +70,15 @@ impl Wanted {
             } else {
                 "out-of-reach"
             };
-            scene
-                .until("it is refused by name", async || {
-                    let refused = scene.cellctl(&restore_to(shard, &backups[shard], &flags))?;
-                    ensure!(!refused.ok, "it was done: {}", refused.out);
-                    ensure!(refused.err.contains(expected), "{}", refused.err);
-                    Ok(())
-                })
-                .await?;
-        }
-        let restored = scene
-            .restore(&self.shard, backup, &self.flags(&self.shard))
+            until("it is refused by name", async || {
+                let refused = scene.said(&restore_to(shard, &backups[shard], &flags))?;
+                ensure!(!refused.ok, "it was done: {}", refused.out);
+                ensure!(refused.err.contains(expected), "{}", refused.err);
+                anyhow::Ok(())
+            })
             .await?;
+        }
+        let restored = restored(scene, &self.shard, backup, &self.flags(&self.shard)).await?;
         ensure!(restored["end"] == self.to.as_str(), "{restored}");
         Ok(restored)
     }
@@ -90,11 +86,7 @@ impl Wanted {
 
 /// What came before is there, what came after it is gone.
 pub async fn is_as_wanted(scene: &Scene, ben: &Person) -> Result<()> {
-    let profile = scene
-        .until("Ben is shown", async || {
-            scene.app.profile(ben).await.map_err(told)
-        })
-        .await?;
+    let profile = until("Ben is shown", async || scene.app.profile(ben).await).await?;
     let name = profile.display_name;
     ensure!(name.as_deref() == Some(KEPT), "he is called {name:?}");
     Ok(())

@@ -22,7 +22,7 @@ pub fn while_it_lives(scene: &Scene, backups: &BTreeMap<String, String>) -> Resu
         "no node",
     )?;
     // A flipped byte, at a copy of the backup under a name of its own: its parts do not open there either.
-    let folder = scene.layout.backups(&"eu".parse()?);
+    let folder = scene.processes.layout.backups(&"eu".parse()?);
     let damaged = format!("{}00", &backup[..backup.len() - 2]);
     fs::create_dir(folder.join(&damaged))?;
     for file in fs::read_dir(folder.join(backup))? {

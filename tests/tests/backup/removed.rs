@@ -30,6 +30,6 @@ pub fn by_a_person(scene: &Scene, backups: &BTreeMap<String, String>) -> Result<
     ensure!(removed["changed"] == true && removed["left"] == 1, "{removed}");
     ensure!(removed["decision"].as_u64() > Some(0), "{removed}");
     refused(remove(newer, shard), "no node that answers has")?;
-    ensure!(scene.backups()?[shard] == *only, "another was removed");
+    ensure!(super::backups(scene)?[shard] == *only, "another was removed");
     Ok(())
 }

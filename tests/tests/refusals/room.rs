@@ -34,7 +34,7 @@ impl SmallDisk {
         let space = statvfs(&disk.data)?;
         let used = (space.blocks() - space.blocks_free()) * space.fragment_size();
         let whole = used + (LEFT_MIB << 20);
-        anyhow::ensure!(
+        ensure!(
             mount(&disk.data, &format!("remount,size={whole}")),
             "it is not made smaller"
         );
@@ -60,8 +60,8 @@ fn mount(folder: &Path, options: &str) -> bool {
 }
 
 /// Which start of the target the leader has heard of its copies from.
-async fn heard(scene: &Scene) -> Result<Incarnation> {
-    let copies = scene.admin.status().await?.copies;
+async fn heard(operator: &Operator) -> Result<Incarnation> {
+    let copies = operator.admin.status().await?.copies;
     let own = copies.iter().filter(|copy| copy.report.leads);
     let own = own.filter(|copy| copy.report.shard.to_string() == OF_TARGET);
     let newest = own.map(|copy| copy.report.term.incarnation).max();
@@ -69,58 +69,54 @@ async fn heard(scene: &Scene) -> Result<Incarnation> {
 }
 
 /// Waits until the leader has heard from a start of which that is so. While nobody leads nobody says.
-async fn until_heard(scene: &Scene, so: impl Fn(Incarnation) -> bool) -> Result<Incarnation> {
-    let wait = async {
-        loop {
-            match heard(scene).await {
-                Ok(start) if so(start) => return start,
-                _ => tokio::time::sleep(POLL).await,
-            }
-        }
-    };
-    let start = tokio::time::timeout(WITHIN, wait).await;
-    start.context("the leader does not hear of it")
+async fn until_heard(operator: &Operator, so: impl Fn(Incarnation) -> bool) -> Result<Incarnation> {
+    until("the leader hears of it", async || {
+        let start = heard(operator).await?;
+        ensure!(so(start), "it has heard of {start:?}");
+        anyhow::Ok(start)
+    })
+    .await
 }
 
 /// The scene is as before when it is over.
-pub async fn is_refused(scene: &Scene) -> Result<()> {
-    let target = seat_named(TARGET).context("a seat")?;
-    let disk = Disk::of(scene, &target);
-    let before = until_heard(scene, |_| true).await?;
-    scene.kill(&target).await?;
+pub async fn is_refused(operator: &Operator) -> Result<()> {
+    let target = seat(TARGET)?;
+    let disk = Disk::of(operator, &target);
+    let before = until_heard(operator, |_| true).await?;
+    operator.processes.kill(&target).await?;
     let small = match SmallDisk::under(&disk)? {
         Ok(small) => small,
         Err(why) => {
             println!("skipped: {why}");
-            return scene.start_again(&target);
+            return operator.processes.spawn(&target);
         }
     };
-    scene.start_again(&target)?;
+    operator.processes.spawn(&target)?;
     // Its first report says what its disk takes.
-    until_heard(scene, |now| now > before).await?;
-    let started = scene.moves(THERE, None).await?;
+    until_heard(operator, |now| now > before).await?;
+    let started = operator.moves(THERE, None).await?;
     let id = started.operation.context("an operation")?;
-    let waits = scene
+    let waits = operator
         .operation_until(id, |view| {
             view.blockers.iter().any(|blocker| blocker.code == "no-room")
         })
         .await?;
     assert_eq!(waits.step, "add-standby", "{waits:?}");
-    assert_eq!(scene.route().await?.set.standbys, [], "nothing was begun");
-    scene
+    assert_eq!(operator.route().await?.set.standbys, [], "nothing was begun");
+    operator
         .admin
         .change_operation(id, Change::Cancel, None, "a test")
         .await?;
-    let over = scene.operation_until(id, |view| view.state.is_over()).await?;
+    let over = operator.operation_until(id, |view| view.state.is_over()).await?;
     assert_eq!(over.state, RunState::Cancelled);
-    scene.is_as_before().await?;
+    operator.is_as_before().await?;
 
-    scene.kill(&target).await?;
+    operator.processes.kill(&target).await?;
     let data = disk.data.with_extension("small");
     copy_folder(&disk.data, &data)?;
     drop(small);
     fs::remove_dir_all(&disk.aside).context("the older data goes")?;
     fs::remove_dir(&disk.data).context("what it was mounted over")?;
     fs::rename(&data, &disk.data).context("what it wrote stays")?;
-    scene.start_again(&target)
+    operator.processes.spawn(&target)
 }

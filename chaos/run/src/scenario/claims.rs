@@ -9,22 +9,20 @@ use std::time::Duration;
 use anyhow::Result;
 use chaos::synthetic::Random;
 use cli_world::app::{App, Newcomer, Person};
-use cli_world::stage::STOP_WITHIN;
-use cli_world::{Progress, Stage, World, door, make};
+use cli_world::{Progress, Stage};
 use futures::future::join_all;
 use parking_lot::Mutex;
 use platform_report::{Document, Figure};
-use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::strikes;
-use crate::faults::{Means, Scene, revive};
-use crate::load::Ways;
-use crate::proxy::Proxies;
-use crate::run::{Options, bring_up, copies};
+use super::struck::Struck;
+use crate::faults::revive;
+use crate::run::Options;
+use crate::staged::staged;
 use crate::verdicts;
 
 /// Two homes of one jurisdiction, so of one directory, in two cells.
@@ -73,58 +71,35 @@ struct Ran {
 /// # Errors
 /// When the run could not be made: it says nothing of the platform then.
 pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
-    let stage = Stage::new("chaos-claims");
-    let (seed, root) = (options.seed, stage.layout.root());
-    progress.progress(&format!("seed {seed}; the world is in {}", root.display()));
-    let outcome = tokio::select! {
-        outcome = play(options, &stage, progress) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-    };
-    stage.leave(options.keep, progress).await;
-    outcome.map(|ran| document(options, &ran))
+    let play = async |stage: &Stage| play(options, stage, progress).await;
+    let ran = staged("chaos-claims", options, progress, play).await?;
+    Ok(document(options, &ran))
 }
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
-    make::make_behind_proxies(&stage.layout)?;
-    let world = World::open(&stage.layout)?;
-    let tasks = TaskGroup::new();
-    let proxies = Proxies::start(&world, &tasks).await?;
-    bring_up(options, &world, progress).await?;
-    if let Some(goal) = &options.survival {
-        copies::raise(&world, goal, progress).await?;
-    }
-    let app = App::new(door::client(&world.layout)?, &world.url());
-    let scene = Scene {
-        world: &world,
-        links: &proxies.links,
-        means: &Means::default(),
-        ways: Ways {
-            survives: options.survival.is_some(),
-            moves: false,
-        },
-    };
+    let struck = Struck::up(options, stage, progress).await?;
+    let (app, scene) = (&struck.app, struck.scene());
     let (stopped, wanted) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let strikes = async {
         let rounds = strikes::strike(options, &scene, progress, async || {
-            judge::is_seen(&app, options.plant.as_deref(), &wanted).await
+            judge::is_seen(app, options.plant.as_deref(), &wanted).await
         })
         .await;
         stopped.store(true, Ordering::Relaxed);
         rounds
     };
-    let (rounds, ()) = tokio::join!(strikes, race(&app, options.seed, &stopped, &wanted));
+    let (rounds, ()) = tokio::join!(strikes, race(app, options.seed, &stopped, &wanted));
     let rounds = rounds?;
-    revive(&world)?;
+    revive(&struck.world)?;
     let plant = options.plant.as_deref();
     if plant.is_some() {
-        judge::until_seen(&app, plant, &wanted).await;
+        judge::until_seen(app, plant, &wanted).await;
     }
     let wanted = wanted.into_inner();
     progress.progress(&format!("{} addresses were wanted by two each", wanted.len()));
-    let mut ran = judge::judge(&app, &wanted, plant).await;
+    let mut ran = judge::judge(app, &wanted, plant).await;
     ran.rounds = rounds;
-    world.down(STOP_WITHIN).await?;
-    tasks.shutdown(STOP_WITHIN).await;
+    struck.down().await?;
     Ok(ran)
 }
 

@@ -2,21 +2,18 @@
 //! struck; in the end every follower has seen each workout exactly once, those of one author in his order.
 
 use anyhow::{Context, Result};
-use cli_world::app::App;
 use cli_world::people::OPERATOR;
-use cli_world::stage::STOP_WITHIN;
-use cli_world::{Progress, Stage, World, door, make, operator};
+use cli_world::{Progress, Stage, World, operator};
 use platform_report::{Document, Figure};
-use platform_runtime::TaskGroup;
 use platform_wire::events::ParkedClient;
 use serde_json::Value;
 
 use super::events_people::{ARRIVES_WITHIN, Judgement, People};
 use super::strikes;
-use crate::faults::{Means, Scene, revive};
-use crate::load::Ways;
-use crate::proxy::Proxies;
-use crate::run::{Options, bring_up, copies};
+use super::struck::Struck;
+use crate::faults::revive;
+use crate::run::Options;
+use crate::staged::staged;
 use crate::verdicts;
 
 /// Texts of what is wrong that the notes have at most.
@@ -34,40 +31,15 @@ struct Ran {
 /// # Errors
 /// When the run could not be made: it says nothing of the platform then.
 pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
-    let stage = Stage::new("chaos-events");
-    progress.progress(&format!(
-        "seed {}; the world is in {}",
-        options.seed,
-        stage.layout.root().display()
-    ));
-    let outcome = tokio::select! {
-        outcome = play(options, &stage, progress) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-    };
-    stage.leave(options.keep, progress).await;
-    outcome.map(|ran| document(options, &ran))
+    let play = async |stage: &Stage| play(options, stage, progress).await;
+    let ran = staged("chaos-events", options, progress, play).await?;
+    Ok(document(options, &ran))
 }
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
-    make::make_behind_proxies(&stage.layout)?;
-    let world = World::open(&stage.layout)?;
-    let tasks = TaskGroup::new();
-    let proxies = Proxies::start(&world, &tasks).await?;
-    bring_up(options, &world, progress).await?;
-    if let Some(goal) = &options.survival {
-        copies::raise(&world, goal, progress).await?;
-    }
-    let app = App::new(door::client(&world.layout)?, &world.url());
-    let people = People::come_in(&app, options.minutes).await?;
-    let scene = Scene {
-        world: &world,
-        links: &proxies.links,
-        means: &Means::default(),
-        ways: Ways {
-            survives: options.survival.is_some(),
-            moves: false,
-        },
-    };
+    let struck = Struck::up(options, stage, progress).await?;
+    let people = People::come_in(&struck.app, options.minutes).await?;
+    let scene = struck.scene();
     let strikes = async {
         let rounds = strikes::strike(options, &scene, progress, async || match &options.plant {
             Some(plant) => people.anybody_shows(plant).await,
@@ -79,15 +51,14 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     };
     let (rounds, ()) = tokio::join!(strikes, people.tell());
     let rounds = rounds?;
-    revive(&world)?;
+    revive(&struck.world)?;
     progress.progress(&format!(
         "{} workouts were acknowledged; waiting until all followers have them",
         people.told()
     ));
     let judgement = people.judge().await?;
-    let parked = parked(&world).await?;
-    world.down(STOP_WITHIN).await?;
-    tasks.shutdown(STOP_WITHIN).await;
+    let parked = parked(&struck.world).await?;
+    struck.down().await?;
     Ok(Ran {
         rounds,
         told: people.told(),

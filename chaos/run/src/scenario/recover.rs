@@ -3,15 +3,13 @@
 //! nodes, though its first controller is killed once more while it asks. In the end nothing that was acknowledged is lost,
 //! and the recovered controllers move shards as the old ones did.
 
-use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use cli_world::app::App;
 use cli_world::seats::{SeatKind, seats};
 use cli_world::stage::STOP_WITHIN;
-use cli_world::{Process, Progress, Seat, Stage, State, World, door, make};
-use nix::sys::signal::Signal;
+use cli_world::{Progress, Seat, Stage, World, door, make};
 use platform_model::{Epoch, NodeId, ShardId};
 use platform_report::{Document, Figure};
 use platform_runtime::clock::Clock;
@@ -19,6 +17,7 @@ use platform_runtime::clock::Clock;
 use super::restore::done;
 use super::restore_people::{Judgement, People};
 use crate::run::{Options, bring_up};
+use crate::staged::staged;
 use crate::verdicts;
 
 const HOME: &str = "eu/eu-central";
@@ -50,15 +49,9 @@ struct Ran {
 /// # Errors
 /// When the run could not be made: it says nothing of the platform then.
 pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
-    let stage = Stage::new("chaos-recover");
-    let root = stage.layout.root().display();
-    progress.progress(&format!("seed {}; the world is in {root}", options.seed));
-    let outcome = tokio::select! {
-        outcome = play(options, &stage, progress) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-    };
-    stage.leave(options.keep, progress).await;
-    outcome.map(|ran| document(options, &ran))
+    let play = async |stage: &Stage| play(options, stage, progress).await;
+    let ran = staged("chaos-recover", options, progress, play).await?;
+    Ok(document(options, &ran))
 }
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
@@ -194,15 +187,10 @@ async fn add_others(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// Process and disk of every controller are gone, as in a fire.
+/// All of them, as in a fire.
 async fn lose_controllers(world: &World) -> Result<()> {
     for seat in controllers() {
-        let State::Running(process) = Process::state(&world.layout, &seat) else {
-            bail!("{seat} does not run");
-        };
-        process.signal(Signal::SIGKILL)?;
-        ensure!(process.gone(STOP_WITHIN).await, "{seat} runs on");
-        fs::remove_dir_all(world.layout.data(&seat))?;
+        world.lose(&seat).await?;
     }
     Ok(())
 }

@@ -2,20 +2,17 @@
 //! each has one home, which serves him and has all that was acknowledged to him.
 
 use anyhow::Result;
-use cli_world::app::App;
-use cli_world::stage::STOP_WITHIN;
-use cli_world::{Progress, Stage, World, door, make};
+use cli_world::{Progress, Stage};
 use platform_report::{Document, Figure};
-use platform_runtime::TaskGroup;
 use serde_json::Value;
 
 use super::relocate_blows::strike;
 use super::relocate_judge::Judgement;
 use super::relocate_people::People;
-use crate::faults::{Means, Scene, revive};
-use crate::load::Ways;
-use crate::proxy::Proxies;
-use crate::run::{Options, bring_up, copies};
+use super::struck::Struck;
+use crate::faults::revive;
+use crate::run::Options;
+use crate::staged::staged;
 use crate::verdicts;
 
 /// Texts of what is wrong that the notes have at most.
@@ -33,37 +30,15 @@ struct Ran {
 /// # Errors
 /// When the run could not be made: it says nothing of the platform then.
 pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
-    let stage = Stage::new("chaos-relocate");
-    let (seed, root) = (options.seed, stage.layout.root());
-    progress.progress(&format!("seed {seed}; the world is in {}", root.display()));
-    let outcome = tokio::select! {
-        outcome = play(options, &stage, progress) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-    };
-    stage.leave(options.keep, progress).await;
-    outcome.map(|ran| document(options, &ran))
+    let play = async |stage: &Stage| play(options, stage, progress).await;
+    let ran = staged("chaos-relocate", options, progress, play).await?;
+    Ok(document(options, &ran))
 }
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
-    make::make_behind_proxies(&stage.layout)?;
-    let world = World::open(&stage.layout)?;
-    let tasks = TaskGroup::new();
-    let proxies = Proxies::start(&world, &tasks).await?;
-    bring_up(options, &world, progress).await?;
-    if let Some(goal) = &options.survival {
-        copies::raise(&world, goal, progress).await?;
-    }
-    let app = App::new(door::client(&world.layout)?, &world.url());
-    let people = People::new(&app, options.seed);
-    let scene = Scene {
-        world: &world,
-        links: &proxies.links,
-        means: &Means::default(),
-        ways: Ways {
-            survives: options.survival.is_some(),
-            moves: false,
-        },
-    };
+    let struck = Struck::up(options, stage, progress).await?;
+    let people = People::new(&struck.app, options.seed);
+    let scene = struck.scene();
     let strikes = async {
         let rounds = strike(options, &scene, &people, progress).await;
         people.stop();
@@ -71,15 +46,14 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
     };
     let (rounds, ()) = tokio::join!(strikes, people.live());
     let rounds = rounds?;
-    revive(&world)?;
+    revive(&struck.world)?;
     progress.progress(&format!(
         "{} people asked to live elsewhere, {} workouts were acknowledged to them",
         people.count(),
         people.told()
     ));
-    let judgement = people.judge(&world).await;
-    world.down(STOP_WITHIN).await?;
-    tasks.shutdown(STOP_WITHIN).await;
+    let judgement = people.judge(&struck.world).await;
+    struck.down().await?;
     Ok(Ran {
         rounds,
         people: people.count(),

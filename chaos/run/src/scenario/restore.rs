@@ -3,24 +3,23 @@
 //! acknowledged before the backups were made, people go on, and who was erased after the backups is nowhere.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use cli_world::app::App;
 use cli_world::seats::seat_named;
 use cli_world::stage::STOP_WITHIN;
-use cli_world::{Process, Progress, Stage, State, World, door, make, ready};
-use nix::sys::signal::Signal;
+use cli_world::{Progress, Stage, World, door, make, ready};
 use platform_model::NodeId;
 use platform_report::{Document, Figure};
 use platform_runtime::clock::Clock;
 use serde_json::Value;
-use tokio::process::Command;
 
 use super::restore_people::{Judgement, People};
 use super::restore_search::{self, Searched};
 use crate::run::{Options, bring_up};
+use crate::staged::staged;
 use crate::verdicts;
 
 /// The cell that is lost: it holds the home, its keys, and the directory of its jurisdiction.
@@ -32,19 +31,10 @@ const TARGET: &str = "celld-eu-west-1";
 const OFFICER: &str = "compliance/ann";
 /// Load before the backups, between them and the loss, and after the restore.
 const CALM: Duration = Duration::from_secs(4);
-/// The controllers notice within seconds that nobody reports any more.
-const RESTORED_WITHIN: Duration = Duration::from_secs(180);
 const AGAIN_AFTER: Duration = Duration::from_millis(300);
 /// The node that takes the shards in stays away for so long, and must have opened what it took within the other.
 const AWAY: Duration = Duration::from_secs(1);
 const BACK_WITHIN: Duration = Duration::from_secs(60);
-/// What a restore says while the shard counts as one that lives, or may.
-const NOT_YET: [&str; 4] = [
-    "it is not lost",
-    "has not listened",
-    "under way",
-    "changed the record",
-];
 /// Texts of what is wrong that the notes have at most.
 const NOTES_MAX: usize = 20;
 
@@ -61,15 +51,9 @@ struct Ran {
 /// # Errors
 /// When the run could not be made: it says nothing of the platform then.
 pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document> {
-    let stage = Stage::new("chaos-restore");
-    let root = stage.layout.root().display();
-    progress.progress(&format!("seed {}; the world is in {root}", options.seed));
-    let outcome = tokio::select! {
-        outcome = play(options, &stage, progress) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-    };
-    stage.leave(options.keep, progress).await;
-    outcome.map(|ran| document(options, &ran))
+    let play = async |stage: &Stage| play(options, stage, progress).await;
+    let ran = staged("chaos-restore", options, progress, play).await?;
+    Ok(document(options, &ran))
 }
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
@@ -111,16 +95,19 @@ async fn lose_and_restore(seed: u64, world: &World, people: &People, progress: &
         let erase = ["user", "erase", &person, "--as", OFFICER, "--reason", "request 1"];
         done(world, &[&erase[..], &["--confirm", &id]].concat()).await?;
     }
-    lose(world).await?;
+    world
+        .lose(&seat_named(LOST).context("there is such a seat")?)
+        .await?;
     progress.progress(&format!("{LOST} is lost, with its disk"));
     let (began, mut left_out, mut back_in) = (clock.monotonic(), 0, Duration::ZERO);
+    let cellctl = cellctl()?;
     let struck_after = struck_after(seed, backups.len()).context("there are several shards")?;
     for (at, (shard, backup)) in backups.iter().enumerate() {
         if at == struck_after {
             back_in = strike_target(world).await?;
             progress.progress(&format!("{TARGET} was killed with {at} of them, and is back"));
         }
-        let restored = restore(world, shard, backup).await?;
+        let restored = world.restore(&cellctl, (shard, backup), TO, "a fire").await?;
         left_out += restored["left_out"].as_u64().unwrap_or_default();
     }
     let restored_in = clock.monotonic() - began;
@@ -135,18 +122,6 @@ async fn lose_and_restore(seed: u64, world: &World, people: &People, progress: &
         judgement: Judgement::default(),
         searched: Searched::default(),
     })
-}
-
-/// Process and disk are gone, as in a fire.
-async fn lose(world: &World) -> Result<()> {
-    let seat = seat_named(LOST).context("there is such a seat")?;
-    let State::Running(process) = Process::state(&world.layout, &seat) else {
-        bail!("{seat} does not run");
-    };
-    process.signal(Signal::SIGKILL)?;
-    ensure!(process.gone(STOP_WITHIN).await, "{seat} runs on");
-    fs::remove_dir_all(world.layout.data(&seat))?;
-    Ok(())
 }
 
 /// How many shards are restored when the target is killed: between two of them.
@@ -190,41 +165,14 @@ async fn backups(world: &World) -> Result<BTreeMap<String, String>> {
     Ok(backups.iter().map(pair).collect())
 }
 
-/// Once the controllers have noticed that nobody reports any more.
-async fn restore(world: &World, shard: &str, backup: &str) -> Result<Value> {
-    let (clock, command) = (Clock::system(), ["backup", "restore", backup, "--to", TO]);
-    let sure = ["--copies-are-lost", "--confirm", shard, "--reason", "a fire"];
-    let begun = clock.monotonic();
-    loop {
-        let error = match done(world, &[&command[..], &sure[..]].concat()).await {
-            Ok(restored) => return Ok(restored),
-            Err(error) => error,
-        };
-        let waits = NOT_YET.iter().any(|why| error.to_string().contains(why));
-        if !waits || clock.monotonic() - begun > RESTORED_WITHIN {
-            return Err(error);
-        }
-        clock.sleep(AGAIN_AFTER).await;
-    }
-}
-
 /// What a command of `cellctl` says, which lies beside this program: what a person does is done as a person does it.
 pub(super) async fn done(world: &World, arguments: &[&str]) -> Result<Value> {
+    world.typed(&cellctl()?, arguments).await
+}
+
+fn cellctl() -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot tell where this program is")?;
-    let cellctl = own.with_file_name("cellctl");
-    let mut command = Command::new(&cellctl);
-    let command = command
-        .args(arguments)
-        .args(["-o", "json"])
-        .env("MERIDIAN_DIR", world.layout.root())
-        .kill_on_drop(true);
-    let output = command
-        .output()
-        .await
-        .with_context(|| format!("cannot run {}: build it", cellctl.display()))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cellctl {}: {said}", arguments.join(" "));
-    serde_json::from_slice(&output.stdout).context("cellctl says what is no JSON")
+    Ok(own.with_file_name("cellctl"))
 }
 
 fn document(options: &Options, ran: &Ran) -> Document {
