@@ -271,9 +271,17 @@ impl Core {
 
     /// Whether there is a receipt of it, or is about to be.
     fn erase(&mut self, order: OrderIndex, replica: ReplicaId) -> bool {
-        if self.receipt.is_some_and(|receipt| receipt.replica == replica) {
-            self.tell_receipt();
-            return true;
+        if let Some(receipt) = self.receipt.filter(|receipt| receipt.replica == replica) {
+            if receipt.order >= order.0 {
+                self.tell_receipt();
+                return true;
+            }
+            // Ordered anew, by a world that was recovered and knows of no receipt: it hears none of another number.
+            self.receipt_comes = self.note_gone(Receipt {
+                order: order.0,
+                ..receipt
+            });
+            return self.receipt_comes;
         }
         self.erasing = Some((replica, order.0));
         // Refused unless it is this copy, and in no configuration any more.

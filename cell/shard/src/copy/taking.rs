@@ -2,7 +2,8 @@
 //!
 //! Where the store is one node's, whoever opens there takes it again. In a store that the nodes of a cell share, the
 //! configuration says whose it is: whoever leads sets the fence to exactly the epoch that was committed, and waits until
-//! whoever held it before reads no more; one who comes with an older configuration than the fence names is refused.
+//! whoever held it before reads no more; one who comes with an older configuration than the fence names is refused; so
+//! is one who has only to erase, as long as the fence is a node's that holds a copy: that node erases there.
 //!
 //! How long that takes is how long nobody serves the shard: who is alive is given a moment to let go, who is not is not
 //! waited for, neither his lease beyond its end nor what he left locked.
@@ -33,7 +34,7 @@ const LET_GO_LOOK: Duration = Duration::from_millis(5);
 const DECIDED_WITHIN: Duration = Duration::from_secs(1);
 
 /// By what a node takes a copy in a store that others share: what was committed, and nothing of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taking {
     pub epoch: Epoch,
     pub generation: Generation,
@@ -43,6 +44,9 @@ pub struct Taking {
     pub unsaid_micros: u64,
     /// The node is to serve it; else it holds a standby, or something to erase.
     pub leads: bool,
+    /// It holds nothing of the shard and has only to erase: the nodes that do hold a copy, from none of which it is taken.
+    /// Else empty.
+    pub spares: Vec<NodeId>,
 }
 
 impl Taking {
@@ -59,6 +63,12 @@ impl Taking {
             lease_micros: set.lease_micros.min(SHARED_LEASE_MICROS),
             unsaid_micros: set.lease_micros.max(SHARED_LEASE_MICROS),
             leads,
+            spares: if leads || standby.is_some() {
+                Vec::new()
+            } else {
+                let standbys = set.standbys.iter().map(|copy| copy.node.clone());
+                std::iter::once(route.node.clone()).chain(standbys).collect()
+            },
         }
     }
 }
@@ -108,8 +118,8 @@ impl Loading<'_> {
             holder: None,
             says: None,
         };
-        let taking = self.settings.taking;
-        if let Some(Taking { lease_micros, .. }) = taking {
+        let taking = self.settings.taking.as_ref();
+        if let Some(&Taking { lease_micros, .. }) = taking {
             let waits = answer != StoreAnswer::Free;
             let longest = lease_micros.max(if waits { held_micros } else { 0 });
             // Should this process be gone before it has waited, the next one waits as long.
@@ -160,7 +170,8 @@ impl Loading<'_> {
     /// For how long whoever set the fence that was found may read after a proof.
     fn held_micros(&self, found: Option<&[u8]>, said: Option<&[u8]>) -> Result<u64, OpenError> {
         let standing = found.map(|bytes| self.readable(bytes)).transpose()?;
-        let unsaid = self.settings.taking.map_or(0, |taking| taking.unsaid_micros);
+        let taking = self.settings.taking.as_ref();
+        let unsaid = taking.map_or(0, |taking| taking.unsaid_micros);
         let of = standing
             .zip(said)
             .and_then(|(standing, said)| standing.lease_of(said));
@@ -222,7 +233,9 @@ impl Loading<'_> {
         let own = standing.node == node;
         let known =
             standing.generation >= taking.generation || (taking.leads && standing.epoch >= taking.epoch);
-        if known && !own {
+        // Whoever only erases comes with a newer configuration, for the order raised it, and would end the holder's term; also
+        // one who has given it up for a moment would not get it back.
+        if (known || taking.spares.contains(&standing.node)) && !own {
             return Err(self.fenced(&standing, taking.epoch));
         }
         let answer = if standing.released || !taking.leads {
@@ -253,7 +266,7 @@ impl Loading<'_> {
         }
     }
 
-    fn holder(&self, taking: Taking, answer: StoreAnswer, held_micros: u64) -> SharedHolder {
+    fn holder(&self, taking: &Taking, answer: StoreAnswer, held_micros: u64) -> SharedHolder {
         let plants: SharedPlants = self.settings.plants.shared;
         let mut holder = SharedHolder::new(taking.lease_micros, plants);
         let (now, epoch) = (Moment(micros(self.clock)), taking.epoch.max(Epoch(1)));

@@ -12,6 +12,11 @@ use super::index::Index;
 /// How much more is kept for a standby, or whoever keeps the log elsewhere, than without one.
 const KEPT_FOR_READERS: usize = 4;
 
+/// That many times a limit.
+fn for_readers(limit: usize) -> usize {
+    limit.saturating_mul(KEPT_FOR_READERS)
+}
+
 impl Core {
     /// Asks for an entry that trims the log, once it is larger than the limits say by a step.
     pub(crate) fn trim(&mut self, index: &Index) {
@@ -29,9 +34,14 @@ impl Core {
         };
         let upto = self.not_past_readers(surplus, index);
         let begun = self.machine.log().base().position;
-        // Each trim is an entry itself: one that moves by less would be followed by the next at once.
-        let enough = begun.0 + (limits.log_step_entries as u64).min(16);
-        if upto <= begun || (upto.0 < enough && bytes <= limits.log_bytes_kept) {
+        // Each trim is an entry itself: one that moves by less would be followed by the next at once. At the larger bound there
+        // is nothing but what readers want: past it by one entry is no reason yet.
+        let (enough, bytes_max) = if upto == surplus {
+            (limits.log_step_entries.min(16), limits.log_bytes_kept)
+        } else {
+            (limits.log_step_entries.max(2), for_readers(limits.log_bytes_kept))
+        };
+        if upto <= begun || (upto.0 < begun.0 + enough as u64 && bytes <= bytes_max) {
             return;
         }
         // Refused while no lease is held; the next batch asks again.
@@ -51,9 +61,12 @@ impl Core {
         let needed = self.acked_by_all().map_or(wanted, |acked| acked.0.min(wanted));
         let limits = &self.settings.limits;
         let (entries, bytes) = (
-            limits.log_entries_kept.saturating_mul(KEPT_FOR_READERS),
-            limits.log_bytes_kept.saturating_mul(KEPT_FOR_READERS),
+            for_readers(limits.log_entries_kept),
+            for_readers(limits.log_bytes_kept),
         );
+        // Once it is full some more goes, or the next entry would fill it again.
+        let full = index.kept().1 > bytes;
+        let bytes = if full { bytes - bytes / 16 } else { bytes };
         let bound = index.surplus(entries, bytes).unwrap_or_default();
         surplus.min(Position(needed)).max(bound)
     }

@@ -181,3 +181,48 @@ async fn a_term_that_begins_keeps_the_log_for_whoever_keeps_it_elsewhere() {
         "past the bound: {gone:?}"
     );
 }
+
+/// A log of which somebody wants everything, and as many rows of 2 kB as are written to it; how many entries that made, and
+/// whether all since the `from`th row are still kept.
+async fn held(log_entries_kept: usize, log_bytes_kept: usize, rows: u64, from: u64) -> (u64, bool) {
+    let limits = ShardLimits {
+        log_entries_kept,
+        log_step_entries: 4,
+        log_bytes_kept,
+        ..ShardLimits::default()
+    };
+    let world = World::begin_with(Planted::default(), limits, Memory::new()).await;
+    write(&world, "a", "0", Mode::Sync).await;
+    let shard = world.serving().await;
+    let first = shard.freeze().await.expect("committed").origin();
+    shard.want_log_behind(Some(first.position));
+    let mut base = first;
+    for n in 0..rows {
+        if n == from {
+            base = shard.freeze().await.expect("committed").origin();
+        }
+        let row = format!("{n:02000}");
+        write(&world, "a", &row, Mode::Sync).await;
+    }
+    let all = shard.tail(&first, 1_000, 1 << 20).await;
+    assert!(
+        matches!(all, Err(LogError::Trimmed { .. })),
+        "past the bound: {all:?}"
+    );
+    let kept = shard.tail(&base, 1_000, 1 << 20).await.is_ok();
+    (shard.status().committed.0 - first.position.0, kept)
+}
+
+/// The planted omission: each trim makes room for itself alone, and the next follows at once, until no more is kept than if
+/// nobody wanted it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_full_of_what_somebody_wants_is_trimmed_by_steps() {
+    // 80 entries at most, of about 170 kB: between the smaller bound in bytes and the larger.
+    let (entries, kept) = held(20, 60_000, 100, 40).await;
+    assert!(entries <= 120, "{entries} for 100 rows");
+    assert!(kept, "up to the bound");
+    // 160 kB at most.
+    let (entries, kept) = held(1_000, 40_000, 200, 160).await;
+    assert!(entries <= 260, "{entries} for 200 rows");
+    assert!(kept, "up to the bound");
+}

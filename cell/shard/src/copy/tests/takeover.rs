@@ -12,9 +12,10 @@ use cell_store::memory::Memory;
 use cell_store::{CommitError, Fence, KeyRange, Limits, Snapshot, Store, StoreError, Value, WriteBatch};
 use control_plane_state::shard_config::{ConfigCommand, CopyState};
 use platform_model::replica_set::SHARED_LEASE_MICROS;
-use platform_model::{Epoch, ReplicaId};
+use platform_model::{CopyRoute, Epoch, ErasedCopy, Generation, ReplicaId, ShardRoute};
 use tokio::sync::Semaphore;
 
+use super::ctl::fresh;
 use super::world::{World, node, read, shard_id, try_read, try_write, write};
 use crate::copy::{Copy, CopySettings, Planted, Standing, Taking};
 use crate::error::OpenError;
@@ -98,6 +99,22 @@ pub(super) fn give(world: &World, number: u16) -> Epoch {
     world.ctl.config().epoch
 }
 
+/// Opens what lies in the store by no configuration that the world has.
+async fn open_at(
+    world: &World,
+    number: u16,
+    store: Arc<dyn Store>,
+    taking: Taking,
+) -> Result<Copy, OpenError> {
+    let settings = CopySettings {
+        taking: Some(taking),
+        ..CopySettings::new(shard_id(), "a".repeat(64).parse().expect("a world"), node(number))
+    };
+    let (peers, control) = world.port(number);
+    let tasks = platform_runtime::TaskGroup::new();
+    Copy::open(store, settings, world.clock.clone(), &tasks, peers, control).await
+}
+
 async fn fence(store: &dyn Store) -> FenceValue {
     let keys = ShardKeys::new(&shard_id());
     let snapshot = store.snapshot().await.expect("a snapshot");
@@ -155,14 +172,8 @@ async fn who_comes_too_late_decides_nothing() {
     give(&world, 1);
     world.put_node(1, Arc::clone(&store)).await;
     let watched = Locked::new(&store);
-    let settings = CopySettings {
-        taking: Some(stale),
-        ..CopySettings::new(shard_id(), "a".repeat(64).parse().expect("a world"), node(0))
-    };
-    let (peers, control) = world.port(0);
-    let tasks = platform_runtime::TaskGroup::new();
     let late: Arc<dyn Store> = Arc::<Locked>::clone(&watched);
-    let opened = Copy::open(late, settings, world.clock.clone(), &tasks, peers, control).await;
+    let opened = open_at(&world, 0, late, stale).await;
     assert!(matches!(opened.err(), Some(OpenError::Fenced { .. })));
     assert_eq!(watched.decided.load(Ordering::Relaxed), 0);
 }
@@ -219,15 +230,61 @@ async fn who_comes_with_an_older_configuration_does_not_get_the_fence_back() {
     world.kill(0).await;
     give(&world, 1);
     world.put_node(1, Arc::clone(&store)).await;
-    let settings = CopySettings {
-        taking: Some(stale),
-        ..CopySettings::new(shard_id(), "a".repeat(64).parse().expect("a world"), node(0))
-    };
-    let (peers, control) = world.port(0);
-    let tasks = platform_runtime::TaskGroup::new();
-    let opened = Copy::open(store, settings, world.clock.clone(), &tasks, peers, control).await;
+    let opened = open_at(&world, 0, store, stale).await;
     assert!(matches!(opened.err(), Some(OpenError::Fenced { .. })));
     write(&world, "a", "2", Mode::Sync).await;
+}
+
+/// The newest configuration, by which node 1 has only to erase what an earlier copy left in the store.
+fn ordered_at_node_1(world: &World) -> ShardRoute {
+    let mut route = world.ctl.config().route();
+    let set = Arc::make_mut(&mut route.set);
+    set.generation = Generation(set.generation.0 + 1);
+    set.erased = vec![ErasedCopy {
+        node: node(1),
+        replica: fresh(),
+        order: 1_000,
+    }];
+    route
+}
+
+/// The planted omission: the order raised the generation, and so whoever is to erase takes the fence from the primary, for good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_only_to_erase_does_not_take_the_fence_from_who_holds_the_shard() {
+    let (world, store) = two_on_one_store().await;
+    let erases = Taking::of(&ordered_at_node_1(&world), &node(1));
+    let opened = open_at(&world, 1, Arc::clone(&store), erases.clone()).await;
+    assert!(matches!(opened.err(), Some(OpenError::Fenced { .. })));
+    assert_eq!(fence(&*store).await.node, node(0));
+    write(&world, "a", "2", Mode::Sync).await;
+    // Nor while its process begins anew.
+    world.copy(0).close().await;
+    assert!(fence(&*store).await.released);
+    let opened = open_at(&world, 1, Arc::clone(&store), erases).await;
+    assert!(matches!(opened.err(), Some(OpenError::Fenced { .. })));
+    world.kill(0).await;
+    world.start(0).await;
+    assert_eq!(read(&world, "a").await, Some("2".into()));
+}
+
+/// A standby lies in the store, and its primary elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_from_who_holds_a_standby_there_but_from_who_holds_nothing() {
+    let (world, store) = two_on_one_store().await;
+    world.copy(0).close().await;
+    let mut route = ordered_at_node_1(&world);
+    route.node = node(2);
+    let mut standby = route.clone();
+    Arc::make_mut(&mut standby.set).standbys = vec![CopyRoute {
+        node: node(0),
+        replica: fresh(),
+        state: platform_model::CopyState::CatchingUp,
+    }];
+    let opened = open_at(&world, 1, Arc::clone(&store), Taking::of(&standby, &node(1))).await;
+    assert!(matches!(opened.err(), Some(OpenError::Fenced { .. })));
+    let opened = open_at(&world, 1, Arc::clone(&store), Taking::of(&route, &node(1))).await;
+    assert_eq!(opened.err().map(|error| error.to_string()), None);
+    assert_eq!(fence(&*store).await.node, node(1), "what the dead left is erased");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
