@@ -34,14 +34,15 @@ impl Core {
         };
         let upto = self.not_past_readers(surplus, index);
         let begun = self.machine.log().base().position;
-        // Each trim is an entry itself: one that moves by less would be followed by the next at once. At the larger bound there
-        // is nothing but what readers want: past it by one entry is no reason yet.
-        let (enough, bytes_max) = if upto == surplus {
-            (limits.log_step_entries.min(16), limits.log_bytes_kept)
+        // Each trim is an entry itself: one that moves by less would be followed by the next at once. What readers
+        // want is more than the usual bytes by itself.
+        let enough = begun.0 + (limits.log_step_entries as u64).min(16);
+        let bytes_max = if upto == surplus {
+            limits.log_bytes_kept
         } else {
-            (limits.log_step_entries.max(2), for_readers(limits.log_bytes_kept))
+            for_readers(limits.log_bytes_kept)
         };
-        if upto <= begun || (upto.0 < begun.0 + enough as u64 && bytes <= bytes_max) {
+        if upto <= begun || (upto.0 < enough && bytes <= bytes_max) {
             return;
         }
         // Refused while no lease is held; the next batch asks again.
@@ -64,10 +65,19 @@ impl Core {
             for_readers(limits.log_entries_kept),
             for_readers(limits.log_bytes_kept),
         );
-        // Once it is full some more goes, or the next entry would fill it again.
-        let full = index.kept().1 > bytes;
-        let bytes = if full { bytes - bytes / 16 } else { bytes };
-        let bound = index.surplus(entries, bytes).unwrap_or_default();
+        // By steps as at the usual bounds, or the trim's own entry would pass the bound again.
+        let (entries_now, bytes_now) = index.kept();
+        let entries_kept = if entries_now > entries.saturating_add(limits.log_step_entries) {
+            entries
+        } else {
+            entries_now
+        };
+        let bytes_kept = if bytes_now > bytes {
+            bytes - bytes / 16
+        } else {
+            bytes
+        };
+        let bound = index.surplus(entries_kept, bytes_kept).unwrap_or_default();
         surplus.min(Position(needed)).max(bound)
     }
 

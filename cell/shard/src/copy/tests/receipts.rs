@@ -10,7 +10,8 @@ use super::ctl::fresh;
 use super::world::{World, node};
 use crate::copy::Told;
 
-/// Orders, numbered from `first` on, that the control plane of this world knows nothing of: whatever answers them is lost.
+/// Orders, numbered from `first` on, that the control plane of this world knows nothing of: whatever answers them is
+/// lost.
 fn order(world: &World, first: u64, copies: &[ReplicaId]) {
     let mut route = world.ctl.config().route();
     let erased = (first..).zip(copies).map(|(order, replica)| ErasedCopy {
@@ -73,8 +74,8 @@ async fn a_receipt_is_told_until_its_order_is_gone_whatever_else_is_to_be_erased
     assert_eq!(told(&world, never_there).first(), Some(&0));
 }
 
-/// The planted omission: the receipt is told by the number of an order that a recovered world does not remember, is not heard,
-/// and keeps every other order waiting.
+/// The planted omission: the receipt is told by the number of an order that a recovered world does not remember, is not
+/// heard, and keeps every other order waiting.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_ordered_anew_after_it_was_erased_is_told_by_the_new_number() {
     let world = World::begin().await;
