@@ -6,8 +6,8 @@ use thiserror::Error;
 /// Opening a shard failed. Nothing is served; open again after the cause is gone.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The fence belongs to a later epoch, or to another node in this one; or to one that holds a copy, and this one has
-    /// only to erase.
+    /// The fence belongs to a later epoch, or to another node in this one; or to one that holds a copy, and this one
+    /// has only to erase.
     #[error("{shard} is owned by {owner}, not by {asked}")]
     Fenced {
         shard: ShardId,

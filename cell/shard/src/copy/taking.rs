@@ -44,8 +44,8 @@ pub struct Taking {
     pub unsaid_micros: u64,
     /// The node is to serve it; else it holds a standby, or something to erase.
     pub leads: bool,
-    /// Where it holds nothing and has only to erase: the nodes that do hold a copy, from none of which it is taken. Else
-    /// empty.
+    /// Where it holds nothing and has only to erase: the nodes that do hold a copy, from none of which it is taken.
+    /// Else empty.
     pub spares: Vec<NodeId>,
 }
 
@@ -233,8 +233,8 @@ impl Loading<'_> {
         let own = standing.node == node;
         let known =
             standing.generation >= taking.generation || (taking.leads && standing.epoch >= taking.epoch);
-        // Whoever only erases comes with a newer configuration, for the order raised it, and would end the holder's term.
-        // Nor would one who has given it up for a moment get it back.
+        // Whoever only erases comes with a newer configuration, for the order raised it, and would end the holder's
+        // term. Nor would one who has given it up for a moment get it back.
         if (known || taking.spares.contains(&standing.node)) && !own {
             return Err(self.fenced(&standing, taking.epoch));
         }

@@ -182,8 +182,8 @@ async fn a_term_that_begins_keeps_the_log_for_whoever_keeps_it_elsewhere() {
     );
 }
 
-/// So many rows of 2 kB are written to a log of which somebody wants everything: how many entries that made, and whether
-/// all since the `from`th row are still kept.
+/// So many rows of 2 kB are written to a log of which somebody wants everything: how many entries that made, and
+/// whether all since the `from`th row are still kept.
 async fn held(log_entries_kept: usize, log_bytes_kept: usize, rows: u64, from: u64) -> (u64, bool) {
     let limits = ShardLimits {
         log_entries_kept,
@@ -213,8 +213,8 @@ async fn held(log_entries_kept: usize, log_bytes_kept: usize, rows: u64, from: u
     (shard.status().committed.0 - first.position.0, kept)
 }
 
-/// The planted omission: each trim makes room for itself alone, and the next follows at once, until no more is kept than
-/// if nobody wanted it.
+/// The planted omission: each trim makes room for itself alone, and the next follows at once, until no more is kept
+/// than if nobody wanted it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_is_full_of_what_somebody_wants_is_trimmed_by_steps() {
     // 80 entries at most, of about 170 kB: between the smaller bound in bytes and the larger.

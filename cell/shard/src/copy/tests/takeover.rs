@@ -248,8 +248,8 @@ fn ordered_at_node_1(world: &World) -> ShardRoute {
     route
 }
 
-/// The planted omission: the order raised the generation, and so whoever is to erase takes the fence from the primary, for
-/// good.
+/// The planted omission: the order raised the generation, and so whoever is to erase takes the fence from the primary,
+/// for good.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_only_to_erase_does_not_take_the_fence_from_who_holds_the_shard() {
     let (world, store) = two_on_one_store().await;
