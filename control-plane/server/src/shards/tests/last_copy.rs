@@ -209,6 +209,36 @@ fn a_forced_failover_takes_the_place_of_one_to_which_nobody_answers() {
     assert_eq!((state_of(&sim, other), sim.primary().as_str()), ("done", AWAY));
 }
 
+/// The planted omission: it is asked how long the person waits, and not how long the promotion has been under way.
+#[test]
+fn a_forced_failover_lets_a_promotion_be_answered_that_has_only_just_begun() {
+    let mut sim = Sim::with_standbys(&[THERE, AWAY]);
+    let on = |sim: &Sim, id: &str| {
+        let mut copies = sim.config().standbys.iter();
+        copies
+            .find(|copy| copy.node == node(id))
+            .expect("it stands")
+            .replica
+    };
+    let (there, away) = (on(&sim, THERE), on(&sim, AWAY));
+    sim.nodes.kill(&node(AWAY), sim.now_ms);
+    sim.run(2_000);
+    assert!(!sim.config().is_candidate(away), "it is dropped");
+    // The handover is not confirmed: when its time is over it becomes a promotion, to which both answer.
+    sim.nodes.deaf.insert(node(THERE));
+    sim.start(failover(there, false)).expect("starts");
+    let hands_over = |sim: &Sim| matches!(sim.config().phase, ConfigPhase::Handover { .. });
+    sim.run_until(5_000, hands_over);
+    assert!(hands_over(&sim));
+    let forced = sim.start(failover(away, true)).expect("it takes its place");
+    sim.run(6_000);
+    let effects = sim.effects();
+    assert!(effects.contains(&"begin-promote"), "{effects:?}");
+    assert!(effects.contains(&"finish-promote"), "{effects:?}");
+    assert!(!effects.contains(&"begin-force"), "{effects:?}");
+    assert_eq!(state_of(&sim, forced), "done", "another epoch has a primary");
+}
+
 fn restore(sim: &mut Sim, to: &str) {
     let config = sim.config();
     let spec = RestoreSpec {
