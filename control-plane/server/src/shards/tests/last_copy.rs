@@ -239,7 +239,7 @@ fn a_forced_failover_lets_a_promotion_be_answered_that_has_only_just_begun() {
     assert_eq!(state_of(&sim, forced), "done", "another epoch has a primary");
 }
 
-fn restore(sim: &mut Sim, to: &str) {
+pub(super) fn restore(sim: &mut Sim, to: &str) {
     let config = sim.config();
     let spec = RestoreSpec {
         shard: Sim::shard(),
