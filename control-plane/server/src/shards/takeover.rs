@@ -214,11 +214,7 @@ fn remains(config: &ShardConfig) -> impl Iterator<Item = (ReplicaId, &NodeId)> {
 
 /// Whoever holds the shard in the store where `from` is: only that node may erase there what is left. Another that opens
 /// the shard there takes it from the one that serves.
-pub(super) fn holder_there<'a>(
-    state: &State,
-    config: &'a ShardConfig,
-    from: &NodeId,
-) -> Option<&'a NodeId> {
+pub(super) fn holder_there<'a>(state: &State, config: &'a ShardConfig, from: &NodeId) -> Option<&'a NodeId> {
     let mut holders = config.copies().map(|copy| &copy.node);
     holders.find(|node| *node == from || state.share_a_store(from, node))
 }

@@ -156,6 +156,24 @@ fn a_copy_that_has_left_is_erased_once_a_restored_primary_serves() {
     is_clean(&sim);
 }
 
+/// What it asks for between two reports says nothing of its copies: the old one of a move is asked in again and again.
+#[test]
+fn a_primary_serves_still_when_it_has_told_a_word_by_itself() {
+    let mut sim = Sim::new();
+    sim.start(a_move(THERE, 0)).expect("starts");
+    sim.run_until(20_000, |sim| !sim.config().retiring.is_empty());
+    sim.now_ms += TICK_MS;
+    let words = sim.nodes.words(&node(THERE), &sim.state.table());
+    let words = words.expect("it asks for the old copy");
+    let now = sim.now_ms * 1_000;
+    sim.leader.look_over(&sim.state);
+    let acts = sim.leader.hear(now, &sim.state, &words);
+    sim.carry_out(acts);
+    assert!(sim.leader.serves(now, &Sim::shard(), sim.config()));
+    sim.run(10_000);
+    is_clean(&sim);
+}
+
 /// Whether a restore is refused because the primary is not lost.
 fn primary_may_live(sim: &Sim) -> bool {
     let primary = &sim.config().primary;
