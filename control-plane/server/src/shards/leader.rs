@@ -16,7 +16,7 @@ use platform_wire::replicas::ReplicasReport;
 use super::act::{Act, By};
 use super::operate::{NO_OPERATION, Operations, failover_asked, newest_operations};
 use super::recovering::{Told, begins_another};
-use super::reports::{NodesHeard, Said};
+use super::reports::{NodesHeard, Said, lists_copies};
 use super::silence::{self, Silence};
 use super::takeover::Evenness;
 use super::told::{self, Heard, Teller};
@@ -93,6 +93,7 @@ impl Leader {
             incarnation: report.incarnation,
             leaving: report.leaving,
             free_bytes: report.free_bytes,
+            lists: lists_copies(report),
         };
         if !self.heard.hear(now_micros, &report.node, said) {
             return Vec::new();

@@ -25,6 +25,8 @@ pub struct Look<'a> {
     pub config: &'a ShardConfig,
     /// Whether its primary has just told that it serves.
     pub serves: bool,
+    /// How long the configuration has stood as it is, as far as whoever leads saw.
+    pub stands_ms: u64,
     pub watched: Option<&'a Watched>,
     /// Whether a node reports.
     pub heard: &'a dyn Fn(&NodeId) -> bool,

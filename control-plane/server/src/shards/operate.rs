@@ -92,13 +92,16 @@ impl Leader {
         let gone = |node: &NodeId| self.is_gone(now_micros, node);
         let free_bytes = |node: &NodeId| self.heard.free_bytes(node);
         let config = config_of(state, &record.shard)?;
+        let watched = self.shards.get(&record.shard);
+        let stands_micros = watched.map_or(0, |watched| watched.driver.stands_micros(now_micros, config));
         let look = Look {
             state,
             id,
             record,
             config,
             serves: self.serves(now_micros, &record.shard, config),
-            watched: self.shards.get(&record.shard),
+            stands_ms: stands_micros / 1_000,
+            watched,
             heard: &heard,
             gone: &gone,
             free_bytes: &free_bytes,

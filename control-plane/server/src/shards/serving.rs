@@ -8,7 +8,7 @@ use platform_model::thresholds::MISSING_MS;
 use super::leader::Leader;
 
 impl Leader {
-    /// In the newest report of its node, of late, in the epoch that is given out. That the node reports is not enough:
+    /// In the newest report of its node that lists its copies, of late, in the epoch that is given out. That the node reports is not enough:
     /// it may have come back without the copy.
     pub(super) fn serves(&self, now_micros: u64, shard: &ShardId, config: &ShardConfig) -> bool {
         let primary = &config.primary;
@@ -16,11 +16,12 @@ impl Leader {
             .shards
             .get(shard)
             .and_then(|watched| watched.copy(primary.replica));
-        let (Some(seen), Some(reported)) = (seen, self.heard.age_micros(now_micros, &primary.node)) else {
+        let listed = self.heard.listed_age_micros(now_micros, &primary.node);
+        let (Some(seen), Some(listed)) = (seen, listed) else {
             return false;
         };
         let age = now_micros.saturating_sub(seen.at_micros);
-        let is_fresh = age <= reported && age < MISSING_MS * 1_000;
+        let is_fresh = age <= listed && age < MISSING_MS * 1_000;
         is_fresh && seen.report.serves && seen.report.term.epoch == config.epoch
     }
 

@@ -49,7 +49,11 @@ impl Leader {
                 if config.phase != ConfigPhase::Steady && self.is_heard(now_micros, from) {
                     return None;
                 }
-                let able = staying.iter().filter(|node| state.share_a_store(from, node));
+                let remains = !config.names(replica);
+                let holder = remains.then(|| holder_there(state, config, from)).flatten();
+                let able = staying.iter().filter(|node| {
+                    state.share_a_store(from, node) && holder.is_none_or(|holder| holder == **node)
+                });
                 let node = able.min_by_key(|node| (load(&loads, node), (**node).clone()))?;
                 Some((replica, from, *node))
             });
@@ -173,7 +177,9 @@ fn uneven<'a>(
     configs(state).find_map(|(shard, config)| {
         let copy = config.copies().find(|copy| copy.node == *most)?;
         let quiet = config.phase == ConfigPhase::Steady && state.operations.active_on(shard).is_none();
-        let moves = quiet && !config.unborn && config.primary.replica == copy.replica;
+        // An order to erase there would open the store that another holds.
+        let ordered = config.erasing.values().any(|erasing| erasing.node == *most);
+        let moves = quiet && !config.unborn && !ordered && config.primary.replica == copy.replica;
         moves.then_some((shard, config, copy.replica, least))
     })
 }
@@ -192,14 +198,34 @@ fn lost<'a>(
         .copies()
         .filter(move |copy| may_be_taken(config, copy.replica));
     let copies = copies.map(|copy| (copy.replica, &copy.node));
-    let left = config.left.iter().map(|(replica, node)| (*replica, node));
-    let erasing = config.erasing.iter();
-    let erasing = erasing.map(|(replica, erasing)| (*replica, &erasing.node));
     let steady = config.phase == ConfigPhase::Steady;
-    let remains = left.chain(erasing).filter(move |_| steady);
+    let remains = remains(config).filter(move |_| steady);
     copies
         .chain(remains)
         .filter(move |(_, node)| going.contains(node))
+}
+
+/// What is left of copies, and where.
+fn remains(config: &ShardConfig) -> impl Iterator<Item = (ReplicaId, &NodeId)> {
+    let left = config.left.iter().map(|(replica, node)| (*replica, node));
+    let erasing = config.erasing.iter();
+    left.chain(erasing.map(|(replica, erasing)| (*replica, &erasing.node)))
+}
+
+/// Whoever holds the shard in the store where `from` is: only that node may erase there what is left. Another that opens
+/// the shard there takes it from the one that serves.
+pub(super) fn holder_there<'a>(state: &State, config: &'a ShardConfig, from: &NodeId) -> Option<&'a NodeId> {
+    let mut holders = config.copies().map(|copy| &copy.node);
+    holders.find(|node| *node == from || state.share_a_store(from, node))
+}
+
+/// What is left on a node that does not hold the shard in its store, while another does: it goes to that one.
+pub(super) fn misplaced(state: &State, shard: &ShardId, config: &ShardConfig) -> Option<Act> {
+    remains(config).find_map(|(replica, from)| {
+        let holder = holder_there(state, config, from).filter(|holder| *holder != from)?;
+        let reason = format!("{holder} holds the shard in the store where it is to be erased");
+        Some(take(shard, config, replica, holder, reason))
+    })
 }
 
 /// A primary at any time but while another is chosen; a standby only when nothing is under way.

@@ -1,12 +1,13 @@
 //! Copies that were taken out and lie on their nodes still: it is ordered that they be erased.
 
 use control_plane_state::State;
-use control_plane_state::shard_config::ConfigCommand;
+use control_plane_state::shard_config::{ConfigCommand, ConfigPhase};
 
 use platform_model::ReplicaId;
 
 use super::act::Act;
 use super::leader::Leader;
+use super::takeover::misplaced;
 
 impl Leader {
     /// Erases what has left, one copy of a shard at a time, while its primary serves. What an operation took out is for
@@ -17,10 +18,17 @@ impl Leader {
         }
         let mut acts = Vec::new();
         for (shard, record) in &state.shards {
-            let Some(config) = record.config.as_ref().filter(|config| !config.left.is_empty()) else {
+            let Some(config) = &record.config else {
                 continue;
             };
-            if !self.serves(now_micros, shard, config) {
+            // Whether it serves or not: an order that has gone to the wrong node may be why it does not.
+            if let Some(act) = misplaced(state, shard, config) {
+                let steady = config.phase == ConfigPhase::Steady;
+                let act = Some(act).filter(|_| steady);
+                acts.extend(act.and_then(|act| self.give(now_micros, act)));
+                continue;
+            }
+            if config.left.is_empty() || !self.serves(now_micros, shard, config) {
                 continue;
             }
             let active = state.operations.active_on(shard).map(|(_, record)| record);

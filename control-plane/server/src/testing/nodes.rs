@@ -89,6 +89,32 @@ impl Nodes {
         report
     }
 
+    /// What primaries on the node, which is up, ask for at once, between two reports: without the copies.
+    pub fn words(&self, node: &NodeId, table: &RoutingTable) -> Option<ReplicasReport> {
+        let leads = |route: &ShardRoute| route.node == *node && !self.empty.contains(node);
+        let led = table.shards.iter().filter(|(_, route)| leads(route));
+        let asks = led.filter_map(|(shard, route)| {
+            let told = Told::Proposal {
+                generation: route.set.generation,
+                epoch: route.epoch,
+                by: route.set.primary,
+                change: self.change(route)?,
+            };
+            Some((shard.clone(), told))
+        });
+        let told: Vec<_> = asks.collect();
+        (!told.is_empty()).then(|| ReplicasReport {
+            node: node.clone(),
+            incarnation: Incarnation(1),
+            leaving: self.leaving.contains(node),
+            free_bytes: self.free_bytes.get(node).copied(),
+            copies: Vec::new(),
+            told,
+            table: table.generation,
+            configured: None,
+        })
+    }
+
     /// Takes the answer to a report of a node.
     pub fn hear(&mut self, node: &NodeId, reply: &ReplicasReply) {
         self.verify.extend(reply.verify.iter().cloned());

@@ -156,6 +156,14 @@ impl Driver {
         }
     }
 
+    /// How long the configuration has stood as it is, as far as this leader saw: the least that it may be.
+    pub fn stands_micros(&self, now_micros: u64, config: &ShardConfig) -> u64 {
+        match self.phase_since {
+            (generation, since) if generation == config.generation => now_micros.saturating_sub(since),
+            _ => 0,
+        }
+    }
+
     fn note_who_leads(&mut self, now_micros: u64, config: &ShardConfig) {
         let (node, replica) = (config.primary.node.clone(), config.primary.replica);
         if let Some((before, same)) = &self.leads

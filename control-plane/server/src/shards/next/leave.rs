@@ -5,6 +5,7 @@ use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, CopyState};
 use platform_model::ReplicaId;
 
 use super::{Look, Next};
+use crate::shards::takeover::holder_there;
 
 impl Look<'_> {
     pub(super) fn remove(&self) -> Next {
@@ -123,6 +124,12 @@ impl Look<'_> {
     }
 
     pub(super) fn order_erasure(&self, replica: ReplicaId) -> Next {
+        let node = self.config.left.get(&replica);
+        let holder = node.and_then(|node| holder_there(self.state, self.config, node));
+        if let Some(holder) = holder.filter(|holder| Some(*holder) != node) {
+            let what = "what is left goes first to the node that holds the shard in its store";
+            return self.blocked("left-elsewhere", what, &holder.to_string(), None);
+        }
         Next::Configure(ConfigCommand::EraseCopy { replica }, self.reason())
     }
 }

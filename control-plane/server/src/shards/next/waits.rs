@@ -26,7 +26,8 @@ impl Look<'_> {
         ))
     }
 
-    /// A promotion to which nobody answers never ends: after a while the one that a person forces takes its place.
+    /// A promotion to which nobody answers never ends: after a while the one that a person forces takes its place. Of the
+    /// promotion, not of the operation: one that has only just begun may be answered, and then nothing is lost.
     pub(super) fn may_cut_in(&self, to: Option<ReplicaId>, force: Option<&Force>) -> bool {
         let (ConfigPhase::Promoting { forced, .. }, Some(force)) = (&self.config.phase, force) else {
             return false;
@@ -34,7 +35,7 @@ impl Look<'_> {
         let is_own = forced.as_ref().is_some_and(|forced| {
             Some(forced.target) == to && forced.loss_entries_max == force.loss_entries_max
         });
-        !is_own && self.now_ms >= self.record.step_since_ms.saturating_add(HANDOVER_MS)
+        !is_own && self.stands_ms >= HANDOVER_MS
     }
 
     /// A failover has let the copy lead that was to go: the operation has come to nothing, and ends, for until then

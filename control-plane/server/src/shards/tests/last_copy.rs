@@ -156,6 +156,24 @@ fn a_copy_that_has_left_is_erased_once_a_restored_primary_serves() {
     is_clean(&sim);
 }
 
+/// What it asks for between two reports says nothing of its copies: the old one of a move is asked in again and again.
+#[test]
+fn a_primary_serves_still_when_it_has_told_a_word_by_itself() {
+    let mut sim = Sim::new();
+    sim.start(a_move(THERE, 0)).expect("starts");
+    sim.run_until(20_000, |sim| !sim.config().retiring.is_empty());
+    sim.now_ms += TICK_MS;
+    let words = sim.nodes.words(&node(THERE), &sim.state.table());
+    let words = words.expect("it asks for the old copy");
+    let now = sim.now_ms * 1_000;
+    sim.leader.look_over(&sim.state);
+    let acts = sim.leader.hear(now, &sim.state, &words);
+    sim.carry_out(acts);
+    assert!(sim.leader.serves(now, &Sim::shard(), sim.config()));
+    sim.run(10_000);
+    is_clean(&sim);
+}
+
 /// Whether a restore is refused because the primary is not lost.
 fn primary_may_live(sim: &Sim) -> bool {
     let primary = &sim.config().primary;
@@ -209,7 +227,37 @@ fn a_forced_failover_takes_the_place_of_one_to_which_nobody_answers() {
     assert_eq!((state_of(&sim, other), sim.primary().as_str()), ("done", AWAY));
 }
 
-fn restore(sim: &mut Sim, to: &str) {
+/// The planted omission: it is asked how long the person waits, and not how long the promotion has been under way.
+#[test]
+fn a_forced_failover_lets_a_promotion_be_answered_that_has_only_just_begun() {
+    let mut sim = Sim::with_standbys(&[THERE, AWAY]);
+    let on = |sim: &Sim, id: &str| {
+        let mut copies = sim.config().standbys.iter();
+        copies
+            .find(|copy| copy.node == node(id))
+            .expect("it stands")
+            .replica
+    };
+    let (there, away) = (on(&sim, THERE), on(&sim, AWAY));
+    sim.nodes.kill(&node(AWAY), sim.now_ms);
+    sim.run(2_000);
+    assert!(!sim.config().is_candidate(away), "it is dropped");
+    // The handover is not confirmed: when its time is over it becomes a promotion, to which both answer.
+    sim.nodes.deaf.insert(node(THERE));
+    sim.start(failover(there, false)).expect("starts");
+    let hands_over = |sim: &Sim| matches!(sim.config().phase, ConfigPhase::Handover { .. });
+    sim.run_until(5_000, hands_over);
+    assert!(hands_over(&sim));
+    let forced = sim.start(failover(away, true)).expect("it takes its place");
+    sim.run(6_000);
+    let effects = sim.effects();
+    assert!(effects.contains(&"begin-promote"), "{effects:?}");
+    assert!(effects.contains(&"finish-promote"), "{effects:?}");
+    assert!(!effects.contains(&"begin-force"), "{effects:?}");
+    assert_eq!(state_of(&sim, forced), "done", "another epoch has a primary");
+}
+
+pub(super) fn restore(sim: &mut Sim, to: &str) {
     let config = sim.config();
     let spec = RestoreSpec {
         shard: Sim::shard(),

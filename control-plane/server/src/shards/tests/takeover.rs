@@ -3,6 +3,7 @@
 use control_plane_state::shard_config::CopyState;
 use platform_model::thresholds::{BALANCE_AFTER_MS, BALANCE_EVERY_MS, MISSING_MS, REPORT_EVERY_MS, TICK_MS};
 
+use super::last_copy::restore;
 use super::*;
 
 const HERE: &str = "eu-central-1/0";
@@ -248,5 +249,39 @@ fn a_leader_that_dies_at_any_command_leaves_takeovers_that_the_next_one_ends() {
         sim.nodes.kill(&node(HERE), sim.now_ms);
         sim.run(12_000);
         assert_eq!(on(&sim, HERE), 0, "after {after}");
+    }
+}
+
+/// An order to another node would take the store from the one that serves.
+#[test]
+fn what_is_left_in_a_shared_store_is_erased_by_whoever_holds_the_shard_there() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let (old, holder) = (sim.config().primary.replica, sim.primary());
+    let other = if holder == HERE { BESIDE } else { HERE };
+    restore(&mut sim, other);
+    assert_eq!(sim.config().left[&old], node(&holder));
+    sim.run_until(5_000, |sim| !sim.nodes.erased.is_empty());
+    assert_eq!(sim.nodes.erased, [(node(other), old)]);
+}
+
+/// Whoever has least would be given it otherwise.
+#[test]
+fn what_a_dead_node_leaves_goes_to_whoever_holds_the_shard_in_its_store() {
+    for second in [false, true] {
+        let mut sim = sharing_three();
+        let (old, dead) = (sim.config().primary.replica, sim.primary());
+        let mut others = [HERE, BESIDE, THIRD].into_iter().filter(|id| *id != dead);
+        let to = others.nth(usize::from(second)).expect("two others");
+        sim.nodes.kill(&node(&dead), sim.now_ms);
+        sim.run(400);
+        restore(&mut sim, to);
+        // It is found to be missing before anything else is looked at.
+        sim.now_ms += 350;
+        sim.leader.look_over(&sim.state);
+        let acts = sim.leader.take_over(sim.now_ms * 1_000, &sim.state);
+        let given = acts.iter().find(|act| act.shard == Sim::shard()).expect("given");
+        assert!(given.reason.contains(to), "{}", given.reason);
+        sim.carry_out(acts);
+        assert_eq!(sim.config().left[&old], node(to));
     }
 }
