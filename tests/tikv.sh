@@ -2,16 +2,17 @@
 # The engine TiKV against a server that speaks its protocol: conformance, differential, foreign clusters, orphaned locks,
 # kill -9 of the server, a server without room, a short bench, a cell of three nodes on it under `chaos run`, and a cell
 # that is made by command.
-# Usage: tests/tikv.sh [TARGET_DIR], the tests and the binaries built in it.
+# Usage: tests/tikv.sh [TARGET_DIR], the tests and the binaries built in it; or tests/tikv.sh --build, which only builds the
+# server, so that it may be done beside something else.
 #
 # MERIDIAN_TIKV_SERVER, or else `tools/tikv-protocol` in a folder beside this repository, is a folder with `run.sh
 # start|stop|kill-store|start-store` that serves on MERIDIAN_TIKV_PD (127.0.0.1:12379 if that is not set) and, where it
-# is built from source, `pd/build.sh` and `store/build.sh`, which need Go. It is copied before it is built or run. Without
-# it, without Go, or where a part is not built within MERIDIAN_TIKV_BUILD_SECONDS (600), nothing is run and nothing fails.
+# is built from source, `pd/build.sh` and `store/build.sh`, which need Go. It is built in a copy in the user's cache, and
+# run in another. Without it, without Go, or where a part is not built within MERIDIAN_TIKV_BUILD_SECONDS (600), nothing is
+# run and nothing fails.
 # `chaos run` takes MERIDIAN_TIKV_CHAOS_MINUTES (2).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=$(realpath "${1:-target}")
 skip() { echo "skipped: the engine TiKV against a server: $1"; exit 0; }
 server=${MERIDIAN_TIKV_SERVER:-}
 if [ -z "$server" ]; then
@@ -21,6 +22,31 @@ if [ -z "$server" ]; then
 fi
 [ -n "$server" ] || skip "set MERIDIAN_TIKV_SERVER"
 [ -f "$server/run.sh" ] || skip "there is no run.sh in MERIDIAN_TIKV_SERVER"
+# Built in a place that stays: what was built there of the same sources is not built again.
+built=${XDG_CACHE_HOME:-$HOME/.cache}/meridian/tikv-server
+build() {
+  sources=$(cd "$server" && find . -type f | sort | xargs cksum)
+  [ ! -f "$built/sources" ] || [ "$(cat "$built/sources")" != "$sources" ] || return 0
+  if [ -e "$built" ]; then chmod -R u+w "$built" && rm -rf "$built"; fi
+  mkdir -p "$built"
+  cp -r "$server/." "$built" && chmod -R u+w "$built" && chmod +x "$built/run.sh"
+  for part in pd store; do
+    [ -f "$built/$part/build.sh" ] || continue
+    command -v go >/dev/null || skip "its server is built with Go, which is not here"
+    within=${MERIDIAN_TIKV_BUILD_SECONDS:-600}
+    (cd "$built/$part" && timeout -k 10 "$within" sh ./build.sh >"$built/build.log" 2>&1) || {
+      tail -3 "$built/build.log"
+      skip "its server does not build here within $within s"
+    }
+  done
+  echo "$sources" >"$built/sources"
+}
+mkdir -p "$(dirname "$built")"
+exec 9>"$built.lock"
+flock 9
+build
+[ "${1:-}" != --build ] || exit 0
+target=$(realpath "${1:-target}")
 export MERIDIAN_TIKV_PD=${MERIDIAN_TIKV_PD:-127.0.0.1:12379}
 if (exec 3<>"/dev/tcp/${MERIDIAN_TIKV_PD%:*}/${MERIDIAN_TIKV_PD##*:}") 2>/dev/null; then
   echo "something serves on $MERIDIAN_TIKV_PD already: it is left alone, and would be tested in the server's place" >&2
@@ -37,16 +63,9 @@ end() {
   chmod -R u+w "$scratch" && rm -rf "$scratch"
 }
 trap end EXIT
-cp -r "$server/." "$scratch" && chmod -R u+w "$scratch" && chmod +x "$scratch"/run.sh
-for part in pd store; do
-  [ -f "$scratch/$part/build.sh" ] || continue
-  command -v go >/dev/null || skip "its server is built with Go, which is not here"
-  within=${MERIDIAN_TIKV_BUILD_SECONDS:-600}
-  (cd "$scratch/$part" && timeout -k 10 "$within" sh ./build.sh >"$scratch/build.log" 2>&1) || {
-    tail -3 "$scratch/build.log"
-    skip "its server does not build here within $within s"
-  }
-done
+cp -r "$built/." "$scratch"
+# The servers are not to hold the lock.
+exec 9>&-
 started=1
 timeout 60 "$scratch/run.sh" start || skip "its server does not start here"
 export MERIDIAN_TIKV_CONTROL=$scratch/run.sh

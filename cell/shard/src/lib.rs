@@ -43,6 +43,7 @@ mod shard;
 mod submission;
 mod time;
 mod trim;
+mod turn;
 mod tx;
 mod walk;
 mod window;

@@ -28,6 +28,8 @@ pub struct ShardLimits {
     pub queue_bytes_max: usize,
     /// How often a transaction is run, the first time included.
     pub attempts_max: u32,
+    /// Losses after which it takes the turn of its scope, so that others wait for it.
+    pub turn_after: u32,
     /// Upper end of the jittered pause before the second run; doubles with each run.
     pub backoff_first: Duration,
     /// Upper end of the longest such pause.
@@ -79,6 +81,7 @@ impl Default for ShardLimits {
             queue_max: 4_096,
             queue_bytes_max: 64 * 1024 * 1024,
             attempts_max: 16,
+            turn_after: 3,
             backoff_first: Duration::from_millis(1),
             backoff_max: Duration::from_millis(50),
             window_entries_max: 2_048,

@@ -32,6 +32,7 @@ use crate::shard::{Shard, Shared, TermEnd};
 use crate::submission::{Submission, Verdict};
 use crate::time::LogClock;
 use crate::trim::{Kept, LogTrim, TrimState};
+use crate::turn::Turns;
 use crate::window::Window;
 
 /// Pause between two tries to take the fence.
@@ -70,6 +71,7 @@ pub(crate) async fn open(
         log_clock,
         queue_bytes: Arc::default(),
         emissions: Emissions::default(),
+        turns: Turns::default(),
         trimmed: AtomicU64::new(found.trim.state.position.0),
         wanted: AtomicU64::new(u64::MAX),
         ownership,

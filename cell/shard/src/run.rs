@@ -2,11 +2,10 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use platform_model::{EpochPosition, Position};
-use platform_runtime::random;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
@@ -19,6 +18,7 @@ use crate::outbox::{self, Emitted};
 use crate::request::{Answer, Mode, Request};
 use crate::shard::Shard;
 use crate::submission::{Place, Submission, Verdict};
+use crate::turn::Turn;
 use crate::tx::{State, Tx};
 use crate::window::ReadSet;
 
@@ -33,6 +33,19 @@ enum Step<T, E> {
     Done(Result<Answer<T>, WriteError<E>>),
     /// It lost against what stands up to this position.
     Again(Position),
+}
+
+/// What stands outside a run, whichever way it ends.
+struct Run<'a> {
+    handed_over: AtomicBool,
+    /// Kept until the outcome is known; given back when it lost.
+    turn: Mutex<Option<Turn<'a>>>,
+}
+
+impl Run<'_> {
+    fn ends_turn(&self) {
+        drop(self.turn.lock().take());
+    }
 }
 
 /// A submission before it has a way back.
@@ -94,29 +107,33 @@ impl Shard {
         E: From<TxError>,
     {
         let mut deadline = pin!(tokio::time::sleep(request.deadline));
-        let mut seen = Position(0);
+        let (mut seen, mut turn) = (Position(0), None);
         for attempt in 0..self.shared.limits.attempts_max {
+            tokio::select! {
+                biased;
+                mine = self.may_begin(request.scope, writable, attempt, turn) => turn = mine,
+                () = &mut deadline => return Err(WriteError::Timeout),
+            }
             self.may_serve(request, writable)?;
             let tx = Tx::begin(&self.shared, request, writable)
                 .map_err(|error| WriteError::Rejected(error.into()))?;
-            let handed_over = AtomicBool::new(false);
+            let run = Run {
+                handed_over: AtomicBool::new(false),
+                turn: Mutex::new(turn),
+            };
             let step = tokio::select! {
                 biased;
-                step = self.run_once(request, &tx, &f, &handed_over) => step,
+                step = self.run_once(request, &tx, &f, &run) => step,
                 () = &mut deadline => {
-                    return Err(if handed_over.into_inner() { WriteError::Unknown } else { WriteError::Timeout });
+                    let handed_over = run.handed_over.into_inner();
+                    return Err(if handed_over { WriteError::Unknown } else { WriteError::Timeout });
                 }
             };
             match step {
                 Step::Done(result) => return result,
-                Step::Again(at) => {
-                    seen = seen.max(at);
-                    tokio::select! {
-                        () = tokio::time::sleep(self.pause(attempt)) => {}
-                        () = &mut deadline => return Err(WriteError::Timeout),
-                    }
-                }
+                Step::Again(at) => seen = seen.max(at),
             }
+            turn = run.turn.into_inner();
         }
         // That it lost says that others have written.
         tokio::select! {
@@ -140,25 +157,7 @@ impl Shard {
         }
     }
 
-    /// Full jitter: anything up to a bound that doubles with each run.
-    fn pause(&self, attempt: u32) -> Duration {
-        let limits = &self.shared.limits;
-        let bound = limits
-            .backoff_first
-            .saturating_mul(1 << attempt.min(16))
-            .min(limits.backoff_max);
-        Duration::from_micros(random::below(
-            u64::try_from(bound.as_micros()).unwrap_or(u64::MAX),
-        ))
-    }
-
-    async fn run_once<T, E, F, Fut>(
-        &self,
-        request: &Request,
-        tx: &Tx,
-        f: &F,
-        handed_over: &AtomicBool,
-    ) -> Step<T, E>
+    async fn run_once<T, E, F, Fut>(&self, request: &Request, tx: &Tx, f: &F, run: &Run<'_>) -> Step<T, E>
     where
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
@@ -187,7 +186,7 @@ impl Shard {
             }
             (None, Ok(value)) => {
                 let submitted = self.submitted(request, state, cleared, log_time_ms);
-                self.submit(submitted, handed_over, value).await
+                self.submit(submitted, run, value).await
             }
             (None, Err(error)) => self.observed(state, |_| Err(WriteError::Rejected(error))).await,
         }
@@ -258,17 +257,19 @@ impl Shard {
         }
     }
 
-    async fn submit<T, E>(&self, submitted: Submitted, handed_over: &AtomicBool, value: T) -> Step<T, E> {
+    async fn submit<T, E>(&self, submitted: Submitted, run: &Run<'_>, value: T) -> Step<T, E> {
         let read = submitted.read.unwrap_or_default();
         if submitted.bytes > GroupBounds::new(&self.shared.limits, &self.shared.store_limits).bytes {
             return self.gated(read, |_| Err(WriteError::TooLarge)).await;
         }
         let sync = submitted.sync;
-        handed_over.store(true, Ordering::Relaxed);
+        run.handed_over.store(true, Ordering::Relaxed);
         let verdict = self.hand_over(submitted).await;
-        // What is durable stays handed over while it waits for its acknowledgement.
-        if !matches!(verdict, Ok(Verdict::Committed(_))) {
-            handed_over.store(false, Ordering::Relaxed);
+        // What is durable stays handed over while it waits for its acknowledgement, and others need not wait for that.
+        if matches!(verdict, Ok(Verdict::Committed(_))) {
+            run.ends_turn();
+        } else {
+            run.handed_over.store(false, Ordering::Relaxed);
         }
         Step::Done(match verdict {
             Ok(Verdict::Committed(position)) => match self.acknowledged(position, read, sync).await {

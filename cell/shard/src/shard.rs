@@ -24,6 +24,7 @@ use crate::request::{Ownership, ShardStatus};
 use crate::submission::Submission;
 use crate::time::LogClock;
 use crate::trim::TrimState;
+use crate::turn::Turns;
 
 /// An open shard. Cheap to clone; when the last handle is gone, it drains and ends.
 ///
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub wanted: AtomicU64,
     /// Events of this term for other roots.
     pub emissions: Emissions,
+    pub turns: Turns,
 }
 
 impl Shard {

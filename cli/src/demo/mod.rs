@@ -32,6 +32,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use sabotage::Act;
 pub use sabotage::Sabotage;
 
 use crate::command::interrupted;
@@ -99,21 +100,31 @@ async fn play(options: &Options, stage: &Stage, story: &mut Story<'_>) -> Result
         people: Vec::new(),
         sabotage: options.sabotage,
     };
+    // Without people nothing else can be shown.
     people::show(&mut scene, story).await?;
-    workouts::show(&scene, &files, story).await?;
-    outage::show(&scene, story).await?;
-    crash::show(&scene, story).await?;
-    if options.sabotage.is_none_or(Sabotage::is_of_copies) {
+    let plays = |act| options.sabotage.is_none_or(|fault| fault.found_in() == act);
+    if plays(Act::Workouts) {
+        workouts::show(&scene, &files, story).await?;
+    }
+    if plays(Act::Outage) {
+        outage::show(&scene, story).await?;
+    }
+    if plays(Act::Crash) {
+        crash::show(&scene, story).await?;
+    }
+    if plays(Act::Copies) {
         shard_move::show(&scene, story).await?;
         survival::show(&scene, story).await?;
         region_lost::show(&scene, story).await?;
         failover::show(&scene, story).await?;
     }
-    if options.sabotage.is_none() {
+    if plays(Act::Homes) {
         relocate::show(&scene, story).await?;
         lost_cell::show(&scene, story).await?;
     }
-    law::show(&scene, story).await?;
+    if plays(Act::Law) {
+        law::show(&scene, story).await?;
+    }
     memory::show_after(&world, story);
     absent::show(story);
     if options.keep {

@@ -27,6 +27,20 @@ pub enum Sabotage {
     NoLawAtDoor,
 }
 
+/// What the demo plays, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    People,
+    Workouts,
+    Outage,
+    Crash,
+    /// Several copies of a shard: moves, what survives, failover.
+    Copies,
+    /// People who move, and a cell that is lost and restored.
+    Homes,
+    Law,
+}
+
 impl Sabotage {
     /// The environment of every process while this fault is on.
     pub fn environment(self) -> Vec<(String, String)> {
@@ -43,9 +57,16 @@ impl Sabotage {
         }
     }
 
-    /// Whether the acts with several copies of a shard are to find it; else they are left out.
-    pub fn is_of_copies(self) -> bool {
-        matches!(self, Self::AckBeforeStandby | Self::SwitchoverForgets)
+    /// The act that is to find it. The others are left out, but for the one in which people come in.
+    pub fn found_in(self) -> Act {
+        match self {
+            Self::WrongHome => Act::People,
+            Self::DropUpload => Act::Workouts,
+            Self::ControllerOnPath => Act::Outage,
+            Self::AckBeforeWrite => Act::Crash,
+            Self::AckBeforeStandby | Self::SwitchoverForgets => Act::Copies,
+            Self::NoLawInApply | Self::NoLawAtNode | Self::NoLawAtDoor => Act::Law,
+        }
     }
 
     fn name(self) -> String {

@@ -22,6 +22,7 @@ use crate::request::Ownership;
 use crate::shard::{Shard, Shared, TermEnd};
 use crate::submission::{Submission, Verdict};
 use crate::time::LogClock;
+use crate::turn::Turns;
 use crate::window::Window;
 
 /// A term that has just begun to serve.
@@ -58,6 +59,7 @@ impl Core {
             log_clock,
             queue_bytes: Arc::default(),
             emissions: Emissions::default(),
+            turns: Turns::default(),
             trimmed: AtomicU64::new(self.machine.log().base().position.0),
             wanted: AtomicU64::new(self.wanted_at_first()),
         });

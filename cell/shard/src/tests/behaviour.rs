@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cell_store::memory::Memory;
@@ -199,4 +200,39 @@ proptest! {
             assert_eq!(rows, model);
         });
     }
+}
+
+/// A slow transaction among quick ones that write what it reads.
+async fn slow_among_quick(turn_after: u32) -> Result<(), WriteError<TxError>> {
+    let limits = ShardLimits {
+        turn_after,
+        ..ShardLimits::default()
+    };
+    let shard = open_with(Memory::new(), 1, limits, Plant::none())
+        .await
+        .expect("opens");
+    let quick = async {
+        loop {
+            increment(&shard, "n").await.expect("a quick one");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let read_then_write = |tx: Tx| async move {
+        tx.get(b"n").await?;
+        tokio::time::sleep(Duration::from_millis(4)).await;
+        tx.put("m", "1")
+    };
+    let request = request();
+    tokio::select! {
+        answer = shard.write(&request, read_then_write) => answer.map(drop),
+        () = quick => unreachable!("it goes on"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_loses_again_and_again_gets_a_turn() {
+    let without = slow_among_quick(u32::MAX).await;
+    assert_eq!(without, Err(WriteError::Conflict), "nobody starves here");
+    let turn_after = ShardLimits::default().turn_after;
+    assert_eq!(slow_among_quick(turn_after).await, Ok(()));
 }
