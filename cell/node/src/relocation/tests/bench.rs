@@ -117,6 +117,14 @@ impl Bench {
         }
     }
 
+    /// And one who lives in the west, with so many rows.
+    pub(super) async fn of_one(rows: u64) -> (Self, UserId) {
+        let bench = Self::new().await;
+        let person = bench.person(1).await;
+        bench.fill(person, rows).await;
+        (bench, person)
+    }
+
     pub(super) fn parts(&self) -> &Arc<Parts> {
         &self.relocations.parts
     }

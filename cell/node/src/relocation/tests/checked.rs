@@ -52,9 +52,7 @@ impl Bench {
 
 #[tokio::test]
 async fn a_stretch_of_which_a_row_is_lost_is_refused_and_the_others_are_not() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 2_500).await;
+    let (bench, person) = Bench::of_one(2_500).await;
     let errand = bench.begun(person, CENTRAL).await;
     let copier = bench.copied(person, &errand).await;
     let stretches = copier.stretches();
@@ -100,9 +98,7 @@ async fn a_stretch_of_which_a_row_is_lost_is_refused_and_the_others_are_not() {
 /// The planted omission: what was taken is believed to lie there, and the old home erases the only whole copy.
 #[tokio::test]
 async fn nobody_leaves_a_home_whose_new_one_has_lost_a_row_of_his() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let errand = bench.begun(person, CENTRAL).await;
     let copier = bench.copied(person, &errand).await;
     let west = bench.two.shard(WEST);
