@@ -3,7 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "a test says what it skipped")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cell_bridge_nats::server::{NatsServer, program};
@@ -15,6 +15,7 @@ use platform_model::{ShardId, WorldId};
 use platform_runtime::CancellationToken;
 
 use super::*;
+use crate::events::tests::bench::WITHIN;
 
 /// Every so many messages that the server took kill the bridge before it hears of it.
 const KILLS_EVERY: u64 = 7;
@@ -85,16 +86,15 @@ fn settings(server: &NatsServer, answer_within: Duration) -> Settings {
 
 /// A bridge, and another as often as one is killed, until nothing waits.
 async fn bridges_until_empty(bench: &Bench, killing: &Killing) {
-    let empty = async {
-        while rows_left(bench).await > 0 {
-            let is_dead = killing.bridge.lock().is_cancelled();
-            if is_dead {
-                another(bench, killing);
-            }
-            tokio::time::sleep(SOON).await;
+    until("all rows went", async || {
+        let left = rows_left(bench).await;
+        let is_dead = killing.bridge.lock().is_cancelled();
+        if left > 0 && is_dead {
+            another(bench, killing);
         }
-    };
-    tokio::time::timeout(WITHIN, empty).await.expect("all rows go");
+        left == 0
+    })
+    .await;
 }
 
 fn another(bench: &Bench, killing: &Killing) {
