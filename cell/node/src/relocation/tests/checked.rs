@@ -1,7 +1,7 @@
 //! What lies in the new home is counted there before anybody is fenced.
 
 use bytes::Bytes;
-use cell_layers::place::Tally;
+use cell_layers::place::{Errand, Tally};
 use cell_layers::{RootTx, Table};
 use cell_shard::Tx;
 use domains_identity::stored::Follower;
@@ -33,6 +33,18 @@ impl Bench {
             };
             self.two.write(WEST, person, "identity", fill).await;
         }
+    }
+
+    /// Whether the new home has all of what was copied.
+    async fn check(&self, person: UserId, errand: &Errand, copier: &Copier) -> Result<(), Stopped> {
+        let leaving = Leaving {
+            parts: self.parts(),
+            shard: &self.two.shard(WEST),
+            user: person,
+            user_epoch: 1,
+            errand,
+        };
+        leaving.check(copier).await
     }
 
     /// As a disk loses it: the first row of what has come to the new home.
@@ -101,17 +113,10 @@ async fn nobody_leaves_a_home_whose_new_one_has_lost_a_row_of_his() {
     let (bench, person) = Bench::of_one(10).await;
     let errand = bench.begun(person, CENTRAL).await;
     let copier = bench.copied(person, &errand).await;
-    let west = bench.two.shard(WEST);
-    let leaving = Leaving {
-        parts: bench.parts(),
-        shard: &west,
-        user: person,
-        user_epoch: 1,
-        errand: &errand,
-    };
-    leaving.check(&copier).await.expect("all of it lies there");
+    let checked = bench.check(person, &errand, &copier).await;
+    checked.expect("all of it lies there");
     assert!(bench.lose_one(person).await);
-    let kept = leaving.check(&copier).await;
+    let kept = bench.check(person, &errand, &copier).await;
     assert!(
         matches!(&kept, Err(Stopped::Never(why)) if why.contains("lie there")),
         "{kept:?}"
@@ -132,15 +137,8 @@ async fn a_stretch_ends_by_its_bytes_too() {
     assert_eq!(stretches[0].upto, stretches[1].after);
     let rows: u64 = stretches.iter().map(|stretch| stretch.tally.rows).sum();
     assert_eq!(rows, copier.tally.rows);
-    let west = bench.two.shard(WEST);
-    let leaving = Leaving {
-        parts: bench.parts(),
-        shard: &west,
-        user: person,
-        user_epoch: 1,
-        errand: &errand,
-    };
-    leaving.check(&copier).await.expect("all of it lies there");
+    let checked = bench.check(person, &errand, &copier).await;
+    checked.expect("all of it lies there");
     bench.end().await;
 }
 
