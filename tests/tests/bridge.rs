@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use cell_bridge_nats::server::{NatsServer, program};
-use cell_bridge_nats::{Broker, Nats, Settings, Source, read_message_id};
+use cell_bridge_nats::{Broker, Nats, Source, read_message_id};
 use chaos::checkers::events::{Effect, Told, events};
 use chaos::history::Outcome;
 use cli_world::Seat;
@@ -30,7 +30,8 @@ use uuid::Uuid;
 /// The broker as the law knows it. Where it stands the public profile of a resident of the EEA may go, under the
 /// standard clauses, and no workout; of one of the United States both may.
 const SINK: &str = "\n[sinks.stream-in]\nkind = \"stream\"\nregion = \"in-west\"\noperator = \"a test\"\n";
-const PREFIX: &str = "meridian";
+/// That of [`NatsServer::settings`].
+const PREFIX: &str = "test";
 /// Who rides: name, country, the cell that serves him.
 const RIDERS: [(&str, &str, &str); 2] = [
     ("Ada", "DE", "celld-eu-central-1"),
@@ -162,15 +163,7 @@ impl Bridged {
         for rider in RIDERS {
             riders.push(Rider::new(&scene, &mut canaries, rider).await?);
         }
-        let settings = Settings {
-            servers: vec![address],
-            tls: None,
-            credentials_file: None,
-            prefix: PREFIX.to_owned(),
-            replicas: 1,
-            keep: Duration::from_secs(86_400),
-            answer_within: Duration::from_secs(5),
-        };
+        let settings = server.settings(Duration::from_secs(5));
         Ok(Some(Self {
             nats: Nats::connect(settings, scene.processes.id.clone()).await?,
             scene,

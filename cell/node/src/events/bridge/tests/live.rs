@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cell_bridge_nats::server::{NatsServer, program};
-use cell_bridge_nats::{
-    BridgeError, Channel, Message, Nats, Published, Settings, Source, Tail, read_message_id,
-};
+use cell_bridge_nats::{BridgeError, Channel, Message, Nats, Published, Source, Tail, read_message_id};
 use parking_lot::Mutex;
 use platform_model::{ShardId, WorldId};
 use platform_runtime::CancellationToken;
@@ -72,18 +70,6 @@ impl Channel for KillingChannel {
     }
 }
 
-fn settings(server: &NatsServer, answer_within: Duration) -> Settings {
-    Settings {
-        servers: vec![server.address()],
-        tls: None,
-        credentials_file: None,
-        prefix: "test".into(),
-        replicas: 1,
-        keep: Duration::from_secs(3_600),
-        answer_within,
-    }
-}
-
 /// A bridge, and another as often as one is killed, until nothing waits.
 async fn bridges_until_empty(bench: &Bench, killing: &Killing) {
     until("all rows went", async || {
@@ -104,7 +90,7 @@ fn another(bench: &Bench, killing: &Killing) {
 }
 
 async fn stream_of(server: &NatsServer, source: &Source) -> Vec<EventKey> {
-    let nats = Nats::connect(settings(server, WITHIN), source.world.clone()).await;
+    let nats = Nats::connect(server.settings(WITHIN), source.world.clone()).await;
     let channel = nats.expect("settings").open(&source.shard).await.expect("open");
     let mut stream = Vec::new();
     while let Some(message) = channel.read(stream.len() as u64 + 1).await.expect("read") {
@@ -130,7 +116,7 @@ async fn a_server_and_bridges_that_are_killed_again_and_again_leave_each_event_o
         world: WorldId::new(&"a".repeat(64)).expect("an id"),
         shard: shard_of(AUTHORS),
     };
-    let impatient = settings(&server, Duration::from_secs(1));
+    let impatient = server.settings(Duration::from_secs(1));
     let nats = Nats::connect(impatient, source.world.clone()).await;
     let killing = Killing {
         inner: Arc::new(nats.expect("settings")),
