@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a test says what it skipped")]
 
 use std::cell::Cell;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +11,7 @@ use cli_world::app::{Answer, App, Newcomer, Person};
 use cli_world::seats::seat_named;
 use cli_world::standbys::not_whole;
 use cli_world::{Layout, Seat, door};
-use platform_model::{HomeId, NodeId, RoutingTable, ShardId, ShardRoute};
+use platform_model::{HomeId, NodeId, RoutingTable, ShardId, ShardRoute, UserId};
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
 use platform_wire::admin::WorldStatus;
@@ -47,23 +48,31 @@ impl Scene {
     /// # Errors
     /// When the world does not come up.
     pub fn up() -> Result<Option<Self>> {
-        let folder = match binaries() {
-            Ok(folder) => folder,
+        match binaries() {
+            Ok(folder) => Self::of(&folder, &[]).map(Some),
             Err(why) => {
                 println!("skipped: {why:#}");
-                return Ok(None);
+                Ok(None)
             }
-        };
+        }
+    }
+
+    /// Of these binaries. `environment` is given to every process, to one that is started again, too.
+    ///
+    /// # Errors
+    /// When the world does not come up.
+    pub fn of(binaries: &Path, environment: &[(&str, &str)]) -> Result<Self> {
         platform_runtime::tls::install_ring();
-        let world = World::up(&folder, &[])?;
+        let world = World::up(binaries, environment)?;
         let layout = Layout::new(world.root());
         let processes = cli_world::World::open(&layout)?;
+        processes.set_environment(world.environment().to_vec());
         let app = App::new(door::client(&layout)?, &processes.url());
-        Ok(Some(Self {
+        Ok(Self {
             world,
             processes,
             app,
-        }))
+        })
     }
 
     /// Runs `cellctl` with `-o json`, however it ends.
@@ -153,6 +162,18 @@ impl Scene {
         let person = self.person(name, "DE").await?;
         ensure!(person.home.to_string() == HOME, "{} lives elsewhere", person.home);
         Ok(person)
+    }
+
+    /// Lets somebody see what the person shows, as an app does, under one key.
+    ///
+    /// # Errors
+    /// It was never taken.
+    pub async fn admit(&self, person: &Person, user: UserId, home: &HomeId) -> Result<()> {
+        let (key, home) = (random::uuid_v7(), home.to_string());
+        until("a follower is admitted", async || {
+            self.app.admit_follower(person, (user, home.as_str()), key).await
+        })
+        .await
     }
 
     /// Writes until it is acknowledged: an app sends the same under the same key again. Answers how often it was sent.

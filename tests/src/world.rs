@@ -79,6 +79,11 @@ impl World {
         self.folder.path().join("world")
     }
 
+    /// What every process is given.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
     /// The port of a listener, `celld-eu-central-1`.
     ///
     /// # Panics

@@ -16,20 +16,13 @@ use platform_model::{ShardId, UserId};
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
 use serde_json::Value;
+use tests::canary::files::with_heart_rate;
 use tests::scene::{Scene, seat, until};
 
 const AUTHORS_CELL: &str = "celld-us-east-1";
 const FOLLOWERS_CELL: &str = "celld-eu-central-1";
 /// Workouts before, between and after the two kills.
 const WORKOUTS: u64 = 4;
-
-async fn admit(scene: &Scene, person: &Person, user: UserId, home: &str) -> Result<()> {
-    let key = random::uuid_v7();
-    until("a follower is admitted", async || {
-        scene.app.admit_follower(person, (user, home), key).await
-    })
-    .await
-}
 
 /// An upload that was acknowledged, as the checker wants it told.
 async fn upload(scene: &Scene, person: &Person, file: Vec<u8>) -> Result<Told> {
@@ -69,17 +62,6 @@ fn set_aside(scene: &Scene) -> Result<Vec<Value>> {
     Ok(serde_json::from_value(scene.done(&["event", "parked"])?)?)
 }
 
-/// A workout with a heart rate, which the law of the United States keeps at home.
-fn measured() -> Vec<u8> {
-    let text = String::from_utf8(track::gpx("Measured", 999)).expect("text");
-    let open = "<extensions><gpxtpx:TrackPointExtension><gpxtpx:hr>151</gpxtpx:hr></gpxtpx:TrackPointExtension></extensions></trkpt>";
-    let named =
-        "<gpx xmlns:gpxtpx=\"http://www.garmin.com/xmlschemas/TrackPointExtension/v1\" version=\"1.1\"";
-    text.replace("</trkpt>", open)
-        .replace("<gpx version=\"1.1\"", named)
-        .into_bytes()
-}
-
 /// Killed, both sides, one after the other: each workout that was acknowledged is shown once, in the order in which the
 /// author's shard has them.
 #[tokio::test]
@@ -93,7 +75,7 @@ async fn a_workout_is_shown_once_and_in_order_to_a_follower_in_another_home_whoe
     let neighbour = scene.person("Cloe", "US").await?;
     assert_ne!(author.home, follower.home);
     for other in [&follower, &neighbour] {
-        admit(&scene, &author, other.user, &other.home.to_string()).await?;
+        scene.admit(&author, other.user, &other.home).await?;
     }
     let (mut told, clock) = (Vec::new(), Clock::system());
     let begun = clock.monotonic();
@@ -116,7 +98,9 @@ async fn a_workout_is_shown_once_and_in_order_to_a_follower_in_another_home_whoe
     }
     since("the author's back");
     scene.processes.spawn(&seat(FOLLOWERS_CELL)?)?;
-    told.push(upload(&scene, &author, measured()).await?);
+    // With a heart rate, which the law of the United States keeps at home.
+    let measured = with_heart_rate(track::gpx("Measured", 999), 151);
+    told.push(upload(&scene, &author, measured).await?);
     for other in [&follower, &neighbour] {
         let seen = shared(&scene, other, told.len()).await?;
         since("all shown to one");
@@ -168,8 +152,8 @@ async fn an_event_for_nobody_is_set_aside_and_settled_by_a_person() -> Result<()
     let author = scene.person("Dora", "US").await?;
     let follower = scene.person("Emil", "DE").await?;
     let nobody = UserId::from_uuid(random::uuid_v7());
-    admit(&scene, &author, nobody, &follower.home.to_string()).await?;
-    admit(&scene, &author, follower.user, &follower.home.to_string()).await?;
+    scene.admit(&author, nobody, &follower.home).await?;
+    scene.admit(&author, follower.user, &follower.home).await?;
     let told = upload(&scene, &author, track::gpx("shown", 1)).await?;
     let seen = shared(&scene, &follower, 1).await?;
     assert_eq!(seen[0].workout.to_string(), told.id);

@@ -67,8 +67,8 @@ fn value(number: u128) -> String {
     format!("value of {number} ").repeat(40)
 }
 
-async fn put(shard: &Shard, number: u128) {
-    let request = Request {
+fn request_of(number: u128) -> Request {
+    Request {
         actor: Actor::Service("test".into()),
         domain: "test",
         request_id: RequestId::from_uuid(random::uuid_v7()),
@@ -76,7 +76,21 @@ async fn put(shard: &Shard, number: u128) {
         scope: Scope::Root(RootRef::user(user(number))),
         not_older_than: None,
         deadline: Duration::from_secs(20),
+    }
+}
+
+/// What may be nowhere in the clear.
+fn canaries() -> Vec<Canary> {
+    let of_person = |number| {
+        let id = Canary::new("id", forms::of_bytes(user(number).as_bytes()));
+        let value = Canary::new("value", forms::of_bytes(format!("value of {number} ").as_bytes()));
+        [id, value]
     };
+    (0..PEOPLE).flat_map(of_person).collect()
+}
+
+async fn put(shard: &Shard, number: u128) {
+    let request = request_of(number);
     let write = |tx: Tx| async move {
         for row in 0..3 {
             tx.put(format!("row {row}"), value(number))?;

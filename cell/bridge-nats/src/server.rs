@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::Settings;
+
 /// Names the program; else it is looked for in `PATH`.
 pub const VARIABLE: &str = "MERIDIAN_NATS_SERVER";
 /// Ports are taken from here: below the range from which Linux gives ports to outgoing connections, so that none of
@@ -64,6 +66,19 @@ impl NatsServer {
 
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// How a client comes to it: in plain text, each answer within that time. Streams begin with `test`.
+    pub fn settings(&self, answer_within: Duration) -> Settings {
+        Settings {
+            servers: vec![self.address()],
+            tls: None,
+            credentials_file: None,
+            prefix: "test".to_owned(),
+            replicas: 1,
+            keep: Duration::from_secs(3_600),
+            answer_within,
+        }
     }
 
     pub fn pid(&self) -> u32 {

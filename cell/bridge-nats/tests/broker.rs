@@ -50,15 +50,7 @@ fn message(position: u64) -> Message {
 }
 
 fn settings(server: &NatsServer) -> Settings {
-    Settings {
-        servers: vec![server.address()],
-        tls: None,
-        credentials_file: None,
-        prefix: "test".into(),
-        replicas: 1,
-        keep: Duration::from_secs(3_600),
-        answer_within: Duration::from_secs(10),
-    }
+    server.settings(Duration::from_secs(10))
 }
 
 /// A server, or none and why.

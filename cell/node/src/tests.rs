@@ -5,4 +5,5 @@ mod ending;
 pub(crate) mod hosted;
 pub(crate) mod leader;
 pub(crate) mod sample;
+pub(crate) mod until;
 mod waiting;

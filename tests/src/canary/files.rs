@@ -37,6 +37,23 @@ pub fn gpx(told: &Told) -> Vec<u8> {
     .into_bytes()
 }
 
+/// A track of `cli_world::app::track`, with that heart rate at each point.
+///
+/// # Panics
+/// If it is no text.
+pub fn with_heart_rate(gpx: Vec<u8>, per_minute: u32) -> Vec<u8> {
+    let text = String::from_utf8(gpx).expect("a GPX file is text");
+    let measured = format!(
+        "<extensions><gpxtpx:TrackPointExtension><gpxtpx:hr>{per_minute}</gpxtpx:hr>\
+         </gpxtpx:TrackPointExtension></extensions></trkpt>"
+    );
+    let named =
+        "<gpx xmlns:gpxtpx=\"http://www.garmin.com/xmlschemas/TrackPointExtension/v1\" version=\"1.1\"";
+    text.replace("</trkpt>", &measured)
+        .replace("<gpx version=\"1.1\"", named)
+        .into_bytes()
+}
+
 /// An activity with one lap.
 pub fn tcx(told: &Told) -> Vec<u8> {
     let point = |(second, at): (usize, &Position)| {

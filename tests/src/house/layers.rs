@@ -287,6 +287,7 @@ pub const LAYERS: &[Layer] = &[
         ],
     )
     .in_tests(&[
+        "cell-bridge-nats",
         "cell-law",
         "chaos",
         "control-plane-ledger",

@@ -27,15 +27,7 @@ async fn model(shard: &Shard) -> Model {
 
 /// Rows of somebody change and go.
 async fn change(shard: &Shard, number: u128, step: u64) {
-    let request = Request {
-        actor: Actor::Service("test".into()),
-        domain: "test",
-        request_id: RequestId::from_uuid(random::uuid_v7()),
-        mode: Mode::Sync,
-        scope: Scope::Root(RootRef::user(user(number))),
-        not_older_than: None,
-        deadline: Duration::from_secs(20),
-    };
+    let request = request_of(number);
     let write = |tx: Tx| async move {
         match step % 4 {
             0 => tx.put("row 1", value(u128::from(step)))?,
@@ -238,15 +230,7 @@ async fn whoever_is_in_the_entries_alone_is_asked_about_as_he_stood_last() {
         clearing: true,
         ..Standing::native()
     };
-    let request = Request {
-        actor: Actor::Service("test".into()),
-        domain: "test",
-        request_id: RequestId::from_uuid(random::uuid_v7()),
-        mode: Mode::Sync,
-        scope: Scope::Root(RootRef::user(user(51))),
-        not_older_than: None,
-        deadline: Duration::from_secs(20),
-    };
+    let request = request_of(51);
     let stood = stands.clone();
     let write = |tx: Tx| {
         let stands = stood.clone();

@@ -165,6 +165,11 @@ fn home() -> HomeId {
 }
 
 fn lent(bench: &Bench) -> Lent {
+    services(bench)
+}
+
+/// What a node lends its domains.
+pub(crate) fn services(bench: &Bench) -> Arc<NodeServices> {
     let followed = bench.followed();
     let path = bench.dir.path().join("lookup.key");
     std::fs::write(&path, [3; 32]).expect("written");

@@ -25,7 +25,7 @@ use platform_model::matrix::Purpose;
 use platform_model::{DataClass, Position};
 use platform_runtime::CancellationToken;
 
-use super::Parts;
+use super::{Parts, faults};
 use preparing::Prepared;
 use waiting::Waiting;
 
@@ -194,7 +194,7 @@ impl Bridging {
             Prepared::LeftOut => return Ok(()),
             Prepared::Waits(why) => return Err(Ended::Waits(why)),
         };
-        if self.bridge.marks_early {
+        if self.bridge.marks_early || faults::notes_before_the_broker() {
             let mut early = *cursor;
             early.taken(key);
             self.note(std::slice::from_ref(found), &early).await?;

@@ -98,7 +98,6 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use cell_layers::event::{EventField, EventRecord};
     use cell_sdk::{Address, tell};
@@ -106,7 +105,7 @@ mod tests {
     use platform_wire::events::{Delivery, Receipt};
 
     use super::*;
-    use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, WITHIN, delivery, shard_of, titles};
+    use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, delivery, shard_of, titles};
 
     /// No domain tells it: its gate keeps it.
     #[derive(Clone, PartialEq, prost::Message)]
@@ -135,18 +134,6 @@ mod tests {
         }
     }
 
-    async fn until_empty(bench: &Bench) {
-        let empty = async {
-            let left = async || bench.shard(AUTHORS).outbox().page().await.expect("read");
-            while left().await.is_some_and(|page| !page.is_empty()) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(WITHIN, empty)
-            .await
-            .expect("the outbox is empty");
-    }
-
     /// What broke: an event whose answer was lost was set aside by its source's gate, and a retry told it a second time.
     #[tokio::test]
     async fn an_event_that_took_effect_is_not_set_aside_whatever_the_gate_says_by_now() {
@@ -163,7 +150,7 @@ mod tests {
             "and the answer is lost"
         );
         bench.events.relay(&bench.tasks);
-        until_empty(&bench).await;
+        bench.until_delivered().await;
         let (parked, _) = bench.parts().list_parked().await.expect("listed");
         assert_eq!(parked, [], "nothing that could be told again");
         assert_eq!(bench.seen(follower).await, titles([1]));
@@ -176,7 +163,7 @@ mod tests {
         let (author, follower) = (bench.person(AUTHORS, 1).await, bench.person(FOLLOWERS, 2).await);
         let row = strange(&bench, author, follower).await;
         bench.events.relay(&bench.tasks);
-        until_empty(&bench).await;
+        bench.until_delivered().await;
         let (parked, _) = bench.parts().list_parked().await.expect("listed");
         assert!(
             matches!(parked.as_slice(), [one] if one.undelivered),

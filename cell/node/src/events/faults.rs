@@ -13,6 +13,11 @@ pub(super) fn answers_before_the_effect() -> bool {
     planted("event-answered-early")
 }
 
+/// The bridge notes that the broker has an event before the broker has acknowledged it.
+pub(super) fn notes_before_the_broker() -> bool {
+    planted("bridge-marks-early")
+}
+
 #[cfg(feature = "failpoints")]
 fn planted(name: &str) -> bool {
     fail::eval(name, |_| ()).is_some()

@@ -3,8 +3,6 @@
 pub(crate) mod bench;
 mod for_ever;
 
-use std::time::Duration;
-
 use cell_layers::RootTx;
 use cell_layers::event::EventField;
 use cell_sdk::{Address, Domain, tell};
@@ -14,7 +12,7 @@ use platform_wire::events::{Delivery, Receipt, Settle};
 
 use super::cargo::Kept;
 use crate::gateway;
-use bench::{ABROAD, AUTHORS, Bench, FOLLOWERS, WITHIN, delivery, titles, user, workout};
+use bench::{ABROAD, AUTHORS, Bench, FOLLOWERS, delivery, titles, until, user, workout};
 
 #[tokio::test]
 async fn what_a_shard_tells_takes_effect_at_another_homes_root_once_and_in_order() {
@@ -35,21 +33,7 @@ async fn what_a_shard_tells_takes_effect_at_another_homes_root_once_and_in_order
     }
     bench.until_seen(one, &titles((0..40).step_by(2))).await;
     bench.until_seen(other, &titles((1..40).step_by(2))).await;
-    let shard = bench.shard(AUTHORS);
-    let empty = async {
-        while shard
-            .outbox()
-            .page()
-            .await
-            .expect("read")
-            .is_some_and(|page| !page.is_empty())
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, empty)
-        .await
-        .expect("what was delivered is removed");
+    bench.until_delivered().await;
     bench.end().await;
 }
 
@@ -162,21 +146,11 @@ async fn one_author_of_whom_as_much_waits_as_may_holds_up_no_other() {
         bench.write(AUTHORS, author, "training", many).await;
     }
     bench.events.relay(&bench.tasks);
-    let refused = async {
-        while bench.try_tell(author, follower, 1).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, refused)
-        .await
-        .expect("he tells no more");
+    let refused = async || bench.try_tell(author, follower, 1).await.is_err();
+    until("he tells no more", refused).await;
     bench.tell(other, follower, 7).await;
-    let seen = async {
-        while !bench.seen(follower).await.contains(&"7".to_owned()) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, seen).await.expect("another does");
+    let seen = async || bench.seen(follower).await.contains(&"7".to_owned());
+    until("another does", seen).await;
     bench.end().await;
 }
 
@@ -188,16 +162,9 @@ async fn an_event_for_a_root_that_never_was_is_set_aside_and_those_behind_it_arr
     bench.tell(author, follower, 2).await;
     bench.events.relay(&bench.tasks);
     bench.until_seen(follower, &titles([2])).await;
-    let aside = async {
-        loop {
-            let (parked, _) = bench.parts().list_parked().await.expect("listed");
-            if let [only] = parked.as_slice() {
-                return only.clone();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let aside = tokio::time::timeout(WITHIN, aside).await.expect("set aside");
+    let parked = async || bench.parts().list_parked().await.expect("listed").0;
+    until("it is set aside", async || parked().await.len() == 1).await;
+    let aside = parked().await.remove(0);
     assert!(
         aside.undelivered && aside.reason.contains("never was"),
         "{aside:?}"

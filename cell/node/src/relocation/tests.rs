@@ -37,9 +37,7 @@ fn asked(user: UserId, to: &str) -> Asked {
 
 #[tokio::test]
 async fn a_person_moves_with_all_that_is_his_and_nothing_stays() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 3_000).await;
+    let (bench, person) = Bench::of_one(3_000).await;
     let digest = bench.claim(person).await;
     let old_key = bench.two.key(WEST, person).await;
     let told = bench.parts().begin(&asked(person, CENTRAL), "ann", false).await;
@@ -72,14 +70,8 @@ async fn a_person_moves_with_all_that_is_his_and_nothing_stays() {
 
 #[tokio::test]
 async fn what_is_written_while_he_moves_is_there_when_he_has_moved() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 2_000).await;
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
+    let (bench, person) = Bench::of_one(2_000).await;
+    bench.begin(&asked(person, CENTRAL)).await;
     let mut acknowledged = 2_000;
     // Until the shard says that he is on the way, or has gone.
     while bench.add(WEST, person, acknowledged).await {
@@ -93,16 +85,10 @@ async fn what_is_written_while_he_moves_is_there_when_he_has_moved() {
 
 #[tokio::test]
 async fn cancelled_before_the_fence_he_stays_and_nothing_is_left_there() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 100).await;
+    let (bench, person) = Bench::of_one(100).await;
     let digest = bench.claim(person).await;
     bench.stop_at_parts(true);
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     let again = bench.parts().begin(&asked(person, CENTRAL), "ann", false).await;
     let refusal = again.expect_err("he moves already");
     assert_eq!(refusal.code, RefusalCode::Placement, "{refusal:?}");
@@ -122,11 +108,7 @@ async fn cancelled_before_the_fence_he_stays_and_nothing_is_left_there() {
     let cancel = bench.parts().cancel_of(&home(WEST), person, "ann").await;
     assert_eq!(cancel.expect_err("none").code, RefusalCode::Placement);
     // And once more, to the end.
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     bench.until_gone(person).await;
     assert_eq!(bench.count(CENTRAL, person).await, 101);
     bench.end().await;
@@ -134,9 +116,7 @@ async fn cancelled_before_the_fence_he_stays_and_nothing_is_left_there() {
 
 #[tokio::test]
 async fn whoever_takes_over_behind_the_fence_asks_the_entry_and_turns_back() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     // As a primary leaves it that was killed just behind its fence.
     let errand = bench.fenced(person, CENTRAL).await;
     assert!(!bench.add(WEST, person, 10).await, "nobody serves him");
@@ -155,20 +135,13 @@ async fn whoever_takes_over_behind_the_fence_asks_the_entry_and_turns_back() {
 
 #[tokio::test]
 async fn whoever_takes_over_behind_the_commit_goes_on_to_the_end() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
     let there = bench.two.shard(CENTRAL);
     let early = bench.parts().activate(&there, &home(CENTRAL), person).await;
     assert!(early.is_err(), "not before the entry names that home");
     assert!(!bench.add(CENTRAL, person, 10).await, "nobody serves the copy");
-    let step = EntryStep::Commit {
-        operation: errand.operation.0,
-        to: home(CENTRAL),
-    };
-    let committed = bench.parts().entry(&home(WEST).jurisdiction, person, &step).await;
-    assert_eq!(committed.expect("answered").refused, None);
+    bench.commit(person, errand.operation.0).await;
     bench.drive(person).await;
     bench.until_gone(person).await;
     assert_eq!(bench.count(CENTRAL, person).await, 10);
@@ -177,21 +150,12 @@ async fn whoever_takes_over_behind_the_commit_goes_on_to_the_end() {
 
 #[tokio::test]
 async fn a_copy_whose_source_is_silent_waits_for_the_entry_and_goes_with_it() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
     let there = bench.two.shard(CENTRAL);
     let kept = bench.parts().abandon(&there, &home(CENTRAL), person).await;
     assert!(kept.is_err(), "the entry says that it is under way");
-    let step = EntryStep::Cancel {
-        operation: errand.operation.0,
-    };
-    bench
-        .parts()
-        .entry(&home(WEST).jurisdiction, person, &step)
-        .await
-        .expect("cancelled");
+    bench.cancel(person, errand.operation.0).await;
     bench
         .parts()
         .abandon(&there, &home(CENTRAL), person)
@@ -219,9 +183,7 @@ async fn a_copy_whose_source_is_silent_waits_for_the_entry_and_goes_with_it() {
 
 #[tokio::test]
 async fn two_that_do_not_count_the_same_do_not_commit() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let errand = bench.copy_all(person, CENTRAL).await;
     let west = bench.two.shard(WEST);
     let wrong = Step::Complete {
@@ -276,11 +238,7 @@ async fn an_event_follows_its_receiver_to_where_he_lives_now() {
     let bench = Bench::new().await;
     let author = bench.person_in(CENTRAL, 2).await;
     let person = bench.person(1).await;
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     bench.until_cleared(person).await;
     // The author knows him where he lived.
     let address = &cell_sdk::Address {
@@ -303,11 +261,7 @@ async fn an_event_of_one_who_has_moved_is_delivered_before_his_key_goes() {
     for number in 1..=3 {
         bench.two.tell(person, follower, number).await;
     }
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     bench.until_cleared(person).await;
     bench.two.until_seen(follower, &titles([1, 2, 3])).await;
     bench.end().await;
@@ -317,18 +271,14 @@ async fn an_event_of_one_who_has_moved_is_delivered_before_his_key_goes() {
 async fn he_cannot_come_back_to_where_his_key_was_destroyed_and_is_told_so() {
     let bench = Bench::new().await;
     let person = bench.person(1).await;
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     bench.until_cleared(person).await;
     let back = Asked {
         home: home(CENTRAL),
         to: home(WEST),
         ..asked(person, WEST)
     };
-    bench.parts().begin(&back, "ann", false).await.expect("begins");
+    bench.begin(&back).await;
     let ended = |standing: &Standing| {
         let errand = standing.errand.as_ref();
         errand.is_some_and(|errand| !errand.under_way && errand.outcome.contains("destroyed for ever"))
@@ -351,11 +301,7 @@ async fn an_address_that_is_anothers_is_not_taken_along() {
     let put = |tx: RootTx| async move { Ok(CLAIMS.put(&tx, row).await?) };
     bench.two.write(WEST, person, "identity", put).await;
     bench.hold_for(user(77), 9).await;
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     bench
         .until(person, |standing| {
             let errand = standing.errand.as_ref();

@@ -1,7 +1,6 @@
 //! What the door lets in.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::routing::get;
@@ -19,6 +18,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use super::leader::Leader;
+use super::until::until;
 use crate::door::waiting::WaitingRoom;
 use crate::door::{self, Door};
 use crate::hosted::Hosted;
@@ -68,14 +68,7 @@ impl Bench {
         hosted.keep(followed.table.clone(), &tasks);
         let leader = Leader::begin(&sender, &hosted, &telling, &tasks);
         let shard: ShardId = SHARD.parse().expect("a shard");
-        let open = async {
-            while hosted.get(&shard).is_none() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), open)
-            .await
-            .expect("it opens");
+        until("it opens", async || hosted.get(&shard).is_some()).await;
         let door = Door {
             hosted,
             followed,

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::hosted::start;
 use super::leader::{Leader, lending, unborn};
 use super::sample;
+use super::until::until;
 use crate::engine::Engine;
 use crate::hosted::Hosted;
 use crate::running::{Failure, Running};
@@ -60,12 +61,7 @@ async fn scene() -> Scene {
     hosted.keep(followed.table.clone(), &tasks);
     Leader::begin(&sender, &hosted, &telling, &tasks);
     let serving = tasks.child();
-    let served = async {
-        while hosted.served().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, served).await.expect("it serves");
+    until("it serves", async || !hosted.served().is_empty()).await;
     let (open_at_the_end, answered) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
     let (seen, token) = (Arc::clone(&open_at_the_end), serving.token());
     let (looked, waits) = (hosted.clone(), answered.clone());

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::leader::{Leader, lending, unborn};
 use super::sample;
+use super::until::until;
 use crate::hosted::{Hosted, Lending};
 use crate::telling::Telling;
 
@@ -92,17 +93,6 @@ fn knowing(known: Start) -> Arc<RoutingTable> {
     Arc::new(table)
 }
 
-async fn until(what: &str, so: impl Fn() -> bool) {
-    let wait = async {
-        while !so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, wait)
-        .await
-        .unwrap_or_else(|_| panic!("waited in vain until {what}"));
-}
-
 const ME: &str = "eu-central-1/0";
 const OTHER: &str = "eu-west-1/0";
 const ONE: &str = "eu/eu-central/000";
@@ -113,11 +103,14 @@ const KEYS: &str = "eu/eu-central/keys";
 async fn copies_open_move_to_later_epochs_and_close_as_the_table_says() {
     let bench = Bench::new(Memory::new(), start(1), table(&[(ONE, ME, 1), (TWO, OTHER, 1)]));
     let (one, two): (ShardId, ShardId) = (ONE.parse().expect("a shard"), TWO.parse().expect("a shard"));
-    until("the first serves", || bench.epoch(&one) == Some(1)).await;
+    until("the first serves", async || bench.epoch(&one) == Some(1)).await;
     assert_eq!(bench.epoch(&two), None, "it is another node's");
     assert!(bench.hosted.copy(&two).is_none());
     bench.leader.promote(&one, 3);
-    until("it serves in its new epoch", || bench.epoch(&one) == Some(3)).await;
+    until("it serves in its new epoch", async || {
+        bench.epoch(&one) == Some(3)
+    })
+    .await;
     assert_eq!(bench.hosted.missing(&table(&[(ONE, ME, 1), (TWO, ME, 2)])), 1);
     bench.end().await;
 }
@@ -133,7 +126,7 @@ async fn where_logs_are_kept_elsewhere_shards_hold_theirs_from_the_first_moment_
     let bench = Bench::lent(lent, &telling, (start(1), table(&[(ONE, ME, 1), (KEYS, ME, 1)])));
     for (shard, wanted) in [(ONE, Some(Position(0))), (KEYS, None)] {
         let shard: ShardId = shard.parse().expect("a shard");
-        until("it serves", || bench.hosted.get(&shard).is_some()).await;
+        until("it serves", async || bench.hosted.get(&shard).is_some()).await;
         let serving = bench.hosted.get(&shard).expect("it serves");
         assert_eq!(serving.log_wanted_behind(), wanted, "{shard}");
     }
@@ -146,13 +139,13 @@ async fn a_copy_that_is_taken_away_is_erased_on_order_and_closed_once_that_was_h
     let store = Memory::new();
     let bench = Bench::new(store.clone(), start(1), table(&[(ONE, ME, 1), (TWO, ME, 1)]));
     let (one, two): (ShardId, ShardId) = (ONE.parse().expect("a shard"), TWO.parse().expect("a shard"));
-    until("both serve", || {
+    until("both serve", async || {
         bench.epoch(&one).is_some() && bench.epoch(&two).is_some()
     })
     .await;
     assert_eq!(cell_shard::copies(&*store).await.expect("reads").len(), 2);
     bench.leader.take_away(&one, OTHER, 9);
-    until("it is closed", || bench.hosted.copy(&one).is_none()).await;
+    until("it is closed", async || bench.hosted.copy(&one).is_none()).await;
     let left = cell_shard::copies(&*store).await.expect("reads");
     assert_eq!(left.iter().map(|(shard, _)| shard).collect::<Vec<_>>(), [&two]);
     assert_eq!(bench.epoch(&two), Some(1), "it has nothing to do with it");
@@ -165,7 +158,7 @@ async fn a_copy_that_failed_is_opened_again() {
     let (store, telling) = (Memory::new(), Telling::default());
     let bench = Bench::new(store.clone(), start(1), table(&[(ONE, ME, 1)]));
     let one: ShardId = ONE.parse().expect("a shard");
-    until("it serves", || bench.hosted.get(&one).is_some()).await;
+    until("it serves", async || bench.hosted.get(&one).is_some()).await;
     let first = bench.hosted.get(&one).expect("it serves");
     let lent = lending(store, &telling);
     let settings = cell_shard::CopySettings::new(one.clone(), lent.world, ME.parse().expect("a node"));
@@ -232,9 +225,9 @@ async fn a_start_that_does_not_follow_the_known_one_serves_nothing_and_ends() {
 #[tokio::test]
 async fn a_later_start_opens_its_copies_and_ends_when_a_still_later_one_is_known() {
     let bench = Bench::new(Memory::new(), start(5), knowing(start(4)));
-    until("it is open", || bench.hosted.count() == 1).await;
+    until("it is open", async || bench.hosted.count() == 1).await;
     bench.table.send_replace(knowing(start(6)));
-    until("it is closed: a later start is known", || {
+    until("it is closed: a later start is known", async || {
         bench.hosted.count() == 0
     })
     .await;
@@ -248,7 +241,10 @@ async fn a_shard_that_the_law_forbids_here_is_not_begun_and_what_is_begun_goes_o
     let store = Memory::new();
     let bench = Bench::new(store.clone(), start(1), table(&[(US, ME, 1), (ONE, ME, 1)]));
     let (us, one): (ShardId, ShardId) = (US.parse().expect("a shard"), ONE.parse().expect("a shard"));
-    until("the lawful one is open", || bench.hosted.get(&one).is_some()).await;
+    until("the lawful one is open", async || {
+        bench.hosted.get(&one).is_some()
+    })
+    .await;
     assert!(bench.hosted.copy(&us).is_none());
     assert_eq!(
         cell_shard::copies(&*store).await.expect("reads").len(),
@@ -265,7 +261,7 @@ async fn a_shard_that_the_law_forbids_here_is_not_begun_and_what_is_begun_goes_o
         *table = Arc::new(narrowed);
     });
     bench.leader.promote(&one, 2);
-    until("it serves in the later epoch", || {
+    until("it serves in the later epoch", async || {
         bench
             .hosted
             .get(&one)
@@ -284,9 +280,12 @@ async fn who_holds_what_is_not_told_by_a_table_that_is_older_than_a_copy_on_the_
     let store = Memory::new();
     let one: ShardId = ONE.parse().expect("a shard");
     let bench = Bench::new(store.clone(), start(1), table(&[(ONE, ME, 1)]));
-    until("it serves", || bench.epoch(&one) == Some(1)).await;
+    until("it serves", async || bench.epoch(&one) == Some(1)).await;
     bench.leader.promote(&one, 3);
-    until("it serves in its new epoch", || bench.epoch(&one) == Some(3)).await;
+    until("it serves in its new epoch", async || {
+        bench.epoch(&one) == Some(3)
+    })
+    .await;
     let knows = bench.table.borrow().clone();
     assert!(
         bench.hosted.may_tell(&knows),
@@ -299,7 +298,10 @@ async fn who_holds_what_is_not_told_by_a_table_that_is_older_than_a_copy_on_the_
     bench.end().await;
     let (older, newer) = (table(&[(ONE, OTHER, 2)]), table(&[(ONE, OTHER, 3)]));
     let bench = Bench::new(store, start(2), newer.clone());
-    until("it is known what lies here", || bench.hosted.may_tell(&newer)).await;
+    until("it is known what lies here", async || {
+        bench.hosted.may_tell(&newer)
+    })
+    .await;
     assert!(!bench.hosted.may_tell(&older), "it was written in epoch 3");
     assert!(
         !bench.hosted.may_tell(&sample::table()),

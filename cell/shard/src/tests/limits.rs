@@ -1,5 +1,6 @@
 //! Every bound answers with its own error, and nothing is written past one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -55,19 +56,23 @@ async fn shard_clear(shard: &crate::Shard, end: u16) -> Result<(), WriteError<Tx
     shard.write(&request(), write).await.map(|_| ())
 }
 
+/// Over a store that lets no commit through but those of the opening.
+async fn open_held(limits: ShardLimits) -> (Arc<Held>, crate::Shard) {
+    let held = Held::new(Memory::new(), 2);
+    let shard = open_with(held.clone(), 1, limits, Plant::none()).await;
+    held.next_commit().await;
+    held.next_commit().await;
+    (held, shard.expect("opens"))
+}
+
 #[tokio::test]
 async fn a_full_queue_answers_overloaded() {
-    let held = Held::new(Memory::new(), 2);
-    let limits = ShardLimits {
+    let (held, shard) = open_held(ShardLimits {
         queue_max: 1,
         group_transactions_max: 1,
         ..ShardLimits::default()
-    };
-    let shard = open_with(held.clone(), 1, limits, Plant::none())
-        .await
-        .expect("opens");
-    held.next_commit().await;
-    held.next_commit().await;
+    })
+    .await;
     let overloaded = async {
         held.next_commit().await;
         // One is being committed; one more may wait.
@@ -183,17 +188,12 @@ async fn a_transaction_reads_at_most_so_many_bytes() {
 
 #[tokio::test]
 async fn what_waits_is_bounded_in_bytes_too() {
-    let held = Held::new(Memory::new(), 2);
-    let limits = ShardLimits {
+    let (held, shard) = open_held(ShardLimits {
         queue_bytes_max: 400_000,
         group_transactions_max: 1,
         ..ShardLimits::default()
-    };
-    let shard = open_with(held.clone(), 1, limits, Plant::none())
-        .await
-        .expect("opens");
-    held.next_commit().await;
-    held.next_commit().await;
+    })
+    .await;
     let large = || async {
         let write = |tx: Tx| async move { tx.put("k", vec![1; 80_000]) };
         shard.write::<_, TxError, _, _>(&request(), write).await.map(drop)

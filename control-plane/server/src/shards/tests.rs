@@ -126,16 +126,21 @@ impl Sim {
     pub(super) fn with_standbys(nodes: &[&str]) -> Self {
         let mut sim = Self::new();
         for id in nodes {
-            let kind = OperationKind::Repair {
-                add: Some(node(id)),
-                remove: None,
-            };
-            sim.start(kind).expect("a repair");
-            sim.run(10_000);
+            sim.add_standby(id);
         }
         assert_eq!(sim.config().candidates().count(), nodes.len() + 1, "all in sync");
         sim.committed.clear();
         sim
+    }
+
+    /// On this node, and enough time for it to be in sync.
+    pub(super) fn add_standby(&mut self, id: &str) {
+        let kind = OperationKind::Repair {
+            add: Some(node(id)),
+            remove: None,
+        };
+        self.start(kind).expect("a repair");
+        self.run(10_000);
     }
 
     pub(super) fn shard() -> ShardId {
@@ -274,11 +279,12 @@ impl Sim {
     }
 
     pub(super) fn pause_automation(&mut self) {
+        self.set_automation(true);
+    }
+
+    pub(super) fn set_automation(&mut self, paused: bool) {
         let expected = self.state.automation.generation;
-        let command = Command::SetAutomation {
-            paused: true,
-            expected,
-        };
+        let command = Command::SetAutomation { paused, expected };
         self.accept(operator(), "a drill", command);
     }
 

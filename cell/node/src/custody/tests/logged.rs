@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::custody::Sink;
 use crate::custody::removing::Order;
+use crate::events::tests::bench::until;
 use crate::tests::sample::CATALOGUE;
 
 const EVERY: Duration = Duration::from_secs(10);
@@ -57,15 +58,9 @@ fn node(bench: &Bench, followed: Followed, folder: &tempfile::TempDir) -> (Custo
 
 async fn backed_up(custody: &Custody) -> Manifest {
     let begun = custody.begin_backup(&shard_of(FOLLOWERS)).expect("permitted");
-    let wait = async {
-        loop {
-            if let Some(end) = custody.jobs.get(begun.id).expect("remembered").end {
-                return end.expect("written").manifest;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, wait).await.expect("in time")
+    let end = || custody.jobs.get(begun.id).expect("remembered").end;
+    until("the backup has ended", async || end().is_some()).await;
+    end().expect("it has ended").expect("written").manifest
 }
 
 /// The log in the store, read to its end.

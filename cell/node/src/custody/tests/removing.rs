@@ -4,7 +4,6 @@ use std::fs;
 use std::future::poll_fn;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::Duration;
 
 use cell_backup::BackupName;
 use platform_wire::{Refusal, RefusalCode};
@@ -12,7 +11,7 @@ use platform_wire::{Refusal, RefusalCode};
 use super::scheduled::{DAY, Keeper};
 use crate::custody::jobs::Failed;
 use crate::custody::removing::{Order, Removed};
-use crate::events::tests::bench::{FOLLOWERS, WITHIN, shard_of};
+use crate::events::tests::bench::{FOLLOWERS, shard_of, until};
 
 const OPERATOR: &str = "spiffe://x/operator/sre/kim";
 
@@ -164,12 +163,10 @@ async fn a_removal_goes_on_to_its_end_without_whoever_asked_and_nobody_reads_wha
         custody.jobs.is_removing(name.as_str()) || left() == 0,
         "it may be read"
     );
-    let gone = async {
-        while left() > 0 || custody.jobs.is_removing(name.as_str()) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, gone).await.expect("it goes on");
+    until("it has gone on to its end", async || {
+        left() == 0 && !custody.jobs.is_removing(name.as_str())
+    })
+    .await;
     custody
         .jobs
         .begin(None, name.to_string())

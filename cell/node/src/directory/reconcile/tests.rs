@@ -1,52 +1,22 @@
 //! The reconciler on a node that serves a directory shard and the people of two homes.
 
-use cell_law::Law;
 use cell_layers::{RootTx, Table};
 use cell_sdk::ClaimDigest;
 use domains_identity::stored::{Claim, ClaimState};
 use platform_model::UserId;
-use platform_token::Verifier;
-use platform_wire::directory::DirectoryClient;
 
 use super::*;
-use crate::directory::{Claims, LookupKey};
+use crate::custody::tests::services;
 use crate::events::tests::bench::{Bench, DIRECTORY, FOLLOWERS, user};
-use crate::services::NodeServices;
-use crate::tests::hosted::lawful;
 
 pub(in crate::directory) const CLAIMS: Table<Claim> = Table::new();
 pub(in crate::directory) const DIGEST: ClaimDigest = ClaimDigest([7; 32]);
 
 pub(in crate::directory) fn reconciler(bench: &Bench) -> Reconciler {
-    let (followed, law): (_, Law) = (bench.followed(), lawful());
-    let path = bench.dir.path().join("lookup.key");
-    std::fs::write(&path, [3; 32]).expect("written");
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
-    let claims = Claims {
-        hosted: bench.hosted.clone(),
-        followed: followed.clone(),
-        client: DirectoryClient::new(bench.identity.clone()),
-        lookup_key: LookupKey::load(&path).expect("a key"),
-        law,
-        clock: Clock::system(),
-    };
-    let services = NodeServices {
-        clock: Clock::system(),
-        world: followed.current().world.clone(),
-        region: "eu-central".parse().expect("a region"),
-        followed: followed.clone(),
-        hosted: bench.hosted.clone(),
-        keys: bench.keys(),
-        claims,
-        verifier: Verifier::new(8),
-        domains: std::sync::Arc::new(crate::gateway::domains()),
-        relocations: std::sync::OnceLock::new(),
-        custody: std::sync::OnceLock::new(),
-    };
     Reconciler {
         hosted: bench.hosted.clone(),
-        followed,
-        services: Arc::new(services),
+        followed: bench.followed(),
+        services: services(bench),
         client: DecideClient::new(bench.identity.clone()),
         clock: Clock::system(),
     }

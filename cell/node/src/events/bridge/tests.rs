@@ -5,7 +5,7 @@ mod broker;
 mod live;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cell_bridge_nats::{Broker, Withheld};
 use cell_relay::EventKey;
@@ -13,11 +13,9 @@ use platform_model::matrix::Purpose;
 use platform_model::{DataClass, EpochPosition, Position, UserId};
 
 use super::Bridge;
-use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, WITHIN, shard_of};
+use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, shard_of, until};
 use crate::relocation::told;
 use broker::{Trouble, Unsure};
-
-const SOON: Duration = Duration::from_millis(20);
 
 fn bridge(broker: &Arc<impl Broker + 'static>, sink: &str) -> Bridge {
     let broker = Arc::clone(broker);
@@ -62,12 +60,17 @@ async fn rows_left(bench: &Bench) -> usize {
 }
 
 async fn until_empty(bench: &Bench) {
-    let empty = async {
-        while rows_left(bench).await > 0 {
-            tokio::time::sleep(SOON).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, empty).await.expect("all rows go");
+    until("all rows went", async || rows_left(bench).await == 0).await;
+}
+
+/// Tells ever more, until no more may wait.
+async fn until_refused(bench: &Bench, author: UserId, follower: UserId) {
+    let number = AtomicU64::new(0);
+    until("no more may wait", async || {
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        bench.try_tell(author, follower, number.into()).await.is_err()
+    })
+    .await;
 }
 
 /// Tells while bridges come and go.
@@ -115,14 +118,8 @@ async fn a_message_that_is_taken_wherever_it_comes_is_seen() {
     let (bench, author, follower) = bench(bridge(&broker, "nats-eu")).await;
     tell_under_kills(&bench, author, follower, 6).await;
     let told = told(&bench).await;
-    let seen = async {
-        while told.starts_with(&broker.keys(&shard_of(AUTHORS))) {
-            tokio::time::sleep(SOON).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, seen)
-        .await
-        .expect("doubled, and seen");
+    let doubled = async || !told.starts_with(&broker.keys(&shard_of(AUTHORS)));
+    until("one is there twice, and seen", doubled).await;
     bench.end().await;
 }
 
@@ -208,16 +205,9 @@ async fn what_the_law_keeps_is_left_out_and_what_no_law_names_waits() {
     let (unnamed, author, follower) = bench(bridge(&broker, "nats-nowhere")).await;
     unnamed.tell(author, follower, 1).await;
     unnamed.events.relay(&unnamed.tasks);
-    let asked = async {
-        while broker.asked() < 3 {
-            tokio::time::sleep(SOON).await;
-        }
-    };
-    let asks = broker.asked();
-    tokio::time::timeout(WITHIN, asked)
-        .await
-        .expect("it asks again and again");
-    assert!(broker.asked() >= asks);
+    let asked = broker.asked();
+    let again = async || broker.asked() >= asked + 3;
+    until("it asks again and again", again).await;
     assert_eq!(rows_left(&unnamed).await, 1);
     assert!(broker.keys(&shard_of(AUTHORS)).is_empty());
     unnamed.end().await;
@@ -233,24 +223,11 @@ async fn while_the_broker_is_away_no_more_wait_than_may_and_when_it_is_back_they
     };
     let (bench, author, follower) = bench(few).await;
     bench.events.relay(&bench.tasks);
-    let refused = async {
-        let mut number = 0;
-        while bench.try_tell(author, follower, number).await.is_ok() {
-            number += 1;
-            tokio::time::sleep(SOON).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, refused).await.expect("it is full");
+    until_refused(&bench, author, follower).await;
     broker.set_trouble(Trouble::NONE);
     until_empty(&bench).await;
-    let taken = async {
-        while bench.try_tell(author, follower, 1_000).await.is_err() {
-            tokio::time::sleep(SOON).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, taken)
-        .await
-        .expect("it is full no more");
+    let taken = async || bench.try_tell(author, follower, 1_000).await.is_ok();
+    until("it is full no more", taken).await;
     bench.end().await;
 }
 
@@ -264,26 +241,13 @@ async fn who_tells_ever_more_while_the_broker_is_away_closes_it_to_himself_alone
     let (bench, author, follower) = bench(few).await;
     let other = bench.person(AUTHORS, 3).await;
     bench.events.relay(&bench.tasks);
-    let refused = async {
-        let mut number = 0;
-        while bench.try_tell(author, follower, number).await.is_ok() {
-            number += 1;
-            tokio::time::sleep(SOON).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, refused).await.expect("he is full");
+    until_refused(&bench, author, follower).await;
     let told = bench.try_tell(other, follower, 1_000).await;
     assert_eq!(told, Ok(()), "another");
     broker.set_trouble(Trouble::NONE);
     until_empty(&bench).await;
-    let taken = async {
-        while bench.try_tell(author, follower, 1_001).await.is_err() {
-            tokio::time::sleep(SOON).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, taken)
-        .await
-        .expect("he is full no more");
+    let taken = async || bench.try_tell(author, follower, 1_001).await.is_ok();
+    until("he is full no more", taken).await;
     bench.end().await;
 }
 
@@ -300,12 +264,7 @@ async fn a_stream_that_was_made_anew_is_not_gone_on_with() {
     let asks = broker.asked();
     bench.tell(author, follower, 2).await;
     bench.events.relay(&bench.tasks);
-    let asked = async {
-        while broker.asked() == asks {
-            tokio::time::sleep(SOON).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, asked).await.expect("it looks");
+    until("it has looked", async || broker.asked() > asks).await;
     assert_eq!(rows_left(&bench).await, 1, "it waits for a person");
     assert!(broker.keys(&shard_of(AUTHORS)).is_empty());
     bench.end().await;
@@ -320,18 +279,7 @@ async fn what_a_person_told_waits_for_the_broker_before_he_may_be_cleared() {
     bench.events.relay(&bench.tasks);
     bench.until_seen(follower, &["1".to_owned()]).await;
     let shard = bench.shard(AUTHORS);
-    let delivered = async {
-        while shard
-            .outbox()
-            .page()
-            .await
-            .expect("read")
-            .is_some_and(|page| !page.is_empty())
-        {
-            tokio::time::sleep(SOON).await;
-        }
-    };
-    tokio::time::timeout(WITHIN, delivered).await.expect("delivered");
+    bench.until_delivered().await;
     assert_eq!(told::waits(&shard, author).await, Ok(true));
     assert_eq!(told::waits(&shard, follower).await, Ok(false));
     let page = shard.bridge_page(None, 10).await.expect("read");

@@ -37,9 +37,9 @@ use crate::{gateway, tests};
 
 mod made;
 
+pub(crate) use crate::tests::until::{WITHIN, until};
 pub(crate) use made::{delivery, titles, workout};
 
-pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 const ME: &str = "eu-central-1/0";
 pub(crate) const DIRECTORY: &str = "directory/eu/000";
 pub(crate) const AUTHORS: &str = "eu/eu-west";
@@ -158,12 +158,7 @@ impl Bench {
             domains: Arc::new(gateway::domains()),
             bridge,
         });
-        let open = async {
-            while hosted.served().len() < 7 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(WITHIN, open).await.expect("all serve");
+        until("all serve", async || hosted.served().len() >= 7).await;
         Self {
             events,
             tasks,
@@ -309,14 +304,22 @@ impl Bench {
     }
 
     pub(crate) async fn until_seen_in(&self, home: &str, follower: UserId, wanted: &[String]) {
-        let wait = async {
-            while self.seen_in(home, follower).await.len() < wanted.len() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let came = tokio::time::timeout(WITHIN, wait).await;
-        assert!(came.is_ok(), "{:?}", self.seen_in(home, follower).await);
+        let all = format!("{follower} sees {wanted:?}");
+        until(&all, async || {
+            self.seen_in(home, follower).await.len() >= wanted.len()
+        })
+        .await;
         assert_eq!(self.seen_in(home, follower).await, wanted);
+    }
+
+    /// Until every receiver of what the authors told has it.
+    pub(crate) async fn until_delivered(&self) {
+        let shard = self.shard(AUTHORS);
+        let left = async || shard.outbox().page().await.expect("read");
+        until("the outbox is empty", async || {
+            left().await.is_none_or(|page| page.is_empty())
+        })
+        .await;
     }
 
     pub(crate) async fn receive(&self, delivery: &Delivery) -> Receipt {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use cell_law::Law;
@@ -21,7 +20,7 @@ use platform_wire::relocation::{ArrivalsClient, EntriesClient};
 use uuid::Uuid;
 
 use crate::directory::{Claims, LookupKey};
-use crate::events::tests::bench::{self as two, AUTHORS as WEST, FOLLOWERS as CENTRAL, WITHIN};
+use crate::events::tests::bench::{self as two, AUTHORS as WEST, FOLLOWERS as CENTRAL};
 use crate::relocation::standing::{self, request};
 use crate::relocation::{self, NotAdmitted, Parts, Records, Relocations};
 use crate::services::NodeServices;
@@ -115,6 +114,14 @@ impl Bench {
             recorder,
             law_age_ms,
         }
+    }
+
+    /// And one who lives in the west, with so many rows.
+    pub(super) async fn of_one(rows: u64) -> (Self, UserId) {
+        let bench = Self::new().await;
+        let person = bench.person(1).await;
+        bench.fill(person, rows).await;
+        (bench, person)
     }
 
     pub(super) fn parts(&self) -> &Arc<Parts> {
@@ -265,17 +272,10 @@ impl Bench {
     }
 
     pub(super) async fn until_at(&self, home: &str, person: UserId, so: impl Fn(&Standing) -> bool) {
-        let wait = async {
-            while !self
-                .standing(home, person)
-                .await
-                .is_some_and(|standing| so(&standing))
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let so = tokio::time::timeout(WITHIN, wait).await;
-        assert!(so.is_ok(), "{:?}", self.standing(home, person).await);
+        two::until("he stands so", async || {
+            self.standing(home, person).await.is_some_and(|now| so(&now))
+        })
+        .await;
     }
 
     pub(super) async fn until(&self, person: UserId, so: impl Fn(&Standing) -> bool) {
@@ -294,17 +294,12 @@ impl Bench {
     }
 
     pub(super) async fn until_nothing_at(&self, home: &str, person: UserId) {
-        let wait = async {
-            while self.rows(home, person).await > 0
-                || matches!(
-                    self.standing(home, person).await.map(|standing| standing.place),
-                    Some(Place::Incoming { .. } | Place::Home { .. })
-                )
-            {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(WITHIN, wait).await.expect("it goes");
+        two::until("nothing of him is there", async || {
+            let place = self.standing(home, person).await.map(|now| now.place);
+            let stands = matches!(place, Some(Place::Incoming { .. } | Place::Home { .. }));
+            !stands && self.rows(home, person).await == 0
+        })
+        .await;
     }
 
     pub(super) async fn end(self) {

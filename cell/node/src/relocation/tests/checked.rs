@@ -1,7 +1,7 @@
 //! What lies in the new home is counted there before anybody is fenced.
 
 use bytes::Bytes;
-use cell_layers::place::Tally;
+use cell_layers::place::{Errand, Tally};
 use cell_layers::{RootTx, Table};
 use cell_shard::Tx;
 use domains_identity::stored::Follower;
@@ -35,6 +35,18 @@ impl Bench {
         }
     }
 
+    /// Whether the new home has all of what was copied.
+    async fn check(&self, person: UserId, errand: &Errand, copier: &Copier) -> Result<(), Stopped> {
+        let leaving = Leaving {
+            parts: self.parts(),
+            shard: &self.two.shard(WEST),
+            user: person,
+            user_epoch: 1,
+            errand,
+        };
+        leaving.check(copier).await
+    }
+
     /// As a disk loses it: the first row of what has come to the new home.
     async fn lose_one(&self, person: UserId) -> bool {
         let Some(key) = self.keys_of(CENTRAL, person).await.into_iter().next() else {
@@ -52,9 +64,7 @@ impl Bench {
 
 #[tokio::test]
 async fn a_stretch_of_which_a_row_is_lost_is_refused_and_the_others_are_not() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 2_500).await;
+    let (bench, person) = Bench::of_one(2_500).await;
     let errand = bench.begun(person, CENTRAL).await;
     let copier = bench.copied(person, &errand).await;
     let stretches = copier.stretches();
@@ -100,22 +110,13 @@ async fn a_stretch_of_which_a_row_is_lost_is_refused_and_the_others_are_not() {
 /// The planted omission: what was taken is believed to lie there, and the old home erases the only whole copy.
 #[tokio::test]
 async fn nobody_leaves_a_home_whose_new_one_has_lost_a_row_of_his() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let errand = bench.begun(person, CENTRAL).await;
     let copier = bench.copied(person, &errand).await;
-    let west = bench.two.shard(WEST);
-    let leaving = Leaving {
-        parts: bench.parts(),
-        shard: &west,
-        user: person,
-        user_epoch: 1,
-        errand: &errand,
-    };
-    leaving.check(&copier).await.expect("all of it lies there");
+    let checked = bench.check(person, &errand, &copier).await;
+    checked.expect("all of it lies there");
     assert!(bench.lose_one(person).await);
-    let kept = leaving.check(&copier).await;
+    let kept = bench.check(person, &errand, &copier).await;
     assert!(
         matches!(&kept, Err(Stopped::Never(why)) if why.contains("lie there")),
         "{kept:?}"
@@ -136,15 +137,8 @@ async fn a_stretch_ends_by_its_bytes_too() {
     assert_eq!(stretches[0].upto, stretches[1].after);
     let rows: u64 = stretches.iter().map(|stretch| stretch.tally.rows).sum();
     assert_eq!(rows, copier.tally.rows);
-    let west = bench.two.shard(WEST);
-    let leaving = Leaving {
-        parts: bench.parts(),
-        shard: &west,
-        user: person,
-        user_epoch: 1,
-        errand: &errand,
-    };
-    leaving.check(&copier).await.expect("all of it lies there");
+    let checked = bench.check(person, &errand, &copier).await;
+    checked.expect("all of it lies there");
     bench.end().await;
 }
 

@@ -31,6 +31,14 @@ fn custody(bench: &Bench, controllers: &Arc<Controllers>) -> Custody {
     custody
 }
 
+/// One who lives in the west, with some rows, and who erases people there.
+async fn erasing() -> (Bench, UserId, Arc<Controllers>, Custody) {
+    let (bench, person) = Bench::of_one(10).await;
+    let controllers = Controllers::answering();
+    let custody = custody(&bench, &controllers);
+    (bench, person, controllers, custody)
+}
+
 /// As whoever is killed just behind it leaves it.
 async fn put_on_record(controllers: &Controllers, person: UserId) {
     let record = ErasureRecord {
@@ -55,6 +63,15 @@ impl Bench {
         }
         true
     }
+
+    /// No erasure of his is open, and no home has a key of his.
+    async fn is_erased(&self, person: UserId, controllers: &Controllers) {
+        let stages = controllers.stages();
+        assert!(self.none_is_open(controllers).await, "{stages:?}");
+        for home in [WEST, CENTRAL] {
+            assert!(!self.has_key(home, person).await, "{home}");
+        }
+    }
 }
 
 fn unwanted(standing: &Standing) -> bool {
@@ -64,24 +81,13 @@ fn unwanted(standing: &Standing) -> bool {
 /// The planted omission: it is asked for again and again where he was, and he lives on.
 #[tokio::test]
 async fn an_erasure_follows_one_who_has_moved_since_it_was_put_on_record_and_ends() {
-    let bench = Bench::new().await;
-    let (controllers, person) = (Controllers::answering(), bench.person(1).await);
-    bench.fill(person, 10).await;
-    let custody = custody(&bench, &controllers);
+    let (bench, person, controllers, custody) = erasing().await;
     put_on_record(&controllers, person).await;
-    let begun = bench.parts().begin(&asked(person, CENTRAL), "ann", false).await;
-    begun.expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     bench.until_cleared(person).await;
     assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
     custody.resume().await;
-    assert!(
-        bench.none_is_open(&controllers).await,
-        "{:?}",
-        controllers.stages()
-    );
-    for home in [WEST, CENTRAL] {
-        assert!(!bench.has_key(home, person).await, "{home}");
-    }
+    bench.is_erased(person, &controllers).await;
     assert_eq!(bench.rows(WEST, person).await, 0);
     assert_eq!(bench.rows(CENTRAL, person).await, ENDED);
     let stages = controllers.stages();
@@ -92,10 +98,7 @@ async fn an_erasure_follows_one_who_has_moved_since_it_was_put_on_record_and_end
 
 #[tokio::test]
 async fn a_relocation_that_is_not_fenced_turns_back_for_an_erasure_that_is_on_record() {
-    let bench = Bench::new().await;
-    let (controllers, person) = (Controllers::answering(), bench.person(1).await);
-    bench.fill(person, 10).await;
-    let custody = custody(&bench, &controllers);
+    let (bench, person, controllers, custody) = erasing().await;
     bench.copy_all(person, CENTRAL).await;
     put_on_record(&controllers, person).await;
     custody.resume().await;
@@ -111,24 +114,14 @@ async fn a_relocation_that_is_not_fenced_turns_back_for_an_erasure_that_is_on_re
     bench.drive(person).await;
     bench.until_nothing_at(CENTRAL, person).await;
     custody.resume().await;
-    assert!(
-        bench.none_is_open(&controllers).await,
-        "{:?}",
-        controllers.stages()
-    );
-    for home in [WEST, CENTRAL] {
-        assert!(!bench.has_key(home, person).await, "{home}");
-    }
+    bench.is_erased(person, &controllers).await;
     assert_eq!(bench.rows(WEST, person).await, ENDED);
     bench.end().await;
 }
 
 #[tokio::test]
 async fn behind_the_fence_an_erasure_waits_for_where_he_will_live() {
-    let bench = Bench::new().await;
-    let (controllers, person) = (Controllers::answering(), bench.person(1).await);
-    bench.fill(person, 10).await;
-    let custody = custody(&bench, &controllers);
+    let (bench, person, controllers, custody) = erasing().await;
     bench.whole_copy_and_fence(person, CENTRAL).await;
     put_on_record(&controllers, person).await;
     custody.resume().await;
@@ -201,20 +194,14 @@ async fn is_restored_to_before_he_came(bench: &Bench, person: UserId) {
 /// The planted omission: each look finds that he moves, and all of him stays readable in the home that he left.
 #[tokio::test]
 async fn one_whom_his_new_home_does_not_know_any_more_is_erased_where_all_of_him_lies() {
-    let bench = Bench::new().await;
-    let (controllers, person) = (Controllers::answering(), bench.person(1).await);
-    bench.fill(person, 10).await;
-    let custody = custody(&bench, &controllers);
+    let (bench, person, controllers, custody) = erasing().await;
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
     bench.commit(person, errand.operation.0).await;
     put_on_record(&controllers, person).await;
     is_restored_to_before_he_came(&bench, person).await;
     custody.resume().await;
     let stages = controllers.stages();
-    assert!(bench.none_is_open(&controllers).await, "{stages:?}");
-    for home in [WEST, CENTRAL] {
-        assert!(!bench.has_key(home, person).await, "{home}");
-    }
+    bench.is_erased(person, &controllers).await;
     assert_eq!(bench.rows(WEST, person).await, ENDED);
     bench.drive(person).await;
     let here = bench.here(person).await;
@@ -226,13 +213,9 @@ async fn one_whom_his_new_home_does_not_know_any_more_is_erased_where_all_of_him
 
 #[tokio::test]
 async fn one_who_has_moved_to_a_home_that_does_not_know_him_any_more_is_erased_too() {
-    let bench = Bench::new().await;
-    let (controllers, person) = (Controllers::answering(), bench.person(1).await);
-    bench.fill(person, 10).await;
-    let custody = custody(&bench, &controllers);
+    let (bench, person, controllers, custody) = erasing().await;
     put_on_record(&controllers, person).await;
-    let begun = bench.parts().begin(&asked(person, CENTRAL), "ann", false).await;
-    begun.expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     bench.until_cleared(person).await;
     is_restored_to_before_he_came(&bench, person).await;
     custody.resume().await;

@@ -50,9 +50,7 @@ impl Bench {
 
 #[tokio::test]
 async fn what_a_home_still_holds_of_one_who_has_left_it_goes_with_him() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     bench.moved_and_not_cleared(person).await;
     assert!(bench.has_key(WEST, person).await && bench.rows(WEST, person).await > 0);
     let central = bench.two.shard(CENTRAL);
@@ -70,9 +68,7 @@ async fn what_a_home_still_holds_of_one_who_has_left_it_goes_with_him() {
 
 #[tokio::test]
 async fn the_key_of_a_copy_that_was_given_up_goes_with_him() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     bench.copy_all(person, CENTRAL).await;
     let cancelled = bench.parts().cancel_of(&home(WEST), person, "ann").await;
     cancelled.expect("to be cancelled");
@@ -98,9 +94,7 @@ async fn the_key_of_a_copy_that_was_given_up_goes_with_him() {
 
 #[tokio::test]
 async fn nobody_is_forgotten_where_he_lives_or_moves() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let errand = bench.copy_all(person, CENTRAL).await;
     let west = bench.two.shard(WEST);
     let asked = bench

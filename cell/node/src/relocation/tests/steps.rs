@@ -4,16 +4,37 @@ use std::sync::Arc;
 
 use cell_layers::place::{Errand, Standing};
 use platform_model::UserId;
-use platform_wire::relocation::{EntryStep, MovedRow, Step, Taken};
+use platform_wire::relocation::{Asked, EntryStep, MovedRow, Step, Taken};
 use zeroize::Zeroizing;
 
 use super::bench::{Bench, home};
-use crate::events::tests::bench::{AUTHORS as WEST, WITHIN};
+use crate::events::tests::bench::{AUTHORS as WEST, FOLLOWERS as CENTRAL, WITHIN};
 use crate::relocation::copier::Copier;
 use crate::relocation::source::next_operation;
 use crate::relocation::standing::change;
 
 impl Bench {
+    /// Whoever serves the shard moves him.
+    pub(super) async fn begin(&self, asked: &Asked) {
+        let begun = self.parts().begin(asked, "ann", false).await;
+        begun.expect("begins");
+    }
+
+    /// The directory takes a step.
+    async fn enter(&self, person: UserId, step: &EntryStep) {
+        let told = self.parts().entry(&home(WEST).jurisdiction, person, step).await;
+        assert_eq!(told.expect("answered").refused, None);
+    }
+
+    pub(super) async fn commit(&self, person: UserId, operation: u64) {
+        let to = home(CENTRAL);
+        self.enter(person, &EntryStep::Commit { operation, to }).await;
+    }
+
+    pub(super) async fn cancel(&self, person: UserId, operation: u64) {
+        self.enter(person, &EntryStep::Cancel { operation }).await;
+    }
+
     /// A relocation that nobody drives has begun, at the directory too.
     pub(super) async fn begun(&self, person: UserId, to: &str) -> Errand {
         let errand = Errand {
@@ -39,8 +60,7 @@ impl Bench {
             user_epoch: 1,
             to: home(to),
         };
-        let told = self.parts().entry(&home(WEST).jurisdiction, person, &step).await;
-        assert_eq!(told.expect("answered").refused, None);
+        self.enter(person, &step).await;
         errand
     }
 
@@ -52,8 +72,7 @@ impl Bench {
             user_epoch: 1,
             to: home(to),
         };
-        let told = self.parts().entry(&home(WEST).jurisdiction, person, &step).await;
-        assert_eq!(told.expect("answered").refused, None);
+        self.enter(person, &step).await;
     }
 
     pub(super) async fn fence(&self, person: UserId, errand: &Errand) {

@@ -16,15 +16,9 @@ use crate::relocation::standing::change;
 
 #[tokio::test]
 async fn a_start_that_came_after_its_cancel_keeps_nobody_from_moving() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     bench.a_late_start(person, CENTRAL).await;
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     bench.until_gone(person).await;
     assert_eq!(bench.count(CENTRAL, person).await, 10);
     bench.end().await;
@@ -73,17 +67,9 @@ async fn addresses_that_were_claimed_for_the_new_home_are_taken_back_behind_the_
 
 #[tokio::test]
 async fn a_copy_that_was_given_up_by_one_who_was_killed_then_leaves_a_key_with_which_he_may_come() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
-    let operation = errand.operation.0;
-    let cancel = EntryStep::Cancel { operation };
-    let cancelled = bench
-        .parts()
-        .entry(&home(WEST).jurisdiction, person, &cancel)
-        .await;
-    assert_eq!(cancelled.expect("answered").refused, None);
+    bench.cancel(person, errand.operation.0).await;
     // As whoever gives it up leaves it before the first row is removed.
     let given_up = |before: Option<Standing>| {
         Ok(Standing {
@@ -103,11 +89,7 @@ async fn a_copy_that_was_given_up_by_one_who_was_killed_then_leaves_a_key_with_w
     assert_eq!(bench.rows(CENTRAL, person).await, 0);
     assert_eq!(bench.departed(), [], "he has never lived there");
     bench.drive(person).await;
-    bench
-        .parts()
-        .begin(&asked(person, CENTRAL), "ann", false)
-        .await
-        .expect("begins");
+    bench.begin(&asked(person, CENTRAL)).await;
     bench.until_gone(person).await;
     assert_eq!(bench.count(CENTRAL, person).await, 10);
     bench.end().await;
@@ -129,15 +111,7 @@ async fn cancelled_at_each_step_he_stays_or_is_told_that_it_is_too_late() {
     bench.copy_all(copied, CENTRAL).await;
     bench.whole_copy_and_fence(fenced, CENTRAL).await;
     let errand = bench.whole_copy_and_fence(committed, CENTRAL).await;
-    let commit = EntryStep::Commit {
-        operation: errand.operation.0,
-        to: home(CENTRAL),
-    };
-    let told = bench
-        .parts()
-        .entry(&home(WEST).jurisdiction, committed, &commit)
-        .await;
-    assert_eq!(told.expect("answered").refused, None);
+    bench.commit(committed, errand.operation.0).await;
     for (person, in_time) in [(begun, true), (copied, true), (fenced, false), (committed, false)] {
         let cancel = bench.parts().cancel_of(&home(WEST), person, "ann").await;
         match cancel {
@@ -162,19 +136,9 @@ async fn cancelled_at_each_step_he_stays_or_is_told_that_it_is_too_late() {
 /// As a backup of before he left leaves it. The planted omission: he has two homes, and his address leads to the old one.
 #[tokio::test]
 async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
-    let commit = EntryStep::Commit {
-        operation: errand.operation.0,
-        to: home(CENTRAL),
-    };
-    let committed = bench
-        .parts()
-        .entry(&home(WEST).jurisdiction, person, &commit)
-        .await;
-    assert_eq!(committed.expect("answered").refused, None);
+    bench.commit(person, errand.operation.0).await;
     bench.drive_at(CENTRAL, person).await;
     assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
     let digest = bench.hold_for(person, 6).await;
@@ -206,8 +170,7 @@ async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
 async fn a_restore_is_told_who_of_its_people_lives_elsewhere_by_now() {
     let bench = Bench::new().await;
     let (moved, stayed) = (bench.person(1).await, bench.person(2).await);
-    let begun = bench.parts().begin(&asked(moved, CENTRAL), "ann", false).await;
-    begun.expect("begins");
+    bench.begin(&asked(moved, CENTRAL)).await;
     bench.until_cleared(moved).await;
     let of_then = |user| Resident {
         user,
@@ -232,9 +195,7 @@ async fn a_restore_is_told_who_of_its_people_lives_elsewhere_by_now() {
 /// Its key and its certificate are still to come: a copy that comes in would be struck by them, or have them forgotten.
 #[tokio::test]
 async fn a_home_that_is_still_being_cleared_takes_nobody_back() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let clearing = |_: Option<Standing>| {
         Ok(Standing {
             place: Place::Gone {
@@ -268,9 +229,7 @@ async fn a_home_that_is_still_being_cleared_takes_nobody_back() {
 /// The planted omission: an entry is begun anew for one of whom the directory has yet to hear where he lives.
 #[tokio::test]
 async fn a_directory_that_was_restored_lets_nobody_set_out_before_it_is_complete() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let directory = bench.two.hosted.get(&DIRECTORY.parse().expect("a shard"));
     let directory = directory.expect("it serves");
     note_by_hand(&directory).await;

@@ -21,20 +21,6 @@ fn on_to_beyond(person: UserId) -> Asked {
     }
 }
 
-impl Bench {
-    async fn begin(&self, asked: &Asked) {
-        let begun = self.parts().begin(asked, "ann", false).await;
-        begun.expect("begins");
-    }
-
-    pub(super) async fn commit(&self, person: UserId, operation: u64) {
-        let to = home(CENTRAL);
-        let step = EntryStep::Commit { operation, to };
-        let told = self.parts().entry(&home(WEST).jurisdiction, person, &step).await;
-        assert_eq!(told.expect("answered").refused, None);
-    }
-}
-
 /// The planted omission - one home is followed, and no more - leaves what is told to him in the outbox for ever.
 #[tokio::test]
 async fn an_event_follows_its_receiver_through_every_home_that_he_has_left() {
@@ -64,9 +50,7 @@ async fn an_event_follows_its_receiver_through_every_home_that_he_has_left() {
 /// The planted omission - whoever has moved on confirms nothing - leaves the first home fenced for ever.
 #[tokio::test]
 async fn a_home_hears_that_he_was_served_elsewhere_though_he_has_moved_on_by_then() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     // Whoever drove him ends just behind the commit; the copy finds out by itself, and he moves on.
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
     bench.commit(person, errand.operation.0).await;
@@ -90,9 +74,7 @@ async fn a_home_hears_that_he_was_served_elsewhere_though_he_has_moved_on_by_the
 /// The planted omission: he is served nowhere, and whoever looks sees that he is on his way, as on any day.
 #[tokio::test]
 async fn whoever_looks_is_told_of_one_whom_his_new_home_does_not_know_any_more() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
     bench.commit(person, errand.operation.0).await;
     // As a backup of before he came leaves it: of an earlier try that came to nothing.
@@ -123,9 +105,7 @@ async fn whoever_looks_is_told_of_one_whom_his_new_home_does_not_know_any_more()
 /// The planted omission: rows of the copy that has come in since go, and are counted all the same.
 #[tokio::test]
 async fn whoever_is_late_with_removing_a_copy_touches_nothing_of_the_next() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     bench.copy_all(person, CENTRAL).await;
     let rows = bench.rows(CENTRAL, person).await;
     let given_up = Place::Gone {
@@ -165,9 +145,7 @@ async fn asking_again_sets_off_who_is_driven_by_nobody_and_so_does_a_cancel() {
 
 #[tokio::test]
 async fn so_many_leave_at_once_and_the_others_wait_and_are_served() {
-    let bench = Bench::new().await;
-    let person = bench.person(1).await;
-    bench.fill(person, 10).await;
+    let (bench, person) = Bench::of_one(10).await;
     let count = u32::try_from(LEAVE_AT_ONCE).expect("a few");
     let room = bench.parts().driven.room.acquire_many(count).await;
     let room = room.expect("nobody closes it");

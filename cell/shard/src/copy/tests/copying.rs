@@ -36,8 +36,28 @@ pub(super) async fn fill(world: &World, rows: u64) {
     }
 }
 
-/// Overwrites, clears and adds rows until it is told to stop.
-pub(super) async fn churn(world: Arc<World>, stop: Arc<AtomicBool>, rows: u64) {
+/// Somebody who overwrites, clears and adds rows.
+pub(super) struct Churning {
+    stop: Arc<AtomicBool>,
+    task: tokio::task::JoinSet<()>,
+}
+
+impl Churning {
+    pub(super) fn begin(world: &Arc<World>, rows: u64) -> Self {
+        let (stop, mut task) = (Arc::new(AtomicBool::new(false)), tokio::task::JoinSet::new());
+        task.spawn(churn(Arc::clone(world), Arc::clone(&stop), rows));
+        Self { stop, task }
+    }
+
+    pub(super) async fn end(mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let ended = self.task.join_next().await.expect("it was started");
+        ended.expect("it ends");
+    }
+}
+
+/// Until it is told to stop.
+async fn churn(world: Arc<World>, stop: Arc<AtomicBool>, rows: u64) {
     let mut n = 0u64;
     while !stop.load(Ordering::Relaxed) {
         n += 1;
@@ -66,21 +86,13 @@ pub(super) async fn churn(world: Arc<World>, stop: Arc<AtomicBool>, rows: u64) {
 async fn a_copy_of_a_shard_that_is_written_meanwhile_is_equal_and_certified() {
     let world = World::begin().await;
     fill(&world, 6_000).await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut writer = tokio::task::JoinSet::new();
-    writer.spawn(churn(Arc::clone(&world), Arc::clone(&stop), 6_000));
+    let writer = Churning::begin(&world, 6_000);
     let replica = world.add_standby(1).await;
     let copied = world.copy(1).report().expect("a copy").copied_bytes;
     assert!(copied > 5_000_000, "{copied} bytes came as pages");
     certified(&world, replica).await;
-    stop.store(true, Ordering::Relaxed);
-    writer
-        .join_next()
-        .await
-        .expect("it was started")
-        .expect("it ends");
-    world.level(0, 1).await;
-    assert_eq!(world.digest(0).await, world.digest(1).await);
+    writer.end().await;
+    world.equal(0, 1).await;
 }
 
 /// A page or an entry that is not what was sent is refused, and what it carried comes again.
@@ -92,9 +104,7 @@ async fn a_page_or_an_entry_that_arrives_garbled_is_refused_and_comes_again() {
         garbled: 100,
         ..Weather::default()
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut writer = tokio::task::JoinSet::new();
-    writer.spawn(churn(Arc::clone(&world), Arc::clone(&stop), 6_000));
+    let writer = Churning::begin(&world, 6_000);
     world.begin_standby(1, Memory::new()).await;
     let copied = || world.copy(1).report().map_or(0, |copy| copy.copied_bytes);
     world.until("most of it has come", || copied() > 5_000_000).await;
@@ -102,14 +112,8 @@ async fn a_page_or_an_entry_that_arrives_garbled_is_refused_and_comes_again() {
     world.until("enough arrived garbled", || garbled() > 20).await;
     *world.net.weather.lock() = Weather::default();
     world.in_sync(1).await;
-    stop.store(true, Ordering::Relaxed);
-    writer
-        .join_next()
-        .await
-        .expect("it was started")
-        .expect("it ends");
-    world.level(0, 1).await;
-    assert_eq!(world.digest(0).await, world.digest(1).await);
+    writer.end().await;
+    world.equal(0, 1).await;
 }
 
 /// Verifies until every chunk of the copy is found equal.
@@ -162,8 +166,7 @@ async fn a_flipped_byte_is_found_and_the_copy_made_anew() {
             copy.is_some_and(|copy| copy.replica != replica && copy.state == CopyState::InSync)
         })
         .await;
-    world.level(0, 1).await;
-    assert_eq!(world.digest(0).await, world.digest(1).await);
+    world.equal(0, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,8 +187,7 @@ async fn a_copy_goes_on_where_it_was_after_a_crash_of_either_side() {
     world.kill(0).await;
     world.start(0).await;
     world.in_sync(1).await;
-    world.level(0, 1).await;
-    assert_eq!(world.digest(0).await, world.digest(1).await);
+    world.equal(0, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -226,8 +228,7 @@ async fn a_standby_that_is_away_for_long_costs_bounded_memory_and_is_copied_anew
         })
         .await;
     assert_ne!(first, second, "what it lacked was trimmed");
-    world.level(0, 1).await;
-    assert_eq!(world.digest(0).await, world.digest(1).await);
+    world.equal(0, 1).await;
     assert_eq!(read(&world, "k").await, Some("499".into()));
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::world::{World, try_write, write};
 use crate::copy::Planted;
-use crate::{LogError, Mode, ShardLimits, WriteError};
+use crate::{LogError, Mode, Origin, Shard, ShardLimits, WriteError};
 
 const SHORT: Duration = Duration::from_millis(400);
 const LONG: Duration = Duration::from_secs(5);
@@ -42,8 +42,17 @@ impl Store for Still {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_async_write_waits_once_an_older_one_has_waited_for_its_standby_too_long() {
+impl Still {
+    /// Stands still, or goes on; nobody leaves the standby out meanwhile.
+    fn stand(&self, world: &World, still: bool) {
+        world.ctl.silent.store(true, Ordering::Relaxed);
+        self.stands.send_replace(still);
+        world.ctl.silent.store(still, Ordering::Relaxed);
+    }
+}
+
+/// A shard with a row, and a standby in sync on such a disk.
+async fn with_a_slow_standby() -> (Arc<World>, Arc<Still>) {
     let world = World::begin().await;
     let disk = Arc::new(Still {
         inner: Memory::new(),
@@ -51,10 +60,43 @@ async fn an_async_write_waits_once_an_older_one_has_waited_for_its_standby_too_l
     });
     world.add_standby_on(1, Arc::<Still>::clone(&disk)).await;
     write(&world, "a", "1", Mode::Sync).await;
+    (world, disk)
+}
+
+/// A shard with a row, whose log keeps few entries unless somebody wants more.
+async fn keeping(log_entries_kept: usize, log_bytes_kept: usize) -> Arc<World> {
+    let limits = ShardLimits {
+        log_entries_kept,
+        log_step_entries: 4,
+        log_bytes_kept,
+        ..ShardLimits::default()
+    };
+    let world = World::begin_with(Planted::default(), limits, Memory::new()).await;
+    write(&world, "a", "0", Mode::Sync).await;
+    world
+}
+
+async fn write_rows(world: &World, rows: u32) {
+    for n in 0..rows {
+        write(world, "a", &n.to_string(), Mode::Sync).await;
+    }
+}
+
+/// How many entries behind `base` are kept; none: some of them are gone.
+async fn kept_behind(shard: &Shard, base: &Origin) -> Option<usize> {
+    match shard.tail(base, 1_000, 1 << 20).await {
+        Ok(kept) => Some(kept.len()),
+        Err(LogError::Trimmed { .. }) => None,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_async_write_waits_once_an_older_one_has_waited_for_its_standby_too_long() {
+    let (world, disk) = with_a_slow_standby().await;
     let shard = world.serving().await;
-    // Nobody leaves the standby out: it speaks, and promises.
-    world.ctl.silent.store(true, Ordering::Relaxed);
-    disk.stands.send_replace(true);
+    // It speaks, and promises.
+    disk.stand(&world, true);
     // Answered or not: it is in the log, and its standby lacks it.
     let _ = try_write(&shard, "a", "2", Mode::Async, LONG).await;
     let begun = world.clock.monotonic();
@@ -69,25 +111,17 @@ async fn an_async_write_waits_once_an_older_one_has_waited_for_its_standby_too_l
         matches!(told, Err(WriteError::Timeout | WriteError::Unknown)),
         "{told:?}"
     );
-    disk.stands.send_replace(false);
-    world.ctl.silent.store(false, Ordering::Relaxed);
+    disk.stand(&world, false);
     write(&world, "a", "4", Mode::Async).await;
 }
 
 /// The planted omission: what is durable at the primary alone is kept elsewhere, and cut off by a failover.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_entry_that_is_not_committed_is_given_to_nobody_who_keeps_the_log() {
-    let world = World::begin().await;
-    let disk = Arc::new(Still {
-        inner: Memory::new(),
-        stands: watch::Sender::new(false),
-    });
-    world.add_standby_on(1, Arc::<Still>::clone(&disk)).await;
-    write(&world, "a", "1", Mode::Sync).await;
+    let (world, disk) = with_a_slow_standby().await;
     let shard = world.serving().await;
     let base = shard.freeze().await.expect("committed").origin();
-    world.ctl.silent.store(true, Ordering::Relaxed);
-    disk.stands.send_replace(true);
+    disk.stand(&world, true);
     // Nobody is told that it is written; it is in the primary's log.
     let waits = try_write(&shard, "a", "2", Mode::Sync, SHORT).await;
     assert!(waits.is_err(), "{waits:?}");
@@ -96,8 +130,7 @@ async fn an_entry_that_is_not_committed_is_given_to_nobody_who_keeps_the_log() {
         .until("it is durable at the primary", || last() > base.position)
         .await;
     assert_eq!(shard.tail(&base, 100, 1 << 20).await, Ok(Vec::new()));
-    disk.stands.send_replace(false);
-    world.ctl.silent.store(false, Ordering::Relaxed);
+    disk.stand(&world, false);
     world
         .until("it is committed", || shard.status().committed > base.position)
         .await;
@@ -111,52 +144,26 @@ async fn an_entry_that_is_not_committed_is_given_to_nobody_who_keeps_the_log() {
 /// The planted omission: the log goes at its usual bound, and what somebody was about to keep elsewhere is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_somebody_wants_of_the_log_is_kept_up_to_a_bound() {
-    let limits = ShardLimits {
-        log_entries_kept: 20,
-        log_step_entries: 4,
-        ..ShardLimits::default()
-    };
-    let world = World::begin_with(Planted::default(), limits, Memory::new()).await;
-    write(&world, "a", "0", Mode::Sync).await;
+    let world = keeping(20, ShardLimits::default().log_bytes_kept).await;
     let shard = world.serving().await;
     let base = shard.freeze().await.expect("committed").origin();
     shard.want_log_behind(Some(base.position));
-    for n in 0..50 {
-        write(&world, "a", &n.to_string(), Mode::Sync).await;
-    }
-    let kept = shard.tail(&base, 1_000, 1 << 20).await.expect("wanted");
-    assert!(kept.len() >= 50, "{} entries", kept.len());
-    for n in 0..100 {
-        write(&world, "a", &n.to_string(), Mode::Sync).await;
-    }
-    let gone = shard.tail(&base, 1_000, 1 << 20).await;
-    assert!(
-        matches!(gone, Err(LogError::Trimmed { .. })),
-        "past the bound: {gone:?}"
-    );
+    write_rows(&world, 50).await;
+    let kept = kept_behind(&shard, &base).await;
+    assert!(kept >= Some(50), "{kept:?}");
+    write_rows(&world, 100).await;
+    assert_eq!(kept_behind(&shard, &base).await, None, "past the bound");
     let base = shard.freeze().await.expect("committed").origin();
     shard.want_log_behind(None);
-    for n in 0..50 {
-        write(&world, "a", &n.to_string(), Mode::Sync).await;
-    }
-    let gone = shard.tail(&base, 1_000, 1 << 20).await;
-    assert!(
-        matches!(gone, Err(LogError::Trimmed { .. })),
-        "nobody wants it: {gone:?}"
-    );
+    write_rows(&world, 50).await;
+    assert_eq!(kept_behind(&shard, &base).await, None, "nobody wants it");
 }
 
 /// The planted omission: a term begins as if nobody kept the log elsewhere, and trims what he has not taken yet before
 /// he is heard.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_term_that_begins_keeps_the_log_for_whoever_keeps_it_elsewhere() {
-    let limits = ShardLimits {
-        log_entries_kept: 20,
-        log_step_entries: 4,
-        ..ShardLimits::default()
-    };
-    let world = World::begin_with(Planted::default(), limits, Memory::new()).await;
-    write(&world, "a", "0", Mode::Sync).await;
+    let world = keeping(20, ShardLimits::default().log_bytes_kept).await;
     assert_eq!(world.serving().await.log_wanted_behind(), None);
     world.log_kept_elsewhere.store(true, Ordering::Relaxed);
     world.kill(0).await;
@@ -164,35 +171,17 @@ async fn a_term_that_begins_keeps_the_log_for_whoever_keeps_it_elsewhere() {
     let shard = world.serving().await;
     assert_eq!(shard.log_wanted_behind(), Some(Position(0)));
     let base = shard.freeze().await.expect("committed").origin();
-    for n in 0..50 {
-        write(&world, "a", &n.to_string(), Mode::Sync).await;
-    }
-    let kept = shard
-        .tail(&base, 1_000, 1 << 20)
-        .await
-        .expect("nobody said otherwise");
-    assert!(kept.len() >= 50, "{} entries", kept.len());
-    for n in 0..100 {
-        write(&world, "a", &n.to_string(), Mode::Sync).await;
-    }
-    let gone = shard.tail(&base, 1_000, 1 << 20).await;
-    assert!(
-        matches!(gone, Err(LogError::Trimmed { .. })),
-        "past the bound: {gone:?}"
-    );
+    write_rows(&world, 50).await;
+    let kept = kept_behind(&shard, &base).await;
+    assert!(kept >= Some(50), "nobody said otherwise: {kept:?}");
+    write_rows(&world, 100).await;
+    assert_eq!(kept_behind(&shard, &base).await, None, "past the bound");
 }
 
 /// So many rows of 2 kB are written to a log of which somebody wants everything: how many entries that made, and
 /// whether all since the `from`th row are still kept.
 async fn held(log_entries_kept: usize, log_bytes_kept: usize, rows: u64, from: u64) -> (u64, bool) {
-    let limits = ShardLimits {
-        log_entries_kept,
-        log_step_entries: 4,
-        log_bytes_kept,
-        ..ShardLimits::default()
-    };
-    let world = World::begin_with(Planted::default(), limits, Memory::new()).await;
-    write(&world, "a", "0", Mode::Sync).await;
+    let world = keeping(log_entries_kept, log_bytes_kept).await;
     let shard = world.serving().await;
     let first = shard.freeze().await.expect("committed").origin();
     shard.want_log_behind(Some(first.position));
@@ -204,12 +193,8 @@ async fn held(log_entries_kept: usize, log_bytes_kept: usize, rows: u64, from: u
         let row = format!("{n:02000}");
         write(&world, "a", &row, Mode::Sync).await;
     }
-    let all = shard.tail(&first, 1_000, 1 << 20).await;
-    assert!(
-        matches!(all, Err(LogError::Trimmed { .. })),
-        "past the bound: {all:?}"
-    );
-    let kept = shard.tail(&base, 1_000, 1 << 20).await.is_ok();
+    assert_eq!(kept_behind(&shard, &first).await, None, "past the bound");
+    let kept = kept_behind(&shard, &base).await.is_some();
     (shard.status().committed.0 - first.position.0, kept)
 }
 

@@ -1,13 +1,12 @@
 //! Bugs put in on purpose are caught by what the other tests look at: each scene is played sound, and with the bug.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cell_replica::{Plant, Plants};
 use cell_store::memory::Memory;
 
-use super::copying::{churn, fill};
+use super::copying::{Churning, fill};
 use super::world::{Weather, World, node, read, try_read, try_write, write};
 use crate::copy::{Planted, Standing, Told};
 use crate::{Mode, ShardLimits};
@@ -106,9 +105,7 @@ async fn a_copy_differs(plants: Planted) -> bool {
         pages_late: true,
         ..Weather::default()
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut writer = tokio::task::JoinSet::new();
-    writer.spawn(churn(Arc::clone(&world), Arc::clone(&stop), 6_000));
+    let writer = Churning::begin(&world, 6_000);
     world.add_standby(1).await;
     *world.net.weather.lock() = Weather::default();
     let judged = |told: &Told| match told {
@@ -122,12 +119,7 @@ async fn a_copy_differs(plants: Planted) -> bool {
             world.ctl.heard.lock().iter().find_map(judged)
         })
         .await;
-    stop.store(true, Ordering::Relaxed);
-    writer
-        .join_next()
-        .await
-        .expect("it was started")
-        .expect("it ends");
+    writer.end().await;
     differs
 }
 

@@ -297,6 +297,12 @@ impl World {
         .await;
     }
 
+    /// Both copies have the same log, and the same rows.
+    pub(super) async fn equal(&self, a: u16, b: u16) {
+        self.level(a, b).await;
+        assert_eq!(self.digest(a).await, self.digest(b).await);
+    }
+
     /// Whoever serves now.
     pub(super) fn server(&self) -> Option<Shard> {
         let copies: Vec<Copy> = self.net.copies.lock().values().cloned().collect();

@@ -32,18 +32,40 @@ fn waits(sim: &Sim, id: OperationId) -> (&'static str, String) {
     (blocked.code, blocked.fix.unwrap_or_default())
 }
 
-/// What the operation has come to, and why.
-fn ended(sim: &Sim, id: OperationId) -> String {
-    format!("{:?}", sim.operation(id).state)
+/// Another operation has taken its place.
+fn gave_way(sim: &Sim, id: OperationId) {
+    let ended = format!("{:?}", sim.operation(id).state);
+    assert!(ended.contains("superseded"), "{ended}");
+}
+
+/// A move that has come to this step.
+fn a_move_at(step: Step, window_ms: u64) -> (Sim, OperationId) {
+    let mut sim = Sim::new();
+    let id = sim.start(a_move(THERE, window_ms)).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == step);
+    (sim, id)
+}
+
+/// Two standbys, the one away without its node, so that it counts no more.
+fn with_one_that_is_dropped() -> (Sim, ReplicaId, ReplicaId) {
+    let mut sim = Sim::with_standbys(&[THERE, AWAY]);
+    let on = |id| {
+        let mut copies = sim.config().standbys.iter();
+        let copy = copies.find(|copy| copy.node == node(id));
+        copy.expect("it stands").replica
+    };
+    let (there, away) = (on(THERE), on(AWAY));
+    sim.nodes.kill(&node(AWAY), sim.now_ms);
+    sim.run(2_000);
+    assert!(!sim.config().is_candidate(away), "it is dropped");
+    (sim, there, away)
 }
 
 /// The planted omission: it is asked whether the node reports, and not whether the copy is there.
 #[test]
 fn the_old_copy_of_a_move_stays_while_its_new_node_reports_and_does_not_serve() {
-    let mut sim = Sim::new();
-    let old = sim.config().primary.replica;
-    let id = sim.start(a_move(THERE, 2_000)).expect("starts");
-    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Window);
+    let (mut sim, id) = a_move_at(Step::Window, 2_000);
+    let old = sim.config().standbys[0].replica;
     sim.pause_automation();
     loses_its_disk(&mut sim, THERE);
     sim.run(20_000);
@@ -56,7 +78,7 @@ fn the_old_copy_of_a_move_stays_while_its_new_node_reports_and_does_not_serve() 
     let other = sim.start(failover(old, false)).expect("the move gives way");
     sim.run(10_000);
     assert_eq!((state_of(&sim, other), sim.primary().as_str()), ("done", HERE));
-    assert!(ended(&sim, id).contains("superseded"), "{}", ended(&sim, id));
+    gave_way(&sim, id);
     assert_eq!(sim.nodes.erased, []);
     is_clean(&sim);
 }
@@ -77,7 +99,8 @@ fn an_old_copy_that_was_retired_stays_and_is_let_lead_by_force() {
     assert!(fix.contains("shard failover") && fix.contains("--force"), "{fix}");
     assert_eq!(sim.nodes.erased, []);
     let other = sim.start(failover(old, true)).expect("the move gives way");
-    assert!(ended(&sim, id).contains("superseded"), "in the same decision");
+    // In the same decision.
+    gave_way(&sim, id);
     sim.run_until(10_000, |sim| sim.primary() == HERE);
     sim.nodes.empty.clear();
     sim.run(10_000);
@@ -88,9 +111,7 @@ fn an_old_copy_that_was_retired_stays_and_is_let_lead_by_force() {
 /// The same of what a cancelled move has made: the old primary is lost before it is taken back.
 #[test]
 fn a_new_copy_is_not_taken_back_while_the_old_primary_does_not_serve() {
-    let mut sim = Sim::new();
-    let id = sim.start(a_move(THERE, 60_000)).expect("starts");
-    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Verify);
+    let (mut sim, id) = a_move_at(Step::Verify, 60_000);
     let made = sim.operation(id).replica.expect("it makes one");
     sim.pause_automation();
     loses_its_disk(&mut sim, HERE);
@@ -111,9 +132,7 @@ fn a_new_copy_is_not_taken_back_while_the_old_primary_does_not_serve() {
 /// A way back is no way while who is to hand over does not serve; nor is what was made taken back from it.
 #[test]
 fn a_reversed_move_waits_for_a_primary_that_serves_and_goes_on_with_it() {
-    let mut sim = Sim::new();
-    let id = sim.start(a_move(THERE, 60_000)).expect("starts");
-    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Window);
+    let (mut sim, id) = a_move_at(Step::Window, 60_000);
     sim.pause_automation();
     loses_its_disk(&mut sim, THERE);
     let expected = sim.operation(id).generation;
@@ -146,7 +165,7 @@ fn a_copy_that_has_left_is_erased_once_a_restored_primary_serves() {
     assert!(!primary_may_live(&sim), "its own node tells that it is gone");
     sim.nodes.kill(&node(AWAY), sim.now_ms);
     restore(&mut sim, AWAY);
-    assert!(ended(&sim, id).contains("superseded"), "{}", ended(&sim, id));
+    gave_way(&sim, id);
     sim.run(10_000);
     assert!(sim.config().left.contains_key(&gone), "nobody serves yet");
     assert_eq!(sim.nodes.erased, []);
@@ -198,18 +217,7 @@ fn a_copy_is_lost_when_its_node_tells_so_or_is_silent_and_not_before() {
 /// The planted omission: a promotion waits for an answer that never comes, and whatever a person says waits for it.
 #[test]
 fn a_forced_failover_takes_the_place_of_one_to_which_nobody_answers() {
-    let mut sim = Sim::with_standbys(&[THERE, AWAY]);
-    let on = |sim: &Sim, id: &str| {
-        let mut copies = sim.config().standbys.iter();
-        copies
-            .find(|copy| copy.node == node(id))
-            .expect("it stands")
-            .replica
-    };
-    let (there, away) = (on(&sim, THERE), on(&sim, AWAY));
-    sim.nodes.kill(&node(AWAY), sim.now_ms);
-    sim.run(2_000);
-    assert!(!sim.config().is_candidate(away), "it is dropped");
+    let (mut sim, there, away) = with_one_that_is_dropped();
     sim.pause_automation();
     sim.nodes.kill(&node(HERE), sim.now_ms);
     sim.run(1_000);
@@ -222,7 +230,7 @@ fn a_forced_failover_takes_the_place_of_one_to_which_nobody_answers() {
     sim.run(5_000);
     assert_eq!((state_of(&sim, id), sim.primary().as_str()), ("running", HERE));
     let other = sim.start(failover(away, true)).expect("it gives way");
-    assert!(ended(&sim, id).contains("superseded"), "{}", ended(&sim, id));
+    gave_way(&sim, id);
     sim.run(10_000);
     assert_eq!((state_of(&sim, other), sim.primary().as_str()), ("done", AWAY));
 }
@@ -230,18 +238,7 @@ fn a_forced_failover_takes_the_place_of_one_to_which_nobody_answers() {
 /// The planted omission: it is asked how long the person waits, and not how long the promotion has been under way.
 #[test]
 fn a_forced_failover_lets_a_promotion_be_answered_that_has_only_just_begun() {
-    let mut sim = Sim::with_standbys(&[THERE, AWAY]);
-    let on = |sim: &Sim, id: &str| {
-        let mut copies = sim.config().standbys.iter();
-        copies
-            .find(|copy| copy.node == node(id))
-            .expect("it stands")
-            .replica
-    };
-    let (there, away) = (on(&sim, THERE), on(&sim, AWAY));
-    sim.nodes.kill(&node(AWAY), sim.now_ms);
-    sim.run(2_000);
-    assert!(!sim.config().is_candidate(away), "it is dropped");
+    let (mut sim, there, away) = with_one_that_is_dropped();
     // The handover is not confirmed: when its time is over it becomes a promotion, to which both answer.
     sim.nodes.deaf.insert(node(THERE));
     sim.start(failover(there, false)).expect("starts");
@@ -284,9 +281,7 @@ fn a_standby_of_no_use_is_not_given_up_while_its_primary_does_not_serve() {
     sim.run_until(5_000, dropped);
     assert!(dropped(&sim));
     loses_its_disk(&mut sim, HERE);
-    let expected = sim.state.automation.generation;
-    let paused = false;
-    sim.accept(operator(), "go on", Command::SetAutomation { paused, expected });
+    sim.set_automation(false);
     sim.run(10_000);
     assert!(sim.config().names(standby), "{:?}", sim.config());
     sim.nodes.empty.clear();

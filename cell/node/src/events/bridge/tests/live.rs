@@ -3,18 +3,17 @@
 
 #![allow(clippy::print_stdout, reason = "a test says what it skipped")]
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use cell_bridge_nats::server::{NatsServer, program};
-use cell_bridge_nats::{
-    BridgeError, Channel, Message, Nats, Published, Settings, Source, Tail, read_message_id,
-};
+use cell_bridge_nats::{BridgeError, Channel, Message, Nats, Published, Source, Tail, read_message_id};
 use parking_lot::Mutex;
 use platform_model::{ShardId, WorldId};
 use platform_runtime::CancellationToken;
 
 use super::*;
+use crate::events::tests::bench::WITHIN;
 
 /// Every so many messages that the server took kill the bridge before it hears of it.
 const KILLS_EVERY: u64 = 7;
@@ -71,30 +70,17 @@ impl Channel for KillingChannel {
     }
 }
 
-fn settings(server: &NatsServer, answer_within: Duration) -> Settings {
-    Settings {
-        servers: vec![server.address()],
-        tls: None,
-        credentials_file: None,
-        prefix: "test".into(),
-        replicas: 1,
-        keep: Duration::from_secs(3_600),
-        answer_within,
-    }
-}
-
 /// A bridge, and another as often as one is killed, until nothing waits.
 async fn bridges_until_empty(bench: &Bench, killing: &Killing) {
-    let empty = async {
-        while rows_left(bench).await > 0 {
-            let is_dead = killing.bridge.lock().is_cancelled();
-            if is_dead {
-                another(bench, killing);
-            }
-            tokio::time::sleep(SOON).await;
+    until("all rows went", async || {
+        let left = rows_left(bench).await;
+        let is_dead = killing.bridge.lock().is_cancelled();
+        if left > 0 && is_dead {
+            another(bench, killing);
         }
-    };
-    tokio::time::timeout(WITHIN, empty).await.expect("all rows go");
+        left == 0
+    })
+    .await;
 }
 
 fn another(bench: &Bench, killing: &Killing) {
@@ -104,7 +90,7 @@ fn another(bench: &Bench, killing: &Killing) {
 }
 
 async fn stream_of(server: &NatsServer, source: &Source) -> Vec<EventKey> {
-    let nats = Nats::connect(settings(server, WITHIN), source.world.clone()).await;
+    let nats = Nats::connect(server.settings(WITHIN), source.world.clone()).await;
     let channel = nats.expect("settings").open(&source.shard).await.expect("open");
     let mut stream = Vec::new();
     while let Some(message) = channel.read(stream.len() as u64 + 1).await.expect("read") {
@@ -130,7 +116,7 @@ async fn a_server_and_bridges_that_are_killed_again_and_again_leave_each_event_o
         world: WorldId::new(&"a".repeat(64)).expect("an id"),
         shard: shard_of(AUTHORS),
     };
-    let impatient = settings(&server, Duration::from_secs(1));
+    let impatient = server.settings(Duration::from_secs(1));
     let nats = Nats::connect(impatient, source.world.clone()).await;
     let killing = Killing {
         inner: Arc::new(nats.expect("settings")),
