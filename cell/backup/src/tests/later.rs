@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// An older backup with a log to the end of the shard, and a newer one in the middle of it that has none; of the shard's
-/// own log a few entries are left.
+/// An older backup with a log to the end of the shard, and a newer one in the middle of it that has none; of the
+/// shard's own log a few entries are left.
 async fn overtaken() -> (Bench, Run, Manifest) {
     let mut bench = Bench::new().await;
     let limits = ShardLimits {

@@ -267,7 +267,7 @@ impl Elsewhere {
 }
 
 /// Removes every row of the person, but for the mark of the root's end; answers how many.
-async fn remove_rows(shard: &Shard, asked: &Asked) -> Result<u64, Refusal> {
+pub(super) async fn remove_rows(shard: &Shard, asked: &Asked) -> Result<u64, Refusal> {
     let mut removed = 0;
     loop {
         // The mark is one.
@@ -298,6 +298,16 @@ async fn page(shard: &Shard, asked: &Asked, limit: usize) -> Result<usize, Refus
     let look = |tx: Tx| async move {
         let page = tx.scan(everything(), limit, false).await?;
         Ok::<_, TxError>(page.rows.len())
+    };
+    let answer = shard.read(&request(asked, Mode::Async), look).await;
+    Ok(answer.map_err(|error| unavailable(&error))?.value)
+}
+
+/// Whether nothing is left of the root but the mark of its end.
+pub(super) async fn is_gone(shard: &Shard, asked: &Asked) -> Result<bool, Refusal> {
+    let look = |tx: Tx| async move {
+        let (page, mark) = (tx.scan(everything(), 2, false).await?, ended::key());
+        Ok::<_, TxError>(page.rows.iter().all(|(key, _)| *key == mark))
     };
     let answer = shard.read(&request(asked, Mode::Async), look).await;
     Ok(answer.map_err(|error| unavailable(&error))?.value)

@@ -28,6 +28,7 @@ impl Custody {
                 custody.sweep_scratch().await;
                 tokio::join!(
                     custody.resume_on(),
+                    custody.reapply_on(),
                     custody.sweep_on(),
                     custody.keep_on(),
                     custody.keep_logs_on()
