@@ -46,6 +46,8 @@ pub(super) struct Asked {
     pub user: UserId,
     pub by: String,
     pub reason: String,
+    /// Somebody whose erasure the controllers have on record already.
+    pub on_record: bool,
 }
 
 impl Custody {
@@ -85,6 +87,8 @@ impl Custody {
     async fn open(&self, asked: &Asked, shard: &Shard) -> Result<Option<OpenUser>, Refusal> {
         match self.shared.lent.open_user(&asked.home, asked.user).await {
             Ok(open) => Ok(Some(open)),
+            // A promotion by force may have lost that he ever was: he is taken to the end all the same.
+            Err(problem) if problem.code == Code::NotFound && asked.on_record => Ok(None),
             Err(problem) if problem.code == Code::NotFound => {
                 self.was_ever(asked, shard).await?;
                 Ok(None)

@@ -90,6 +90,7 @@ impl Custody {
             user,
             by: format!("node {}", self.shared.node),
             reason: "what a promotion brought back".to_owned(),
+            on_record: true,
         };
         let standing = standing_of(shard, user).await;
         let standing = standing.map_err(|problem| refused(&problem))?;

@@ -241,6 +241,7 @@ fn asked(user: UserId) -> Asked {
         user,
         by: OFFICER.to_owned(),
         reason: "request 4711".to_owned(),
+        on_record: false,
     }
 }
 

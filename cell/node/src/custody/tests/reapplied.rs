@@ -2,11 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
+use platform_wire::RefusalCode;
 use platform_wire::backup::{ErasureRecord, ErasureStage};
 
-use super::{Controllers, ENDED, OFFICER, Register, custody, has_key, home, rows};
+use super::{Controllers, ENDED, OFFICER, Register, asked, custody, has_key, home, rows};
 use crate::custody::reapplying::Applied;
-use crate::events::tests::bench::{Bench, FOLLOWERS};
+use crate::events::tests::bench::{Bench, FOLLOWERS, user};
 
 /// The planted omission: a copy is promoted by force that lacks the last minutes, and who was erased in them, with a
 /// certificate, logs in again.
@@ -52,5 +53,26 @@ async fn who_was_erased_stays_so_though_a_copy_leads_that_lacks_his_erasure() {
     custody.reapply(&mut applied).await;
     assert!(controllers.asked_who.load(Ordering::Relaxed) > asked);
     assert_eq!(rows(&bench, back).await, ENDED);
+    bench.end().await;
+}
+
+/// The planted omission: an erasure is on record, the copies that lead by force by now never had the person, and it is begun
+/// anew for ever.
+#[tokio::test]
+async fn an_erasure_on_record_comes_to_its_end_though_nobody_knows_the_person_any_more() {
+    let bench = Bench::new().await;
+    let controllers = Controllers::answering();
+    let custody = custody(&bench, &controllers);
+    let lost = asked(user(4_711));
+    let refused = custody.erase_now(&lost).await.expect_err("nobody");
+    assert_eq!(refused.code, RefusalCode::Unknown, "{refused:?}");
+    custody.record(&lost, ErasureStage::Begins).await.expect("on record");
+    custody.resume().await;
+    let stages = controllers.stages();
+    let last = stages.last();
+    assert!(matches!(last, Some(ErasureStage::Done { .. })), "{stages:?}");
+    let keys = bench.keys();
+    let destroyed = keys.is_destroyed(&custody.shared.followed, &home(), lost.user);
+    assert!(destroyed.await.expect("read"), "his id gets no key any more");
     bench.end().await;
 }
