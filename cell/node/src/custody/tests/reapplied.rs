@@ -66,13 +66,16 @@ async fn an_erasure_on_record_comes_to_its_end_though_nobody_knows_the_person_an
     let lost = asked(user(4_711));
     let refused = custody.erase_now(&lost).await.expect_err("nobody");
     assert_eq!(refused.code, RefusalCode::Unknown, "{refused:?}");
-    custody.record(&lost, ErasureStage::Begins).await.expect("on record");
+    custody
+        .record(&lost, ErasureStage::Begins)
+        .await
+        .expect("on record");
     custody.resume().await;
     let stages = controllers.stages();
     let last = stages.last();
     assert!(matches!(last, Some(ErasureStage::Done { .. })), "{stages:?}");
     let keys = bench.keys();
-    let destroyed = keys.is_destroyed(&custody.shared.followed, &home(), lost.user);
+    let destroyed = keys.is_destroyed(&custody.shared.followed, &lost.home, lost.user);
     assert!(destroyed.await.expect("read"), "his id gets no key any more");
     bench.end().await;
 }
