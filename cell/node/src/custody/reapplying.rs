@@ -73,14 +73,20 @@ impl Custody {
             return Err(Refusal::new(RefusalCode::Unavailable, message));
         }
         let table = self.shared.followed.current();
+        let mut failed = None;
         for user in listed.users {
             let own = table.shard_of_user(home, user);
             let is_here = own.as_ref() == Some(shard.id());
             if is_here && !open.contains(&user) && !self.erasing.lock().contains(&user) {
-                self.reapply_to(home, shard, user).await?;
+                match self.reapply_to(home, shard, user).await {
+                    Ok(()) => {}
+                    Err(refusal) if refusal.code.retryable() => return Err(refusal),
+                    // One of whom it cannot be done keeps it from nobody else.
+                    Err(refusal) => failed = Some(refusal),
+                }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn reapply_to(&self, home: &HomeId, shard: &Shard, user: UserId) -> Result<(), Refusal> {
