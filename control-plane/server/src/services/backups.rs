@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use control_plane_ledger::Digest;
 use control_plane_state::backup::{
-    BackupCommand, CustodyWork, RestoreSpec, may_restore_on, open_erasures_at,
+    BackupCommand, CustodyWork, RestoreSpec, may_read_erased, open_erasures_at,
 };
 use control_plane_state::{Author, Command, Refusal as Rule, State};
 use platform_model::{Epoch, Generation, HomeId, NodeId, ReplicaId, ShardId, UserId};
@@ -67,7 +67,7 @@ impl Backups for Service {
             }
         } else {
             if let Some(node) = node {
-                may_restore_on(&state, &shard, node).map_err(|rule| refuse::rule(&rule))?;
+                may_read_erased(&state, &shard, node).map_err(|rule| refuse::rule(&rule))?;
             }
             Erased {
                 users: state.left_out(&shard).collect(),
