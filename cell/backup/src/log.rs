@@ -30,8 +30,10 @@
 //! | `onward` | whose log goes on where one ends |
 //! | [`read`] | what was kept from a backup on, to a goal |
 //! | [`reach`] | how far backups go with all of that |
+//! | `furthest` | whether the log of an older backup goes further |
 
 mod cursor;
+pub(crate) mod furthest;
 pub mod goal;
 pub mod keep;
 mod onward;

@@ -68,6 +68,9 @@ pub async fn restore(
     let good = crate::read::verify(store, wanted.name, kek, &Progress::default()).await?;
     wanted.fits(&good)?;
     let end = log::read::verify(store, kek, &good, wanted.goal).await?;
+    if wanted.goal == Goal::Latest {
+        log::furthest::check(store, kek, &good, &end).await?;
+    }
     // To there again, also if more is kept by then.
     let again = match wanted.goal {
         Goal::Base => Goal::Base,

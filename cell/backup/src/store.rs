@@ -123,6 +123,10 @@ impl BackupStore {
 
     /// Takes away what was written of a backup that did not come to its end. Best effort: what stays is told as unfinished.
     pub(crate) async fn give_up(&self, name: &BackupName, parts: u64) {
+        // Perhaps it is there, and the answer was lost: one without its parts would be told to be whole.
+        if self.delete(&manifest_path(name)).await.is_err() {
+            return;
+        }
         for part in 0..parts {
             let _ = self.objects.delete(&part_path(name, part)).await;
         }

@@ -6,6 +6,8 @@ mod bucket;
 mod crossed;
 mod erased;
 mod kept;
+mod later;
+mod lost;
 mod removed;
 mod replayed;
 mod whole;

@@ -40,7 +40,8 @@ pub struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes all of it; the manifest last. Dropped or failed, there is no backup of that name.
+    /// Writes all of it; the manifest last. Dropped or failed, there is no backup of that name; or a whole one, where the
+    /// store was not heard any more when it was to say that it has the manifest.
     ///
     /// # Errors
     /// The shard's, the store's; [`BackupError::Withheld`] when the law changes meanwhile.
@@ -187,8 +188,20 @@ impl Writing<'_> {
         };
         let sealed = manifest.seal(&source.key, self.with.kek);
         self.granted().await?;
-        self.with.store.put_manifest(&manifest.name, sealed).await?;
+        self.put_manifest(&manifest.name, sealed).await?;
         Ok(manifest)
+    }
+
+    /// Of an answer that was lost the store is asked what it has: with the manifest it is a backup.
+    async fn put_manifest(&self, name: &BackupName, sealed: Vec<u8>) -> Result<(), BackupError> {
+        let store = self.with.store;
+        let Err(error) = store.put_manifest(name, sealed.clone()).await else {
+            return Ok(());
+        };
+        match store.manifest(name).await {
+            Ok(found) if found == sealed => Ok(()),
+            _ => Err(error),
+        }
     }
 
     async fn parts(&mut self, mut source: Source) -> Result<Source, BackupError> {

@@ -13,6 +13,7 @@ mod jobs;
 mod keeping;
 mod listing;
 mod personal;
+mod reapplying;
 mod register;
 mod rehearsing;
 mod removing;

@@ -136,7 +136,7 @@ fn seconds(ms: u64) -> String {
     format!("{}.{:03} s", ms / 1_000, ms % 1_000)
 }
 
-fn out_of_reach(base: &Manifest, why: String) -> BackupError {
+pub(super) fn out_of_reach(base: &Manifest, why: String) -> BackupError {
     BackupError::OutOfReach {
         name: base.name.to_string(),
         why,

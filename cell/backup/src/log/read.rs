@@ -10,6 +10,7 @@ use super::goal::Goal;
 use super::onward::{self, CROSSED_MAX, Onward};
 use crate::error::BackupError;
 use crate::manifest::Manifest;
+use crate::read;
 use crate::store::BackupStore;
 
 /// Reads what was kept behind a backup from its first entry to the goal.
@@ -30,7 +31,8 @@ pub struct LogReading<'a> {
 ///
 /// # Errors
 /// The first thing that is not as it was written; as [`LogReading::entries`]; [`BackupError::OutOfReach`] for all that
-/// was kept, where a newer backup has what this one's log does not reach.
+/// was kept, where a newer backup has what this one's log does not reach; [`BackupError::NoSuchBackup`] where the one whose
+/// log was read last was removed meanwhile.
 pub async fn verify(
     store: &BackupStore,
     kek: &Kek,
@@ -39,7 +41,7 @@ pub async fn verify(
 ) -> Result<Origin, BackupError> {
     let mut reading = LogReading::begin(store, kek, base, goal)?;
     while reading.entries().await?.is_some() {}
-    goal.check_newest(base, &reading.at, reading.newer.as_deref().unwrap_or_default())?;
+    reading.check_all().await?;
     Ok(reading.at)
 }
 
@@ -101,6 +103,17 @@ impl<'a> LogReading<'a> {
             self.at = last.origin();
         }
         Ok(Some(entries))
+    }
+
+    /// What was read is all that was kept, if that is what is asked for: no newer backup stands further, and the log that was
+    /// read last did not end because it was being removed. Of one that is removed the manifest goes first.
+    pub(crate) async fn check_all(&self) -> Result<(), BackupError> {
+        let newer = self.newer.as_deref().unwrap_or_default();
+        self.goal.check_newest(self.base, &self.at, newer)?;
+        if self.goal == Goal::Latest {
+            read::manifest(self.store, &self.log.base().name, self.kek).await?;
+        }
+        Ok(())
     }
 
     /// What comes next: in this log, or behind its end in that of a newer backup.

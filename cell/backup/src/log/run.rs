@@ -1,7 +1,7 @@
 //! Where the log of a shard is kept on: behind its newest backup, at the end of what the store has of it.
 
 use cell_layers::keys::Kek;
-use cell_shard::Origin;
+use cell_shard::{LogError, Origin, Shard};
 use platform_model::{ShardId, WorldId};
 
 use super::read::check_kind;
@@ -13,6 +13,9 @@ use crate::store::BackupStore;
 
 /// Backups that are damaged, or of a later build, before one that opens.
 const CLOSED_MAX: usize = 16;
+
+/// Older backups that are looked at where the newest one's log cannot be gone on with.
+const OLDER_MAX: usize = 16;
 
 /// A log, as far as it is kept. Kept on by [`crate::Writer::keep_log`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +70,46 @@ impl Run {
         Ok(None)
     }
 
+    /// As [`Self::find`], of a shard that is served; where that log cannot be gone on with, the one behind the newest
+    /// older backup that can. A backup may come to its end long after the log of an older one has gone past it - on a
+    /// node that leads no more, or of which the answer was lost - and is the newest all the same.
+    ///
+    /// # Errors
+    /// As [`Self::find`]; [`BackupError::Log`].
+    pub async fn seek(
+        store: &BackupStore,
+        kek: &Kek,
+        world: &WorldId,
+        shard: &Shard,
+    ) -> Result<Option<Self>, BackupError> {
+        let Some(newest) = Self::find(store, kek, world, shard.id()).await? else {
+            return Ok(None);
+        };
+        if newest.goes_on(shard).await? {
+            return Ok(Some(newest));
+        }
+        for base in older(store, kek, &newest.base, OLDER_MAX).await? {
+            let run = match Self::of(store, kek, base).await {
+                Ok(run) => run,
+                Err(error @ BackupError::Store(_)) => return Err(error),
+                Err(_) => continue,
+            };
+            if run.goes_on(shard).await? {
+                return Ok(Some(run));
+            }
+        }
+        Ok(Some(newest))
+    }
+
+    /// Whether the shard still has what comes behind it.
+    async fn goes_on(&self, shard: &Shard) -> Result<bool, BackupError> {
+        match shard.tail(&self.end, 1, 1).await {
+            Ok(_) => Ok(true),
+            Err(LogError::Trimmed { .. } | LogError::Diverged { .. }) => Ok(false),
+            Err(error) => Err(BackupError::Log(error)),
+        }
+    }
+
     /// Behind this backup, as far as its log lies in the store. What the log has before its last segment is not read.
     ///
     /// # Errors
@@ -98,4 +141,30 @@ impl Run {
         self.segments = last + 1;
         Ok(self)
     }
+}
+
+/// Older backups of the same shard and world whose manifests open, the newest first; so many folders are looked at.
+///
+/// # Errors
+/// [`BackupError::TooMany`]; the store's.
+pub(super) async fn older(
+    store: &BackupStore,
+    kek: &Kek,
+    base: &Manifest,
+    looked_at_max: usize,
+) -> Result<Vec<Manifest>, BackupError> {
+    let names = store.names_of(&base.shard).await?;
+    let names = names
+        .iter()
+        .filter(|name| **name != base.name && name.at() <= base.name.at());
+    let mut older = Vec::new();
+    for name in names.take(looked_at_max) {
+        match read::manifest(store, name, kek).await {
+            Ok(open) if (&open.world, &open.shard) == (&base.world, &base.shard) => older.push(open),
+            Err(error @ BackupError::Store(_)) => return Err(error),
+            // Another world's, damaged, or removed meanwhile.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(older)
 }

@@ -98,7 +98,7 @@ impl BackupStore {
         }
     }
 
-    async fn delete(&self, path: &Path) -> Result<(), BackupError> {
+    pub(super) async fn delete(&self, path: &Path) -> Result<(), BackupError> {
         match self.objects.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(BackupError::Store(error)),

@@ -208,3 +208,22 @@ async fn what_is_no_backup_of_it_hides_none_and_what_may_hide_one_is_told() {
     let told = bench.find().await;
     assert!(matches!(told, Err(BackupError::TooMany(_))), "{told:?}");
 }
+
+/// The planted omission: all that was kept is asked for, a newer backup goes with its log while that is read, and what it
+/// had is lost without a word.
+#[tokio::test]
+async fn a_log_that_is_removed_while_it_is_read_is_not_told_to_be_all() {
+    let chained = Chained::new().await;
+    let (bench, backups) = (&chained.bench, &chained.backups);
+    let begun = log::read::LogReading::begin(&bench.store, &bench.kek, &backups[0], Goal::Latest);
+    let mut reading = begun.expect("a shard of people");
+    // Into the log of the last one.
+    while reading.at().position <= chained.ends[1].position {
+        reading.entries().await.expect("read").expect("there is more");
+    }
+    reading.check_all().await.expect("all of them are there");
+    bench.store.remove(&backups[2].name).await.expect("removed");
+    while reading.entries().await.expect("it ends").is_some() {}
+    let told = reading.check_all().await;
+    assert!(matches!(told, Err(BackupError::NoSuchBackup(_))), "{told:?}");
+}

@@ -46,6 +46,8 @@ pub(super) struct Asked {
     pub user: UserId,
     pub by: String,
     pub reason: String,
+    /// Somebody whose erasure the controllers have on record already.
+    pub on_record: bool,
 }
 
 impl Custody {
@@ -85,6 +87,8 @@ impl Custody {
     async fn open(&self, asked: &Asked, shard: &Shard) -> Result<Option<OpenUser>, Refusal> {
         match self.shared.lent.open_user(&asked.home, asked.user).await {
             Ok(open) => Ok(Some(open)),
+            // A promotion by force may have lost that he ever was: he is taken to the end all the same.
+            Err(problem) if problem.code == Code::NotFound && asked.on_record => Ok(None),
             Err(problem) if problem.code == Code::NotFound => {
                 self.was_ever(asked, shard).await?;
                 Ok(None)
@@ -267,7 +271,7 @@ impl Elsewhere {
 }
 
 /// Removes every row of the person, but for the mark of the root's end; answers how many.
-async fn remove_rows(shard: &Shard, asked: &Asked) -> Result<u64, Refusal> {
+pub(super) async fn remove_rows(shard: &Shard, asked: &Asked) -> Result<u64, Refusal> {
     let mut removed = 0;
     loop {
         // The mark is one.
@@ -298,6 +302,16 @@ async fn page(shard: &Shard, asked: &Asked, limit: usize) -> Result<usize, Refus
     let look = |tx: Tx| async move {
         let page = tx.scan(everything(), limit, false).await?;
         Ok::<_, TxError>(page.rows.len())
+    };
+    let answer = shard.read(&request(asked, Mode::Async), look).await;
+    Ok(answer.map_err(|error| unavailable(&error))?.value)
+}
+
+/// Whether nothing is left of the root but the mark of its end.
+pub(super) async fn is_gone(shard: &Shard, asked: &Asked) -> Result<bool, Refusal> {
+    let look = |tx: Tx| async move {
+        let (page, mark) = (tx.scan(everything(), 2, false).await?, ended::key());
+        Ok::<_, TxError>(page.rows.iter().all(|(key, _)| *key == mark))
     };
     let answer = shard.read(&request(asked, Mode::Async), look).await;
     Ok(answer.map_err(|error| unavailable(&error))?.value)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cell_backup::{Manifest, Progress};
+use cell_backup::{BackupName, Manifest, Progress};
 use cell_shard::Origin;
 use parking_lot::Mutex;
 use platform_model::{ReplicaId, ShardId};
@@ -179,7 +179,7 @@ impl Jobs {
         self.shared.lock().is_busy(shard)
     }
 
-    /// Whether something that is under way reads that backup.
+    /// Whether something that is under way reads that backup, or may read its log.
     pub fn reads(&self, backup: &str) -> bool {
         self.shared.lock().reads(backup)
     }
@@ -225,8 +225,14 @@ impl Shared {
         self.open().any(|job| job.shard.as_ref() == Some(shard))
     }
 
+    /// A restore reads logs of newer backups of its shard, too: one that is removed meanwhile would end it earlier, without
+    /// a word.
     fn reads(&self, backup: &str) -> bool {
-        self.open().any(|job| job.backup == backup)
+        let shard_of = |backup: &str| backup.parse::<BackupName>().ok()?.shard().ok();
+        self.open().any(|job| {
+            let restores = job.shard.as_ref().filter(|_| !job.backup.is_empty());
+            job.backup == backup || restores.is_some_and(|shard| shard_of(backup).as_ref() == Some(shard))
+        })
     }
 }
 
@@ -316,5 +322,24 @@ mod tests {
         assert!(jobs.get(1).is_err(), "forgotten");
         assert!(jobs.get(101).is_ok(), "it runs still");
         assert!(jobs.shared.lock().jobs.len() <= KEPT_MAX + 1);
+    }
+
+    /// The planted omission: all that was kept is being restored, over the logs of newer backups; one of them is removed, and
+    /// the copy ends where that began.
+    #[test]
+    fn while_a_shard_is_restored_no_backup_of_it_is_removed() {
+        let jobs = Jobs::new();
+        let named = |shard: &str| format!("eu_eu-central_{shard}.e4.1711.5f2c9a01");
+        let shard: ShardId = "eu/eu-central/000".parse().expect("a shard");
+        let older = "eu_eu-central_000.e4.9.00000000".to_owned();
+        let restores = jobs.begin(Some(shard.clone()), older).expect("alone");
+        let refused = jobs.remove(&named("000")).map(drop).expect_err("its log is read");
+        assert_eq!(refused.code, RefusalCode::Placement);
+        jobs.remove(&named("001")).expect("of another shard");
+        jobs.end(restores.id, Err(failed()));
+        jobs.remove(&named("000")).expect("nobody reads it");
+        // A backup that is made reads none.
+        jobs.begin(Some(shard), String::new()).expect("alone");
+        jobs.remove(&named("000")).expect("nobody reads it");
     }
 }

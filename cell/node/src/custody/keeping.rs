@@ -121,7 +121,7 @@ impl Custody {
         mut writer: Writer<'_>,
     ) -> Result<(), BackupError> {
         if matches!(stage, Stage::Sought) {
-            let found = Run::find(writer.store, writer.kek, writer.world, shard.id()).await?;
+            let found = Run::seek(writer.store, writer.kek, writer.world, shard).await?;
             *stage = found.map_or(Stage::Waits, |run| Stage::Kept(Box::new(run)));
         }
         let Stage::Kept(run) = stage else {

@@ -63,6 +63,7 @@ impl Custody {
             user,
             by: by.to_owned(),
             reason: reason.to_owned(),
+            on_record: false,
         };
         let erased = self.erase_now(&asked).await.map_err(|refusal| {
             tracing::warn!(target: "audit", %home, %user, %refusal, "a person's own erasure does not come about now");

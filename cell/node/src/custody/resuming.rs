@@ -28,6 +28,7 @@ impl Custody {
                 custody.sweep_scratch().await;
                 tokio::join!(
                     custody.resume_on(),
+                    custody.reapply_on(),
                     custody.sweep_on(),
                     custody.keep_on(),
                     custody.keep_logs_on()
@@ -88,6 +89,7 @@ impl Custody {
                 user,
                 by: format!("node {}", self.shared.node),
                 reason: "an erasure that was begun is taken to its end".to_owned(),
+                on_record: true,
             };
             if let Err(refusal) = self.take_up(&asked).await {
                 metrics::counter!("celld_erasures_left_total").increment(1);
@@ -169,6 +171,7 @@ impl Custody {
             user,
             by: format!("node {}", self.shared.node),
             reason: format!("his erasure was begun in {from}, before he moved from there"),
+            on_record: false,
         };
         self.erase_now(&asked).await.map(drop)
     }

@@ -94,6 +94,7 @@ fn asked_of(by: String, (home, user): (&str, &[u8]), reason: &str) -> Result<Ask
         user: UserId::from_uuid(user),
         by,
         reason: reason.to_owned(),
+        on_record: false,
     })
 }
 

@@ -139,7 +139,11 @@ impl Custody {
             if self.jobs.is_busy(id) {
                 return Ok(());
             }
-            let step = rules.next(&self.standing(shard, memory));
+            let replaceable = self.replaceable(id, memory);
+            let step = rules.next(&Standing {
+                backups: &replaceable,
+                ..self.standing(shard, memory)
+            });
             match step {
                 Step::Nothing => return Ok(()),
                 Step::Make => self.make(rules, id, memory).await?,
@@ -152,6 +156,16 @@ impl Custody {
             }
         }
         Ok(())
+    }
+
+    /// Backups of which others may take the place: all, but for an older one behind which the log is still written on. That
+    /// one reaches further than they do, until the log of a newer one has begun.
+    fn replaceable(&self, id: &ShardId, memory: &Memory) -> Vec<Kept> {
+        let known = memory.known.get(id).map(Vec::as_slice).unwrap_or_default();
+        let newest = known.iter().map(|kept| kept.at).max();
+        let base = self.logs.base(id);
+        let stays = |kept: &Kept| base.as_ref() == Some(&kept.name) && Some(kept.at) < newest;
+        known.iter().filter(|kept| !stays(kept)).cloned().collect()
     }
 
     fn standing<'a>(&self, shard: &Shard, memory: &'a Memory) -> Standing<'a> {

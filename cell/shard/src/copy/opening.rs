@@ -170,7 +170,7 @@ impl Opening {
         Writer {
             store: Arc::clone(&self.store),
             shard: self.settings.shard.clone(),
-            export_folder: self.settings.export_folder.clone(),
+            export_folder: self.settings.cut_off_folder(),
             limits: self.store.limits(),
             keys: keys.clone(),
             clock: self.clock.clone(),

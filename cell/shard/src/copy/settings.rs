@@ -19,7 +19,7 @@ pub struct CopySettings {
     pub world: WorldId,
     pub node: NodeId,
     pub limits: ShardLimits,
-    /// Where entries are kept that a rewind cuts off; none: nowhere.
+    /// Where entries are kept that a rewind cuts off; none: nowhere. Never so of a key shard.
     pub export_folder: Option<PathBuf>,
     /// How it is taken, in a store that the nodes of a cell share; none where the store is this node's alone.
     pub taking: Option<Taking>,
@@ -71,6 +71,13 @@ impl CopySettings {
         self.limits.log_bytes_kept = self.limits.log_bytes_kept.min(kept.bytes);
         self
     }
+
+    /// Where entries that are cut off are kept. Of a key shard nowhere: wrapped keys stand in them, and a key that is
+    /// destroyed later would lie in that file for ever.
+    pub(super) fn cut_off_folder(&self) -> Option<PathBuf> {
+        let is_of_keys = matches!(self.shard, ShardId::Keys { .. });
+        self.export_folder.clone().filter(|_| !is_of_keys)
+    }
 }
 
 /// What a frame is, as far as whoever carries it cares: what is small and needed now should wait behind nothing large.
@@ -96,4 +103,26 @@ pub trait Control: Send + Sync + 'static {
 
     /// How a copy stands has changed in a way that the control plane waits for: how all stand is to be told soon.
     fn stir(&self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The planted omission: a failover cuts off the entry that made a person's key, and a file keeps it whatever is
+    /// destroyed.
+    #[test]
+    fn what_is_cut_off_of_a_key_shard_is_kept_in_no_file() {
+        let settings = |shard: &str| CopySettings {
+            export_folder: Some("/data/cut-off".into()),
+            ..CopySettings::new(
+                shard.parse().expect("a shard"),
+                "a".repeat(64).parse().expect("a world"),
+                "eu-central-1/0".parse().expect("a node"),
+            )
+        };
+        assert_eq!(settings("eu/eu-central/keys").cut_off_folder(), None);
+        let of_people = settings("eu/eu-central/007").cut_off_folder();
+        assert_eq!(of_people, Some("/data/cut-off".into()));
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use control_plane_ledger::Digest;
 use control_plane_state::backup::{
-    BackupCommand, CustodyWork, RestoreSpec, may_restore_on, open_erasures_at,
+    BackupCommand, CustodyWork, RestoreSpec, may_read_erased, open_erasures_at,
 };
 use control_plane_state::{Author, Command, Refusal as Rule, State};
 use platform_model::{Epoch, Generation, HomeId, NodeId, ReplicaId, ShardId, UserId};
@@ -67,7 +67,7 @@ impl Backups for Service {
             }
         } else {
             if let Some(node) = node {
-                may_restore_on(&state, &shard, node).map_err(|rule| refuse::rule(&rule))?;
+                may_read_erased(&state, &shard, node).map_err(|rule| refuse::rule(&rule))?;
             }
             Erased {
                 users: state.left_out(&shard).collect(),
@@ -207,18 +207,22 @@ impl Service {
 }
 
 /// A node removes a copy that nobody took up after an hour: one that a command names much later - it slept meanwhile - may not
-/// be there any more. Far less than that hour, whatever their clocks say.
+/// be there any more. Far less than that hour, whatever their clocks say: by one that is far ahead nothing is ever old.
 fn is_there_still(restored_ms: u64, now_ms: u64) -> Result<(), Refusal> {
-    let age_ms = now_ms.saturating_sub(restored_ms);
-    if restored_ms == 0 || age_ms <= RESTORED_MS_MAX {
+    if restored_ms == 0 || now_ms.abs_diff(restored_ms) <= RESTORED_MS_MAX {
         return Ok(());
     }
-    let message = format!(
-        "the copy was restored {} minutes ago: its node may have removed it",
-        age_ms / 60_000
-    );
-    Err(Refusal::new(RefusalCode::Placement, message)
-        .hint("cellctl backup restore: once more, from the backup"))
+    let again = "cellctl backup restore: once more, from the backup";
+    if restored_ms > now_ms {
+        let minutes = (restored_ms - now_ms) / 60_000;
+        let message =
+            format!("its node's clock is {minutes} minutes ahead: how old the copy is cannot be told");
+        let hint = format!("set the clock of the node, or of this controller, and {again}");
+        return Err(Refusal::new(RefusalCode::Placement, message).hint(hint));
+    }
+    let minutes = (now_ms - restored_ms) / 60_000;
+    let message = format!("the copy was restored {minutes} minutes ago: its node may have removed it");
+    Err(Refusal::new(RefusalCode::Placement, message).hint(again))
 }
 
 /// The command, and what stands in the ledger as its reason.
@@ -282,7 +286,10 @@ mod tests {
         for fresh in [0, now, now + 60_000, now - RESTORED_MS_MAX] {
             is_there_still(fresh, now).expect("it is there");
         }
-        let refused = is_there_still(now - RESTORED_MS_MAX - 1, now).expect_err("too old");
-        assert_eq!(refused.code, RefusalCode::Placement);
+        // By a clock that is an hour ahead it was made just now, whenever that was.
+        for other in [now - RESTORED_MS_MAX - 1, now + RESTORED_MS_MAX + 1] {
+            let refused = is_there_still(other, now).expect_err("too old, perhaps");
+            assert_eq!(refused.code, RefusalCode::Placement);
+        }
     }
 }

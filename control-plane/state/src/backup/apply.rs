@@ -158,11 +158,16 @@ fn has_room(state: &State, home: &HomeId) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a node could be given the shard: who was erased is told to no other.
+/// Whether a node leads the shard, or could be given it: who was erased is told to no other. Who leads goes by that list in
+/// each epoch, whatever the law has come to say of the place.
 ///
 /// # Errors
 /// The rule that keeps it out.
-pub fn may_restore_on(state: &State, shard: &ShardId, node: &NodeId) -> Result<(), Refusal> {
+pub fn may_read_erased(state: &State, shard: &ShardId, node: &NodeId) -> Result<(), Refusal> {
+    let leads = served(state, shard).is_ok_and(|config| config.primary.node == *node);
+    if leads {
+        return Ok(());
+    }
     may_lead(state, shard, node)
 }
 

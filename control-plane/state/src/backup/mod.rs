@@ -15,7 +15,7 @@ mod refusal;
 mod tests;
 
 pub(crate) use apply::apply;
-pub use apply::{may_restore_on, open_erasures_at};
+pub use apply::{may_read_erased, open_erasures_at};
 pub use command::{BackupCommand, CustodyWork, RestoreSpec};
 pub use record::Erasures;
 pub use refusal::BackupRefusal;

@@ -2,7 +2,7 @@
 
 use platform_model::{Epoch, Generation, HomeId, NodeId, ReplicaId, Role, ShardId, UserId};
 
-use super::{BackupCommand, BackupRefusal, CustodyWork, RestoreSpec, may_restore_on, open_erasures_at};
+use super::{BackupCommand, BackupRefusal, CustodyWork, RestoreSpec, may_read_erased, open_erasures_at};
 use crate::apply::tests::{author, lawful, refusal, register};
 use crate::command::{Author, Command, Envelope};
 use crate::limits::{ERASED_PER_HOME_MAX, ERASED_PER_JURISDICTION_MAX};
@@ -368,7 +368,8 @@ fn who_holds_the_persons_shard_hears_of_open_erasures_whatever_the_law_says_and_
     state.erasures.begin(&home(), elsewhere, 1);
     state.law = crate::law::LawBook::default();
     let (holder, other) = (node("eu-central-1/0"), node("us-east-1/0"));
-    may_restore_on(&state, &shard(), &holder).expect_err("no law lets it lead");
+    may_read_erased(&state, &shard(), &holder).expect("it leads still");
+    may_read_erased(&state, &shard(), &other).expect_err("no law lets it lead");
     let open = |node: Option<&NodeId>| -> Result<Vec<UserId>, Refusal> {
         Ok(open_erasures_at(&state, &shard(), node)?.collect())
     };

@@ -158,6 +158,14 @@ impl Logs {
         }
     }
 
+    /// Behind which backup a shard's log is written on.
+    pub fn base(&self, id: &ShardId) -> Option<BackupName> {
+        match &self.0.lock().logs.get(id)?.stage {
+            Stage::Kept(run) => Some(run.base.name.clone()),
+            Stage::Sought | Stage::Waits => None,
+        }
+    }
+
     /// Its log has begun, or never will.
     pub(super) fn begun(&self, base: &Manifest) {
         self.0.lock().forget_made(&base.shard, &base.name);

@@ -259,3 +259,34 @@ async fn what_is_too_old_or_missing_is_told() {
     assert!(late().contains(&shard));
     keeper.bench.end().await;
 }
+
+/// The planted omission: a backup that another node began comes late, is the newest, and has the one removed whose log
+/// reaches to this day.
+#[tokio::test]
+async fn a_backup_stays_as_long_as_its_log_is_the_one_that_is_written_on() {
+    let (mut keeper, shard) = (Keeper::new().await, shard_of(FOLLOWERS));
+    let one = Rules { keep: 1, ..RULES };
+    keeper.keep().await;
+    let sink = Sink {
+        log_every: Some(Duration::from_secs(10)),
+        ..keeper.custody.shared.sink.clone().expect("one")
+    };
+    keeper.custody.keep_logs(&sink).await;
+    keeper.bench.person(FOLLOWERS, 7).await;
+    keeper.hand.advance(DAY);
+    for _ in 0..2 {
+        assert!(keeper.custody.keep(&one, &mut keeper.memory).await);
+        assert_eq!(keeper.of(&shard).await.len(), 2, "the older one reaches further");
+    }
+    // The log of the newer one begins.
+    for name in keeper.of(&shard).await {
+        let opened = keeper.custody.opened(&sink, &name, &shard).await;
+        let manifest = opened.expect("read").expect("ours");
+        let served = keeper.bench.shard(FOLLOWERS);
+        keeper.custody.logs.written(&served, Some(&manifest));
+        keeper.custody.keep_logs(&sink).await;
+    }
+    assert!(keeper.custody.keep(&one, &mut keeper.memory).await);
+    assert_eq!(keeper.of(&shard).await.len(), 1);
+    keeper.bench.end().await;
+}
