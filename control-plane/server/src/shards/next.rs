@@ -65,10 +65,11 @@ pub struct Blocked {
 pub fn next(look: &Look<'_>) -> Next {
     match look.record.state {
         OperationState::Paused => look.blocked("paused", "it is paused", "a person", Some("resume")),
-        OperationState::Cancelling => look.take_back(),
-        OperationState::Reversing => look.reverse(),
+        OperationState::Cancelling => look.made_leads().unwrap_or_else(|| look.take_back()),
+        OperationState::Reversing => look.made_leads().unwrap_or_else(|| look.reverse()),
         OperationState::Running => {
-            let ends = look.overdue().or_else(|| look.lost_target());
+            let ends = look.made_leads().or_else(|| look.overdue());
+            let ends = ends.or_else(|| look.lost_target());
             ends.unwrap_or_else(|| look.step())
         }
         _ => Next::Wait,
@@ -246,8 +247,10 @@ impl Look<'_> {
         let OperationKind::Failover { to, force } = &self.record.kind else {
             return self.leave(Vec::new());
         };
-        if self.unsteady().is_some() && !self.may_cut_in(*to, force.as_ref()) {
-            return Next::Wait;
+        if let Some(waits) = self.unsteady()
+            && !self.may_cut_in(*to, force.as_ref())
+        {
+            return if self.is_unanswered() { waits } else { Next::Wait };
         }
         if self.config.epoch > self.record.epoch {
             return self.leave(Vec::new());

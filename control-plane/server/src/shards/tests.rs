@@ -79,6 +79,8 @@ pub(super) struct Sim {
     /// The leader loses everything each time that it has given so many commands.
     pub(super) amnesia_after: Option<usize>,
     given: usize,
+    /// After each report nodes say by themselves what they ask for, as they do between two reports: without their copies.
+    pub(super) words: bool,
 }
 
 impl Sim {
@@ -110,6 +112,7 @@ impl Sim {
             followed: RoutingTable::empty(world_id()),
             amnesia_after: None,
             given: 0,
+            words: false,
         };
         sim.accept(operator(), "", Command::InitWorld(spec()));
         sim.enact();
@@ -196,6 +199,12 @@ impl Sim {
             let tell = self.leader.asks(&self.state, &report);
             self.nodes.hear(&id, &ReplicasReply { newest, verify, tell });
             self.carry_out(acts);
+            let words = self.nodes.words(&id, &table);
+            if let Some(words) = words.filter(|_| self.words) {
+                self.leader.look_over(&self.state);
+                let acts = self.leader.hear(now, &self.state, &words);
+                self.carry_out(acts);
+            }
         }
     }
 

@@ -221,6 +221,12 @@ fn a_forced_failover_takes_the_place_of_one_to_which_nobody_answers() {
     sim.nodes.revive(&node(AWAY));
     sim.run(5_000);
     assert_eq!((state_of(&sim, id), sim.primary().as_str()), ("running", HERE));
+    let fix = format!(
+        "cellctl shard failover {} --to {AWAY} --force --loss-max ENTRIES",
+        Sim::shard()
+    );
+    assert_eq!(waits(&sim, id), ("nobody-answers", fix));
+    assert_eq!(blocked(&sim, id).who, format!("{HERE}, {THERE}"));
     let other = sim.start(failover(away, true)).expect("it gives way");
     assert!(ended(&sim, id).contains("superseded"), "{}", ended(&sim, id));
     sim.run(10_000);
