@@ -77,7 +77,8 @@ pub fn next(look: &Look<'_>) -> Next {
 }
 
 impl Look<'_> {
-    /// A repair whose target is gone, or has no room for what is not begun yet, is given up: another is planned.
+    /// A repair whose target is gone, or has no room for what is not begun yet, or may not take it any more, is given
+    /// up: another is planned.
     fn lost_target(&self) -> Option<Next> {
         let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
         let node = self.record.kind.target().filter(|_| is_repair)?;
@@ -90,6 +91,8 @@ impl Look<'_> {
             "its target is gone"
         } else if !begun && self.no_room(node).is_some() {
             "its target has no room"
+        } else if !begun && self.not_taken(node).is_some() {
+            "its target takes it no more"
         } else {
             return None;
         };
@@ -136,7 +139,8 @@ impl Look<'_> {
             return self.leave(Vec::new());
         }
         let waits = self.unsteady().or_else(|| self.silent("target", node));
-        if let Some(waits) = waits.or_else(|| self.no_room(node)) {
+        let waits = waits.or_else(|| self.no_room(node));
+        if let Some(waits) = waits.or_else(|| self.not_taken(node)) {
             return waits;
         }
         let node = node.clone();

@@ -1,6 +1,6 @@
 //! What an operation waits for, in words.
 
-use control_plane_state::operation::{Force, OperationKind, Step};
+use control_plane_state::operation::{Force, OperationKind, Step, may_begin_copy};
 use control_plane_state::shard_config::{ConfigPhase, CopyState, Forced, ShardCopy};
 use platform_model::thresholds::{HANDOVER_MS, ROOM_LEFT_MIB};
 use platform_model::{NodeId, ReplicaId};
@@ -175,6 +175,14 @@ impl Look<'_> {
         let what = format!("its disk takes {free_mib} MiB more, and {needed_mib} are needed");
         let fix = self.record.may_cancel().then_some("cancel");
         (free < needed).then(|| self.blocked("no-room", &what, &node.to_string(), fix))
+    }
+
+    /// What the state would refuse is not asked of it again and again: a cell was closed meanwhile, or a copy lies in
+    /// the store that the node shares.
+    pub(super) fn not_taken(&self, node: &NodeId) -> Option<Next> {
+        let rule = may_begin_copy(self.state, &self.record.shard, node).err()?;
+        let fix = self.record.may_cancel().then_some("cancel");
+        Some(self.blocked("target-refused", &rule.to_string(), &node.to_string(), fix))
     }
 
     pub(super) fn blocked(&self, code: &'static str, what: &str, who: &str, fix: Option<&str>) -> Next {

@@ -337,3 +337,19 @@ fn an_operation_erases_nothing_in_a_store_before_it_is_with_whoever_holds_the_sh
     assert_eq!(sim.nodes.erased, [(node(&holder), replica)]);
     assert_eq!(state_of(&sim, id), "done");
 }
+
+/// A store holds a shard once: whoever asks for a second copy there is told so, and nothing is refused again and again.
+#[test]
+fn a_move_within_a_store_waits_and_says_why() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let holder = sim.primary();
+    let to = node(if holder == HERE { BESIDE } else { HERE });
+    let id = sim
+        .start(OperationKind::Move { to, window_ms: 0 })
+        .expect("starts");
+    sim.run(3_000);
+    let waits = blocked(&sim, id);
+    assert_eq!(waits.code, "target-refused");
+    assert_eq!(waits.fix, Some(format!("cellctl operation cancel {id}")));
+    assert_eq!(sim.refusals(), []);
+}
