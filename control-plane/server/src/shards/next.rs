@@ -6,6 +6,7 @@
 use control_plane_state::State;
 use control_plane_state::operation::{
     Certified, OperationCommand, OperationId, OperationKind, OperationRecord, OperationState, Step,
+    may_lead_on,
 };
 use control_plane_state::shard_config::{
     Certificate, ConfigCommand, CopyState, Proof, ShardConfig, ShardCopy,
@@ -227,11 +228,11 @@ impl Look<'_> {
         if self.config.primary.replica == target {
             return self.leave(Vec::new());
         }
-        let silent = self
-            .config
-            .standby(target)
-            .and_then(|copy| self.silent("target", &copy.node));
-        if let Some(waits) = silent.or_else(|| self.primary_silent()) {
+        let waits = self.config.standby(target).and_then(|copy| {
+            let silent = self.silent("target", &copy.node);
+            silent.or_else(|| self.may_not_lead(&copy.node, "cancel"))
+        });
+        if let Some(waits) = waits.or_else(|| self.primary_silent()) {
             return waits;
         }
         let epoch = self.config.epoch;
@@ -270,11 +271,13 @@ impl Look<'_> {
             };
             return Next::Configure(begin, self.reason());
         }
-        let able =
-            |copy: &&ShardCopy| copy.state == CopyState::InSync && to.is_none_or(|to| to == copy.replica);
+        let able = |copy: &&ShardCopy| {
+            let wanted = copy.state == CopyState::InSync && to.is_none_or(|to| to == copy.replica);
+            wanted && may_lead_on(self.state, &self.record.shard, &copy.node).is_ok()
+        };
         let mut able = self.config.standbys.iter().filter(able).peekable();
         if able.peek().is_none() {
-            return self.fail("the copy that was to lead is not in sync any more");
+            return self.fail("no copy that was to lead is in sync any more, and may lead where it is");
         }
         let reports = able.find(|copy| (self.heard)(&copy.node));
         match reports {

@@ -184,6 +184,14 @@ pub fn may_begin_copy(state: &State, shard: &ShardId, node: &NodeId) -> Result<(
     rules::store_is_free(state, shard, config, node)
 }
 
+/// Whether the law lets a copy of the shard lead on `node`. It may have changed since an operation was started.
+///
+/// # Errors
+/// The rule that keeps it from leading there.
+pub fn may_lead_on(state: &State, shard: &ShardId, node: &NodeId) -> Result<(), Refusal> {
+    rules::may_lead(state, shard, node)
+}
+
 fn may_fail_over(
     config: &ShardConfig,
     to: Option<ReplicaId>,

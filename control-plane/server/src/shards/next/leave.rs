@@ -91,10 +91,11 @@ impl Look<'_> {
             return waits;
         }
         let in_sync = |copy: &ShardCopy| copy.state == CopyState::InSync;
+        let able = |copy: &ShardCopy| in_sync(copy) && self.may_not_lead(&copy.node, "resume").is_none();
         let made_leads = self.record.replica == Some(self.config.primary.replica);
-        if !made_leads && !self.config.standby(source).is_some_and(in_sync) {
+        if !made_leads && !self.config.standby(source).is_some_and(able) {
             // Nor can it go on: what it made leads no more.
-            return self.fail("a failover has let another copy lead, and the old one is not in sync");
+            return self.fail("a failover has let another copy lead, and the old one cannot");
         }
         let Some(copy) = self.config.standby(source) else {
             let what = "the old copy is no copy of the shard any more";
@@ -104,7 +105,8 @@ impl Look<'_> {
             let what = "the old copy is not in sync";
             return self.blocked("source-not-in-sync", what, &copy.node.to_string(), Some("resume"));
         }
-        if let Some(waits) = self.silent("source", &copy.node) {
+        let waits = self.silent("source", &copy.node);
+        if let Some(waits) = waits.or_else(|| self.may_not_lead(&copy.node, "resume")) {
             return waits;
         }
         let handover = ConfigCommand::BeginHandover {

@@ -1,6 +1,6 @@
 //! What an operation waits for, in words.
 
-use control_plane_state::operation::{Force, OperationKind, Step, may_begin_copy};
+use control_plane_state::operation::{Force, OperationKind, Step, may_begin_copy, may_lead_on};
 use control_plane_state::shard_config::{ConfigPhase, CopyState, Forced, ShardCopy};
 use platform_model::thresholds::{HANDOVER_MS, ROOM_LEFT_MIB};
 use platform_model::{NodeId, ReplicaId};
@@ -183,6 +183,12 @@ impl Look<'_> {
         let rule = may_begin_copy(self.state, &self.record.shard, node).err()?;
         let fix = self.record.may_cancel().then_some("cancel");
         Some(self.blocked("target-refused", &rule.to_string(), &node.to_string(), fix))
+    }
+
+    /// Nor is what the law forbids by now.
+    pub(super) fn may_not_lead(&self, node: &NodeId, fix: &str) -> Option<Next> {
+        let rule = may_lead_on(self.state, &self.record.shard, node).err()?;
+        Some(self.blocked("may-not-lead", &rule.to_string(), &node.to_string(), Some(fix)))
     }
 
     pub(super) fn blocked(&self, code: &'static str, what: &str, who: &str, fix: Option<&str>) -> Next {
