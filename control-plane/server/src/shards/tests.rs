@@ -79,7 +79,7 @@ pub(super) struct Sim {
     /// The leader loses everything each time that it has given so many commands.
     pub(super) amnesia_after: Option<usize>,
     given: usize,
-    /// After each report nodes say by themselves what they ask for, as they do between two reports: without their copies.
+    /// Between two reports nodes say at once what they ask for, without their copies.
     pub(super) words: bool,
 }
 
@@ -183,6 +183,7 @@ impl Sim {
         for (index, id) in self.ids.clone().into_iter().enumerate() {
             let last = self.reported_ms.get(&id).copied().unwrap_or(index as u64 * 40);
             if !self.nodes.is_up(&id) || self.now_ms < last + REPORT_EVERY_MS {
+                self.say_words(&id);
                 continue;
             }
             self.reported_ms.insert(id.clone(), self.now_ms);
@@ -199,13 +200,17 @@ impl Sim {
             let tell = self.leader.asks(&self.state, &report);
             self.nodes.hear(&id, &ReplicasReply { newest, verify, tell });
             self.carry_out(acts);
-            let words = self.nodes.words(&id, &table);
-            if let Some(words) = words.filter(|_| self.words) {
-                self.leader.look_over(&self.state);
-                let acts = self.leader.hear(now, &self.state, &words);
-                self.carry_out(acts);
-            }
         }
+    }
+
+    /// What a node says between two reports.
+    fn say_words(&mut self, id: &NodeId) {
+        let speaks = self.words && self.nodes.is_up(id);
+        let words = self.nodes.words(id, &self.followed).filter(|_| speaks);
+        let Some(words) = words else { return };
+        self.leader.look_over(&self.state);
+        let acts = self.leader.hear(self.now_ms * 1_000, &self.state, &words);
+        self.carry_out(acts);
     }
 
     pub(super) fn carry_out(&mut self, acts: Vec<Act>) {

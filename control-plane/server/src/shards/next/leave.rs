@@ -20,10 +20,22 @@ impl Look<'_> {
         // Nothing leaves before what was made in its place counts.
         let made = self.record.replica;
         if let Some(replica) = made.filter(|replica| !self.config.is_candidate(*replica)) {
+            if self.is_lost(replica) {
+                return self.fail("the copy that it made is lost");
+            }
             let what = format!("the new copy {replica} is not in sync");
-            return self.blocked("new-copy-not-in-sync", &what, &self.target(), Some("reverse"));
+            let fix = self.record.may_reverse().then_some("reverse");
+            return self.blocked("new-copy-not-in-sync", &what, &self.target(), fix);
         }
         self.take_out(source)
+    }
+
+    /// Whether a copy that a repair has made comes in sync no more, or is made anew. A repair cannot be reversed, and
+    /// until it ends no other begins.
+    fn is_lost(&self, made: ReplicaId) -> bool {
+        let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
+        let lost = |copy: &ShardCopy| copy.state < CopyState::CatchingUp || (self.gone)(&copy.node);
+        is_repair && self.config.standby(made).is_none_or(lost)
     }
 
     pub(super) fn erase(&self) -> Next {

@@ -2,6 +2,7 @@
 
 use control_plane_state::operation::{OperationState, Step};
 use control_plane_state::shard_config::CopyState;
+use platform_model::thresholds::REPAIR_AFTER_MS;
 
 use super::operations::{a_move, blocked, is_clean, state_of};
 use super::*;
@@ -241,4 +242,30 @@ fn a_way_back_ends_when_a_third_copy_leads_and_the_old_one_is_not_in_sync() {
     sim.run(10_000);
     assert_eq!(sim.primary(), AWAY);
     assert!(why(&sim, id).contains("another copy"), "{:?}", sim.operation(id));
+}
+
+/// What it was to take out stays, and another repair can begin.
+#[test]
+fn a_repair_whose_new_copy_is_lost_before_the_old_one_leaves_ends() {
+    let mut sim = Sim::with_standbys(&[AWAY]);
+    let old = sim.config().standbys[0].replica;
+    let (add, remove) = (Some(node(THERE)), Some(old));
+    let id = sim.start(OperationKind::Repair { add, remove }).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::RemoveStandby);
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Pause { id, expected })
+        .expect("may be paused");
+    sim.nodes.kill(&node(THERE), sim.now_ms);
+    sim.run(2_000);
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Resume { id, expected })
+        .expect("goes on");
+    sim.run(1_000);
+    let waits = blocked(&sim, id);
+    assert_eq!((waits.code, waits.fix), ("new-copy-not-in-sync", None));
+    sim.run(REPAIR_AFTER_MS);
+    assert!(why(&sim, id).contains("is lost"), "{:?}", sim.operation(id));
+    assert!(sim.config().is_candidate(old));
+    assert_eq!(sim.nodes.erased, []);
+    sim.start(a_move(BESIDE, 0)).expect("another may begin");
 }
