@@ -205,8 +205,10 @@ impl Sim {
 
     /// What a node says between two reports.
     fn say_words(&mut self, id: &NodeId) {
-        let speaks = self.words && self.nodes.is_up(id);
-        let words = self.nodes.words(id, &self.followed).filter(|_| speaks);
+        if !self.words || !self.nodes.is_up(id) {
+            return;
+        }
+        let words = self.nodes.words(id, &self.followed);
         let Some(words) = words else { return };
         self.leader.look_over(&self.state);
         let acts = self.leader.hear(self.now_ms * 1_000, &self.state, &words);
