@@ -87,8 +87,8 @@ impl Look<'_> {
         leads.then(|| self.fail("a failover has let the copy lead that was to go"))
     }
 
-    /// A failover has let the copy lead that a repair makes, or takes back: there is nothing to do any more. What it was
-    /// to take out goes once the new copy counts, whoever leads.
+    /// A failover has let the copy lead that a repair makes, or takes back: there is nothing to do any more. What it
+    /// was to take out goes once the new copy counts, whoever leads.
     pub(super) fn made_leads(&self) -> Option<Next> {
         let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
         let leads = self.record.replica == Some(self.config.primary.replica);
