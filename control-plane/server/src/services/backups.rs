@@ -188,9 +188,7 @@ impl Service {
                 return Err(Refusal::new(RefusalCode::Unavailable, message));
             }
             let config = state.shards.get(shard).and_then(|record| record.config.as_ref());
-            let mut copies = config.into_iter().flat_map(|config| config.copies());
-            let alive = copies.find(|copy| leader.may_live(now_micros, shard, copy));
-            match alive {
+            match config.and_then(|config| leader.alive(now_micros, shard, config)) {
                 None => Ok(()),
                 Some(copy) => {
                     let message = format!(

@@ -6,6 +6,7 @@
 use control_plane_state::State;
 use control_plane_state::operation::{
     Certified, OperationCommand, OperationId, OperationKind, OperationRecord, OperationState, Step,
+    may_lead_on,
 };
 use control_plane_state::shard_config::{
     Certificate, ConfigCommand, CopyState, Proof, ShardConfig, ShardCopy,
@@ -65,10 +66,11 @@ pub struct Blocked {
 pub fn next(look: &Look<'_>) -> Next {
     match look.record.state {
         OperationState::Paused => look.blocked("paused", "it is paused", "a person", Some("resume")),
-        OperationState::Cancelling => look.take_back(),
-        OperationState::Reversing => look.reverse(),
+        OperationState::Cancelling => look.made_leads().unwrap_or_else(|| look.take_back()),
+        OperationState::Reversing => look.made_leads().unwrap_or_else(|| look.reverse()),
         OperationState::Running => {
-            let ends = look.overdue().or_else(|| look.lost_target());
+            let ends = look.made_leads().or_else(|| look.overdue());
+            let ends = ends.or_else(|| look.lost_target());
             ends.unwrap_or_else(|| look.step())
         }
         _ => Next::Wait,
@@ -76,7 +78,8 @@ pub fn next(look: &Look<'_>) -> Next {
 }
 
 impl Look<'_> {
-    /// A repair whose target is gone, or has no room for what is not begun yet, is given up: another is planned.
+    /// A repair whose target is gone, or has no room for what is not begun yet, or may not take it any more, is given
+    /// up: another is planned.
     fn lost_target(&self) -> Option<Next> {
         let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
         let node = self.record.kind.target().filter(|_| is_repair)?;
@@ -89,6 +92,8 @@ impl Look<'_> {
             "its target is gone"
         } else if !begun && self.no_room(node).is_some() {
             "its target has no room"
+        } else if !begun && self.not_taken(node).is_some() {
+            "its target takes it no more"
         } else {
             return None;
         };
@@ -135,7 +140,8 @@ impl Look<'_> {
             return self.leave(Vec::new());
         }
         let waits = self.unsteady().or_else(|| self.silent("target", node));
-        if let Some(waits) = waits.or_else(|| self.no_room(node)) {
+        let waits = waits.or_else(|| self.no_room(node));
+        if let Some(waits) = waits.or_else(|| self.not_taken(node)) {
             return waits;
         }
         let node = node.clone();
@@ -222,11 +228,11 @@ impl Look<'_> {
         if self.config.primary.replica == target {
             return self.leave(Vec::new());
         }
-        let silent = self
-            .config
-            .standby(target)
-            .and_then(|copy| self.silent("target", &copy.node));
-        if let Some(waits) = silent.or_else(|| self.primary_silent()) {
+        let waits = self.config.standby(target).and_then(|copy| {
+            let silent = self.silent("target", &copy.node);
+            silent.or_else(|| self.may_not_lead(&copy.node, "cancel"))
+        });
+        if let Some(waits) = waits.or_else(|| self.primary_silent()) {
             return waits;
         }
         let epoch = self.config.epoch;
@@ -246,8 +252,10 @@ impl Look<'_> {
         let OperationKind::Failover { to, force } = &self.record.kind else {
             return self.leave(Vec::new());
         };
-        if self.unsteady().is_some() && !self.may_cut_in(*to, force.as_ref()) {
-            return Next::Wait;
+        if let Some(waits) = self.unsteady()
+            && !self.may_cut_in(*to, force.as_ref())
+        {
+            return if self.is_unanswered() { waits } else { Next::Wait };
         }
         if self.config.epoch > self.record.epoch {
             return self.leave(Vec::new());
@@ -263,11 +271,13 @@ impl Look<'_> {
             };
             return Next::Configure(begin, self.reason());
         }
-        let able =
-            |copy: &&ShardCopy| copy.state == CopyState::InSync && to.is_none_or(|to| to == copy.replica);
+        let able = |copy: &&ShardCopy| {
+            let wanted = copy.state == CopyState::InSync && to.is_none_or(|to| to == copy.replica);
+            wanted && may_lead_on(self.state, &self.record.shard, &copy.node).is_ok()
+        };
         let mut able = self.config.standbys.iter().filter(able).peekable();
         if able.peek().is_none() {
-            return self.fail("the copy that was to lead is not in sync any more");
+            return self.fail("no copy that was to lead is in sync any more, and may lead where it is");
         }
         let reports = able.find(|copy| (self.heard)(&copy.node));
         match reports {

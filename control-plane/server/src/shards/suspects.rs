@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use control_plane_state::State;
+use control_plane_state::operation::may_lead_on;
 use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, ShardConfig};
 use platform_model::thresholds::{SUSPECT_AGAIN_MS, SUSPECT_AT_ONCE_MAX};
 use platform_model::{CellId, NodeId, ShardId};
@@ -78,7 +79,7 @@ impl Leader {
         acts
     }
 
-    /// To the copy that is best to lead next, if there is one.
+    /// To the copy that is best to lead next, if there is one that the law lets lead.
     fn hand_over(
         &mut self,
         now_micros: u64,
@@ -87,8 +88,11 @@ impl Leader {
         config: &ShardConfig,
         reason: String,
     ) -> Option<Act> {
-        let stays = |node: &NodeId| self.is_heard(now_micros, node) && !self.heard.is_leaving(node);
-        let target = gray::successor(state, config, self.shards.get(shard)?, stays)?;
+        let able = |node: &NodeId| {
+            let stays = self.is_heard(now_micros, node) && !self.heard.is_leaving(node);
+            stays && may_lead_on(state, shard, node).is_ok()
+        };
+        let target = gray::successor(state, config, self.shards.get(shard)?, able)?;
         let command = ConfigCommand::BeginHandover {
             target,
             certificate: None,

@@ -79,6 +79,8 @@ pub(super) struct Sim {
     /// The leader loses everything each time that it has given so many commands.
     pub(super) amnesia_after: Option<usize>,
     given: usize,
+    /// Between two reports nodes say at once what they ask for, without their copies.
+    pub(super) words: bool,
 }
 
 impl Sim {
@@ -110,6 +112,7 @@ impl Sim {
             followed: RoutingTable::empty(world_id()),
             amnesia_after: None,
             given: 0,
+            words: false,
         };
         sim.accept(operator(), "", Command::InitWorld(spec()));
         sim.enact();
@@ -185,6 +188,7 @@ impl Sim {
         for (index, id) in self.ids.clone().into_iter().enumerate() {
             let last = self.reported_ms.get(&id).copied().unwrap_or(index as u64 * 40);
             if !self.nodes.is_up(&id) || self.now_ms < last + REPORT_EVERY_MS {
+                self.say_words(&id);
                 continue;
             }
             self.reported_ms.insert(id.clone(), self.now_ms);
@@ -202,6 +206,18 @@ impl Sim {
             self.nodes.hear(&id, &ReplicasReply { newest, verify, tell });
             self.carry_out(acts);
         }
+    }
+
+    /// What a node says between two reports.
+    fn say_words(&mut self, id: &NodeId) {
+        if !self.words || !self.nodes.is_up(id) {
+            return;
+        }
+        let words = self.nodes.words(id, &self.followed);
+        let Some(words) = words else { return };
+        self.leader.look_over(&self.state);
+        let acts = self.leader.hear(self.now_ms * 1_000, &self.state, &words);
+        self.carry_out(acts);
     }
 
     pub(super) fn carry_out(&mut self, acts: Vec<Act>) {

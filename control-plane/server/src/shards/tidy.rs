@@ -13,22 +13,23 @@ impl Leader {
     /// Erases what has left, one copy of a shard at a time, while its primary serves. What an operation took out is for
     /// the operation.
     pub fn tidy(&mut self, now_micros: u64, state: &State) -> Vec<Act> {
-        if !self.may_begin(state) || !self.has_listened(now_micros) {
+        if state.automation.paused.is_some() || !self.has_listened(now_micros) {
             return Vec::new();
         }
+        let may_begin = self.may_begin(state);
         let mut acts = Vec::new();
         for (shard, record) in &state.shards {
             let Some(config) = &record.config else {
                 continue;
             };
-            // Whether it serves or not: an order that has gone to the wrong node may be why it does not.
+            // Whether it serves or not, and whoever is silent: an order that has gone to the wrong node may be why.
             if let Some(act) = misplaced(state, shard, config) {
                 let steady = config.phase == ConfigPhase::Steady;
                 let act = Some(act).filter(|_| steady);
                 acts.extend(act.and_then(|act| self.give(now_micros, act)));
                 continue;
             }
-            if config.left.is_empty() || !self.serves(now_micros, shard, config) {
+            if !may_begin || config.left.is_empty() || !self.serves(now_micros, shard, config) {
                 continue;
             }
             let active = state.operations.active_on(shard).map(|(_, record)| record);

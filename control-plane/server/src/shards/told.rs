@@ -41,7 +41,10 @@ pub fn hear(
     if let Told::Erased { .. } = told {
         return erased(teller, shard, config, told);
     }
-    if !stands(config, teller.node, told.replica()) {
+    // What a copy has promised, or has arrived there, only its own node says: by it others are let lead.
+    let answers = matches!(told, Told::Prepared { .. } | Told::Confirmed { .. });
+    let own = is_own(config, teller.node, told.replica());
+    if !own && (answers || !stands(config, teller.node, told.replica())) {
         return Heard::Ignored;
     }
     match told {
@@ -84,8 +87,6 @@ pub fn hear(
         Told::Unusable { replica, why } => {
             tracing::warn!(%shard, %replica, why = why.as_str(), node = %teller.node, "a copy is of no use");
             metrics::counter!("controld_copies_unusable_total", "why" => why.as_str()).increment(1);
-            let mut copies = config.copies();
-            let own = copies.any(|copy| copy.replica == replica && copy.node == *teller.node);
             if own && why == UnusableWhy::Amnesia {
                 watched.note_gone(teller.now_micros, replica);
             }
@@ -163,11 +164,16 @@ fn noted(teller: &Teller<'_>, shard: &ShardId, watched: &mut Watched, told: Told
     Heard::Noted
 }
 
-/// Whether the copy stands on that node. What compares is told by the primary, of its standbys.
+/// Whether the copy stands on that node, or its primary does: what compares is told by the primary, of its standbys.
 fn stands(config: &ShardConfig, node: &NodeId, replica: ReplicaId) -> bool {
     let leads = config.primary.node == *node;
+    (leads && config.names(replica)) || is_own(config, node, replica)
+}
+
+/// Whether the copy stands on that node.
+fn is_own(config: &ShardConfig, node: &NodeId, replica: ReplicaId) -> bool {
     let mut copies = config.copies();
-    copies.any(|copy| copy.replica == replica && (copy.node == *node || leads))
+    copies.any(|copy| copy.replica == replica && copy.node == *node)
 }
 
 fn act(shard: &ShardId, config: &ShardConfig, by: By, command: ConfigCommand, reason: &str) -> Heard {

@@ -29,6 +29,7 @@ pub use record::{
     Certified, Force, OperationId, OperationKind, OperationRecord, OperationState, Operations, Receipt,
 };
 pub use refusal::{OperationRefusal, Waits};
+pub use start::{may_begin_copy, may_lead_on};
 pub use step::Step;
 
 use crate::changes::Changes;

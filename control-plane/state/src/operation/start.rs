@@ -173,6 +173,25 @@ fn may_take(state: &State, shard: &ShardId, config: &ShardConfig, node: &NodeId)
     Ok(())
 }
 
+/// Whether a copy of the shard could be begun on `node` as everything is now. Whoever starts an operation has asked;
+/// until it begins, a cell may be closed, the law changed, or a copy found in the store that the node shares.
+///
+/// # Errors
+/// The rule that keeps it from being begun.
+pub fn may_begin_copy(state: &State, shard: &ShardId, node: &NodeId) -> Result<(), Refusal> {
+    let config = rules::served(state, shard)?;
+    may_take(state, shard, config, node)?;
+    rules::store_is_free(state, shard, config, node)
+}
+
+/// Whether the law lets a copy of the shard lead on `node`. It may have changed since an operation was started.
+///
+/// # Errors
+/// The rule that keeps it from leading there.
+pub fn may_lead_on(state: &State, shard: &ShardId, node: &NodeId) -> Result<(), Refusal> {
+    rules::may_lead(state, shard, node)
+}
+
 fn may_fail_over(
     config: &ShardConfig,
     to: Option<ReplicaId>,

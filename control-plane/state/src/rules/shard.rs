@@ -126,6 +126,20 @@ pub(crate) fn may_take_copy(state: &State, shard: &ShardId, node: &NodeId) -> Re
     Ok(())
 }
 
+/// Whether the store that `node` shares, if it does, has room for a copy of `shard`: it holds a shard once.
+pub(crate) fn store_is_free(
+    state: &State,
+    shard: &ShardId,
+    config: &ShardConfig,
+    node: &NodeId,
+) -> Result<(), Refusal> {
+    let rules = ConfigRules {
+        law: &OfNodes { state, shard },
+        plants: ConfigPlants::default(),
+    };
+    shard_config::store_is_free(config, &rules, node).map_err(Refusal::Config)
+}
+
 /// Whether `node` may lead `shard`, by law.
 pub(crate) fn may_lead(state: &State, shard: &ShardId, node: &NodeId) -> Result<(), Refusal> {
     let cell = state.cells.get(&node.cell);

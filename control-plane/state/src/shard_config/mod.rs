@@ -25,3 +25,4 @@ pub use command::{Candidate, Certificate, ConfigCommand, Proof, ProposedChange};
 pub use driver::{Driver, DriverAction, DriverEvent, DriverSettings, Seen};
 pub use record::{ConfigPhase, CopyState, Erasing, Forced, ShardConfig, ShardCopy};
 pub use refusal::ConfigRefusal;
+pub(crate) use take::store_is_free;

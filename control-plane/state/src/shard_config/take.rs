@@ -71,7 +71,7 @@ fn take_what_is_left(
 }
 
 /// A store holds a shard once: whoever shares it with a copy, or with what is left of one, takes no other.
-pub(super) fn store_is_free(
+pub(crate) fn store_is_free(
     config: &ShardConfig,
     rules: &ConfigRules<'_>,
     node: &NodeId,

@@ -1,10 +1,10 @@
 //! How a copy leaves: the old one at the end of a move, the new one when it is taken back.
 
 use control_plane_state::operation::{OperationCommand, OperationKind};
-use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, CopyState};
-use platform_model::ReplicaId;
+use control_plane_state::shard_config::{ConfigCommand, ConfigPhase, CopyState, ShardCopy};
+use platform_model::{NodeId, ReplicaId};
 
-use super::{Look, Next};
+use super::{Blocked, Look, Next};
 use crate::shards::takeover::holder_there;
 
 impl Look<'_> {
@@ -20,10 +20,22 @@ impl Look<'_> {
         // Nothing leaves before what was made in its place counts.
         let made = self.record.replica;
         if let Some(replica) = made.filter(|replica| !self.config.is_candidate(*replica)) {
+            if self.is_lost(replica) {
+                return self.fail("the copy that it made is lost");
+            }
             let what = format!("the new copy {replica} is not in sync");
-            return self.blocked("new-copy-not-in-sync", &what, &self.target(), Some("reverse"));
+            let fix = self.record.may_reverse().then_some("reverse");
+            return self.blocked("new-copy-not-in-sync", &what, &self.target(), fix);
         }
         self.take_out(source)
+    }
+
+    /// Whether a copy that a repair has made comes in sync no more, or is made anew. A repair cannot be reversed, and
+    /// until it ends no other begins.
+    fn is_lost(&self, made: ReplicaId) -> bool {
+        let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
+        let lost = |copy: &ShardCopy| copy.state < CopyState::CatchingUp || (self.gone)(&copy.node);
+        is_repair && self.config.standby(made).is_none_or(lost)
     }
 
     pub(super) fn erase(&self) -> Next {
@@ -43,7 +55,7 @@ impl Look<'_> {
                 let what = "its node has been told to erase the old copy and does not report";
                 self.blocked("source-silent", what, &erasing.node.to_string(), Some("finish"))
             }
-            Some(_) => Next::Wait,
+            Some(erasing) => self.elsewhere(&erasing.node).unwrap_or(Next::Wait),
             None if self.config.erased.contains(&source) => self.leave(Vec::new()),
             None => self.not_serving().unwrap_or_else(|| self.order_erasure(source)),
         }
@@ -90,15 +102,23 @@ impl Look<'_> {
         if let Some(waits) = self.unsteady().or_else(|| self.not_serving()) {
             return waits;
         }
+        let in_sync = |copy: &ShardCopy| copy.state == CopyState::InSync;
+        let able = |copy: &ShardCopy| in_sync(copy) && self.may_not_lead(&copy.node, "resume").is_none();
+        let made_leads = self.record.replica == Some(self.config.primary.replica);
+        if !made_leads && !self.config.standby(source).is_some_and(able) {
+            // Nor can it go on: what it made leads no more.
+            return self.fail("a failover has let another copy lead, and the old one cannot");
+        }
         let Some(copy) = self.config.standby(source) else {
             let what = "the old copy is no copy of the shard any more";
             return self.blocked("no-way-back", what, &self.record.from.to_string(), Some("resume"));
         };
-        if copy.state != CopyState::InSync {
+        if !in_sync(copy) {
             let what = "the old copy is not in sync";
             return self.blocked("source-not-in-sync", what, &copy.node.to_string(), Some("resume"));
         }
-        if let Some(waits) = self.silent("source", &copy.node) {
+        let waits = self.silent("source", &copy.node);
+        if let Some(waits) = waits.or_else(|| self.may_not_lead(&copy.node, "resume")) {
             return waits;
         }
         let handover = ConfigCommand::BeginHandover {
@@ -125,11 +145,24 @@ impl Look<'_> {
 
     pub(super) fn order_erasure(&self, replica: ReplicaId) -> Next {
         let node = self.config.left.get(&replica);
-        let holder = node.and_then(|node| holder_there(self.state, self.config, node));
-        if let Some(holder) = holder.filter(|holder| Some(*holder) != node) {
-            let what = "what is left goes first to the node that holds the shard in its store";
-            return self.blocked("left-elsewhere", what, &holder.to_string(), None);
+        let waits = node.and_then(|node| self.elsewhere(node));
+        waits.unwrap_or_else(|| Next::Configure(ConfigCommand::EraseCopy { replica }, self.reason()))
+    }
+
+    /// What is left in a store where another node holds the shard goes to that one first. The controllers see to it,
+    /// unless they are paused.
+    fn elsewhere(&self, node: &NodeId) -> Option<Next> {
+        let holder = holder_there(self.state, self.config, node).filter(|holder| *holder != node)?;
+        if let Some(waits) = self.unsteady() {
+            return Some(waits);
         }
-        Next::Configure(ConfigCommand::EraseCopy { replica }, self.reason())
+        let is_paused = self.state.automation.paused.is_some();
+        Some(Next::Blocked(Blocked {
+            code: "left-elsewhere",
+            what: "what is left goes first to the node that holds the shard in its store".to_owned(),
+            who: holder.to_string(),
+            until_ms: None,
+            fix: is_paused.then(|| "cellctl automation resume".to_owned()),
+        }))
     }
 }

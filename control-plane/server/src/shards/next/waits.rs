@@ -1,11 +1,14 @@
 //! What an operation waits for, in words.
 
-use control_plane_state::operation::Force;
-use control_plane_state::shard_config::{ConfigPhase, CopyState, ShardCopy};
+use control_plane_state::operation::{Force, OperationKind, Step, may_begin_copy, may_lead_on};
+use control_plane_state::shard_config::{ConfigPhase, CopyState, Forced, ShardCopy};
 use platform_model::thresholds::{HANDOVER_MS, ROOM_LEFT_MIB};
 use platform_model::{NodeId, ReplicaId};
 
 use super::{Blocked, Look, Next};
+
+/// What is left when no copy is.
+const RESTORE: &str = "cellctl backup restore NAME --to NODE --copies-are-lost";
 
 impl Look<'_> {
     pub(super) fn is_steady(&self) -> bool {
@@ -13,8 +16,11 @@ impl Look<'_> {
     }
 
     pub(super) fn unsteady(&self) -> Option<Next> {
-        let what = match self.config.phase {
+        let what = match &self.config.phase {
             ConfigPhase::Steady => return None,
+            ConfigPhase::Promoting { forced, .. } if self.is_unanswered() => {
+                return Some(self.unanswered(forced.as_ref()));
+            }
             ConfigPhase::Promoting { .. } => "a new primary is being chosen",
             ConfigPhase::Handover { .. } => "the primary hands over",
         };
@@ -26,6 +32,41 @@ impl Look<'_> {
         ))
     }
 
+    /// Whether a promotion has been under way for longer than any takes to which somebody answers.
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(self.config.phase, ConfigPhase::Promoting { .. }) && self.stands_ms >= HANDOVER_MS
+    }
+
+    /// It ends when one of those answers who may lead. If none ever does, a person says who leads, or what is restored:
+    /// once the operation gives way to that.
+    fn unanswered(&self, forced: Option<&Forced>) -> Next {
+        let target = forced.map(|forced| forced.target);
+        let asked = self.config.copies().filter(|copy| match target {
+            Some(target) => copy.replica == target,
+            None => self.config.is_candidate(copy.replica),
+        });
+        let who: Vec<String> = asked.map(|copy| copy.node.to_string()).collect();
+        let is_failover = matches!(self.record.kind, OperationKind::Failover { .. });
+        let fix = if !is_failover && self.record.may_cancel() {
+            format!("cellctl operation cancel {}", self.id)
+        } else if self.record.step == Step::Window && self.record.may_reverse() {
+            format!("cellctl operation reverse {}", self.id)
+        } else {
+            let others = self.config.standbys.iter();
+            let others =
+                others.filter(|copy| copy.state == CopyState::CatchingUp && Some(copy.replica) != target);
+            let best = others.max_by_key(|copy| (self.heard)(&copy.node));
+            best.map_or_else(|| RESTORE.to_owned(), |copy| self.force(copy))
+        };
+        Next::Blocked(Blocked {
+            code: "nobody-answers",
+            what: "a new primary is being chosen, and nobody answers who may lead".to_owned(),
+            who: who.join(", "),
+            until_ms: None,
+            fix: Some(fix),
+        })
+    }
+
     /// A promotion to which nobody answers never ends: after a while the one that a person forces takes its place. Of the
     /// promotion, not of the operation: one that has only just begun may be answered, and then nothing is lost.
     pub(super) fn may_cut_in(&self, to: Option<ReplicaId>, force: Option<&Force>) -> bool {
@@ -35,7 +76,7 @@ impl Look<'_> {
         let is_own = forced.as_ref().is_some_and(|forced| {
             Some(forced.target) == to && forced.loss_entries_max == force.loss_entries_max
         });
-        !is_own && self.stands_ms >= HANDOVER_MS
+        !is_own && self.is_unanswered()
     }
 
     /// A failover has let the copy lead that was to go: the operation has come to nothing, and ends, for until then
@@ -44,6 +85,15 @@ impl Look<'_> {
     pub(super) fn source_leads(&self) -> Option<Next> {
         let leads = self.record.source == Some(self.config.primary.replica);
         leads.then(|| self.fail("a failover has let the copy lead that was to go"))
+    }
+
+    /// A failover has let the copy lead that a repair makes, or takes back: there is nothing to do any more. What it
+    /// was to take out goes once the new copy counts, whoever leads.
+    pub(super) fn made_leads(&self) -> Option<Next> {
+        let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
+        let leads = self.record.replica == Some(self.config.primary.replica);
+        let takes_out = self.record.step >= Step::RemoveStandby;
+        (is_repair && leads && !takes_out).then(|| self.fail("a failover has let the copy lead that it made"))
     }
 
     /// What is to leave may be all that there is, unless who leads has just told that it serves.
@@ -82,12 +132,14 @@ impl Look<'_> {
             Some(copy) if copy.state == CopyState::InSync => {
                 format!("cellctl shard failover {shard} --to {}", copy.node)
             }
-            Some(copy) => format!(
-                "cellctl shard failover {shard} --to {} --force --loss-max ENTRIES",
-                copy.node
-            ),
-            None => "cellctl backup restore NAME --to NODE --copies-are-lost".to_owned(),
+            Some(copy) => self.force(copy),
+            None => RESTORE.to_owned(),
         }
+    }
+
+    fn force(&self, copy: &ShardCopy) -> String {
+        let (shard, node) = (&self.record.shard, &copy.node);
+        format!("cellctl shard failover {shard} --to {node} --force --loss-max ENTRIES")
     }
 
     pub(super) fn primary_silent(&self) -> Option<Next> {
@@ -123,6 +175,20 @@ impl Look<'_> {
         let what = format!("its disk takes {free_mib} MiB more, and {needed_mib} are needed");
         let fix = self.record.may_cancel().then_some("cancel");
         (free < needed).then(|| self.blocked("no-room", &what, &node.to_string(), fix))
+    }
+
+    /// What the state would refuse is not asked of it again and again: a cell was closed meanwhile, or a copy lies in
+    /// the store that the node shares.
+    pub(super) fn not_taken(&self, node: &NodeId) -> Option<Next> {
+        let rule = may_begin_copy(self.state, &self.record.shard, node).err()?;
+        let fix = self.record.may_cancel().then_some("cancel");
+        Some(self.blocked("target-refused", &rule.to_string(), &node.to_string(), fix))
+    }
+
+    /// Nor is what the law forbids by now.
+    pub(super) fn may_not_lead(&self, node: &NodeId, fix: &str) -> Option<Next> {
+        let rule = may_lead_on(self.state, &self.record.shard, node).err()?;
+        Some(self.blocked("may-not-lead", &rule.to_string(), &node.to_string(), Some(fix)))
     }
 
     pub(super) fn blocked(&self, code: &'static str, what: &str, who: &str, fix: Option<&str>) -> Next {

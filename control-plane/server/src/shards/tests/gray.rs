@@ -1,12 +1,15 @@
 //! A primary that serves and should not, or not for long.
 
+use control_plane_state::operation::Step;
 use control_plane_state::shard_config::ConfigPhase;
 use platform_model::thresholds::{HANDOVER_MS, SUSPECT_AGAIN_MS};
 
+use super::operations::{a_move, blocked, state_of};
 use super::*;
 
 const HERE: &str = "eu-central-1/0";
 const STANDBY: &str = "eu-central-2/0";
+const AWAY: &str = "eu-west-1/0";
 
 #[test]
 fn a_primary_whose_commits_stall_hands_over() {
@@ -91,4 +94,46 @@ fn nothing_is_handed_to_a_node_that_leaves_too() {
     sim.run(2_000);
     assert_eq!(sim.primary(), HERE);
     assert_eq!(sim.effects(), Vec::<&str>::new());
+}
+
+/// The first standby stands from now on where the law lets nobody lead. What repairs that is not due yet.
+fn comes_to_be_unlawful(sim: &mut Sim) {
+    let record = sim.state.shards.get_mut(&Sim::shard()).expect("a shard");
+    let config = record.config.as_mut().expect("placed");
+    config.standbys[0].node = node("us-east-1/0");
+    sim.leader.repaired_micros = sim.now_ms * 1_000;
+}
+
+/// The planted omission: it is given to the first that is in sync, and refused, report after report.
+#[test]
+fn a_node_that_is_about_to_stop_hands_over_to_a_standby_that_may_lead() {
+    let mut sim = Sim::with_standbys(&[STANDBY, AWAY]);
+    comes_to_be_unlawful(&mut sim);
+    sim.nodes.leaving.insert(node(HERE));
+    sim.run_until(800, |sim| sim.primary() == AWAY);
+    assert_eq!(sim.primary(), AWAY);
+    assert_eq!(sim.refusals(), []);
+}
+
+#[test]
+fn a_failover_that_names_nobody_lets_one_lead_that_may() {
+    let mut sim = Sim::with_standbys(&[STANDBY, AWAY]);
+    comes_to_be_unlawful(&mut sim);
+    let (to, force) = (None, None);
+    let id = sim.start(OperationKind::Failover { to, force }).expect("starts");
+    sim.run(5_000);
+    assert_eq!((state_of(&sim, id), sim.primary().as_str()), ("done", AWAY));
+}
+
+#[test]
+fn a_move_whose_copy_may_not_lead_any_more_says_so() {
+    let mut sim = Sim::new();
+    let id = sim.start(a_move(STANDBY, 0)).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Switchover);
+    comes_to_be_unlawful(&mut sim);
+    sim.run(3_000);
+    let waits = blocked(&sim, id);
+    assert_eq!(waits.code, "may-not-lead");
+    assert_eq!(waits.fix, Some(format!("cellctl operation cancel {id}")));
+    assert_eq!((sim.primary().as_str(), sim.refusals()), (HERE, Vec::new()));
 }

@@ -229,6 +229,12 @@ fn a_forced_failover_takes_the_place_of_one_to_which_nobody_answers() {
     sim.nodes.revive(&node(AWAY));
     sim.run(5_000);
     assert_eq!((state_of(&sim, id), sim.primary().as_str()), ("running", HERE));
+    let fix = format!(
+        "cellctl shard failover {} --to {AWAY} --force --loss-max ENTRIES",
+        Sim::shard()
+    );
+    assert_eq!(waits(&sim, id), ("nobody-answers", fix));
+    assert_eq!(blocked(&sim, id).who, format!("{HERE}, {THERE}"));
     let other = sim.start(failover(away, true)).expect("it gives way");
     gave_way(&sim, id);
     sim.run(10_000);
@@ -287,4 +293,32 @@ fn a_standby_of_no_use_is_not_given_up_while_its_primary_does_not_serve() {
     sim.nodes.empty.clear();
     sim.run(10_000);
     assert!(!sim.config().names(standby), "made anew");
+}
+
+/// It can never lead, by force either: were its node in the way of a restore, nobody could give the shard a primary.
+#[test]
+fn a_half_made_copy_keeps_nobody_from_a_restore() {
+    let mut sim = Sim::new();
+    sim.nodes.stuck.insert(node(THERE));
+    let id = sim.start(a_move(THERE, 0)).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Copy);
+    let alive = |sim: &Sim| {
+        let alive = sim.leader.alive(sim.now_ms * 1_000, &Sim::shard(), sim.config());
+        alive.map(|copy| copy.node.to_string())
+    };
+    assert_eq!(alive(&sim).as_deref(), Some(HERE));
+    loses_its_disk(&mut sim, HERE);
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Cancel { id, expected })
+        .expect("may be cancelled");
+    sim.run(3_000);
+    let (code, fix) = waits(&sim, id);
+    assert_eq!(code, "primary-not-serving");
+    assert!(fix.contains("cellctl backup restore"), "{fix}");
+    assert!(sim.leader.is_heard(sim.now_ms * 1_000, &node(THERE)));
+    assert_eq!(alive(&sim), None);
+    restore(&mut sim, AWAY);
+    sim.run(10_000);
+    assert_eq!(sim.primary(), AWAY);
+    is_clean(&sim);
 }

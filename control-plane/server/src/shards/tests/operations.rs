@@ -81,16 +81,16 @@ fn a_move_goes_through_its_steps_and_leaves_nothing_behind() {
 
 #[test]
 fn a_move_survives_a_leader_that_dies_after_any_command() {
-    for after in 1..8 {
+    for (after, words) in (1..8).flat_map(|after| [(after, false), (after, true)]) {
         let mut sim = Sim::with_standbys(&[OTHER]);
-        sim.amnesia_after = Some(after);
+        (sim.amnesia_after, sim.words) = (Some(after), words);
         let old = sim.config().primary.replica;
         let id = sim.start(a_move(THERE, 500)).expect("starts");
         sim.run_until(90_000, |sim| state_of(sim, id) == "done");
         assert_eq!(
             state_of(&sim, id),
             "done",
-            "after {after}: {:?}",
+            "after {after}, words {words}: {:?}",
             sim.operation(id)
         );
         assert_eq!(sim.primary(), THERE);

@@ -1,5 +1,6 @@
 //! Who is believed.
 
+use control_plane_state::shard_config::ConfigPhase;
 use platform_model::{Epoch, Position};
 use platform_wire::replicas::{ReplicasReport, Told, ToldChange, UnusableWhy};
 
@@ -154,4 +155,26 @@ fn an_operation_that_has_gone_on_shows_what_came_of_a_command() {
         .expect("it is committed, and whoever gave it is not told");
     sim.leader.look_over(&sim.state);
     assert!(!sim.leader.is_busy(now, &Sim::shard()), "it stands in the state");
+}
+
+/// By its word the target leads: the primary may not say that it has everything.
+#[test]
+fn only_the_targets_own_node_confirms_a_handover() {
+    let mut sim = Sim::with_standbys(&[STANDBY]);
+    sim.nodes.deaf.insert(node(STANDBY));
+    let (to, force) = (None, None);
+    sim.start(OperationKind::Failover { to, force }).expect("starts");
+    let hands_over = |sim: &Sim| matches!(sim.config().phase, ConfigPhase::Handover { .. });
+    sim.run_until(1_000, hands_over);
+    let ConfigPhase::Handover { target, epoch, .. } = sim.config().phase else {
+        panic!("{:?}", sim.config())
+    };
+    let told = Told::Confirmed {
+        generation: sim.config().generation,
+        epoch,
+        replica: target,
+        position: Position(9),
+    };
+    assert_eq!(tell(&mut sim, HERE, told), [], "for another");
+    assert_eq!(tell(&mut sim, STANDBY, told).len(), 1);
 }

@@ -1,7 +1,7 @@
 //! A disk that cannot hold a copy takes none, and what waits for it says so.
 
-use platform_model::Survival;
 use platform_model::thresholds::ROOM_LEFT_MIB;
+use platform_model::{CellState, Survival};
 
 use super::super::next::{Blocked, Next};
 use super::*;
@@ -109,4 +109,27 @@ fn a_repair_that_finds_no_room_is_given_up_for_another_is_planned() {
     assert_eq!(sim.operation(id).state.as_str(), "cancelled");
     assert_eq!(sim.config().standbys, []);
     assert_eq!(sim.reason("cancel-operation"), "its target has no room");
+}
+
+/// Else it would be under way for ever, and the shard below its goal.
+#[test]
+fn a_repair_whose_target_is_closed_before_it_begins_is_given_up() {
+    let mut sim = Sim::new();
+    let there = node(THERE);
+    sim.nodes.kill(&there, sim.now_ms);
+    sim.run(2_000);
+    let (add, remove) = (Some(there.clone()), None);
+    let id = sim.start(OperationKind::Repair { add, remove }).expect("starts");
+    sim.run(1_000);
+    assert_eq!(blocked(&sim, id).map(|waits| waits.code), Some("target-silent"));
+    let cordon = Command::SetCellState {
+        cell: there.cell.clone(),
+        state: CellState::Cordoned,
+        expected: sim.state.cells[&there.cell].generation,
+    };
+    sim.accept(operator(), "a drill", cordon);
+    sim.nodes.revive(&there);
+    sim.run(3_000);
+    assert_eq!(sim.operation(id).state.as_str(), "cancelled");
+    assert_eq!(sim.refusals(), []);
 }

@@ -4,6 +4,7 @@ use control_plane_state::shard_config::CopyState;
 use platform_model::thresholds::{BALANCE_AFTER_MS, BALANCE_EVERY_MS, MISSING_MS, REPORT_EVERY_MS, TICK_MS};
 
 use super::last_copy::restore;
+use super::operations::{blocked, state_of};
 use super::*;
 
 const HERE: &str = "eu-central-1/0";
@@ -263,4 +264,71 @@ fn what_a_dead_node_leaves_goes_to_whoever_holds_the_shard_in_its_store() {
         sim.carry_out(acts);
         assert_eq!(sim.config().left[&old], node(to));
     }
+}
+
+/// Nothing is guessed there: it does not matter who is silent.
+#[test]
+fn what_is_left_goes_to_whoever_holds_the_shard_in_its_store_though_most_nodes_are_silent() {
+    let mut sim = sharing_three();
+    let (old, holder) = (sim.config().primary.replica, sim.primary());
+    for id in [HERE, BESIDE, THIRD] {
+        sim.nodes.kill(&node(id), sim.now_ms);
+    }
+    sim.run(3_000);
+    assert!(!sim.leader.may_begin(&sim.state));
+    let other = if holder == HERE { BESIDE } else { HERE };
+    restore(&mut sim, other);
+    sim.run(1_000);
+    assert_eq!(sim.config().left[&old], node(other));
+}
+
+/// Another node would take the store from the one that serves: whoever waits is told why, and of the way out.
+#[test]
+fn an_operation_erases_nothing_in_a_store_before_it_is_with_whoever_holds_the_shard_there() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let kind = OperationKind::Repair {
+        add: Some(node(STANDBY)),
+        remove: None,
+    };
+    sim.start(kind).expect("a repair");
+    sim.run(10_000);
+    let (replica, holder) = (sim.config().standbys[0].replica, sim.primary());
+    let other = if holder == HERE { BESIDE } else { HERE };
+    let remove = Some(replica);
+    let id = sim
+        .start(OperationKind::Repair { add: None, remove })
+        .expect("starts");
+    sim.run_until(10_000, |sim| !sim.config().left.is_empty());
+    sim.pause_automation();
+    // As if it had lain in the store of the one that leads.
+    let record = sim.state.shards.get_mut(&Sim::shard()).expect("a shard");
+    let config = record.config.as_mut().expect("placed");
+    config.left.insert(replica, node(other));
+    sim.run(3_000);
+    let waits = blocked(&sim, id);
+    assert_eq!((waits.code, waits.who), ("left-elsewhere", holder.clone()));
+    assert_eq!(waits.fix.as_deref(), Some("cellctl automation resume"));
+    assert_eq!(sim.nodes.erased, []);
+    let expected = sim.state.automation.generation;
+    let paused = false;
+    sim.accept(operator(), "go on", Command::SetAutomation { paused, expected });
+    sim.run(5_000);
+    assert_eq!(sim.nodes.erased, [(node(&holder), replica)]);
+    assert_eq!(state_of(&sim, id), "done");
+}
+
+/// A store holds a shard once: whoever asks for a second copy there is told so, and nothing is refused again and again.
+#[test]
+fn a_move_within_a_store_waits_and_says_why() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let holder = sim.primary();
+    let to = node(if holder == HERE { BESIDE } else { HERE });
+    let id = sim
+        .start(OperationKind::Move { to, window_ms: 0 })
+        .expect("starts");
+    sim.run(3_000);
+    let waits = blocked(&sim, id);
+    assert_eq!(waits.code, "target-refused");
+    assert_eq!(waits.fix, Some(format!("cellctl operation cancel {id}")));
+    assert_eq!(sim.refusals(), []);
 }

@@ -2,6 +2,7 @@
 
 use control_plane_state::operation::{OperationState, Step};
 use control_plane_state::shard_config::CopyState;
+use platform_model::thresholds::REPAIR_AFTER_MS;
 
 use super::operations::{a_move, blocked, is_clean, state_of};
 use super::*;
@@ -182,4 +183,89 @@ fn moved_to_a_shared_store(window_ms: u64) -> Sim {
     assert_eq!(sim.primary(), HERE);
     sim.committed.clear();
     sim
+}
+
+/// A repair that is cancelled while the copy that it made is all that is left: that one leads, before the repair is
+/// cancelled or after, and nothing is taken back.
+#[test]
+fn a_repair_whose_new_copy_leads_before_it_is_taken_back_ends() {
+    for cancelled_first in [true, false] {
+        let mut sim = Sim::new();
+        let (add, remove) = (Some(node(THERE)), None);
+        let id = sim.start(OperationKind::Repair { add, remove }).expect("starts");
+        sim.run_until(20_000, |sim| sim.operation(id).step == Step::CatchUp);
+        let expected = sim.operation(id).generation;
+        sim.order(OperationCommand::Pause { id, expected })
+            .expect("may be paused");
+        sim.run(2_000);
+        let made = sim.operation(id).replica.expect("it makes one");
+        assert!(sim.config().is_candidate(made));
+        if cancelled_first {
+            sim.pause_automation();
+        }
+        sim.nodes.kill(&node(HERE), sim.now_ms);
+        sim.run(5_000);
+        let expected = sim.operation(id).generation;
+        sim.order(OperationCommand::Cancel { id, expected })
+            .expect("may be cancelled");
+        if cancelled_first {
+            sim.run(2_000);
+            assert_eq!(blocked(&sim, id).code, "primary-silent");
+            go_on(&mut sim);
+        }
+        sim.run(10_000);
+        assert_eq!(sim.primary(), THERE);
+        assert!(why(&sim, id).contains("lead"), "{:?}", sim.operation(id));
+        assert_eq!(sim.nodes.erased, []);
+        is_clean(&sim);
+    }
+}
+
+/// Whoever asked for the way back cannot let the move go on either: what it made leads no more.
+#[test]
+fn a_way_back_ends_when_a_third_copy_leads_and_the_old_one_is_not_in_sync() {
+    let mut sim = Sim::with_standbys(&[AWAY]);
+    let id = sim.start(a_move(THERE, 60_000)).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Window);
+    assert_eq!(sim.primary(), THERE);
+    // The old copy is made anew, and does not become whole.
+    let old = sim.operation(id).source.expect("it led");
+    sim.nodes.stuck.insert(node(HERE));
+    sim.nodes.unusable.insert(old);
+    sim.run(3_000);
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Reverse { id, expected })
+        .expect("may be reversed");
+    sim.run(1_000);
+    assert_eq!(blocked(&sim, id).code, "source-not-in-sync");
+    sim.nodes.kill(&node(THERE), sim.now_ms);
+    sim.run(10_000);
+    assert_eq!(sim.primary(), AWAY);
+    assert!(why(&sim, id).contains("another copy"), "{:?}", sim.operation(id));
+}
+
+/// What it was to take out stays, and another repair can begin.
+#[test]
+fn a_repair_whose_new_copy_is_lost_before_the_old_one_leaves_ends() {
+    let mut sim = Sim::with_standbys(&[AWAY]);
+    let old = sim.config().standbys[0].replica;
+    let (add, remove) = (Some(node(THERE)), Some(old));
+    let id = sim.start(OperationKind::Repair { add, remove }).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::RemoveStandby);
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Pause { id, expected })
+        .expect("may be paused");
+    sim.nodes.kill(&node(THERE), sim.now_ms);
+    sim.run(2_000);
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Resume { id, expected })
+        .expect("goes on");
+    sim.run(1_000);
+    let waits = blocked(&sim, id);
+    assert_eq!((waits.code, waits.fix), ("new-copy-not-in-sync", None));
+    sim.run(REPAIR_AFTER_MS);
+    assert!(why(&sim, id).contains("is lost"), "{:?}", sim.operation(id));
+    assert!(sim.config().is_candidate(old));
+    assert_eq!(sim.nodes.erased, []);
+    sim.start(a_move(BESIDE, 0)).expect("another may begin");
 }
