@@ -213,7 +213,8 @@ impl Parts {
         }
     }
 
-    /// Addresses that another jurisdiction has now, the rows, and the key: in that order, each of which may be repeated.
+    /// Addresses that another jurisdiction has now, the rows, and the key: in that order, each of which may be repeated. What he told
+    /// here may have waited for long: who has come back to this jurisdiction since keeps what he holds in his home of now.
     pub(super) async fn erase_here(
         &self,
         shard: &Shard,
@@ -227,7 +228,7 @@ impl Parts {
                     let released = self
                         .lent
                         .directory()
-                        .release(&here.jurisdiction, digest, id)
+                        .release(&here.jurisdiction, digest, id, Some(here))
                         .await;
                     released.map_err(|problem| problem.code.as_str().to_owned())?;
                 }

@@ -182,9 +182,13 @@ impl Directory for Node {
         authority: &Jurisdiction,
         digest: ClaimDigest,
         claim_id: Uuid,
+        home: Option<&HomeId>,
     ) -> Result<(), Problem> {
         let mut claims = self.kept.claims.lock();
-        claims.retain(|place, row| (&place.0, place.1, row.claim_id) != (authority, digest, claim_id));
+        claims.retain(|place, row| {
+            let is_meant = home.is_none_or(|home| row.home == *home);
+            (&place.0, place.1, row.claim_id) != (authority, digest, claim_id) || !is_meant
+        });
         Ok(())
     }
     async fn lookup(
