@@ -16,6 +16,7 @@ mod bench;
 mod checked;
 mod erased;
 mod forgotten;
+mod late;
 mod steps;
 mod turning;
 mod twice;
@@ -64,10 +65,16 @@ async fn a_person_moves_with_all_that_is_his_and_nothing_stays() {
     assert_eq!(key.expect_err("destroyed").code, platform_model::Code::NotFound);
     assert_eq!(bench.departed(), [(home(WEST), person, home(CENTRAL))]);
     let refused = bench.two.shard(WEST);
-    assert_eq!(super::gone(&refused, person).await, Some((home(CENTRAL), 2)));
+    let gone = super::gone(&refused, person).await.expect("answered");
+    assert_eq!(gone, Some((home(CENTRAL), 2)));
     let holder = bench.holder(digest).await.expect("he holds it");
     assert_eq!((holder.user, holder.home), (person, home(CENTRAL)));
     bench.end().await;
+    let unheard = super::gone(&refused, person).await;
+    assert!(
+        unheard.is_err(),
+        "a shard that cannot say does not say that he is nobody: {unheard:?}"
+    );
 }
 
 #[tokio::test]

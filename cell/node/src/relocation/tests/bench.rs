@@ -246,6 +246,19 @@ impl Bench {
         digest
     }
 
+    /// He has taken the address of [`Self::claim`] along to another home of the jurisdiction.
+    pub(super) async fn take_along(&self, person: UserId, digest: ClaimDigest, to: &str) {
+        let entry = ClaimEntry {
+            user: person,
+            claim_id: Uuid::from_u128(5),
+            home: home(to),
+            version: 1_000,
+        };
+        let directory = self.services.directory();
+        let claimed = directory.claim(&"eu".parse().expect("one"), digest, entry).await;
+        assert_eq!(claimed.expect("answered"), ClaimOutcome::Held);
+    }
+
     pub(super) async fn holder(&self, digest: ClaimDigest) -> Option<ClaimEntry> {
         let directory = self.services.directory();
         let found = directory.lookup(&"eu".parse().expect("one"), digest).await;
