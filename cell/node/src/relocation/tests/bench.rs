@@ -11,6 +11,7 @@ use cell_layers::{LayerError, RootTx, Table};
 use cell_relay::Place;
 use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome, DomainError, Services as _};
 use cell_shard::{Tx, WriteError};
+use cell_store::key::Tuple;
 use domains_identity::stored::{Claim, ClaimState, Follower};
 use parking_lot::Mutex;
 use platform_model::{HomeId, Jurisdiction, RootRef, UserId};
@@ -263,6 +264,16 @@ impl Bench {
         let directory = self.services.directory();
         let found = directory.lookup(&"eu".parse().expect("one"), digest).await;
         found.expect("answered")
+    }
+
+    /// Where he stands cannot be read there.
+    pub(super) async fn unreadable_at(&self, home: &str, person: UserId) {
+        let damage = |tx: Tx| async move {
+            let key = Tuple::new().uuid(person.as_uuid()).pack();
+            tx.shared("people")?.put(key, "damaged")
+        };
+        let written = self.two.shard(home).write(&request(person), damage).await;
+        written.expect("written");
     }
 
     pub(super) async fn here(&self, person: UserId) -> Standing {

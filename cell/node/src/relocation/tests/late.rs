@@ -3,11 +3,13 @@
 use cell_layers::place::Standing;
 use cell_relay::Place;
 use cell_relay::home::OperationId;
+use platform_wire::events::Receipt;
 
 use super::bench::{Bench, home};
-use super::{CENTRAL, WEST};
-use crate::events::tests::bench::ABROAD;
+use super::{CENTRAL, WEST, user};
+use crate::events::tests::bench::{ABROAD, delivery};
 use crate::relocation::forgetting::errand_to;
+use crate::relocation::gone;
 
 /// The planted omission: he came back to this jurisdiction before his first home was cleared, for what he had told
 /// there waited; that freed his address for anybody.
@@ -77,5 +79,19 @@ async fn a_copy_that_is_given_up_late_lets_no_address_go_that_he_holds_elsewhere
     let_go.expect("answered");
     let holder = bench.holder(digest).await.expect("he holds it");
     assert_eq!((holder.user, holder.home), (person, home(CENTRAL)));
+    bench.end().await;
+}
+
+/// The planted omission: whom a shard cannot read is nobody there. Events for him were set aside, his addresses let go.
+#[tokio::test]
+async fn a_shard_that_cannot_say_where_he_is_has_not_said_that_he_is_nobody() {
+    let bench = Bench::new().await;
+    // Without a key, as one who has moved leaves it.
+    let person = user(7);
+    bench.unreadable_at(CENTRAL, person).await;
+    let gone = gone(&bench.two.shard(CENTRAL), person).await;
+    assert!(gone.is_err(), "{gone:?}");
+    let receipt = bench.two.receive(&delivery(person, 1)).await;
+    assert!(matches!(receipt, Receipt::Later(_)), "{receipt:?}");
     bench.end().await;
 }
