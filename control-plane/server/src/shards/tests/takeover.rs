@@ -285,3 +285,22 @@ fn what_a_dead_node_leaves_goes_to_whoever_holds_the_shard_in_its_store() {
         assert_eq!(sim.config().left[&old], node(to));
     }
 }
+
+/// What broke: controllers of an earlier build refuse it, and were asked on every tick.
+#[test]
+fn what_is_left_is_given_once_more_only_after_a_while_if_nothing_comes_of_it() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let holder = sim.primary();
+    let other = if holder == HERE { BESIDE } else { HERE };
+    restore(&mut sim, other);
+    let given = |sim: &mut Sim, after_ms: u64| {
+        sim.now_ms += after_ms;
+        sim.leader.look_over(&sim.state);
+        let acts = sim.leader.tidy(sim.now_ms * 1_000, &sim.state);
+        // As refused.
+        sim.leader.settled(&Sim::shard());
+        acts.iter().filter(|act| act.shard == Sim::shard()).count()
+    };
+    let counts = [0, 100, 29_000, 1_000].map(|after_ms| given(&mut sim, after_ms));
+    assert_eq!(counts, [1, 0, 0, 1]);
+}
