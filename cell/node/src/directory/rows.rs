@@ -66,6 +66,8 @@ pub(super) async fn claim(
                     let newest = version_of(&tx, digest, claim_id).await?;
                     if held.home != home && (known || version >= newest) {
                         tx.put(digest.0, row)?;
+                        // Another shard said so, whose epochs say nothing of this one's.
+                        tx.shared(SETTLED)?.clear(digest.0)?;
                     }
                     if version > newest {
                         tx.shared(VERSIONS)?.put(digest.0, numbered(claim_id, version))?;

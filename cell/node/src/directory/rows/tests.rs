@@ -128,6 +128,28 @@ async fn a_home_that_he_left_lets_go_of_what_he_holds_there_and_of_nothing_else(
     assert_eq!(lookup(&shard, digest).await.expect("read"), None);
 }
 
+/// The planted omission: what one home said of it stands for another, whose shard is of an earlier epoch and never asked.
+#[tokio::test]
+async fn what_one_home_said_of_a_claim_says_nothing_for_the_next() {
+    let tasks = TaskGroup::new();
+    let shard = shard(&tasks).await;
+    let (digest, here) = (ClaimDigest([7; 32]), entry(1));
+    assert!(claim(&shard, digest, &here, false).await.expect("free"));
+    settle(&shard, digest, here.claim_id, Epoch(9))
+        .await
+        .expect("noted");
+    let there = ClaimEntry {
+        home: "eu/eu-west".parse().expect("a home"),
+        version: 8,
+        ..here.clone()
+    };
+    for (entry, settled) in [(&here, Some(Epoch(9))), (&there, None)] {
+        assert!(claim(&shard, digest, entry, false).await.expect("his"));
+        let row = look(&shard, digest).await.expect("read").expect("held");
+        assert_eq!((row.entry.home, row.settled), (entry.home.clone(), settled));
+    }
+}
+
 #[tokio::test]
 async fn rows_are_read_page_by_page_in_the_order_of_their_digests() {
     let tasks = TaskGroup::new();
