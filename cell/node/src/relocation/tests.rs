@@ -238,11 +238,12 @@ async fn two_that_do_not_count_the_same_do_not_commit() {
 #[tokio::test]
 async fn an_illegal_home_an_unknown_one_and_nobody_are_refused_before_anything_is_done() {
     let bench = Bench::new().await;
-    let person = bench.person(1).await;
+    let (person, half) = (bench.person(1).await, bench.half_registered(3).await);
     for (to, who, code) in [
         ("us/us-east", person, RefusalCode::LawForbids),
         ("eu/eu-north", person, RefusalCode::Unknown),
         (CENTRAL, user(99), RefusalCode::Unknown),
+        (CENTRAL, half, RefusalCode::Unknown),
         (WEST, person, RefusalCode::Placement),
     ] {
         for dry_run in [true, false] {

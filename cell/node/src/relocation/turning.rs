@@ -98,7 +98,12 @@ impl Parts {
             return Next::Later(LATER, "the directory has lost its entry".to_owned());
         };
         if entry.home != *here && entry.user_epoch > *user_epoch {
-            return self.hand_over(shard, user, *user_epoch, errand).await;
+            // A shard that was restored may know of an earlier relocation than the one by which he left.
+            let left_by = Errand {
+                other: entry.home,
+                ..errand.clone()
+            };
+            return self.hand_over(shard, user, *user_epoch, &left_by).await;
         }
         if entry.operation == Some(errand.operation) {
             let operation = errand.operation.0;

@@ -144,6 +144,14 @@ impl Bench {
         self.two.person(home, number).await
     }
 
+    /// Whose registration is under way: with a key, and without an account.
+    pub(super) async fn half_registered(&self, number: u128) -> UserId {
+        let (parts, person) = (self.parts(), two::user(number));
+        let made = parts.keys.create(&parts.followed, &home(WEST), person).await;
+        made.expect("a key");
+        person
+    }
+
     /// Rows that are counted.
     pub(super) async fn fill(&self, person: UserId, rows: u64) {
         for first in (0..rows).step_by(500) {

@@ -10,7 +10,7 @@ use platform_wire::relocation::{EntryStep, Step, Taken};
 use super::bench::{Bench, home};
 use super::{CENTRAL, WEST, asked};
 use crate::directory::{complete_by_hand, note_by_hand};
-use crate::events::tests::bench::DIRECTORY;
+use crate::events::tests::bench::{BEYOND, DIRECTORY};
 use crate::relocation::Elsewheres;
 use crate::relocation::standing::change;
 
@@ -202,6 +202,47 @@ async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
 }
 
 /// The planted omission: a restore that believes its backup.
+/// The planted omission: it asks the home of a relocation that was cancelled since, which does not know him, for ever.
+#[tokio::test]
+async fn a_home_that_was_restored_to_an_earlier_relocation_hands_over_to_whom_the_entry_names() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    let errand = bench.fenced(person, CENTRAL).await;
+    // What the backup does not know: that one was cancelled, and he went to a third home.
+    let (first, next) = (errand.operation.0, errand.operation.0 + 1);
+    let to = home(BEYOND);
+    let steps = [
+        EntryStep::Cancel { operation: first },
+        EntryStep::Start {
+            operation: next,
+            home: home(WEST),
+            user_epoch: 1,
+            to: to.clone(),
+        },
+        EntryStep::Commit {
+            operation: next,
+            to: to.clone(),
+        },
+    ];
+    for step in &steps {
+        let told = bench.parts().entry(&to.jurisdiction, person, step).await;
+        assert_eq!(told.expect("answered").refused, None);
+    }
+    bench.person_in(BEYOND, 1).await;
+    let lives = Standing {
+        place: Place::Home { user_epoch: 2 },
+        came_from: Some(home(WEST)),
+        ..Standing::native()
+    };
+    bench.two.stand(BEYOND, person, &lives).await;
+    bench.drive(person).await;
+    let here = bench.here(person).await;
+    let gone = Place::Gone { to, user_epoch: 2 };
+    assert_eq!((&here.place, here.clearing), (&gone, false));
+    bench.end().await;
+}
+
 #[tokio::test]
 async fn a_restore_is_told_who_of_its_people_lives_elsewhere_by_now() {
     let bench = Bench::new().await;
