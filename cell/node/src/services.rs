@@ -85,7 +85,7 @@ impl Services for NodeServices {
         match self.keys.open(&self.followed, home, user).await {
             Ok(key) => Ok(OpenUser { shard, key }),
             // The key of one who has moved is destroyed: he is told of his home, as long as this shard knows it.
-            Err(problem) if problem.code == Code::NotFound => Err(match gone(&shard, user).await {
+            Err(problem) if problem.code == Code::NotFound => Err(match gone(&shard, user).await? {
                 Some((home, user_epoch)) => home_moved(&home, user_epoch),
                 None => problem,
             }),

@@ -43,12 +43,15 @@ pub trait Directory: Send + Sync {
         entry: ClaimEntry,
     ) -> Result<ClaimOutcome, Problem>;
 
-    /// Removes the row if it has this claim id. Only for a claim that its user's shard has committed as dropped.
+    /// Removes the row if it has this claim id: of a claim that its user's shard has committed as dropped. With a home, of one that
+    /// he held there and has taken along since, or holds elsewhere after all: only if the row still names that home, for he
+    /// may hold the same claim in another of the same authority by then.
     async fn release(
         &self,
         authority: &Jurisdiction,
         digest: ClaimDigest,
         claim_id: Uuid,
+        home: Option<&HomeId>,
     ) -> Result<(), Problem>;
 
     /// Who holds the value, read linearizably.

@@ -28,8 +28,8 @@ pub struct Effect {
     pub place: (u64, u64, u32),
 }
 
-/// Compares what was told with what took effect. `parked`: ids that an operator finds set aside; they hold those behind
-/// them back, so that nothing of their source has to have arrived after them.
+/// Compares what was told with what took effect. `parked`: ids that an operator finds parked or set aside. Each of them takes
+/// no effect as long as it lies there, and holds up nothing behind it.
 pub fn events(told: &[Told], effects: &[Effect], parked: &[String]) -> Verdict {
     let unknown = told.iter().filter(|event| event.outcome == Outcome::Unknown);
     let mut verdict = Verdict::new("events", told.len(), unknown.count());
@@ -69,15 +69,21 @@ fn judge_lane(
     parked: &std::collections::BTreeSet<&str>,
     verdict: &mut Verdict,
 ) {
-    let (mut last, mut held_back): (Option<(&Told, &Effect)>, bool) = (None, false);
+    let mut last: Option<(&Told, &Effect)> = None;
     for event in lane {
         let found = there.get(event.id.as_str()).map_or(&[][..], Vec::as_slice);
         let name = || format!("`{}` of {} for {}", event.id, event.source, event.destination);
-        held_back |= parked.contains(event.id.as_str());
+        let is_parked = parked.contains(event.id.as_str());
         match (event.outcome, found.len()) {
-            (Outcome::Done, 0) if !held_back => verdict.add("missing", format!("{} took no effect", name())),
+            (Outcome::Done, 0) if !is_parked => verdict.add("missing", format!("{} took no effect", name())),
             (Outcome::Failed, 1..) => {
                 verdict.add("of-failed", format!("{} was never told and took effect", name()));
+            }
+            (_, 1..) if is_parked => {
+                verdict.add(
+                    "parked-and-there",
+                    format!("{} took effect, and is parked", name()),
+                );
             }
             (_, 2..) => verdict.add("twice", format!("{} took effect {} times", name(), found.len())),
             _ => {}
@@ -177,14 +183,18 @@ mod tests {
     }
 
     #[test]
-    fn a_parked_event_holds_back_those_behind_it_and_excuses_none_before_it() {
+    fn a_parked_event_excuses_itself_and_none_before_or_behind_it() {
         let all = [
             told(1, Outcome::Done),
             told(2, Outcome::Done),
             told(3, Outcome::Done),
         ];
-        assert!(events(&all, &[effect(1, 10)], &["e2".into()]).is_clean());
-        assert_eq!(names(&events(&all, &[], &["e2".into()])), ["missing"]);
+        let judged = |effects: &[Effect]| events(&all, effects, &["e2".into()]);
+        assert!(judged(&[effect(1, 10), effect(3, 11)]).is_clean());
+        assert_eq!(names(&judged(&[effect(1, 10)])), ["missing"], "the one behind it");
+        assert_eq!(names(&judged(&[effect(3, 11)])), ["missing"], "the one before it");
+        let all_three = [effect(1, 10), effect(2, 11), effect(3, 12)];
+        assert_eq!(names(&judged(&all_three)), ["parked-and-there"]);
     }
 
     #[test]

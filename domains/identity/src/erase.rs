@@ -16,7 +16,7 @@ pub async fn give_back(services: &dyn Services, root: &RootCtx) -> Result<u64, P
     for claim in &given_up {
         services
             .directory()
-            .release(authority, claim.digest, claim.id)
+            .release(authority, claim.digest, claim.id, None)
             .await?;
     }
     Ok(given_up.len() as u64)

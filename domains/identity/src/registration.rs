@@ -190,7 +190,7 @@ async fn refuse(root: &RootCtx, asked: &Asked, claim: NewClaim) -> Result<Conclu
 /// The drop is committed, so the row may go. If that fails the address stays taken, and the log says so.
 async fn release(ctx: &AnonymousCtx, asked: &Asked, claim: NewClaim) {
     let (directory, authority) = (ctx.services.directory(), &asked.home.jurisdiction);
-    if let Err(problem) = directory.release(authority, claim.digest, claim.id).await {
+    if let Err(problem) = directory.release(authority, claim.digest, claim.id, None).await {
         tracing::warn!(code = %problem.code, claim = %claim.id, "a dropped claim was not released");
     }
 }

@@ -17,7 +17,7 @@ pub use client::DirectoryClient;
 pub use decide::{AskedDecide, DecideClient, Decision, decide_of, decide_reply};
 pub use held::{AskedHeld, HELD_MAX, HeldClaim, HeldPage, held_of};
 pub(crate) use parse::asked;
-pub use parse::{Asked, claim_of, lookup_of, lookup_reply, release_of};
+pub use parse::{Asked, AskedRelease, claim_of, lookup_of, lookup_reply, release_of};
 
 /// Longest digest of a claim, in bytes.
 pub const DIGEST_BYTES_MAX: usize = 64;

@@ -14,7 +14,7 @@ pub use client::EventsClient;
 pub use parked::{
     ParkedClient, ParkedEvent, Settle, Settled, list_parked_of, settle_parked_of, settled_reply,
 };
-pub use parse::{decline_of, deliver_of, deliver_reply};
+pub use parse::{decline_of, decline_reply, deliver_of, deliver_reply};
 
 /// Events of one call.
 pub const DELIVERIES_MAX: usize = 256;
@@ -90,6 +90,17 @@ pub struct AskedDecline {
     pub epoch: Epoch,
     pub to: UserId,
     pub key: EventAt,
+}
+
+/// What a receiver's home says of an event that its source would set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Declined {
+    /// It took effect before, or was parked.
+    Taken,
+    /// It never will, under its key.
+    Never,
+    /// The person lives in that home by now, and what took effect here went along: it is to be asked there.
+    HomeMoved(HomeId),
 }
 
 /// What became of one event.

@@ -8,7 +8,7 @@ use cell_law::Law;
 use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome, Directory};
 use cell_shard::{Shard, WriteError};
 use platform_model::matrix::{Crossing, Destination, Purpose};
-use platform_model::{Code, DataClass, Jurisdiction, Problem, RoutingTable, ShardId};
+use platform_model::{Code, DataClass, HomeId, Jurisdiction, Problem, RoutingTable, ShardId};
 use platform_runtime::clock::Clock;
 use platform_wire::CallError;
 use platform_wire::directory::{self as wire, DirectoryClient, Target};
@@ -193,11 +193,14 @@ impl Directory for Claims {
         authority: &Jurisdiction,
         digest: ClaimDigest,
         claim_id: Uuid,
+        home: Option<&HomeId>,
     ) -> Result<(), Problem> {
         let attempt = || async {
             match self.place(authority, digest)? {
-                Place::Here(shard) => rows::release(&shard, digest, claim_id).await?,
-                Place::There(target) => self.client.release(&target, &digest.0, claim_id).await?,
+                Place::Here(shard) => rows::release(&shard, digest, claim_id, home).await?,
+                Place::There(target) => {
+                    self.client.release(&target, &digest.0, claim_id, home).await?;
+                }
             }
             Ok(())
         };

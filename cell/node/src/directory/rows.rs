@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cell_sdk::{ClaimDigest, ClaimEntry};
 use cell_shard::{KeyRange, Mode, Request, Scope, Shard, Tx, TxError, WriteError};
-use platform_model::{Actor, Epoch, RequestId, UserId};
+use platform_model::{Actor, Epoch, HomeId, RequestId, UserId};
 use platform_runtime::random;
 use uuid::Uuid;
 
@@ -66,6 +66,8 @@ pub(super) async fn claim(
                     let newest = version_of(&tx, digest, claim_id).await?;
                     if held.home != home && (known || version >= newest) {
                         tx.put(digest.0, row)?;
+                        // Another shard said so, whose epochs say nothing of this one's.
+                        tx.shared(SETTLED)?.clear(digest.0)?;
                     }
                     if version > newest {
                         tx.shared(VERSIONS)?.put(digest.0, numbered(claim_id, version))?;
@@ -88,11 +90,19 @@ pub(super) async fn claim(
     Ok(shard.write(&request(), insert).await?.value)
 }
 
-/// Removes the row if it has this claim id: by word of whoever made the claim.
-pub(super) async fn release(shard: &Shard, digest: ClaimDigest, claim_id: Uuid) -> Result<(), Failed> {
+/// Removes the row if it has this claim id, and names `home` where one is asked for: by word of whoever made the claim. He takes
+/// its id along wherever he lives, so of a home that he left only the home tells what is its own.
+pub(super) async fn release(
+    shard: &Shard,
+    digest: ClaimDigest,
+    claim_id: Uuid,
+    home: Option<&HomeId>,
+) -> Result<(), Failed> {
+    let is_meant =
+        move |held: &ClaimEntry| held.claim_id == claim_id && home.is_none_or(|home| held.home == *home);
     let remove = |tx: Tx| async move {
         match tx.get(&digest.0).await? {
-            Some(held) if decode(&held)?.claim_id == claim_id => remove(&tx, digest),
+            Some(held) if is_meant(&decode(&held)?) => remove(&tx, digest),
             _ => Ok(()),
         }
     };

@@ -203,18 +203,18 @@ impl Directory for Service {
         request: Request<pb::ReleaseRequest>,
     ) -> Result<Response<pb::ReleaseReply>, Status> {
         let caller = admit(request.extensions())?;
-        let (asked, claim_id) = wire::release_of(request.into_inner(), &self.world)?;
-        let (shard, digest) = self.shard(&asked)?;
+        let released = wire::release_of(request.into_inner(), &self.world)?;
+        let (shard, digest) = self.shard(&released.asked)?;
+        let (claim_id, home) = (released.claim_id, released.home.as_ref());
         let held = rows::look(&shard, digest).await.map_err(refused)?;
-        let foreigner = |held: ClaimEntry| !self.speaks_for(&caller.node, &held.home, held.user);
-        if held
-            .map(|row| row.entry)
-            .filter(|held| held.claim_id == claim_id)
-            .is_some_and(foreigner)
-        {
+        let held = held.map(|row| row.entry).filter(|held| held.claim_id == claim_id);
+        // Of one who holds it in another home by now nothing is let go, so that nobody need speak for that.
+        let held = held.filter(|held| home.is_none_or(|home| held.home == *home));
+        if held.is_some_and(|held| !self.speaks_for(&caller.node, &held.home, held.user)) {
             return Err(foreign(&caller.node));
         }
-        rows::release(&shard, digest, claim_id).await.map_err(refused)?;
+        let gone = rows::release(&shard, digest, claim_id, home).await;
+        gone.map_err(refused)?;
         Ok(Response::new(pb::ReleaseReply {
             version: FRAME_VERSION,
         }))

@@ -2,7 +2,7 @@
 //!
 //! An answer may have been lost before, here or at the primary of an earlier term. So its receiver is asked, in a transaction
 //! that decides it for good: it took effect, or never will under its key, whatever of it is under way still. Only then may
-//! it be told again under another.
+//! it be told again under another. A home that he has left says nothing of it: its mark went along, to where he is asked.
 
 use cell_layers::event;
 use cell_layers::{LayerError, RootTx};
@@ -10,12 +10,13 @@ use cell_sdk::DomainError;
 use cell_shard::{OutboxKey, Shard, Tx, WriteError};
 use platform_model::{Actor, Code, RootRef, ShardId, UserId};
 use platform_wire::CallError;
-use platform_wire::events::EventAt;
+use platform_wire::events::{Declined, EventAt};
 
 use super::receive::request;
 use super::relay::{Place, event_at, event_key};
-use super::send::{Came, target};
+use super::send::{Came, HOMES_MAX, target};
 use super::{Parts, home_of};
+use crate::relocation::gone;
 
 /// Why it cannot be said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,17 +30,28 @@ pub(super) enum NotSaid {
 impl Parts {
     /// Sets the event aside, unless its receiver has it.
     pub(super) async fn kept_out(&self, source: &Shard, to: &Place, key: &OutboxKey, why: &str) -> Came {
-        match self.ask_to_decline(source.id(), to, key).await {
-            Ok(true) => Came::Delivered,
-            Ok(false) => self.aside(source, key, why).await,
-            Err(came) => came,
+        let (mut to, mut asked) = (to.clone(), Vec::new());
+        while asked.len() < HOMES_MAX && !asked.contains(&to) {
+            match self.ask_to_decline(source.id(), &to, key).await {
+                Ok(Declined::Taken) => return Came::Delivered,
+                Ok(Declined::Never) => return self.aside(source, key, why).await,
+                Ok(Declined::HomeMoved(home)) => {
+                    let next = self.place_in(home, key);
+                    if next.shard.is_none() {
+                        return Came::Later("the table knows no such home yet".to_owned());
+                    }
+                    asked.push(std::mem::replace(&mut to, next));
+                }
+                Err(came) => return came,
+            }
         }
+        Came::Moved
     }
 
-    async fn ask_to_decline(&self, source: &ShardId, to: &Place, key: &OutboxKey) -> Result<bool, Came> {
+    async fn ask_to_decline(&self, source: &ShardId, to: &Place, key: &OutboxKey) -> Result<Declined, Came> {
         let (Some(shard), Some(user)) = (&to.shard, key.to.as_user()) else {
             // Nobody was ever sent it.
-            return Ok(false);
+            return Ok(Declined::Never);
         };
         if let Some(here) = self.hosted.get(shard) {
             let said = self.decline(source, &here, user, event_at(key)).await;
@@ -58,14 +70,14 @@ impl Parts {
         })
     }
 
-    /// The receiver's side: whether the event of `source` took effect, or was parked. Idempotent.
+    /// The receiver's side: whether the event of `source` took effect, or was parked, or who is to be asked that. Idempotent.
     pub(super) async fn decline(
         &self,
         source: &ShardId,
         shard: &Shard,
         to: UserId,
         key: EventAt,
-    ) -> Result<bool, NotSaid> {
+    ) -> Result<Declined, NotSaid> {
         let table = self.followed.current();
         let home = home_of(shard.id()).ok_or(NotSaid::Moved)?;
         if table.shard_of_user(home, to).as_ref() != Some(shard.id()) {
@@ -74,8 +86,12 @@ impl Parts {
         self.has_come_so_far(source, key).map_err(NotSaid::Later)?;
         let opened = match self.keys.open(&self.followed, home, to).await {
             Ok(opened) => opened,
-            // Nobody is here who could have taken it.
-            Err(problem) if problem.code == Code::NotFound => return Ok(false),
+            // Nobody is here who could have taken it, unless he has taken it along.
+            Err(problem) if problem.code == Code::NotFound => {
+                let gone = gone(shard, to).await;
+                let gone = gone.map_err(|problem| NotSaid::Later(problem.code.as_str().to_owned()))?;
+                return Ok(gone.map_or(Declined::Never, |(home, _)| Declined::HomeMoved(home)));
+            }
             Err(problem) => return Err(NotSaid::Later(problem.code.as_str().to_owned())),
         };
         let (root, opened) = (RootRef::user(to), &opened);
@@ -88,8 +104,11 @@ impl Parts {
         };
         let request = request(to, Actor::Service(event::DOMAIN.to_owned()));
         match shard.write(&request, decline).await {
-            Ok(answer) => Ok(answer.value),
-            Err(WriteError::Rejected(DomainError::Layer(LayerError::Gone { .. }))) => Ok(false),
+            Ok(answer) if answer.value => Ok(Declined::Taken),
+            Ok(_) => Ok(Declined::Never),
+            Err(WriteError::Rejected(DomainError::Layer(LayerError::Gone { to, .. }))) => {
+                Ok(Declined::HomeMoved(to))
+            }
             Err(WriteError::Fenced) => Err(NotSaid::Moved),
             Err(error) => Err(NotSaid::Later(error.to_string())),
         }
@@ -100,12 +119,15 @@ impl Parts {
 mod tests {
 
     use cell_layers::event::{EventField, EventRecord};
+    use cell_layers::place::Standing;
     use cell_sdk::{Address, tell};
     use cell_shard::{Found, OutboxRow};
     use platform_wire::events::{Delivery, Receipt};
 
     use super::*;
-    use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, delivery, shard_of, titles};
+    use crate::events::tests::bench::{
+        AUTHORS, BEYOND, Bench, FOLLOWERS, WITHIN, delivery, shard_of, titles, user,
+    };
 
     /// No domain tells it: its gate keeps it.
     #[derive(Clone, PartialEq, prost::Message)]
@@ -177,7 +199,52 @@ mod tests {
         assert_eq!(bench.seen(follower).await, titles([]));
         let (source, shard) = (shard_of(AUTHORS), bench.shard(FOLLOWERS));
         let again = bench.parts().decline(&source, &shard, follower, late.key);
-        assert_eq!(again.await, Ok(false), "however often it is asked");
+        assert_eq!(again.await, Ok(Declined::Never), "however often it is asked");
+        bench.end().await;
+    }
+
+    /// What broke: the home that he has left said that it never would take effect, and a retry told him a second time.
+    #[tokio::test]
+    async fn one_who_has_moved_is_asked_where_he_lives_whether_it_took_effect() {
+        let bench = Bench::new().await;
+        let author = bench.person(AUTHORS, 1).await;
+        let (had_it, had_it_not) = (user(2), user(3));
+        let gone = Standing {
+            place: cell_relay::Place::Gone {
+                to: BEYOND.parse().expect("a home"),
+                user_epoch: 2,
+            },
+            ..Standing::native()
+        };
+        for number in [2, 3] {
+            let follower = bench.person(FOLLOWERS, number).await;
+            bench.person(BEYOND, number).await;
+            bench.stand(FOLLOWERS, follower, &gone).await;
+        }
+        let (source, there) = (shard_of(AUTHORS), bench.shard(BEYOND));
+        let receive = async |sent: &Delivery| bench.parts().receive(&source, &there, sent).await;
+        let row = strange(&bench, author, had_it).await;
+        let sent = Delivery {
+            key: event_at(&row.key),
+            ..delivery(had_it, 1)
+        };
+        // As his mark came along, from where it took effect.
+        assert_eq!(receive(&sent).await, Receipt::Delivered);
+        let row = strange(&bench, author, had_it_not).await;
+        let late = Delivery {
+            key: event_at(&row.key),
+            ..delivery(had_it_not, 2)
+        };
+        bench.events.relay(&bench.tasks);
+        until_empty(&bench).await;
+        let (parked, _) = bench.parts().list_parked().await.expect("listed");
+        assert!(
+            matches!(parked.as_slice(), [one] if one.undelivered && one.to == had_it_not),
+            "{parked:?}"
+        );
+        bench.until_seen_in(BEYOND, had_it, &titles([1])).await;
+        assert_eq!(receive(&late).await, Receipt::Delivered, "a repeat");
+        bench.until_seen_in(BEYOND, had_it_not, &titles([])).await;
         bench.end().await;
     }
 
@@ -194,7 +261,7 @@ mod tests {
         let key = delivery(nobody, 1).key;
         assert_eq!(
             bench.parts().decline(&source, &shard, nobody, key).await,
-            Ok(false)
+            Ok(Declined::Never)
         );
         bench.end().await;
     }

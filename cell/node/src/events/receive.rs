@@ -84,6 +84,7 @@ impl Parts {
             Ok(key) => key,
             Err(problem) if problem.code == Code::NotFound => {
                 let gone = gone(shard, delivery.to).await;
+                let gone = gone.map_err(|problem| Receipt::Later(problem.code.as_str().to_owned()))?;
                 return Err(gone.map_or(Receipt::NoRoot, |(home, _)| Receipt::HomeMoved(home)));
             }
             Err(problem) => return Err(Receipt::Later(problem.code.as_str().to_owned())),

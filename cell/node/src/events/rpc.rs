@@ -9,9 +9,9 @@ use futures::future::join_all;
 use platform_model::{CopyState, Epoch, NodeId, RoutingTable, ShardId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
-use platform_wire::events::{Receipt, decline_of, deliver_of, deliver_reply};
+use platform_wire::events::{Receipt, decline_of, decline_reply, deliver_of, deliver_reply};
 use platform_wire::pb::events_server::{Events as Door, EventsServer};
-use platform_wire::{FRAME_VERSION, Refusal, RefusalCode, pb};
+use platform_wire::{Refusal, RefusalCode, pb};
 use tonic::{Extensions, Request, Response, Status};
 
 use super::cargo::law_revision;
@@ -111,14 +111,11 @@ impl Door for Service {
         self.admit(request.extensions(), &asked.source)?;
         let shard = self.served(&asked.target, asked.epoch)?;
         let said = self.0.decline(&asked.source, &shard, asked.to, asked.key).await;
-        let taken = said.map_err(|why| match why {
+        let said = said.map_err(|why| match why {
             NotSaid::Moved => Refusal::new(RefusalCode::Moved, why.to_string()),
             NotSaid::Later(why) => Refusal::new(RefusalCode::Unavailable, why),
         })?;
-        Ok(Response::new(pb::DeclineReply {
-            version: FRAME_VERSION,
-            taken,
-        }))
+        Ok(Response::new(decline_reply(&said)))
     }
 }
 
@@ -220,7 +217,7 @@ mod tests {
         let sent = delivery(follower, 5);
         let ask = async |kind: &str, epoch: u64| {
             let message = pb::DeclineRequest {
-                version: FRAME_VERSION,
+                version: platform_wire::FRAME_VERSION,
                 world: service.0.world.to_string(),
                 source: shard_of(AUTHORS).to_string(),
                 target: shard_of(FOLLOWERS).to_string(),

@@ -14,7 +14,7 @@ use super::relay::Place;
 pub(super) const DELIVERIES_MAX: usize = 64;
 
 /// Homes that an event follows its receiver through at once.
-const HOMES_MAX: usize = 16;
+pub(super) const HOMES_MAX: usize = 16;
 
 /// Ends the reason of what waits because too much like it is set aside.
 const FULL: &str = "; and as many are set aside as may be";
@@ -161,14 +161,9 @@ impl Parts {
             Err(error) => return Came::Later(error.to_string()),
         };
         let Some(row) = row else { return Came::Gone };
-        let user = key.to.as_user();
         let (mut home, mut asked) = (home, Vec::new());
         while asked.len() < HOMES_MAX && !asked.contains(&home) {
-            let shard = user.and_then(|user| self.followed.current().shard_of_user(&home, user));
-            let to = Place {
-                home: Some(home.clone()),
-                shard,
-            };
+            let to = self.place_in(home.clone(), key);
             asked.push(home);
             let delivery = match self.load(source, &to, &row).await {
                 Ok(delivery) => delivery,
@@ -185,6 +180,15 @@ impl Parts {
             }
         }
         Came::Moved
+    }
+
+    /// Where the receiver of an event is in that home.
+    pub(super) fn place_in(&self, home: HomeId, key: &OutboxKey) -> Place {
+        let user = key.to.as_user();
+        Place {
+            shard: user.and_then(|user| self.followed.current().shard_of_user(&home, user)),
+            home: Some(home),
+        }
     }
 
     async fn carry(

@@ -149,8 +149,9 @@ impl Parts {
         }
     }
 
-    /// Addresses that were claimed for him in another jurisdiction than his own.
-    async fn let_claims_go(
+    /// Addresses that were claimed for him in another jurisdiction than his own: for this home. He may have come to another of the
+    /// same since, before this one heard that its copy was given up.
+    pub(super) async fn let_claims_go(
         &self,
         shard: &Shard,
         home: &HomeId,
@@ -165,7 +166,7 @@ impl Parts {
             let released = self
                 .lent
                 .directory()
-                .release(&home.jurisdiction, digest, id)
+                .release(&home.jurisdiction, digest, id, Some(home))
                 .await;
             released.map_err(|problem| Not::Later(problem.code.as_str().to_owned()))?;
         }

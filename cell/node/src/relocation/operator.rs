@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use axum::Router;
+use cell_layers::RootTx;
 use cell_layers::place::{Errand, Standing};
 use cell_relay::Place;
-use cell_shard::{Shard, WriteError};
-use platform_model::{Code, HomeId, Role, UserId};
+use cell_shard::{Shard, Tx, WriteError};
+use platform_model::{Code, HomeId, Role, RootRef, UserId};
 use platform_runtime::PeerIdentity;
 use platform_runtime::tls::SpiffeKind;
 use platform_wire::pb::relocations_server::{Relocations as Api, RelocationsServer};
@@ -17,7 +18,7 @@ use tonic::{Extensions, Request, Response, Status};
 
 use super::lawful::Unlawful;
 use super::source::next_operation;
-use super::standing::{self, Failed, StepError, change, change_living};
+use super::standing::{self, DOMAIN, Failed, StepError, change, change_living};
 use super::{Parts, Relocations};
 
 /// Who may have a person relocated: whoever answers for where data is.
@@ -87,6 +88,10 @@ impl Parts {
             return Err(placement(standing::ENDED.to_owned()));
         }
         let before = standing::read(&shard, asked.user).await.map_err(unavailable)?;
+        let is_home = |standing: &Standing| matches!(standing.place, Place::Home { .. });
+        if before.as_ref().is_none_or(is_home) && !self.has_come_in(&shard, asked).await? {
+            return Err(nobody(asked));
+        }
         if asked.dry_run {
             begun(before.clone(), asked, by, consent, 0).map_err(placement)?;
             return Ok(told(before.as_ref(), needs));
@@ -127,12 +132,23 @@ impl Parts {
         }
         match self.keys.open(&self.followed, &asked.home, asked.user).await {
             Ok(_) => Ok(classes),
-            Err(problem) if problem.code == Code::NotFound => {
-                let message = format!("home {} has nobody {}", asked.home, asked.user);
-                Err(Refusal::new(RefusalCode::Unknown, message))
-            }
+            Err(problem) if problem.code == Code::NotFound => Err(nobody(asked)),
             Err(problem) => Err(Refusal::new(RefusalCode::Unavailable, problem.code.to_string())),
         }
+    }
+
+    /// Whether his registration is over. While it is under way its address is held for that home: nobody could finish it in
+    /// another, and the directory would hold it for nobody.
+    async fn has_come_in(&self, shard: &Shard, asked: &Asked) -> Result<bool, Refusal> {
+        let (home, user) = (&asked.home, asked.user);
+        let key = self.keys.open(&self.followed, home, user).await;
+        let key = &key.map_err(|problem| Refusal::new(RefusalCode::Unavailable, problem.code.to_string()))?;
+        let look = |tx: Tx| async move {
+            let tx = RootTx::new(tx, RootRef::user(user), DOMAIN, key);
+            Ok::<_, StepError>(domains_identity::is_registered(&tx, user).await?)
+        };
+        let looked = shard.read(&standing::request(user), look).await;
+        Ok(looked.map_err(unavailable)?.value)
     }
 
     pub(super) async fn cancel_of(
@@ -160,6 +176,11 @@ impl Parts {
         self.set_off(&shard, user);
         Ok(told(Some(&standing), Vec::new()))
     }
+}
+
+fn nobody(asked: &Asked) -> Refusal {
+    let message = format!("home {} has nobody {}", asked.home, asked.user);
+    Refusal::new(RefusalCode::Unknown, message)
 }
 
 /// A relocation begins for one who lives here and is not about to leave.

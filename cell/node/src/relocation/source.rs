@@ -85,7 +85,8 @@ impl Parts {
     /// He lives here and is to leave.
     async fn leave(&self, shard: &Shard, user: UserId, user_epoch: u64, errand: Errand) -> Next {
         if errand.unwanted {
-            return self.cancel(shard, user, &errand, "somebody cancelled it").await;
+            let why = "somebody cancelled it";
+            return self.cancel(shard, user, (user_epoch, &errand), why).await;
         }
         // Nobody ever closes it. Whoever cancelled meanwhile is heard before the first page.
         let _room = self.driven.room.acquire().await;
@@ -100,7 +101,9 @@ impl Parts {
             // The entry names the other home by now: it is not asked again, for he waits.
             Ok(()) => self.hand_over(shard, user, user_epoch, &errand).await,
             Err(super::leaving::Stopped::Later(why)) => Next::Later(LATER, why),
-            Err(super::leaving::Stopped::Never(why)) => self.cancel(shard, user, &errand, &why).await,
+            Err(super::leaving::Stopped::Never(why)) => {
+                self.cancel(shard, user, (user_epoch, &errand), &why).await
+            }
             Err(super::leaving::Stopped::Fenced(why)) => {
                 tracing::warn!(shard = %shard.id(), %user, why, "a relocation turns back behind its fence");
                 Next::Again
@@ -213,7 +216,8 @@ impl Parts {
         }
     }
 
-    /// Addresses that another jurisdiction has now, the rows, and the key: in that order, each of which may be repeated.
+    /// Addresses that another jurisdiction has now, the rows, and the key: in that order, each of which may be repeated. What he told
+    /// here may have waited for long: who has come back to this jurisdiction since keeps what he holds in his home of now.
     pub(super) async fn erase_here(
         &self,
         shard: &Shard,
@@ -227,7 +231,7 @@ impl Parts {
                     let released = self
                         .lent
                         .directory()
-                        .release(&here.jurisdiction, digest, id)
+                        .release(&here.jurisdiction, digest, id, Some(here))
                         .await;
                     released.map_err(|problem| problem.code.as_str().to_owned())?;
                 }

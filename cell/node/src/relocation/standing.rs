@@ -115,11 +115,15 @@ async fn is_ended(tx: &Tx) -> Result<bool, StepError> {
 }
 
 /// Where he lives by now, if this shard knows that he has gone.
-pub(crate) async fn gone(shard: &Shard, user: UserId) -> Option<(HomeId, u64)> {
-    match read(shard, user).await.ok()??.place {
+///
+/// # Errors
+/// As [`came_from`]: a shard that cannot say has not said that he is nobody.
+pub(crate) async fn gone(shard: &Shard, user: UserId) -> Result<Option<(HomeId, u64)>, Problem> {
+    let standing = standing_of(shard, user).await?;
+    Ok(standing.and_then(|standing| match standing.place {
         Place::Gone { to, user_epoch } => Some((to, user_epoch)),
         _ => None,
-    }
+    }))
 }
 
 /// Where he lived before he came here, if he lives here.

@@ -16,6 +16,7 @@ mod bench;
 mod checked;
 mod erased;
 mod forgotten;
+mod late;
 mod steps;
 mod turning;
 mod twice;
@@ -62,7 +63,8 @@ async fn a_person_moves_with_all_that_is_his_and_nothing_stays() {
     assert_eq!(key.expect_err("destroyed").code, platform_model::Code::NotFound);
     assert_eq!(bench.departed(), [(home(WEST), person, home(CENTRAL))]);
     let refused = bench.two.shard(WEST);
-    assert_eq!(super::gone(&refused, person).await, Some((home(CENTRAL), 2)));
+    let gone = super::gone(&refused, person).await.expect("answered");
+    assert_eq!(gone, Some((home(CENTRAL), 2)));
     let holder = bench.holder(digest).await.expect("he holds it");
     assert_eq!((holder.user, holder.home), (person, home(CENTRAL)));
     bench.end().await;
@@ -198,11 +200,12 @@ async fn two_that_do_not_count_the_same_do_not_commit() {
 #[tokio::test]
 async fn an_illegal_home_an_unknown_one_and_nobody_are_refused_before_anything_is_done() {
     let bench = Bench::new().await;
-    let person = bench.person(1).await;
+    let (person, half) = (bench.person(1).await, bench.half_registered(3).await);
     for (to, who, code) in [
         ("us/us-east", person, RefusalCode::LawForbids),
         ("eu/eu-north", person, RefusalCode::Unknown),
         (CENTRAL, user(99), RefusalCode::Unknown),
+        (CENTRAL, half, RefusalCode::Unknown),
         (WEST, person, RefusalCode::Placement),
     ] {
         for dry_run in [true, false] {

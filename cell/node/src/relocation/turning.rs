@@ -4,6 +4,7 @@
 
 use cell_layers::place::{Errand, Standing};
 use cell_relay::Place;
+use cell_relay::home::Entry;
 use cell_relay::relocate::RelocatePlants;
 use cell_sdk::ClaimEntry;
 use cell_shard::Shard;
@@ -22,7 +23,13 @@ const ABANDON_TRIES: u32 = 3;
 
 impl Parts {
     /// It ends before the fence: the entry first, then here, then there.
-    pub(super) async fn cancel(&self, shard: &Shard, user: UserId, errand: &Errand, why: &str) -> Next {
+    pub(super) async fn cancel(
+        &self,
+        shard: &Shard,
+        user: UserId,
+        (user_epoch, errand): (u64, &Errand),
+        why: &str,
+    ) -> Next {
         let Some(here) = shard.id().home() else {
             return Next::Rest;
         };
@@ -36,7 +43,9 @@ impl Parts {
         if told.operation == operation {
             return Next::Later(LATER, "the directory did not cancel it".to_owned());
         }
-        if let Some(entry) = entry_of(&told).filter(|entry| entry.home != *here) {
+        // An entry of an earlier epoch is of a time before he came back here, by way of another jurisdiction.
+        let left = |entry: &Entry<HomeId>| entry.home != *here && entry.user_epoch > user_epoch;
+        if let Some(entry) = entry_of(&told).filter(left) {
             return self.stop_serving(shard, user, errand, entry.user_epoch).await;
         }
         // What is not undone is undone by whoever drives him next: he is on his way until then, and is served.
@@ -98,7 +107,12 @@ impl Parts {
             return Next::Later(LATER, "the directory has lost its entry".to_owned());
         };
         if entry.home != *here && entry.user_epoch > *user_epoch {
-            return self.hand_over(shard, user, *user_epoch, errand).await;
+            // A shard that was restored may know of an earlier relocation than the one by which he left.
+            let left_by = Errand {
+                other: entry.home,
+                ..errand.clone()
+            };
+            return self.hand_over(shard, user, *user_epoch, &left_by).await;
         }
         if entry.operation == Some(errand.operation) {
             let operation = errand.operation.0;

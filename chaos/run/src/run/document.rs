@@ -115,7 +115,10 @@ fn verdicts(told: &Told, sum: impl Fn(fn(&Round) -> usize) -> f64) -> Vec<Figure
         zero("anomalies", sum(|round| round.judgement.transactions.found)),
         zero(
             "undecided",
-            sum(|round| round.judgement.linearizable.undecided.len()),
+            sum(|round| {
+                let judged = &round.judgement;
+                judged.linearizable.undecided.len() + judged.transactions.undecided.len()
+            }),
         ),
         zero("unreadable", sum(|round| round.judgement.unreadable.len())),
         zero("lost-later", count(told.lost_later.len())),

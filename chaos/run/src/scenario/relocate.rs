@@ -86,6 +86,8 @@ fn document(options: &Options, ran: &Ran) -> Document {
             zero("lost-or-twice", judged.lost.len()),
             zero("two-homes", judged.two_homes.len()),
             zero("not-linearizable", judged.names.1.found),
+            // A search that gave up proves nothing.
+            zero("undecided", judged.names.1.undecided.len()),
             zero("stuck", judged.stuck.len()),
             zero("unsettled", ran.unsettled),
         ]);

@@ -63,7 +63,7 @@ pub(super) fn read(history: &[Transaction], graph: &mut Graph, verdict: &mut Ver
     }
 }
 
-/// Everything by key; and who did not read in a register what he had written there himself.
+/// Everything by key; and who did not read what he had written himself: the value of a register, the end of a list.
 fn collect(history: &[Transaction]) -> (BTreeMap<&str, Key<'_>>, Vec<(usize, &str)>) {
     let mut keys: BTreeMap<&str, Key<'_>> = BTreeMap::new();
     let mut internal = Vec::new();
@@ -71,6 +71,7 @@ fn collect(history: &[Transaction]) -> (BTreeMap<&str, Key<'_>>, Vec<(usize, &st
         let by = number(i);
         let is_read = transaction.outcome == Outcome::Done;
         let mut own: HashMap<&str, &str> = HashMap::new();
+        let mut appended: HashMap<&str, Vec<&str>> = HashMap::new();
         for step in &transaction.steps {
             let (name, is_list) = match step {
                 Step::Append { key, .. } | Step::ReadList { key, .. } => (key.as_str(), true),
@@ -79,12 +80,22 @@ fn collect(history: &[Transaction]) -> (BTreeMap<&str, Key<'_>>, Vec<(usize, &st
             let key = keys.entry(name).or_default();
             key.is_list |= is_list;
             match step {
-                Step::Append { value, .. } => key.write(by, value, None),
+                Step::Append { value, .. } => {
+                    key.write(by, value, None);
+                    appended.entry(name).or_default().push(value);
+                }
                 Step::Write { value, version, .. } => {
                     key.write(by, value, *version);
                     own.insert(name, value);
                 }
-                Step::ReadList { values, .. } if is_read => key.lists.push((by, values)),
+                Step::ReadList { values, .. } if is_read => {
+                    let own = appended.get(name).map_or(&[][..], Vec::as_slice);
+                    let from = values.len().checked_sub(own.len());
+                    if from.is_none_or(|from| values[from..] != *own) {
+                        internal.push((i, name));
+                    }
+                    key.lists.push((by, values));
+                }
                 Step::Read { value, .. } if is_read => match own.get(name) {
                     // What it wrote itself says nothing of the others.
                     Some(written) if value.as_deref() == Some(written) => {}

@@ -173,6 +173,20 @@ fn lists_that_disagree_have_no_order_and_a_value_from_nowhere_no_writer() {
 }
 
 #[test]
+fn a_transaction_that_does_not_see_what_it_appended_itself_is_named() {
+    let sees = |values: &[&str]| {
+        let own = vec![append("x", "2"), append("x", "3"), list("x", values)];
+        [at_once(vec![append("x", "1")]), at_once(own)]
+    };
+    assert!(transactions(&sees(&["1", "2", "3"]), Promise::Strict).is_clean());
+    assert!(transactions(&sees(&["2", "3"]), Promise::Strict).is_clean());
+    for values in [&["1"][..], &["1", "2"], &[]] {
+        let verdict = transactions(&sees(values), Promise::Serializable);
+        assert!(verdict.has("internal"), "{values:?}: {verdict}");
+    }
+}
+
+#[test]
 fn a_stale_read_is_wrong_for_the_strict_promise_alone() {
     let history = [
         at((1, 2), vec![write("x", "1", 1)]),

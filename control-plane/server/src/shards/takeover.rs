@@ -18,6 +18,10 @@ use super::leader::Leader;
 use super::repair::copies_held;
 use super::silence::Silence;
 
+/// How long what is left of a copy is left where it is, once it was given to another and nothing came of that: controllers of
+/// an earlier build refuse it each time.
+const REMAINS_AGAIN_MICROS: u64 = 30_000_000;
+
 /// What this leader remembers of a cell whose nodes share a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evenness {
@@ -50,6 +54,9 @@ impl Leader {
                     return None;
                 }
                 let remains = !config.names(replica);
+                if remains && self.gave_remains(now_micros, shard) {
+                    return None;
+                }
                 let holder = remains.then(|| holder_there(state, config, from)).flatten();
                 let able = staying.iter().filter(|node| {
                     state.share_a_store(from, node) && holder.is_none_or(|holder| holder == **node)
@@ -67,12 +74,33 @@ impl Leader {
             };
             let reason = format!("{from} {why}, and {node} is on the same store");
             let act = take(shard, config, replica, node, reason);
-            if let Some(act) = self.give(now_micros, act) {
+            let act = if config.names(replica) {
+                self.give(now_micros, act)
+            } else {
+                self.give_remains(now_micros, act)
+            };
+            if let Some(act) = act {
                 *loads.entry(node.clone()).or_default() += 1;
                 acts.push(act);
             }
         }
         acts
+    }
+
+    /// As [`Self::give`], for what is left of copies: seldom, as long as nothing comes of it.
+    pub(super) fn give_remains(&mut self, now_micros: u64, act: Act) -> Option<Act> {
+        if self.gave_remains(now_micros, &act.shard) {
+            return None;
+        }
+        let act = self.give(now_micros, act)?;
+        self.watched(&act.shard).remains_given_micros = Some(now_micros);
+        Some(act)
+    }
+
+    fn gave_remains(&self, now_micros: u64, shard: &ShardId) -> bool {
+        let given = self.shards.get(shard);
+        let given = given.and_then(|watched| watched.remains_given_micros);
+        given.is_some_and(|given| now_micros.saturating_sub(given) < REMAINS_AGAIN_MICROS)
     }
 
     /// Whether a shard whose primary seems dead goes to another node on its store rather than to a standby elsewhere:

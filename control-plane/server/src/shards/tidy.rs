@@ -24,9 +24,9 @@ impl Leader {
             };
             // Whether it serves or not, and whoever is silent: an order that has gone to the wrong node may be why.
             if let Some(act) = misplaced(state, shard, config) {
-                let steady = config.phase == ConfigPhase::Steady;
-                let act = Some(act).filter(|_| steady);
-                acts.extend(act.and_then(|act| self.give(now_micros, act)));
+                if config.phase == ConfigPhase::Steady {
+                    acts.extend(self.give_remains(now_micros, act));
+                }
                 continue;
             }
             if !may_begin || config.left.is_empty() || !self.serves(now_micros, shard, config) {

@@ -25,6 +25,8 @@ pub struct Watched {
     differs: Option<(ReplicaId, u32)>,
     /// Since when a command for this shard is on its way.
     pub busy_since_micros: Option<u64>,
+    /// When what is left of a copy was last given to another node, if nothing has come of it.
+    pub remains_given_micros: Option<u64>,
     /// The newest that was looked over.
     generation: Generation,
     /// The newest operation on the shard, as it was looked over; none: not yet.
@@ -69,6 +71,7 @@ impl Watched {
             verify: None,
             differs: None,
             busy_since_micros: None,
+            remains_given_micros: None,
             generation: Generation(0),
             operation: None,
         }
@@ -81,6 +84,7 @@ impl Watched {
         if self.generation < config.generation {
             self.generation = config.generation;
             self.busy_since_micros = None;
+            self.remains_given_micros = None;
         }
         self.copies.retain(|replica, _| config.names(*replica));
         self.gone.retain(|replica, _| config.names(*replica));

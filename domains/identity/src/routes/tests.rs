@@ -11,3 +11,4 @@ mod node;
 mod refreshing;
 mod refusals;
 mod registering;
+mod relocating;

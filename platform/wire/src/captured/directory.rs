@@ -45,6 +45,7 @@ fn questions_to_a_directory_are_read_and_written_the_same() {
         target: Some(target()),
         digest: vec![5; 32],
         claim_id: entry().claim_id.as_bytes().to_vec(),
+        home: String::new(),
     };
     request(
         &release,

@@ -1,6 +1,6 @@
 //! Calls to the node that serves a directory shard. One connection per node, checked to be that very node.
 
-use platform_model::WorldId;
+use platform_model::{HomeId, WorldId};
 use platform_runtime::tls::Identity;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
@@ -46,17 +46,24 @@ impl DirectoryClient {
         Ok(reply.held)
     }
 
-    /// Lets go of the claim if it is still held under `claim_id`. Idempotent.
+    /// Lets go of the claim if it is still held under `claim_id`, and in `home` if one is named. Idempotent.
     ///
     /// # Errors
     /// As [`Self::claim`].
-    pub async fn release(&self, target: &Target, digest: &[u8], claim_id: Uuid) -> Result<(), CallError> {
+    pub async fn release(
+        &self,
+        target: &Target,
+        digest: &[u8],
+        claim_id: Uuid,
+        home: Option<&HomeId>,
+    ) -> Result<(), CallError> {
         let request = pb::ReleaseRequest {
             version: FRAME_VERSION,
             world: self.world.to_string(),
             target: Some(target.into()),
             digest: digest.to_vec(),
             claim_id: claim_id.as_bytes().to_vec(),
+            home: home.map_or_else(String::new, ToString::to_string),
         };
         let mut client = self.client(target)?;
         let reply = answer(target, client.release(traced(request))).await?;

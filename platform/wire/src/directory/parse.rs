@@ -1,6 +1,6 @@
 //! Requests of the directory, from messages to types. What cannot be understood is refused by name.
 
-use platform_model::{Epoch, ShardId, UserId, WorldId};
+use platform_model::{Epoch, HomeId, ShardId, UserId, WorldId};
 use tonic::Status;
 use uuid::Uuid;
 
@@ -17,6 +17,15 @@ pub struct Asked {
     pub digest: Vec<u8>,
 }
 
+/// Which claim is let go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedRelease {
+    pub asked: Asked,
+    pub claim_id: Uuid,
+    /// Only one that is held there; none: wherever it is.
+    pub home: Option<HomeId>,
+}
+
 /// # Errors
 /// A refusal as a status: another world, another version, or a field that cannot be.
 pub fn claim_of(request: pb::ClaimRequest, ours: &WorldId) -> Result<(Asked, ClaimEntry), Status> {
@@ -30,9 +39,16 @@ pub fn claim_of(request: pb::ClaimRequest, ours: &WorldId) -> Result<(Asked, Cla
 
 /// # Errors
 /// As [`claim_of`].
-pub fn release_of(request: pb::ReleaseRequest, ours: &WorldId) -> Result<(Asked, Uuid), Status> {
+pub fn release_of(request: pb::ReleaseRequest, ours: &WorldId) -> Result<AskedRelease, Status> {
     frame::check(request.version, &request.world, ours)?;
-    Ok((asked(request.target, request.digest)?, uuid(&request.claim_id)?))
+    let home = Some(request.home).filter(|home| !home.is_empty());
+    Ok(AskedRelease {
+        asked: asked(request.target, request.digest)?,
+        claim_id: uuid(&request.claim_id)?,
+        home: home
+            .map(|home| home.parse::<HomeId>().map_err(Refusal::invalid))
+            .transpose()?,
+    })
 }
 
 /// # Errors

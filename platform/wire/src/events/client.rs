@@ -3,7 +3,7 @@
 use platform_model::{ShardId, UserId, WorldId};
 use platform_runtime::tls::Identity;
 
-use super::{Delivery, EventAt, EventsTarget, Receipt, parse};
+use super::{Declined, Delivery, EventAt, EventsTarget, Receipt, parse};
 use crate::controllers::CallError;
 use crate::frame::FRAME_VERSION;
 use crate::nodes::{self, Nodes, traced};
@@ -60,7 +60,8 @@ impl EventsClient {
         })
     }
 
-    /// Whether the event of `source` took effect. If not, it never will under that key. The same may be asked again.
+    /// Whether the event of `source` took effect. If not, it never will under that key; or its receiver has moved.
+    /// The same may be asked again.
     ///
     /// # Errors
     /// As [`Self::deliver`].
@@ -70,7 +71,7 @@ impl EventsClient {
         source: &ShardId,
         to: UserId,
         key: EventAt,
-    ) -> Result<bool, CallError> {
+    ) -> Result<Declined, CallError> {
         let request = pb::DeclineRequest {
             version: FRAME_VERSION,
             world: self.world.to_string(),
@@ -89,6 +90,9 @@ impl EventsClient {
         let call = async { Client::new(channel).decline(traced(request)).await };
         let reply = nodes::answer(&target.address, call).await?;
         nodes::understood(&target.address, reply.version)?;
-        Ok(reply.taken)
+        parse::declined(&reply).map_err(|refusal| CallError::InvalidAnswer {
+            address: target.address.clone(),
+            cause: refusal.message,
+        })
     }
 }

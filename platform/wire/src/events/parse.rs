@@ -1,11 +1,11 @@
 //! Deliveries, from messages to types and back. What cannot be understood is refused by name.
 
-use platform_model::{DataClass, Epoch, EpochPosition, Position, ShardId, UserId, WorldId};
+use platform_model::{DataClass, Epoch, EpochPosition, HomeId, Position, ShardId, UserId, WorldId};
 use tonic::Status;
 use uuid::Uuid;
 
 use super::{
-    AskedDecline, AskedDeliver, DELIVERIES_MAX, Delivery, EventAt, FIELDS_MAX, MESSAGE_BYTES_MAX,
+    AskedDecline, AskedDeliver, DELIVERIES_MAX, Declined, Delivery, EventAt, FIELDS_MAX, MESSAGE_BYTES_MAX,
     NAME_BYTES_MAX, Receipt,
 };
 use crate::frame::{self, FRAME_VERSION};
@@ -59,6 +59,30 @@ pub fn deliver_reply(receipts: Vec<Receipt>) -> pb::DeliverReply {
     pb::DeliverReply {
         version: FRAME_VERSION,
         receipts: receipts.into_iter().map(Into::into).collect(),
+    }
+}
+
+/// The answer to whether an event took effect.
+pub fn decline_reply(declined: &Declined) -> pb::DeclineReply {
+    let home = match declined {
+        Declined::HomeMoved(home) => home.to_string(),
+        Declined::Taken | Declined::Never => String::new(),
+    };
+    pb::DeclineReply {
+        version: FRAME_VERSION,
+        taken: *declined == Declined::Taken,
+        home,
+    }
+}
+
+pub(super) fn declined(reply: &pb::DeclineReply) -> Result<Declined, Refusal> {
+    match (reply.taken, reply.home.as_str()) {
+        (true, _) => Ok(Declined::Taken),
+        (false, "") => Ok(Declined::Never),
+        (false, home) => {
+            let home = home.parse::<HomeId>().map_err(Refusal::invalid)?;
+            Ok(Declined::HomeMoved(home))
+        }
     }
 }
 
@@ -271,6 +295,19 @@ mod tests {
             let status = decline_of(&request, &world()).expect_err("broken");
             assert!(Refusal::from_status(&status).is_some(), "{status:?}");
         }
+    }
+
+    #[test]
+    fn what_is_said_of_it_reads_back_and_a_home_that_is_none_is_refused() {
+        let home: HomeId = "eu/eu-west".parse().expect("a home");
+        for said in [Declined::Taken, Declined::Never, Declined::HomeMoved(home)] {
+            assert_eq!(declined(&decline_reply(&said)).expect("ours"), said);
+        }
+        let broken = pb::DeclineReply {
+            home: "nowhere".into(),
+            ..decline_reply(&Declined::Never)
+        };
+        assert!(declined(&broken).is_err());
     }
 
     #[test]

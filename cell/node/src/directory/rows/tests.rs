@@ -51,11 +51,11 @@ async fn a_value_has_one_holder_whatever_is_repeated() {
         claim(&shard, digest, &winner, false).await.expect("again"),
         "a retry is no rival"
     );
-    release(&shard, digest, loser.claim_id)
+    release(&shard, digest, loser.claim_id, None)
         .await
         .expect("not his: nothing happens");
     assert_eq!(lookup(&shard, digest).await.expect("read"), Some(winner.clone()));
-    release(&shard, digest, winner.claim_id).await.expect("his");
+    release(&shard, digest, winner.claim_id, None).await.expect("his");
     assert_eq!(lookup(&shard, digest).await.expect("read"), None);
 }
 
@@ -89,13 +89,65 @@ async fn what_comes_late_of_an_earlier_relocation_moves_no_claim() {
         let row = lookup(&shard, digest).await.expect("read").expect("held");
         assert_eq!(row.home.to_string(), stands, "{home} {version}");
     }
-    release(&shard, digest, entry(1).claim_id).await.expect("his");
+    release(&shard, digest, entry(1).claim_id, None)
+        .await
+        .expect("his");
     let anew = claim(&shard, digest, &at(here, 0), false).await;
     assert!(anew.expect("free"));
     let moved = claim(&shard, digest, &at(there, 1), false).await;
     assert!(moved.expect("his"), "nothing of the claim before counts");
     let row = lookup(&shard, digest).await.expect("read").expect("held");
     assert_eq!(row.home.to_string(), there);
+}
+
+/// The planted omission: a home that he left long ago frees the address that he holds in another of the same authority.
+#[tokio::test]
+async fn a_home_that_he_left_lets_go_of_what_he_holds_there_and_of_nothing_else() {
+    let tasks = TaskGroup::new();
+    let shard = shard(&tasks).await;
+    let (digest, left) = (ClaimDigest([7; 32]), entry(1));
+    let lives_in = ClaimEntry {
+        home: "eu/eu-west".parse().expect("a home"),
+        version: 8,
+        ..entry(1)
+    };
+    for entry in [&left, &lives_in] {
+        assert!(claim(&shard, digest, entry, false).await.expect("his"));
+    }
+    let late = release(&shard, digest, left.claim_id, Some(&left.home)).await;
+    late.expect("answered");
+    let row = lookup(&shard, digest).await.expect("read").expect("held");
+    assert_eq!(row.home, lives_in.home);
+    assert!(
+        !claim(&shard, digest, &entry(2), false).await.expect("answered"),
+        "nobody else's"
+    );
+    release(&shard, digest, left.claim_id, Some(&lives_in.home))
+        .await
+        .expect("released");
+    assert_eq!(lookup(&shard, digest).await.expect("read"), None);
+}
+
+/// The planted omission: what one home said of it stands for another, whose shard is of an earlier epoch and never asked.
+#[tokio::test]
+async fn what_one_home_said_of_a_claim_says_nothing_for_the_next() {
+    let tasks = TaskGroup::new();
+    let shard = shard(&tasks).await;
+    let (digest, here) = (ClaimDigest([7; 32]), entry(1));
+    assert!(claim(&shard, digest, &here, false).await.expect("free"));
+    settle(&shard, digest, here.claim_id, Epoch(9))
+        .await
+        .expect("noted");
+    let there = ClaimEntry {
+        home: "eu/eu-west".parse().expect("a home"),
+        version: 8,
+        ..here.clone()
+    };
+    for (entry, settled) in [(&here, Some(Epoch(9))), (&there, None)] {
+        assert!(claim(&shard, digest, entry, false).await.expect("his"));
+        let row = look(&shard, digest).await.expect("read").expect("held");
+        assert_eq!((row.entry.home, row.settled), (entry.home.clone(), settled));
+    }
 }
 
 #[tokio::test]
@@ -123,7 +175,7 @@ async fn rows_are_read_page_by_page_in_the_order_of_their_digests() {
     assert_eq!(seen, [(0, None), (7, Some(Epoch(4)))]);
     let rest = page(&shard, Some(first[1].digest), 2).await.expect("read");
     assert_eq!((rest.len(), &rest[0].entry), (1, &entry(256)));
-    release(&shard, ClaimDigest([7; 32]), entry(8).claim_id)
+    release(&shard, ClaimDigest([7; 32]), entry(8).claim_id, None)
         .await
         .expect("released");
     let anew = claim(&shard, ClaimDigest([7; 32]), &entry(3), false).await;

@@ -12,6 +12,7 @@ use platform_wire::events::{Receipt, Settle};
 use uuid::Uuid;
 
 use super::bench::{AUTHORS, Bench, FOLLOWERS, WITHIN, delivery, titles};
+use crate::relocation::told;
 
 const NEXT: Table<SharedNext> = Table::new();
 const BY: &str = "spiffe://a/region/eu-central/operator/sre/kim";
@@ -75,6 +76,17 @@ async fn of_a_later_version(bench: &Bench, to: UserId) {
         .write::<_, TxError, _, _>(&request, put)
         .await;
     put.expect("written");
+}
+
+/// What broke: its author moved, was cleared with his key while an earlier version led, and what he had told was lost.
+#[tokio::test]
+async fn nobody_is_cleared_while_an_event_waits_of_which_it_is_not_known_whose_it_is() {
+    let bench = Bench::new().await;
+    let (author, shard) = (bench.person(AUTHORS, 1).await, bench.shard(AUTHORS));
+    assert_eq!(told::waits(&shard, author).await, Ok(false));
+    of_a_later_version(&bench, bench.person(FOLLOWERS, 2).await).await;
+    assert_eq!(told::waits(&shard, author).await, Ok(true), "it may be his");
+    bench.end().await;
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use cell_layers::{LayerError, RootTx, Table};
 use cell_relay::Place;
 use cell_sdk::{ClaimDigest, ClaimEntry, ClaimOutcome, DomainError, Services as _};
 use cell_shard::{Tx, WriteError};
+use cell_store::key::Tuple;
 use domains_identity::stored::{Claim, ClaimState, Follower};
 use parking_lot::Mutex;
 use platform_model::{HomeId, Jurisdiction, RootRef, UserId};
@@ -150,6 +151,14 @@ impl Bench {
         self.two.person(home, number).await
     }
 
+    /// Whose registration is under way: with a key, and without an account.
+    pub(super) async fn half_registered(&self, number: u128) -> UserId {
+        let (parts, person) = (self.parts(), two::user(number));
+        let made = parts.keys.create(&parts.followed, &home(WEST), person).await;
+        made.expect("a key");
+        person
+    }
+
     /// Rows that are counted.
     pub(super) async fn fill(&self, person: UserId, rows: u64) {
         for first in (0..rows).step_by(500) {
@@ -253,10 +262,33 @@ impl Bench {
         digest
     }
 
+    /// He has taken the address of [`Self::claim`] along to another home of the jurisdiction.
+    pub(super) async fn take_along(&self, person: UserId, digest: ClaimDigest, to: &str) {
+        let entry = ClaimEntry {
+            user: person,
+            claim_id: Uuid::from_u128(5),
+            home: home(to),
+            version: 1_000,
+        };
+        let directory = self.services.directory();
+        let claimed = directory.claim(&"eu".parse().expect("one"), digest, entry).await;
+        assert_eq!(claimed.expect("answered"), ClaimOutcome::Held);
+    }
+
     pub(super) async fn holder(&self, digest: ClaimDigest) -> Option<ClaimEntry> {
         let directory = self.services.directory();
         let found = directory.lookup(&"eu".parse().expect("one"), digest).await;
         found.expect("answered")
+    }
+
+    /// Where he stands cannot be read there.
+    pub(super) async fn unreadable_at(&self, home: &str, person: UserId) {
+        let damage = |tx: Tx| async move {
+            let key = Tuple::new().uuid(person.as_uuid()).pack();
+            tx.shared("people")?.put(key, "damaged")
+        };
+        let written = self.two.shard(home).write(&request(person), damage).await;
+        written.expect("written");
     }
 
     pub(super) async fn here(&self, person: UserId) -> Standing {

@@ -1,7 +1,7 @@
 //! Relocations that turn back, and what comes late or twice.
 
 use cell_backup::Resident;
-use cell_layers::place::{Standing, Tally};
+use cell_layers::place::{Errand, Standing, Tally};
 use cell_relay::Place;
 use platform_model::Code;
 use platform_wire::RefusalCode;
@@ -10,8 +10,9 @@ use platform_wire::relocation::{EntryStep, Step, Taken};
 use super::bench::{Bench, home};
 use super::{CENTRAL, WEST, asked};
 use crate::directory::{complete_by_hand, note_by_hand};
-use crate::events::tests::bench::DIRECTORY;
+use crate::events::tests::bench::{BEYOND, DIRECTORY};
 use crate::relocation::Elsewheres;
+use crate::relocation::source::next_operation;
 use crate::relocation::standing::change;
 
 #[tokio::test]
@@ -166,6 +167,79 @@ async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
 }
 
 /// The planted omission: a restore that believes its backup.
+/// The planted omission: it asks the home of a relocation that was cancelled since, which does not know him, for ever.
+#[tokio::test]
+async fn a_home_that_was_restored_to_an_earlier_relocation_hands_over_to_whom_the_entry_names() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    bench.fill(person, 10).await;
+    let errand = bench.fenced(person, CENTRAL).await;
+    // What the backup does not know: that one was cancelled, and he went to a third home.
+    let (first, next) = (errand.operation.0, errand.operation.0 + 1);
+    let to = home(BEYOND);
+    let steps = [
+        EntryStep::Cancel { operation: first },
+        EntryStep::Start {
+            operation: next,
+            home: home(WEST),
+            user_epoch: 1,
+            to: to.clone(),
+        },
+        EntryStep::Commit {
+            operation: next,
+            to: to.clone(),
+        },
+    ];
+    for step in &steps {
+        let told = bench.parts().entry(&to.jurisdiction, person, step).await;
+        assert_eq!(told.expect("answered").refused, None);
+    }
+    bench.person_in(BEYOND, 1).await;
+    let lives = Standing {
+        place: Place::Home { user_epoch: 2 },
+        came_from: Some(home(WEST)),
+        ..Standing::native()
+    };
+    bench.two.stand(BEYOND, person, &lives).await;
+    bench.drive(person).await;
+    let here = bench.here(person).await;
+    let gone = Place::Gone { to, user_epoch: 2 };
+    assert_eq!((&here.place, here.clearing), (&gone, false));
+    bench.end().await;
+}
+
+/// The planted omission: what the directory says of then is taken for where he lives by now, and he is on his way for ever.
+#[tokio::test]
+async fn one_who_came_back_by_way_of_another_law_may_think_better_of_it_before_he_sets_out() {
+    let bench = Bench::new().await;
+    let person = bench.person(1).await;
+    let to = home(BEYOND);
+    let errand = bench.begun(person, BEYOND).await;
+    let step = EntryStep::Commit {
+        operation: errand.operation.0,
+        to: to.clone(),
+    };
+    let told = bench.parts().entry(&to.jurisdiction, person, &step).await;
+    assert_eq!(told.expect("answered").refused, None);
+    // He went on from there to a home of another law, and came here from that one.
+    let asked = Standing {
+        place: Place::Home { user_epoch: 4 },
+        errand: Some(Errand {
+            operation: next_operation(4, None),
+            other: home(CENTRAL),
+            unwanted: true,
+            ..errand
+        }),
+        ..Standing::native()
+    };
+    bench.two.stand(WEST, person, &asked).await;
+    bench.drive(person).await;
+    let here = bench.here(person).await;
+    assert_eq!(here.place, Place::Home { user_epoch: 4 });
+    assert!(here.errand.is_some_and(|errand| !errand.under_way));
+    bench.end().await;
+}
+
 #[tokio::test]
 async fn a_restore_is_told_who_of_its_people_lives_elsewhere_by_now() {
     let bench = Bench::new().await;

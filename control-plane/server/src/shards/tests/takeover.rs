@@ -332,3 +332,22 @@ fn a_move_within_a_store_waits_and_says_why() {
     assert_eq!(waits.fix, Some(format!("cellctl operation cancel {id}")));
     assert_eq!(sim.refusals(), []);
 }
+
+/// What broke: controllers of an earlier build refuse it, and were asked on every tick.
+#[test]
+fn what_is_left_is_given_once_more_only_after_a_while_if_nothing_comes_of_it() {
+    let mut sim = Sim::sharing(&["eu-central-1"]);
+    let holder = sim.primary();
+    let other = if holder == HERE { BESIDE } else { HERE };
+    restore(&mut sim, other);
+    let given = |sim: &mut Sim, after_ms: u64| {
+        sim.now_ms += after_ms;
+        sim.leader.look_over(&sim.state);
+        let acts = sim.leader.tidy(sim.now_ms * 1_000, &sim.state);
+        // As refused.
+        sim.leader.settled(&Sim::shard());
+        acts.iter().filter(|act| act.shard == Sim::shard()).count()
+    };
+    let counts = [0, 100, 29_000, 1_000].map(|after_ms| given(&mut sim, after_ms));
+    assert_eq!(counts, [1, 0, 0, 1]);
+}

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cell_layers::keys::UserKey;
 use cell_sdk::{
-    ClaimDigest, ClaimEntry, ClaimOutcome, Directory, Erased, ExportCursor, ExportPage, OpenUser, RootCtx,
-    Services,
+    ClaimDigest, ClaimEntry, ClaimOutcome, Directory, Erased, ExportCursor, ExportPage, OpenUser,
+    RelocationState, RootCtx, Services,
 };
 use cell_shard::Shard;
 use parking_lot::Mutex;
@@ -66,6 +66,8 @@ pub struct Kept {
     pub claims: Mutex<ClaimRows>,
     /// Who asked to be erased; nothing is done to him here.
     pub erased: Mutex<Vec<UserId>>,
+    /// Who asked to live elsewhere, and where; he stays here.
+    pub moves: Mutex<Vec<(UserId, HomeId)>>,
 }
 
 impl Node {
@@ -132,6 +134,14 @@ impl Services for Node {
         self.kept.erased.lock().push(user);
         Ok(Erased { certificate: Some(7) })
     }
+    async fn relocate(&self, _: &HomeId, user: UserId, to: &HomeId) -> Result<RelocationState, Problem> {
+        self.kept.moves.lock().push((user, to.clone()));
+        Ok(RelocationState {
+            phase: "copying".to_owned(),
+            other: Some(to.to_string()),
+            ..RelocationState::default()
+        })
+    }
     /// Of this domain alone.
     async fn export(&self, root: &RootCtx, from: &ExportCursor) -> Result<ExportPage, Problem> {
         let page =
@@ -182,9 +192,13 @@ impl Directory for Node {
         authority: &Jurisdiction,
         digest: ClaimDigest,
         claim_id: Uuid,
+        home: Option<&HomeId>,
     ) -> Result<(), Problem> {
         let mut claims = self.kept.claims.lock();
-        claims.retain(|place, row| (&place.0, place.1, row.claim_id) != (authority, digest, claim_id));
+        claims.retain(|place, row| {
+            let is_meant = home.is_none_or(|home| row.home == *home);
+            (&place.0, place.1, row.claim_id) != (authority, digest, claim_id) || !is_meant
+        });
         Ok(())
     }
     async fn lookup(

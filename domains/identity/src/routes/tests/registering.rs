@@ -272,7 +272,7 @@ async fn a_claim_taken_after_it_was_dropped_is_given_back() {
         assert_eq!(second.code(), "claim-taken");
         bench
             .node
-            .release(&authority, digest, rival.claim_id)
+            .release(&authority, digest, rival.claim_id, None)
             .await
             .expect("released");
         let_go.send(()).expect("it waits");

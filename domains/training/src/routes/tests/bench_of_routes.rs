@@ -245,7 +245,13 @@ impl Directory for Node {
     async fn claim(&self, _: &Jurisdiction, _: ClaimDigest, _: ClaimEntry) -> Result<ClaimOutcome, Problem> {
         Err(Code::Internal.into())
     }
-    async fn release(&self, _: &Jurisdiction, _: ClaimDigest, _: Uuid) -> Result<(), Problem> {
+    async fn release(
+        &self,
+        _: &Jurisdiction,
+        _: ClaimDigest,
+        _: Uuid,
+        _: Option<&HomeId>,
+    ) -> Result<(), Problem> {
         Err(Code::Internal.into())
     }
     async fn lookup(&self, _: &Jurisdiction, _: ClaimDigest) -> Result<Option<ClaimEntry>, Problem> {
