@@ -32,6 +32,7 @@ mod limits;
 mod log;
 mod meter;
 mod open;
+mod opening;
 mod outbox;
 mod people;
 mod plant;
