@@ -1,6 +1,6 @@
-//! Snapshots that transactions share. A version that is known is not asked again which position it shows; and of a store
-//! elsewhere, where each opening is a call or two, one opening serves all who asked before it was begun: so each still sees
-//! every commit that was answered before it asked.
+//! Snapshots that transactions share. A version that is known is not asked again which position it shows; and of a
+//! store elsewhere, where each opening is a call or two, one opening serves all who asked before it was begun: so each
+//! still sees every commit that was answered before it asked.
 //!
 //! Not for long work, whose threads give way to others: whoever opens holds up all who wait for it.
 

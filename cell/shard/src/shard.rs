@@ -279,7 +279,7 @@ impl Shared {
         opened.map_err(|StoreError::Unavailable { reason }| TxError::Unavailable { reason })
     }
 
-    /// The position that a snapshot shows. It is refused if that is of another term: then another owner writes this store.
+    /// The position that a snapshot shows. Refused if that is of another term: then another owner writes this store.
     pub(crate) async fn shown(&self, snapshot: Arc<dyn Snapshot>) -> Result<Opened, TxError> {
         let applied = snapshot.get(&self.keys.applied).await;
         let applied = applied.map_err(|error| TxError::Unavailable {

@@ -102,8 +102,8 @@ impl Window {
         keys.iter().find_map(|key| point(key).or_else(|| cleared(key)))
     }
 
-    /// The position of a write after `read` into one of the ranges, if any. Looks at what was written since, for few read
-    /// ranges and most have read lately: so a point costs no order.
+    /// The position of the newest write after `read` into one of the ranges, if any. Looks at all that was written
+    /// since, for few read ranges and most have read lately: so points need no order.
     pub(crate) fn hits_range(&self, ranges: &[KeyRange], read: Position) -> Option<Position> {
         let sought = disjoint(ranges);
         if sought.is_empty() {
@@ -178,14 +178,14 @@ mod tests {
     /// All pairs of ranges over five keys, one written at each position: apart, meeting, nested, empty and inverted.
     #[test]
     fn the_newest_write_into_any_of_the_ranges_is_found() {
-        const BOUNDS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+        static BOUNDS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
         let mut window = Window::new(Position(0), 10, 10);
-        for (key, at) in BOUNDS.iter().zip(1..=5) {
+        for (key, at) in BOUNDS.into_iter().zip(1..=5) {
             window.note(Position(at), &put(key));
         }
         let ranges = || {
             let starts = BOUNDS.iter();
-            starts.flat_map(|start| BOUNDS.iter().map(|end| KeyRange::new(*start, *end)))
+            starts.flat_map(|start| BOUNDS.iter().map(move |end| KeyRange::new(*start, *end)))
         };
         for one in ranges() {
             for two in ranges() {
@@ -196,7 +196,11 @@ mod tests {
                         *at > read && both.iter().any(|range| range.contains(key))
                     };
                     let newest = (1..=5).rev().find(hit).map(Position);
-                    assert_eq!(window.hits_range(&both, Position(read)), newest, "{both:?} {read}");
+                    assert_eq!(
+                        window.hits_range(&both, Position(read)),
+                        newest,
+                        "{both:?} {read}"
+                    );
                 }
             }
         }
