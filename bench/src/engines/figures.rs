@@ -64,8 +64,9 @@ fn notes(plan: &Plan) -> Vec<String> {
              idempotency row, under one log entry"
         ),
         format!(
-            "of-bare: time that the very batches of a run of ours take on a fresh place of the same engine, {SHARDS} at \
-             once, under the same fences and without shards, over the time that ours took; median of {} runs of {:?}",
+            "of-bare: time that the very batches of a run of ours take on another place of the same engine, {SHARDS} at \
+             once, under the same fences and without shards, over the time that ours took; that place has had all batches of \
+             ours before, so each flushes and compacts as much; median of {} runs of {:?}",
             plan.pairs, plan.phase
         ),
     ];
