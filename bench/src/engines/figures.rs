@@ -16,7 +16,7 @@ const OF_BARE_LEAST: f64 = 0.8;
 
 pub fn document(plan: &Plan, settings: &[Setting]) -> Result<Document> {
     let mut document = Document::new("engines");
-    document.versions = versions::versions(&["fjall", "tikv-client"])?;
+    document.versions = versions::versions(&["fjall", "tikv-client", "mimalloc"])?;
     let mut rows = Vec::new();
     for setting in settings {
         let name = |what: &str| format!("{}-{what}-{}", setting.engine, setting.clients);
