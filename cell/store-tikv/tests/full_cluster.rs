@@ -10,7 +10,7 @@ use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cell_store::{CommitError, Store, WriteBatch};
+use cell_store::{CommitError, Key, Store, WriteBatch};
 use cell_store_tikv::{Settings, Tikv, Tls};
 use platform_model::{CellId, WorldId};
 use platform_runtime::clock::Clock;
@@ -63,7 +63,7 @@ async fn fill(store: &Tikv, room_mib: usize) -> (usize, CommitError) {
 
 /// Whether a row is there, and its twin: as one version shows it.
 async fn found(store: &Tikv, row: usize) -> [bool; 2] {
-    let keys = [key(row).into(), twin(row).into()];
+    let keys: [Key; 2] = [key(row).into(), twin(row).into()];
     let reading = async {
         loop {
             if let Ok(snapshot) = store.snapshot().await
