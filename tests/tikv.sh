@@ -94,13 +94,17 @@ if afresh 192; then
   cat >"$scratch/room.sh" <<ROOM
 #!/bin/sh
 set -eu
-[ "\$1" = more-room ]
-mount -o remount,size=1g "$scratch/run/store"
-"$scratch/run.sh" kill-store || true
-"$scratch/run.sh" start-store
-# 7: it does not come up again on what it wrote while it was full.
-sleep 5
-kill -0 "\$(cat "$scratch/run/store.pid")" || exit 7
+case "\$1" in
+more-room) mount -o remount,size=1g "$scratch/run/store" ;;
+restart)
+  "$scratch/run.sh" kill-store || true
+  "$scratch/run.sh" start-store
+  # 7: it does not come up again on what it wrote while it was full.
+  sleep 5
+  kill -0 "\$(cat "$scratch/run/store.pid")" || exit 7
+  ;;
+*) exit 2 ;;
+esac
 ROOM
   chmod +x "$scratch/room.sh"
   (cd cell/store-tikv && MERIDIAN_TIKV_ROOM_MIB=192 MERIDIAN_TIKV_CONTROL=$scratch/room.sh run full_cluster)

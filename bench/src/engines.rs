@@ -1,10 +1,10 @@
 //! Shard transactions on each engine, beside the engine driven bare with the same batches.
 //!
 //! Ours: eight shards of one node on the engine, 64 people and one ([`side`]). Every commit that they give to the engine is
-//! kept ([`record`]); bare: the very same commits, batch for batch and under the same fences, to a fresh place of the same
-//! engine, as many at once as there are committers, with no shard above: no client that waits for its answer, nothing read,
-//! judged, sealed or encoded. Their quotient is what the shard and its clients cost over the engine on this machine.
-//! FoundationDB is not among them: it was never there.
+//! kept ([`record`]); bare: the very same commits, batch for batch and under the same fences, to another place of the same
+//! engine that has had all of theirs and no others, as many at once as there are committers, with no shard above: no client
+//! that waits for its answer, nothing read, judged, sealed or encoded. Their quotient is what the shard and its clients cost
+//! over the engine on this machine. FoundationDB is not among them: it was never there.
 
 mod figures;
 mod record;
@@ -109,12 +109,13 @@ pub fn run(plan: &Plan, dir: &Path) -> Result<Document> {
 
 fn measure(engine: &Engine, clients: usize, plan: &Plan) -> Result<Setting> {
     let side = Side::open(engine)?;
-    side.run(clients, plan.warm_up)?;
+    let (_, groups) = side.run(clients, plan.warm_up)?;
+    side.replay(groups)?;
     let mut pairs = Vec::with_capacity(plan.pairs);
     for _ in 0..plan.pairs {
         let (ours, groups) = side.run(clients, plan.phase)?;
         let batches = groups.iter().map(Vec::len).sum();
-        let bare = side.replay(engine, groups)?;
+        let bare = side.replay(groups)?;
         pairs.push(Pair { ours, batches, bare });
     }
     side.close();

@@ -16,7 +16,7 @@ const OF_BARE_LEAST: f64 = 0.8;
 
 pub fn document(plan: &Plan, settings: &[Setting]) -> Result<Document> {
     let mut document = Document::new("engines");
-    document.versions = versions::versions(&["fjall", "tikv-client"])?;
+    document.versions = versions::versions(&["fjall", "tikv-client", "mimalloc"])?;
     let mut rows = Vec::new();
     for setting in settings {
         let name = |what: &str| format!("{}-{what}-{}", setting.engine, setting.clients);
@@ -64,8 +64,9 @@ fn notes(plan: &Plan) -> Vec<String> {
              idempotency row, under one log entry"
         ),
         format!(
-            "of-bare: time that the very batches of a run of ours take on a fresh place of the same engine, {SHARDS} at \
-             once, under the same fences and without shards, over the time that ours took; median of {} runs of {:?}",
+            "of-bare: time that the very batches of a run of ours take on another place of the same engine, {SHARDS} at \
+             once, under the same fences and without shards, over the time that ours took; that place has had all batches of \
+             ours before, so each flushes and compacts as much; median of {} runs of {:?}",
             plan.pairs, plan.phase
         ),
     ];

@@ -1,4 +1,8 @@
-//! An engine with shards on it, and the same engine without.
+//! An engine with shards on it, and its twin without.
+//!
+//! The twin gets every commit of the shards, from their opening on. So it holds as much, has as much to flush and to
+//! compact, and forms its groups under the same load: a place that began anew with each run would never compact. Its
+//! commits are kept too, so that the keeping costs both the same.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use cell_shard::Shard;
+use cell_store::Store;
 use cell_store::embedded::{Embedded, EmbeddedOptions};
-use cell_store::{Store, WriteBatch};
 use cell_store_tikv::{Settings, Tikv, Tls};
 use platform_model::WorldId;
 use platform_runtime::{Clock, TaskGroup, random};
@@ -60,11 +64,12 @@ impl Engine {
     }
 }
 
-/// An open node on an engine, its batches recorded.
+/// An open node on an engine, its batches recorded, and a place that gets them without a node.
 pub struct Side {
     runtime: Runtime,
     tasks: TaskGroup,
     store: Arc<Recorder>,
+    twin: Arc<Recorder>,
     shards: Vec<Shard>,
     rows: Rows,
     clock: Clock,
@@ -77,24 +82,26 @@ impl Side {
         let runtime = Runtime::new().context("no runtime")?;
         let tasks = TaskGroup::new();
         let store = Recorder::new(runtime.block_on(engine.fresh(&tasks))?);
+        let twin = Recorder::new(runtime.block_on(engine.fresh(&tasks))?);
         let recorded: Arc<dyn Store> = Arc::<Recorder>::clone(&store);
         let shards = runtime.block_on(ours::open_shards(&recorded, SHARDS, &tasks))?;
         Ok(Self {
             runtime,
             tasks,
             store,
+            twin,
             shards,
             rows: Rows::new(),
             clock: Clock::system(),
         })
     }
 
-    /// Runs `clients` for `time`; answers their transactions and the batches that these became.
+    /// Runs `clients` for `time`; answers their transactions, and all batches since the last run: those that they became,
+    /// and at first those of the opening.
     ///
     /// # Errors
     /// A transaction was not acknowledged.
     pub fn run(&self, clients: usize, time: Duration) -> Result<(Phase, Vec<Vec<Commit>>)> {
-        self.store.take();
         let started = self.clock.monotonic();
         let running = ours::clients_until(&self.shards, &self.rows, &self.tasks, clients, started + time);
         let latencies = self.runtime.block_on(running)?;
@@ -106,22 +113,20 @@ impl Side {
         Ok((phase, self.store.take()))
     }
 
-    /// Does the commits of each group one after the other, under their fences, the groups at once, in a fresh place; answers
-    /// how long that took.
+    /// Does the commits of each group one after the other, under their fences, the groups at once, in the twin; answers
+    /// how long that took. Each run's commits are to be done, in the order of the runs.
     ///
     /// # Errors
-    /// The engine does not open or commit.
-    pub fn replay(&self, engine: &Engine, groups: Vec<Vec<Commit>>) -> Result<Duration> {
-        self.runtime.block_on(async {
-            let store = engine.fresh(&self.tasks).await?;
-            set_fences(&*store, &groups).await?;
+    /// The engine does not commit.
+    pub fn replay(&self, groups: Vec<Vec<Commit>>) -> Result<Duration> {
+        let took: Result<Duration> = self.runtime.block_on(async {
             let (done, mut finished) = mpsc::channel(groups.len().max(1));
             let started = self.clock.monotonic();
             for group in groups {
-                let (store, done) = (Arc::clone(&store), done.clone());
+                let (twin, done) = (Arc::clone(&self.twin), done.clone());
                 self.tasks.spawn("bench-bare", async move {
                     // The run may have failed by another group and hear no more.
-                    let _ = done.send(commit_all(&*store, group).await).await;
+                    let _ = done.send(commit_all(&*twin, group).await).await;
                 });
             }
             drop(done);
@@ -129,7 +134,9 @@ impl Side {
                 outcome?;
             }
             Ok(self.clock.monotonic() - started)
-        })
+        });
+        self.twin.take();
+        took
     }
 
     /// Closes shards and tasks in order.
@@ -141,18 +148,6 @@ impl Side {
             self.tasks.shutdown(SHUTDOWN).await;
         });
     }
-}
-
-/// What the first commit of each group finds there.
-async fn set_fences(store: &dyn Store, groups: &[Vec<Commit>]) -> Result<()> {
-    let mut batch = WriteBatch::new();
-    for fence in groups.iter().filter_map(|group| group.first()?.fences.first()) {
-        if let Some(expected) = &fence.expected {
-            batch.put(fence.key.clone(), expected.clone());
-        }
-    }
-    let set = store.commit(batch, Vec::new()).await;
-    set.context("the fences of bare are not set")
 }
 
 async fn commit_all(store: &dyn Store, commits: Vec<Commit>) -> Result<()> {

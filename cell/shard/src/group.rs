@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::buffer::WriteBuffer;
 use crate::committer::own_record_of;
 use crate::keys::ShardKeys;
-use crate::limits::{GROUP_BYTES_RESERVED, GROUP_MUTATIONS_RESERVED, ShardLimits};
+use crate::limits::{GROUP_BYTES_RESERVED, GROUP_MUTATIONS_MAX, GROUP_MUTATIONS_RESERVED, ShardLimits};
 use crate::outbox::{Emitted, OutboxRow};
 use crate::plant::Plant;
 use crate::submission::{Submission, Verdict};
@@ -39,7 +39,7 @@ impl GroupBounds {
             bytes: limits
                 .group_bytes_max
                 .min(store.batch_bytes_max - GROUP_BYTES_RESERVED),
-            mutations: store.batch_mutations_max - GROUP_MUTATIONS_RESERVED,
+            mutations: GROUP_MUTATIONS_MAX.min(store.batch_mutations_max - GROUP_MUTATIONS_RESERVED),
             cleared: store.clear_range_keys_max,
         }
     }
@@ -290,6 +290,20 @@ mod tests {
         };
         let (mut window, mut group) = (Window::new(Position(4), 10, 100), Group::new(Position(5)));
         let ((first, _one), (second, _two)) = (submission("a", "b"), submission("x", "y"));
+        assert!(group.fits(&first, &bounds));
+        group.judge(first, &mut window, &Plant::none());
+        assert!(!group.fits(&second, &bounds));
+    }
+
+    #[test]
+    fn a_group_closes_at_what_any_engine_commits_in_time_and_the_first_is_always_in() {
+        let bounds = GroupBounds::new(&ShardLimits::default(), &cell_store::Limits::PORTABLE);
+        assert_eq!(bounds.mutations, GROUP_MUTATIONS_MAX);
+        let (mut window, mut group) = (Window::new(Position(4), 10, 100), Group::new(Position(5)));
+        let ((mut first, _one), (second, _two)) = (submission("a", "b"), submission("x", "y"));
+        for row in 0..GROUP_MUTATIONS_MAX {
+            first.writes.set(format!("row {row}").into(), None);
+        }
         assert!(group.fits(&first, &bounds));
         group.judge(first, &mut window, &Plant::none());
         assert!(!group.fits(&second, &bounds));

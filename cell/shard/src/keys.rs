@@ -80,16 +80,14 @@ impl ShardKeys {
 
     /// The prefix of all keys of a scope.
     pub(crate) fn scope(&self, scope: &Scope) -> Result<Bytes, TxError> {
-        let tail = match scope {
-            Scope::Root(root) => keys_of(*root),
-            Scope::Shared(name) if RESERVED.contains(name) => {
-                return Err(TxError::Invalid {
-                    reason: "the name of the shared table is reserved",
-                });
-            }
-            Scope::Shared(name) => shared_key(name, &[]),
-        };
-        Ok(join(&self.prefix, &tail))
+        let prefix = Tuple::after(&self.prefix);
+        match scope {
+            Scope::Root(root) => Ok(of_root(prefix, *root).pack()),
+            Scope::Shared(name) if RESERVED.contains(name) => Err(TxError::Invalid {
+                reason: "the name of the shared table is reserved",
+            }),
+            Scope::Shared(name) => Ok(prefix.str("s").str(name).pack()),
+        }
     }
 
     /// The beginning of all keys of the outbox.
@@ -175,7 +173,11 @@ pub fn shared_key(table: &str, key: &[u8]) -> Bytes {
 
 /// The beginning of all keys of a root, as they stand in the log.
 pub fn keys_of(root: RootRef) -> Bytes {
-    Tuple::new().str("d").u64(root.kind as u64).uuid(root.id.0).pack()
+    of_root(Tuple::new(), root).pack()
+}
+
+fn of_root(before: Tuple, root: RootRef) -> Tuple {
+    before.str("d").u64(root.kind as u64).uuid(root.id.0)
 }
 
 /// The root whose data lies under a key of the log; none for what is no root's.

@@ -4,6 +4,7 @@
 //! - [`Copy`] is one copy on this node, whatever its role: it runs the protocol of `cell-replica`, and while it leads gives
 //!   out a [`Shard`]. What it says to other nodes goes through [`Peers`], to the control plane through [`Control`].
 //! - [`Shard`] opens, reads, writes, closes; [`Tx`] is what a transaction's closure sees.
+//! - `opening` is how transactions come to the version that they read: shared, as far as nobody sees less for it.
 //! - `committer` is the one task that writes: it validates (`window`), builds the entry (`entry`), commits it
 //!   under the fence (`fence`) and, when the store does not know what happened, finds out (`settle`).
 //! - `outbox` holds the events for roots elsewhere, from the batch of their cause until they are delivered.
@@ -32,6 +33,7 @@ mod limits;
 mod log;
 mod meter;
 mod open;
+mod opening;
 mod outbox;
 mod people;
 mod plant;

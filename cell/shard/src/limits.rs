@@ -124,6 +124,9 @@ pub(crate) const GROUP_BYTES_RESERVED: usize = 64_000;
 pub(crate) const LOG_READ_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Mutations that a group keeps free for its log entry, the state and a trim step.
 pub(crate) const GROUP_MUTATIONS_RESERVED: usize = 1_000;
+/// Mutations at which a group closes, on every engine, for its entry may be applied on any: what a TiKV client locks
+/// within a second or two. One transaction may have more.
+pub(crate) const GROUP_MUTATIONS_MAX: usize = 4_000;
 /// Longest value of one part of a log entry, in bytes.
 pub(crate) const ENTRY_PART_BYTES: usize = 90_000;
 /// Keys of trimmed entries that one batch removes.

@@ -25,6 +25,7 @@ use crate::keys::ShardKeys;
 use crate::limits::{EPOCHS_KEPT, OPEN_ATTEMPTS_MAX, ShardLimits};
 use crate::log::LogScan;
 use crate::meter::Meter;
+use crate::opening::Openings;
 use crate::outbox::Emissions;
 use crate::plant::Plant;
 use crate::request::Ownership;
@@ -72,6 +73,7 @@ pub(crate) async fn open(
         queue_bytes: Arc::default(),
         emissions: Emissions::default(),
         turns: Turns::default(),
+        openings: Openings::default(),
         trimmed: AtomicU64::new(found.trim.state.position.0),
         wanted: AtomicU64::new(u64::MAX),
         ownership,

@@ -18,6 +18,7 @@ use crate::keys::ShardKeys;
 use crate::limits::{LOG_READ_BYTES_MAX, ShardLimits};
 use crate::log::LogScan;
 use crate::meter::Meter;
+use crate::opening::{Opened, Openings};
 use crate::outbox::Emissions;
 use crate::plant::Plant;
 use crate::request::{Ownership, ShardStatus};
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     /// Events of this term for other roots.
     pub emissions: Emissions,
     pub turns: Turns,
+    pub openings: Openings,
 }
 
 impl Shard {
@@ -234,32 +236,57 @@ impl Shared {
         }
     }
 
-    /// Opens a snapshot that may be shown: the lease is held after it was opened. Waits while it is not.
-    pub(crate) async fn snapshot(&self) -> Result<(Arc<dyn Snapshot>, Position), TxError> {
+    /// Opens a snapshot of one's own that may be shown: the lease is held after it was opened. Waits while it is not.
+    pub(crate) async fn snapshot(&self) -> Result<Opened, TxError> {
         loop {
             let opened = self.open_snapshot().await?;
-            if self.gate.is_leased() {
+            if self.may_show().await? {
                 return Ok(opened);
             }
-            self.gate.leased().await.map_err(|end| match end {
-                End::Fenced => TxError::Fenced,
-                End::Closed | End::Unavailable => TxError::Unavailable {
-                    reason: "the term has ended".to_owned(),
-                },
-            })?;
         }
     }
 
-    /// Opens a snapshot and says which position it shows. It is refused if that is of another term: then another
-    /// owner writes this store.
-    async fn open_snapshot(&self) -> Result<(Arc<dyn Snapshot>, Position), TxError> {
-        let unavailable = |reason: String| TxError::Unavailable { reason };
+    /// The same, for a transaction: others may be given it too.
+    pub(crate) async fn snapshot_with_others(&self) -> Result<Opened, TxError> {
+        loop {
+            let opened = self.open_with_others().await?;
+            if self.may_show().await? {
+                return Ok(opened);
+            }
+        }
+    }
+
+    /// Whether what was opened before may be shown; if not, waits until what is opened next may be.
+    async fn may_show(&self) -> Result<bool, TxError> {
+        if self.gate.is_leased() {
+            return Ok(true);
+        }
+        let leased = self.gate.leased().await;
+        leased.map(|()| false).map_err(|end| match end {
+            End::Fenced => TxError::Fenced,
+            End::Closed | End::Unavailable => TxError::Unavailable {
+                reason: "the term has ended".to_owned(),
+            },
+        })
+    }
+
+    /// Opens a snapshot and says which position it shows.
+    pub(crate) async fn open_snapshot(&self) -> Result<Opened, TxError> {
+        let snapshot = self.open_version().await?;
+        self.shown(snapshot).await
+    }
+
+    pub(crate) async fn open_version(&self) -> Result<Arc<dyn Snapshot>, TxError> {
         let opened = self.store.snapshot().await;
-        let snapshot = opened.map_err(|StoreError::Unavailable { reason }| unavailable(reason))?;
-        let applied = snapshot
-            .get(&self.keys.applied)
-            .await
-            .map_err(|error| unavailable(error.to_string()))?;
+        opened.map_err(|StoreError::Unavailable { reason }| TxError::Unavailable { reason })
+    }
+
+    /// The position that a snapshot shows. Refused if that is of another term: then another owner writes this store.
+    pub(crate) async fn shown(&self, snapshot: Arc<dyn Snapshot>) -> Result<Opened, TxError> {
+        let applied = snapshot.get(&self.keys.applied).await;
+        let applied = applied.map_err(|error| TxError::Unavailable {
+            reason: error.to_string(),
+        })?;
         match applied.as_deref().and_then(Applied::decode) {
             Some(applied) if applied.term == self.term => Ok((snapshot, applied.position)),
             _ => {

@@ -267,7 +267,7 @@ impl Tx {
         let (snapshot, position) = self
             .inner
             .shared
-            .snapshot()
+            .snapshot_with_others()
             .await
             .map_err(|error| self.fail(error))?;
         let mut state = self.open_state()?;
@@ -280,7 +280,7 @@ impl Tx {
         let (snapshot, _) = self
             .inner
             .shared
-            .snapshot()
+            .snapshot_with_others()
             .await
             .map_err(|error| self.fail(error))?;
         let mut state = self.open_state()?;

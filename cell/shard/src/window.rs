@@ -1,7 +1,7 @@
 //! The window of recent writes, against which read sets are validated. It lies in memory only, belongs to one term
 //! and is bounded; a transaction that read before its floor must be run again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use cell_store::KeyRange;
@@ -26,7 +26,8 @@ impl ReadSet {
 #[derive(Debug)]
 pub(crate) struct Window {
     floor: Position,
-    points: BTreeMap<Bytes, Position>,
+    /// The newest write of each key.
+    points: HashMap<Bytes, Position>,
     ranges: VecDeque<(Position, KeyRange)>,
     entries: VecDeque<(Position, Vec<Bytes>)>,
     keys: usize,
@@ -38,7 +39,7 @@ impl Window {
     pub(crate) fn new(floor: Position, entries_max: usize, keys_max: usize) -> Self {
         Self {
             floor,
-            points: BTreeMap::new(),
+            points: HashMap::new(),
             ranges: VecDeque::new(),
             entries: VecDeque::new(),
             keys: 0,
@@ -101,22 +102,53 @@ impl Window {
         keys.iter().find_map(|key| point(key).or_else(|| cleared(key)))
     }
 
-    /// The position of a write after `read` into one of the ranges, if any.
+    /// The position of the newest write after `read` into one of the ranges, if any. Looks at all that was written
+    /// since, for few read ranges and most have read lately: so points need no order.
     pub(crate) fn hits_range(&self, ranges: &[KeyRange], read: Position) -> Option<Position> {
-        ranges.iter().filter(|range| !range.is_empty()).find_map(|range| {
-            let mut points = self.points.range(range.start.clone()..range.end.clone());
-            let point = points.find(|(_, at)| **at > read).map(|(_, at)| *at);
-            point.or_else(|| {
-                self.cleared_after(read)
-                    .find(|(_, other)| other.overlaps(range))
-                    .map(|(at, _)| *at)
-            })
+        let sought = disjoint(ranges);
+        if sought.is_empty() {
+            return None;
+        }
+        let since = self.entries.iter().rev().take_while(|(at, _)| *at > read);
+        let mut points = since.filter(|(_, keys)| keys.iter().any(|key| is_in(&sought, key)));
+        points.next().map(|(at, _)| *at).or_else(|| {
+            self.cleared_after(read)
+                .find(|(_, other)| {
+                    let meets = |range: &KeyRange| !range.is_empty() && other.overlaps(range);
+                    ranges.iter().any(meets)
+                })
+                .map(|(at, _)| *at)
         })
     }
 
     fn cleared_after(&self, read: Position) -> impl Iterator<Item = &(Position, KeyRange)> {
         self.ranges.iter().rev().take_while(move |(at, _)| *at > read)
     }
+}
+
+/// The same keys as ranges that are in order and do not meet, without the empty ones.
+fn disjoint(ranges: &[KeyRange]) -> Vec<(&[u8], &[u8])> {
+    let mut ordered: Vec<(&[u8], &[u8])> = ranges
+        .iter()
+        .filter(|range| !range.is_empty())
+        .map(|range| (&*range.start, &*range.end))
+        .collect();
+    ordered.sort_unstable();
+    // `dedup_by` hands the later one first, and drops it.
+    ordered.dedup_by(|(start, end), (_, end_before)| {
+        let meets = *start <= *end_before;
+        if meets {
+            *end_before = (*end).max(*end_before);
+        }
+        meets
+    });
+    ordered
+}
+
+/// Whether the key lies in one of ranges as [`disjoint`] gives them.
+fn is_in(ordered: &[(&[u8], &[u8])], key: &[u8]) -> bool {
+    let behind = ordered.partition_point(|(start, _)| *start <= key);
+    behind > 0 && key < ordered[behind - 1].1
 }
 
 #[cfg(test)]
@@ -141,6 +173,37 @@ mod tests {
             Some(Position(5))
         );
         assert_eq!(window.hits_range(&[KeyRange::new("aa", "b")], Position(4)), None);
+    }
+
+    /// All pairs of ranges over five keys, one written at each position: apart, meeting, nested, empty and inverted.
+    #[test]
+    fn the_newest_write_into_any_of_the_ranges_is_found() {
+        static BOUNDS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+        let mut window = Window::new(Position(0), 10, 10);
+        for (key, at) in BOUNDS.into_iter().zip(1..=5) {
+            window.note(Position(at), &put(key));
+        }
+        let ranges = || {
+            let starts = BOUNDS.iter();
+            starts.flat_map(|start| BOUNDS.iter().map(move |end| KeyRange::new(*start, *end)))
+        };
+        for one in ranges() {
+            for two in ranges() {
+                let both = [one.clone(), two.clone()];
+                for read in 0..=5 {
+                    let hit = |at: &u64| {
+                        let key = BOUNDS[*at as usize - 1].as_bytes();
+                        *at > read && both.iter().any(|range| range.contains(key))
+                    };
+                    let newest = (1..=5).rev().find(hit).map(Position);
+                    assert_eq!(
+                        window.hits_range(&both, Position(read)),
+                        newest,
+                        "{both:?} {read}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod deciding;
 mod differential;
 mod factory;
 mod fences;
+mod metrics;
 mod old_release;
 
 use cell_store::conformance;

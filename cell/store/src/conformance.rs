@@ -125,6 +125,7 @@ pub async fn run_only(factory: &dyn Factory, wanted: impl Fn(&str) -> bool) -> R
         "fence-leaves-others-alone" commits::fence_leaves_others_alone
         "unknown-outcome" commits::unknown_outcome
         "limits" limits::each_limit
+        "largest-batch" limits::largest_batch
         "invalid" limits::invalid
         "clear-range-bound" limits::clear_range_bound
         "restart" survival::restart

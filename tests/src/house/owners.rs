@@ -19,7 +19,8 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     ("async-nats", &[("cell-bridge-nats", CODE), ("bench", CODE)]),
     ("object_store", &[("cell-backup", CODE)]),
     ("s3s-fs", &[("cell-backup", TESTS)]),
-    ("mimalloc", &[("cell-node", CODE)]),
+    // `bench` measures what `celld` runs on.
+    ("mimalloc", &[("cell-node", CODE), ("bench", CODE)]),
     // The control plane.
     ("openraft", &[("control-plane-raft", CODE)]),
     ("redb", &[("control-plane-raft", CODE)]),

@@ -180,4 +180,23 @@ mod tests {
             assert_eq!((store.engine, store.check()), (engine, Ok(())));
         }
     }
+
+    #[test]
+    fn every_setting_that_the_pages_of_the_engines_name_is_there() {
+        let known = serde_json::to_value(Store::default()).expect("a table");
+        let mut looked_at = 0;
+        for page in [
+            include_str!("../../../../deploy/README.md"),
+            include_str!("../../../../deploy/tikv/README.md"),
+            include_str!("../../../../deploy/fdb/README.md"),
+        ] {
+            for named in page.split("`store.").skip(1) {
+                let end = named.find(|at: char| !at.is_ascii_lowercase() && at != '_');
+                let key = &named[..end.unwrap_or(named.len())];
+                assert!(known.get(key).is_some(), "there is no `store.{key}`");
+                looked_at += 1;
+            }
+        }
+        assert!(looked_at >= 5, "{looked_at}");
+    }
 }

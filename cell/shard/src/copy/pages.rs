@@ -12,10 +12,11 @@ use platform_runtime::background;
 use super::content::Rows;
 use super::inner::Inner;
 use crate::keys::{ShardKeys, join};
+use crate::limits::GROUP_MUTATIONS_MAX;
 use crate::walk::Walk;
 
-/// Rows of one page.
-const PAGE_ROWS: usize = 8_000;
+/// Rows of one page: it is one commit where it is taken.
+const PAGE_ROWS: usize = GROUP_MUTATIONS_MAX;
 /// Keys and values of one page, about.
 pub(crate) const PAGE_BYTES: usize = 512 * 1024;
 
@@ -113,4 +114,32 @@ pub(crate) fn bytes_about(snapshot: &dyn Snapshot, keys: &ShardKeys) -> u64 {
 fn left(snapshot: &dyn Snapshot, keys: &ShardKeys, behind: &Bytes) -> u64 {
     let ranges = keys.replicated_in(behind, &end_of_all()).into_iter();
     ranges.filter_map(|range| snapshot.bytes_about(&range)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use cell_store::memory::Memory;
+    use cell_store::{Store, WriteBatch};
+
+    use super::*;
+    use crate::keys::shared_key;
+
+    #[tokio::test]
+    async fn a_page_of_small_rows_is_no_more_than_any_engine_commits_in_time() {
+        let keys = ShardKeys::new(&"eu/eu-central/007".parse().expect("a shard"));
+        let (memory, mut batch) = (Memory::new(), WriteBatch::new());
+        for row in 0..=GROUP_MUTATIONS_MAX {
+            let key = shared_key("a table", format!("{row:06}").as_bytes());
+            batch.put(keys.absolute(&key), "x");
+        }
+        memory.commit(batch, Vec::new()).await.expect("committed");
+        let snapshot = memory.snapshot().await.expect("opens");
+        let (rows, last) = page(&*snapshot, &keys, Bytes::new(), PAGE_BYTES)
+            .await
+            .expect("read");
+        assert_eq!((rows.rows.len(), last), (GROUP_MUTATIONS_MAX, false));
+        let behind = rows.ranges.last().expect("a range").1.clone();
+        let (rows, last) = page(&*snapshot, &keys, behind, PAGE_BYTES).await.expect("read");
+        assert_eq!((rows.rows.len(), last), (1, true));
+    }
 }

@@ -13,7 +13,7 @@ use super::writer::{Failed, Writer};
 use crate::applied::Applied;
 use crate::entry::EntryKind;
 use crate::fence::FenceValue;
-use crate::limits::{ENTRY_PART_BYTES, GROUP_BYTES_RESERVED, TRIM_KEYS_MAX};
+use crate::limits::{ENTRY_PART_BYTES, GROUP_BYTES_RESERVED, GROUP_MUTATIONS_MAX, TRIM_KEYS_MAX};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Staged {
@@ -105,11 +105,11 @@ impl Staged {
         }
     }
 
-    /// Whether so many bytes and mutations more would be too many for one batch.
+    /// Whether so many bytes and mutations more would be too many for one batch, or for one that is done in time.
     pub(crate) fn is_full_with(&self, writer: &Writer, bytes: usize, mutations: usize) -> bool {
         !self.is_empty()
             && (self.batch.bytes() + bytes + GROUP_BYTES_RESERVED > writer.limits.batch_bytes_max
-                || self.batch.len() + mutations + 1_000 > writer.limits.batch_mutations_max)
+                || self.batch.len() + mutations > GROUP_MUTATIONS_MAX)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::entry::EntryKind;
 use crate::gate::{End, Gate};
 use crate::group::{Group, GroupBounds};
 use crate::meter::Meter;
+use crate::opening::Openings;
 use crate::outbox::Emissions;
 use crate::plant::Plant;
 use crate::request::Ownership;
@@ -60,6 +61,7 @@ impl Core {
             queue_bytes: Arc::default(),
             emissions: Emissions::default(),
             turns: Turns::default(),
+            openings: Openings::default(),
             trimmed: AtomicU64::new(self.machine.log().base().position.0),
             wanted: AtomicU64::new(self.wanted_at_first()),
         });

@@ -1,12 +1,13 @@
 //! Every bound answers with its own error, and nothing is written past one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cell_store::memory::Memory;
 
-use super::harness::{Held, get, open, open_with, put, request};
+use super::harness::{Expiring, Held, get, open, open_with, put, request};
 use crate::plant::Plant;
 use crate::{KeyRange, ShardLimits, Tx, TxError, WriteError};
 
@@ -265,4 +266,25 @@ async fn a_conflict_and_a_too_large_clear_wait_for_what_they_saw() {
         Err(WriteError::Timeout),
         "it says that another wrote"
     );
+}
+
+#[tokio::test]
+async fn a_transaction_that_outlives_every_snapshot_ends_and_writes_nothing() {
+    let store = Arc::new(Expiring {
+        inner: Memory::new(),
+        reads_max: AtomicU64::new(u64::MAX),
+    });
+    let shard = open(Arc::<Expiring>::clone(&store), 1).await.expect("opens");
+    store.reads_max.store(0, Ordering::Relaxed);
+    let write = |tx: Tx| async move {
+        tx.put("row", "x")?;
+        tx.get(b"another").await.map(drop)
+    };
+    let refused = shard.write(&request(), write).await;
+    assert!(
+        matches!(&refused, Err(error @ WriteError::Conflict) if error.retryable()),
+        "{refused:?}"
+    );
+    store.reads_max.store(u64::MAX, Ordering::Relaxed);
+    assert_eq!(get(&shard, "row").await, Ok(None));
 }

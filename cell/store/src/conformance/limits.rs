@@ -3,12 +3,20 @@
 use bytes::Bytes;
 
 use super::{Checked, Factory, Stop, ensure, fresh};
-use crate::{CommitError, Fence, Key, KeyRange, SnapshotError, Store, WriteBatch};
+use crate::{CommitError, Fence, Key, KeyRange, Limits, SnapshotError, Store, WriteBatch};
 
 /// The largest that is allowed is stored and read back; one more is refused and changes nothing.
 pub(super) async fn each_limit(factory: &dyn Factory) -> Checked {
     let store = fresh(factory).await?;
     let limits = store.limits();
+    let shared = Limits {
+        snapshot_life: None,
+        ..limits
+    };
+    ensure!(
+        shared == Limits::PORTABLE,
+        "other limits than those of every engine: {shared:?}"
+    );
     let key = |length: usize| Bytes::from(vec![b'k'; length]);
     let value = |length: usize| Bytes::from(vec![b'v'; length]);
     let mut batch = WriteBatch::new();
@@ -41,6 +49,39 @@ pub(super) async fn each_limit(factory: &dyn Factory) -> Checked {
         matches!(read, Err(SnapshotError::Invalid { .. })),
         "too many keys in one read: {:?}",
         read.map(|r| r.len())
+    );
+    factory.close(store).await;
+    Ok(())
+}
+
+/// A batch of as many bytes as the limit allows, to the last one, is stored whole.
+pub(super) async fn largest_batch(factory: &dyn Factory) -> Checked {
+    let store = fresh(factory).await?;
+    let limits = store.limits();
+    let mut batch = WriteBatch::new();
+    let mut keys = Vec::new();
+    while batch.bytes() < limits.batch_bytes_max {
+        let key = Bytes::from(format!("large{:04}", keys.len()));
+        let left = limits.batch_bytes_max - batch.bytes();
+        ensure!(left > key.len(), "the limit leaves room for half a key");
+        batch.put(
+            key.clone(),
+            vec![b'v'; (left - key.len()).min(limits.value_bytes_max)],
+        );
+        keys.push(key);
+    }
+    ensure!(
+        batch.bytes() == limits.batch_bytes_max,
+        "{} bytes were made",
+        batch.bytes()
+    );
+    store.commit(batch, Vec::new()).await?;
+    let found = store.snapshot().await?.get_many(&keys).await?;
+    let rows = found.iter().flatten();
+    let bytes: usize = rows.map(Bytes::len).sum::<usize>() + keys.iter().map(Bytes::len).sum::<usize>();
+    ensure!(
+        bytes == limits.batch_bytes_max,
+        "{bytes} bytes of the largest batch came back"
     );
     factory.close(store).await;
     Ok(())
