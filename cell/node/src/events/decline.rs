@@ -117,7 +117,6 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
-
     use cell_layers::event::{EventField, EventRecord};
     use cell_layers::place::Standing;
     use cell_sdk::{Address, tell};
@@ -125,9 +124,7 @@ mod tests {
     use platform_wire::events::{Delivery, Receipt};
 
     use super::*;
-    use crate::events::tests::bench::{
-        AUTHORS, BEYOND, Bench, FOLLOWERS, WITHIN, delivery, shard_of, titles, user,
-    };
+    use crate::events::tests::bench::{AUTHORS, BEYOND, Bench, FOLLOWERS, delivery, shard_of, titles, user};
 
     /// No domain tells it: its gate keeps it.
     #[derive(Clone, PartialEq, prost::Message)]
@@ -236,7 +233,7 @@ mod tests {
             ..delivery(had_it_not, 2)
         };
         bench.events.relay(&bench.tasks);
-        until_empty(&bench).await;
+        bench.until_delivered().await;
         let (parked, _) = bench.parts().list_parked().await.expect("listed");
         assert!(
             matches!(parked.as_slice(), [one] if one.undelivered && one.to == had_it_not),
