@@ -47,7 +47,8 @@ async fn an_event_follows_its_receiver_through_every_home_that_he_has_left() {
     bench.end().await;
 }
 
-/// The planted omission - whoever has moved on confirms nothing - leaves the first home fenced for ever.
+/// His errand names a home that he has left by now: to ask only there, and to be told nothing, would leave the first home
+/// fenced for ever.
 #[tokio::test]
 async fn a_home_hears_that_he_was_served_elsewhere_though_he_has_moved_on_by_then() {
     let (bench, person) = Bench::of_one(10).await;
@@ -62,7 +63,7 @@ async fn a_home_hears_that_he_was_served_elsewhere_though_he_has_moved_on_by_the
     bench.drive(person).await;
     let here = bench.here(person).await;
     let redirects = Place::Gone {
-        to: home(CENTRAL),
+        to: home(BEYOND),
         user_epoch: 3,
     };
     assert_eq!((&here.place, here.clearing), (&redirects, false));
