@@ -2,15 +2,18 @@
 //! store elsewhere, where each opening is a call or two, one opening serves all who asked before it was begun: so each
 //! still sees every commit that was answered before it asked.
 //!
-//! Not for long work, whose threads give way to others: whoever opens holds up all who wait for it.
+//! An opening belongs to all who wait for it, and any of them carries it on: nobody is held up by whoever began it and
+//! is cancelled, or is not polled for a while because its task does something else.
 
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use cell_store::Snapshot;
+use futures::future::{self, BoxFuture, FutureExt, WeakShared};
 use parking_lot::Mutex;
 use platform_model::Position;
+use tokio::time::timeout;
 
 use crate::error::TxError;
 use crate::shard::Shared;
@@ -18,67 +21,73 @@ use crate::shard::Shared;
 /// A version and the position that it shows.
 pub(crate) type Opened = (Arc<dyn Snapshot>, Position);
 
-/// The last opening of a term.
+type OpeningFuture = BoxFuture<'static, Result<Opened, TxError>>;
+
+/// How long an opening waits for the one before it, so that more may join; then it begins beside that one.
+const BEFORE_MAX: Duration = Duration::from_millis(250);
+
+/// The openings of a term. Keeps none of them, and no version, alive.
 #[derive(Default)]
 pub(crate) struct Openings {
-    /// Openings that were begun.
-    begun: AtomicU64,
-    /// Held while one is under way.
-    turn: tokio::sync::Mutex<()>,
-    last: Mutex<Option<Last>>,
+    elsewhere: Mutex<Elsewhere>,
+    /// The last version that was published. Its memory is not given to another one meanwhile, so that an address
+    /// names it.
+    known: Mutex<Option<(Weak<dyn Snapshot>, Position)>>,
 }
 
-/// Keeps no version alive. Its memory is not given to another one meanwhile, so that an address names it.
-struct Last {
-    number: u64,
-    opened: Result<(Weak<dyn Snapshot>, Position), TxError>,
+/// Openings of a store elsewhere.
+#[derive(Default)]
+struct Elsewhere {
+    /// The last that was begun: whoever asks now may not be given it.
+    begun: Option<WeakShared<OpeningFuture>>,
+    /// That of all who ask before it is begun.
+    next: Option<WeakShared<OpeningFuture>>,
 }
 
 impl Openings {
+    /// From here on whoever asks waits for another.
+    fn begin_next(&self) {
+        let mut elsewhere = self.elsewhere.lock();
+        elsewhere.begun = elsewhere.next.take();
+    }
+
     /// What the version shows, if it is the last one.
     fn shown_by(&self, snapshot: &Arc<dyn Snapshot>) -> Option<Position> {
-        match &self.last.lock().as_ref()?.opened {
-            Ok((last, position)) if ptr::addr_eq(last.as_ptr(), Arc::as_ptr(snapshot)) => Some(*position),
-            _ => None,
-        }
-    }
-
-    /// The last opening, if it was begun after so many others and its version still lives.
-    fn after(&self, asked: u64) -> Option<Result<Opened, TxError>> {
-        let last = self.last.lock();
-        let last = last.as_ref().filter(|last| last.number > asked)?;
-        match &last.opened {
-            Ok((snapshot, position)) => Some(Ok((snapshot.upgrade()?, *position))),
-            Err(error) => Some(Err(error.clone())),
-        }
-    }
-
-    fn note(&self, number: u64, opened: &Result<Opened, TxError>) {
-        let opened = match opened {
-            Ok((snapshot, position)) => Ok((Arc::downgrade(snapshot), *position)),
-            Err(error) => Err(error.clone()),
-        };
-        *self.last.lock() = Some(Last { number, opened });
+        let known = self.known.lock();
+        let (last, position) = known.as_ref()?;
+        ptr::addr_eq(last.as_ptr(), Arc::as_ptr(snapshot)).then_some(*position)
     }
 }
 
 impl Shared {
-    /// Opens a version that others may be shown too. Cancel-safe: whoever waits behind this opens in its place.
-    pub(crate) async fn open_with_others(&self) -> Result<Opened, TxError> {
+    /// Opens a version that others may be shown too. Cancel-safe.
+    pub(crate) async fn open_with_others(self: &Arc<Self>) -> Result<Opened, TxError> {
         // A version that ends by itself is one of a store elsewhere.
         if self.store_limits.snapshot_life.is_none() {
             return self.open_known().await;
         }
-        let openings = &self.openings;
-        let asked = openings.begun.load(Ordering::SeqCst);
-        let _turn = openings.turn.lock().await;
-        if let Some(opened) = openings.after(asked) {
-            return opened;
+        self.next_opening().await
+    }
+
+    /// The opening that is begun next.
+    fn next_opening(self: &Arc<Self>) -> future::Shared<OpeningFuture> {
+        let mut elsewhere = self.openings.elsewhere.lock();
+        if let Some(next) = elsewhere.next.as_ref().and_then(WeakShared::upgrade) {
+            return next;
         }
-        let number = openings.begun.fetch_add(1, Ordering::SeqCst) + 1;
-        let opened = self.open_snapshot().await;
-        openings.note(number, &opened);
-        opened
+        let before = elsewhere.begun.as_ref().and_then(WeakShared::upgrade);
+        let shared = Arc::clone(self);
+        let opening = async move {
+            if let Some(before) = before {
+                // What came of it is for those who asked for it.
+                let _ = timeout(BEFORE_MAX, before).await;
+            }
+            shared.openings.begin_next();
+            shared.open_snapshot().await
+        };
+        let opening = opening.boxed().shared();
+        elsewhere.next = opening.downgrade();
+        opening
     }
 
     async fn open_known(&self) -> Result<Opened, TxError> {
@@ -86,9 +95,9 @@ impl Shared {
         if let Some(position) = self.openings.shown_by(&snapshot) {
             return Ok((snapshot, position));
         }
-        let opened = self.shown(snapshot).await;
-        self.openings.note(0, &opened);
-        opened
+        let (snapshot, position) = self.shown(snapshot).await?;
+        *self.openings.known.lock() = Some((Arc::downgrade(&snapshot), position));
+        Ok((snapshot, position))
     }
 }
 

@@ -38,7 +38,7 @@ enum Step<T, E> {
 /// What stands outside a run, whichever way it ends.
 struct Run<'a> {
     handed_over: AtomicBool,
-    /// Kept until the outcome is known; given back when it lost.
+    /// Kept until the outcome is known; the next run has it when this one lost.
     turn: Mutex<Option<Turn<'a>>>,
 }
 
@@ -135,6 +135,7 @@ impl Shard {
             }
             turn = run.turn.into_inner();
         }
+        drop(turn);
         // That it lost says that others have written.
         tokio::select! {
             passed = self.shared.gate.observed(seen) => Err(passed.map_or_else(ended, |()| WriteError::Conflict)),
@@ -176,19 +177,22 @@ impl Shard {
             (Some(failure), result) => match failed(failure, result) {
                 Failed::Again => Step::Again(state.read.unwrap_or_default()),
                 Failed::With(error @ (WriteError::Rejected(_) | WriteError::TooLarge)) => {
-                    self.observed(state, |_| Err(error)).await
+                    self.observed(state, run, |_| Err(error)).await
                 }
                 Failed::With(error) => Step::Done(Err(error)),
             },
             (None, Ok(value)) if state.writes.is_empty() && state.events.is_empty() => {
-                self.observed(state, |position| Ok(Answer { value, position }))
+                self.observed(state, run, |position| Ok(Answer { value, position }))
                     .await
             }
             (None, Ok(value)) => {
                 let submitted = self.submitted(request, state, cleared, log_time_ms);
                 self.submit(submitted, run, value).await
             }
-            (None, Err(error)) => self.observed(state, |_| Err(WriteError::Rejected(error))).await,
+            (None, Err(error)) => {
+                self.observed(state, run, |_| Err(WriteError::Rejected(error)))
+                    .await
+            }
         }
     }
 
@@ -197,6 +201,7 @@ impl Shard {
     async fn observed<T, E>(
         &self,
         state: State,
+        run: &Run<'_>,
         answer: impl FnOnce(EpochPosition) -> Result<Answer<T>, WriteError<E>>,
     ) -> Step<T, E> {
         let mut position = state.read.unwrap_or_else(|| self.shared.gate.committed());
@@ -218,15 +223,17 @@ impl Shard {
                 Err(error) => return Step::Done(Err(error)),
             }
         }
-        self.gated(position, answer).await
+        self.gated(position, run, answer).await
     }
 
-    /// Answers when what the state at `position` shows may be told.
+    /// Answers when what the state at `position` shows may be told; others need not wait for that.
     async fn gated<T, E>(
         &self,
         position: Position,
+        run: &Run<'_>,
         answer: impl FnOnce(EpochPosition) -> Result<Answer<T>, WriteError<E>>,
     ) -> Step<T, E> {
+        run.ends_turn();
         Step::Done(match self.shared.gate.observed(position).await {
             Ok(()) => answer(self.shared.pair(position)),
             Err(end) => Err(ended(end)),
@@ -260,7 +267,7 @@ impl Shard {
     async fn submit<T, E>(&self, submitted: Submitted, run: &Run<'_>, value: T) -> Step<T, E> {
         let read = submitted.read.unwrap_or_default();
         if submitted.bytes > GroupBounds::new(&self.shared.limits, &self.shared.store_limits).bytes {
-            return self.gated(read, |_| Err(WriteError::TooLarge)).await;
+            return self.gated(read, run, |_| Err(WriteError::TooLarge)).await;
         }
         let sync = submitted.sync;
         run.handed_over.store(true, Ordering::Relaxed);
@@ -282,7 +289,7 @@ impl Shard {
             },
             Ok(Verdict::Conflict(at)) => return Step::Again(at),
             Ok(Verdict::NotWritten) => return Step::Again(read),
-            Ok(Verdict::TooLarge) => return self.gated(read, |_| Err(WriteError::TooLarge)).await,
+            Ok(Verdict::TooLarge) => return self.gated(read, run, |_| Err(WriteError::TooLarge)).await,
             Ok(Verdict::Unavailable) => Err(WriteError::Unavailable),
             Ok(Verdict::Unknown) => Err(WriteError::Unknown),
             Ok(Verdict::Moving) => Err(WriteError::Moving),

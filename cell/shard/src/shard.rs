@@ -247,7 +247,7 @@ impl Shared {
     }
 
     /// The same, for a transaction: others may be given it too.
-    pub(crate) async fn snapshot_with_others(&self) -> Result<Opened, TxError> {
+    pub(crate) async fn snapshot_with_others(self: &Arc<Self>) -> Result<Opened, TxError> {
         loop {
             let opened = self.open_with_others().await?;
             if self.may_show().await? {

@@ -1,7 +1,9 @@
 //! Over stores whose openings are counted and can be held: one elsewhere, and one that publishes its newest version.
 
+use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +16,7 @@ use cell_store::{
 use parking_lot::Mutex;
 use tokio::sync::RwLock;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::Shard;
 use crate::tests::harness::{get, open, put};
@@ -25,6 +28,8 @@ struct Watched {
     published: Mutex<Option<Arc<dyn Snapshot>>>,
     /// Whoever has it keeps all openings from their end.
     hold: RwLock<()>,
+    /// The next opening never ends.
+    hangs: AtomicBool,
     openings: AtomicUsize,
     /// Versions that were asked for their position.
     asked: Arc<AtomicUsize>,
@@ -42,6 +47,7 @@ impl Watched {
             life,
             published: Mutex::default(),
             hold: RwLock::default(),
+            hangs: AtomicBool::new(false),
             openings: AtomicUsize::new(0),
             asked: Arc::default(),
         })
@@ -80,6 +86,9 @@ impl Store for Watched {
             *self.published.lock() = Some(Arc::clone(&version));
         }
         drop(self.hold.read().await);
+        if self.hangs.swap(false, Ordering::Relaxed) {
+            pending::<()>().await;
+        }
         Ok(version)
     }
 
@@ -176,6 +185,38 @@ async fn whoever_goes_away_while_he_opens_holds_nobody_up() {
     };
     let ((), found) = tokio::join!(leaves, get(&shard, "a"));
     assert_eq!(found.expect("read"), value("1"));
+}
+
+/// The planted bug: an opening goes on only while whoever began it is polled. The relay of events polls none of those
+/// under way while it reads the outbox, and read that behind one of them for ever.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_not_polled_while_he_opens_or_waits_holds_nobody_up() {
+    let (store, shard) = Watched::open(FAR).await;
+    let held = store.hold.write().await;
+    let mut opens = pin!(get(&shard, "a"));
+    let mut waits = pin!(get(&shard, "a"));
+    assert!(futures::poll!(opens.as_mut()).is_pending());
+    assert!(futures::poll!(waits.as_mut()).is_pending());
+    drop(held);
+    let found = timeout(Duration::from_secs(1), get(&shard, "a")).await;
+    let found = found.expect("it waits for one who is not polled");
+    assert_eq!(found.expect("read"), value("1"));
+    assert_eq!(opens.await.expect("read"), value("1"));
+    assert_eq!(waits.await.expect("read"), value("1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opening_that_never_ends_keeps_only_those_who_asked_for_it() {
+    let (store, shard) = Watched::open(FAR).await;
+    store.hangs.store(true, Ordering::Relaxed);
+    let second = Duration::from_secs(1);
+    let (first, next) = tokio::join!(
+        timeout(second, get(&shard, "a")),
+        timeout(second, get(&shard, "a"))
+    );
+    assert!(first.is_err(), "it hangs");
+    let next = next.expect("it waits for one that hangs");
+    assert_eq!(next.expect("read"), value("1"));
 }
 
 #[tokio::test]

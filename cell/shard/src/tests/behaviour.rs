@@ -236,3 +236,28 @@ async fn who_loses_again_and_again_gets_a_turn() {
     let turn_after = ShardLimits::default().turn_after;
     assert_eq!(slow_among_quick(turn_after).await, Ok(()));
 }
+
+/// Whoever only waits to be answered loses no more, and makes nobody wait.
+#[tokio::test(start_paused = true)]
+async fn a_turn_ends_with_the_run_and_not_with_its_answer() {
+    let limits = ShardLimits {
+        turn_after: 0,
+        ..ShardLimits::default()
+    };
+    let shard = open_with(Memory::new(), 1, limits, Plant::none())
+        .await
+        .expect("opens");
+    shard.shared.plant.hold_gate();
+    let (long, mut short) = (request(), request());
+    short.deadline = Duration::from_millis(100);
+    let write = |tx: Tx| async move { tx.put("a", "1") };
+    let written = shard.write::<_, TxError, _, _>(&short, write).await;
+    assert_eq!(written.map(drop), Err(WriteError::Unknown), "not acknowledged");
+    let look = |tx: Tx| async move { tx.get(b"a").await.map(drop) };
+    let written = tokio::select! {
+        biased;
+        looked = shard.write::<_, TxError, _, _>(&long, look) => panic!("{looked:?}"),
+        written = shard.write::<_, TxError, _, _>(&short, write) => written,
+    };
+    assert_eq!(written.map(drop), Err(WriteError::Unknown), "it never ran");
+}

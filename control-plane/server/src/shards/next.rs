@@ -6,7 +6,6 @@
 use control_plane_state::State;
 use control_plane_state::operation::{
     Certified, OperationCommand, OperationId, OperationKind, OperationRecord, OperationState, Step,
-    may_lead_on,
 };
 use control_plane_state::shard_config::{
     Certificate, ConfigCommand, CopyState, Proof, ShardConfig, ShardCopy,
@@ -273,7 +272,7 @@ impl Look<'_> {
         }
         let able = |copy: &&ShardCopy| {
             let wanted = copy.state == CopyState::InSync && to.is_none_or(|to| to == copy.replica);
-            wanted && may_lead_on(self.state, &self.record.shard, &copy.node).is_ok()
+            wanted && self.may_lead(copy)
         };
         let mut able = self.config.standbys.iter().filter(able).peekable();
         if able.peek().is_none() {

@@ -244,7 +244,7 @@ impl Nodes {
         if route.set.phase != SetPhase::Steady {
             return None;
         }
-        route.set.standbys.iter().find_map(|copy| {
+        let changes = route.set.standbys.iter().filter_map(|copy| {
             let replica = copy.replica;
             let (up, whole) = (self.is_up(&copy.node), self.is_whole(replica));
             let fit = !self.unusable.contains(&replica) && !self.empty.contains(&copy.node);
@@ -254,7 +254,9 @@ impl Nodes {
                 CopyState::CatchingUp if up && fit => Some(ToldChange::Add(replica)),
                 _ => None,
             }
-        })
+        });
+        // Who is lost first: one that may not come back is asked for again and again.
+        changes.min_by_key(|change| !matches!(change, ToldChange::Drop(_)))
     }
 
     fn is_whole(&self, replica: ReplicaId) -> bool {

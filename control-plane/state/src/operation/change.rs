@@ -1,11 +1,13 @@
 //! What people ask of an operation that is under way: to wait, to go on, to turn back, to end.
 
-use platform_model::Generation;
+use platform_model::{Generation, ReplicaId, ShardId};
 
 use super::record::{OperationId, OperationKind, OperationRecord, OperationState};
 use super::refusal::OperationRefusal;
 use super::step::Step;
-use crate::command::Author;
+use super::supersede::may_count_again;
+use crate::changes::Changes;
+use crate::command::{Author, Envelope};
 use crate::limits::TEXT_BYTES_MAX;
 use crate::refusal::{Refusal, Text};
 use crate::rules::{shard as rules, text};
@@ -94,8 +96,13 @@ pub(super) fn cancel(state: &mut State, id: OperationId, expected: Generation) -
     Ok(())
 }
 
-/// The old primary is to lead again.
-pub(super) fn reverse(state: &mut State, id: OperationId, expected: Generation) -> Result<(), Refusal> {
+/// The old primary is to lead again; if it was retired meanwhile, it may come back in sync.
+pub(super) fn reverse(
+    state: &mut State,
+    envelope: &Envelope,
+    id: OperationId,
+    expected: Generation,
+) -> Result<Changes, Refusal> {
     let record = at(state, id, expected)?;
     if record.step >= Step::Erase {
         return Err(OperationRefusal::PointOfNoReturn(id).into());
@@ -107,8 +114,9 @@ pub(super) fn reverse(state: &mut State, id: OperationId, expected: Generation) 
     if let Some(source) = record.source.filter(|source| !config.names(*source)) {
         return Err(OperationRefusal::NoWayBack(source).into());
     }
+    let (shard, own) = (record.shard.clone(), [record.source, record.replica]);
     turn(state, id, OperationState::Reversing);
-    Ok(())
+    Ok(stays(state, envelope, &shard, own))
 }
 
 /// A window ends at once; an erasure without a receipt is left to the order that stands in the table. Of a repair the
@@ -147,20 +155,34 @@ pub(super) fn finish(
 /// It cannot come to its end. Past the point of no return nothing fails: it waits.
 pub(super) fn fail(
     state: &mut State,
+    envelope: &Envelope,
     id: OperationId,
     expected: Generation,
     why: &str,
-) -> Result<(), Refusal> {
+) -> Result<Changes, Refusal> {
     text(Text::Reason, why, 1, TEXT_BYTES_MAX)?;
     let record = at(state, id, expected)?;
     if record.step >= Step::Erase {
         return Err(OperationRefusal::PointOfNoReturn(id).into());
     }
+    let (shard, own) = (record.shard.clone(), [record.source, record.replica]);
     let (why, now_ms) = (why.to_owned(), state.time_ms);
     change(state, id, |record| {
         end(record, OperationState::Failed { why }, now_ms)
     });
-    Ok(())
+    Ok(stays(state, envelope, &shard, own))
+}
+
+/// Nobody takes its copies out now. Up to version 1 what was retired stayed so.
+fn stays(state: &mut State, envelope: &Envelope, shard: &ShardId, own: [Option<ReplicaId>; 2]) -> Changes {
+    let mut changes = Changes {
+        hidden: true,
+        ..Changes::default()
+    };
+    if envelope.version >= 2 {
+        may_count_again(state, shard, own, &mut changes);
+    }
+    changes
 }
 
 /// It has ended so.

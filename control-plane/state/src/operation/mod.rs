@@ -54,9 +54,13 @@ pub(crate) fn apply(
         OperationCommand::Pause { id, expected } => change::pause(state, *id, *expected)?,
         OperationCommand::Resume { id, expected } => change::resume(state, *id, *expected)?,
         OperationCommand::Cancel { id, expected } => change::cancel(state, *id, *expected)?,
-        OperationCommand::Reverse { id, expected } => change::reverse(state, *id, *expected)?,
+        OperationCommand::Reverse { id, expected } => {
+            return change::reverse(state, envelope, *id, *expected);
+        }
         OperationCommand::Finish { id, expected } => change::finish(state, &envelope.author, *id, *expected)?,
-        OperationCommand::Fail { id, expected, why } => change::fail(state, *id, *expected, why)?,
+        OperationCommand::Fail { id, expected, why } => {
+            return change::fail(state, envelope, *id, *expected, why);
+        }
     }
     Ok(Changes {
         hidden: true,

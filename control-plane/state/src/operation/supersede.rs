@@ -1,7 +1,7 @@
 //! What a person's failover or restore puts an end to: an operation that takes a copy out, or back, waits for a primary
 //! that serves, and would wait for ever on a shard that has lost it.
 
-use platform_model::ShardId;
+use platform_model::{ReplicaId, ShardId};
 
 use super::change::{change, end};
 use super::record::{OperationKind, OperationRecord, OperationState};
@@ -33,8 +33,7 @@ pub(super) fn gives_way(record: &OperationRecord, config: &ShardConfig, forced: 
     turned || takes_out
 }
 
-/// Ends what is under way on the shard, if anything is. Its copies that were to leave may count again: nobody takes
-/// them out any more.
+/// Ends what is under way on the shard, if anything is.
 pub(crate) fn supersede(state: &mut State, shard: &ShardId, why: String) -> Changes {
     let mut changes = Changes {
         hidden: true,
@@ -48,18 +47,30 @@ pub(crate) fn supersede(state: &mut State, shard: &ShardId, why: String) -> Chan
     change(state, id, |record| {
         end(record, OperationState::Failed { why }, now_ms);
     });
+    may_count_again(state, shard, own, &mut changes);
+    changes
+}
+
+/// Copies that were to leave may count again, for nobody takes them out any more: a copy that is retired for ever is
+/// no standby, and its node takes no other.
+pub(super) fn may_count_again(
+    state: &mut State,
+    shard: &ShardId,
+    own: [Option<ReplicaId>; 2],
+    changes: &mut Changes,
+) {
+    let since_ms = state.time_ms;
     let Some(record) = state.shards.get_mut(shard) else {
-        return changes;
+        return;
     };
     let Some(mut config) = record.config.clone() else {
-        return changes;
+        return;
     };
     let before = config.retiring.len();
     config.retiring.retain(|replica| !own.contains(&Some(*replica)));
     if config.retiring.len() < before {
         config.generation = config.generation.next();
-        record.follow(config, now_ms);
+        record.follow(config, since_ms);
         changes.shards.insert(shard.clone());
     }
-    changes
 }

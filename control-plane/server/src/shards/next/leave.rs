@@ -20,7 +20,10 @@ impl Look<'_> {
         // Nothing leaves before what was made in its place counts.
         let made = self.record.replica;
         if let Some(replica) = made.filter(|replica| !self.config.is_candidate(*replica)) {
-            if self.is_lost(replica) {
+            let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
+            let lost = |copy: &ShardCopy| self.is_lost(copy);
+            // A repair cannot be reversed, and until it ends no other begins.
+            if is_repair && self.config.standby(replica).is_none_or(lost) {
                 return self.fail("the copy that it made is lost");
             }
             let what = format!("the new copy {replica} is not in sync");
@@ -30,12 +33,9 @@ impl Look<'_> {
         self.take_out(source)
     }
 
-    /// Whether a copy that a repair has made comes in sync no more, or is made anew. A repair cannot be reversed, and
-    /// until it ends no other begins.
-    fn is_lost(&self, made: ReplicaId) -> bool {
-        let is_repair = matches!(self.record.kind, OperationKind::Repair { .. });
-        let lost = |copy: &ShardCopy| copy.state < CopyState::CatchingUp || (self.gone)(&copy.node);
-        is_repair && self.config.standby(made).is_none_or(lost)
+    /// Whether a copy comes in sync no more, or is made anew.
+    fn is_lost(&self, copy: &ShardCopy) -> bool {
+        copy.state < CopyState::CatchingUp || (self.gone)(&copy.node)
     }
 
     pub(super) fn erase(&self) -> Next {
@@ -102,20 +102,23 @@ impl Look<'_> {
         if let Some(waits) = self.unsteady().or_else(|| self.not_serving()) {
             return waits;
         }
-        let in_sync = |copy: &ShardCopy| copy.state == CopyState::InSync;
-        let able = |copy: &ShardCopy| in_sync(copy) && self.may_not_lead(&copy.node, "resume").is_none();
         let made_leads = self.record.replica == Some(self.config.primary.replica);
-        if !made_leads && !self.config.standby(source).is_some_and(able) {
-            // Nor can it go on: what it made leads no more.
+        let hopeless = |copy: &ShardCopy| {
+            let retired = self.config.retiring.contains(&copy.replica);
+            retired || self.is_lost(copy) || !self.may_lead(copy)
+        };
+        if !made_leads && self.config.standby(source).is_none_or(hopeless) {
+            // Nor can it go on: what it made leads no more. One that only fell behind is waited for.
             return self.fail("a failover has let another copy lead, and the old one cannot");
         }
         let Some(copy) = self.config.standby(source) else {
             let what = "the old copy is no copy of the shard any more";
             return self.blocked("no-way-back", what, &self.record.from.to_string(), Some("resume"));
         };
-        if !in_sync(copy) {
+        if copy.state != CopyState::InSync {
             let what = "the old copy is not in sync";
-            return self.blocked("source-not-in-sync", what, &copy.node.to_string(), Some("resume"));
+            let fix = made_leads.then_some("resume");
+            return self.blocked("source-not-in-sync", what, &copy.node.to_string(), fix);
         }
         let waits = self.silent("source", &copy.node);
         if let Some(waits) = waits.or_else(|| self.may_not_lead(&copy.node, "resume")) {

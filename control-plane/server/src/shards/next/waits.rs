@@ -52,9 +52,10 @@ impl Look<'_> {
         } else if self.record.step == Step::Window && self.record.may_reverse() {
             format!("cellctl operation reverse {}", self.id)
         } else {
-            let others = self.config.standbys.iter();
-            let others =
-                others.filter(|copy| copy.state == CopyState::CatchingUp && Some(copy.replica) != target);
+            let whole =
+                |copy: &&ShardCopy| copy.state == CopyState::CatchingUp && Some(copy.replica) != target;
+            let others = self.config.standbys.iter().filter(whole);
+            let others = others.filter(|copy| self.may_lead(copy));
             let best = others.max_by_key(|copy| (self.heard)(&copy.node));
             best.map_or_else(|| RESTORE.to_owned(), |copy| self.force(copy))
         };
@@ -121,7 +122,7 @@ impl Look<'_> {
             return format!("cellctl operation cancel {}", self.id);
         }
         let shard = &self.record.shard;
-        let whole = |copy: &&ShardCopy| copy.state >= CopyState::CatchingUp;
+        let whole = |copy: &&ShardCopy| copy.state >= CopyState::CatchingUp && self.may_lead(copy);
         let best = self
             .config
             .standbys
@@ -135,6 +136,10 @@ impl Look<'_> {
             Some(copy) => self.force(copy),
             None => RESTORE.to_owned(),
         }
+    }
+
+    pub(super) fn may_lead(&self, copy: &ShardCopy) -> bool {
+        may_lead_on(self.state, &self.record.shard, &copy.node).is_ok()
     }
 
     fn force(&self, copy: &ShardCopy) -> String {

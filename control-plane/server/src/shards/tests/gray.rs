@@ -137,3 +137,22 @@ fn a_move_whose_copy_may_not_lead_any_more_says_so() {
     assert_eq!(waits.fix, Some(format!("cellctl operation cancel {id}")));
     assert_eq!((sim.primary().as_str(), sim.refusals()), (HERE, Vec::new()));
 }
+
+/// Both are in sync, and a failover to the one that may not lead would be refused.
+#[test]
+fn nobody_is_told_to_let_one_lead_who_may_not() {
+    let mut sim = Sim::with_standbys(&[STANDBY, AWAY]);
+    comes_to_be_unlawful(&mut sim);
+    let record = sim.state.shards.get_mut(&Sim::shard()).expect("a shard");
+    let config = record.config.as_mut().expect("placed");
+    config.standbys.reverse();
+    let remove = Some(config.standbys[0].replica);
+    sim.pause_automation();
+    sim.nodes.kill(&node(HERE), sim.now_ms);
+    sim.run(2_000);
+    let add = None;
+    let id = sim.start(OperationKind::Repair { add, remove }).expect("starts");
+    sim.run(2_000);
+    let fix = format!("cellctl shard failover {} --to {AWAY}", Sim::shard());
+    assert_eq!(blocked(&sim, id).fix, Some(fix));
+}

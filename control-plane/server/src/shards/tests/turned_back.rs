@@ -269,3 +269,54 @@ fn a_repair_whose_new_copy_is_lost_before_the_old_one_leaves_ends() {
     assert_eq!(sim.nodes.erased, []);
     sim.start(a_move(BESIDE, 0)).expect("another may begin");
 }
+
+/// One that only fell behind is no reason to give the way back up.
+#[test]
+fn a_way_back_waits_for_an_old_copy_that_comes_back_though_a_third_leads() {
+    let mut sim = Sim::with_standbys(&[BESIDE, AWAY]);
+    let id = sim.start(a_move(THERE, 60_000)).expect("starts");
+    sim.run_until(20_000, |sim| sim.operation(id).step == Step::Window);
+    sim.nodes.kill(&node(HERE), sim.now_ms);
+    sim.run(2_000);
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Reverse { id, expected })
+        .expect("may be reversed");
+    sim.run(1_000);
+    let waits = blocked(&sim, id);
+    let resume = format!("cellctl operation resume {id}");
+    assert_eq!((waits.code, waits.fix), ("source-not-in-sync", Some(resume)));
+    sim.nodes.kill(&node(THERE), sim.now_ms);
+    sim.run(10_000);
+    assert!(
+        [BESIDE, AWAY].contains(&sim.primary().as_str()),
+        "{:?}",
+        sim.config()
+    );
+    let waits = blocked(&sim, id);
+    assert_eq!((waits.code, waits.fix), ("source-not-in-sync", None));
+    sim.nodes.revive(&node(HERE));
+    sim.run(10_000);
+    assert_eq!((state_of(&sim, id), sim.primary().as_str()), ("reversed", HERE));
+}
+
+/// It was retired just before: it does not stay so.
+#[test]
+fn what_a_failed_repair_has_retired_comes_back_in_sync() {
+    let mut sim = Sim::with_standbys(&[AWAY]);
+    let old = sim.config().standbys[0].replica;
+    let (add, remove) = (Some(node(THERE)), Some(old));
+    let id = sim.start(OperationKind::Repair { add, remove }).expect("starts");
+    sim.run_until(20_000, |sim| !sim.config().retiring.is_empty());
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Pause { id, expected })
+        .expect("may be paused");
+    sim.nodes.kill(&node(THERE), sim.now_ms);
+    sim.run(2_000);
+    assert!(!sim.config().is_candidate(old), "it was to leave");
+    let expected = sim.operation(id).generation;
+    sim.order(OperationCommand::Resume { id, expected })
+        .expect("goes on");
+    sim.run(REPAIR_AFTER_MS + 5_000);
+    assert!(why(&sim, id).contains("is lost"), "{:?}", sim.operation(id));
+    assert!(sim.config().is_candidate(old), "{:?}", sim.config());
+}

@@ -64,6 +64,30 @@ fn a_forced_failover_ends_a_move_whose_old_copy_was_retired() {
         .expect("as he said");
 }
 
+/// The planted omission: it is retired for ever, in sync no more, and its node takes no other copy.
+#[test]
+fn an_old_copy_that_was_retired_counts_again_when_the_move_fails_or_is_reversed() {
+    for reversed in [true, false] {
+        let mut world = World::new();
+        let old = world.config().primary.replica;
+        let id = world.moved(NEXT, 0);
+        world.advance(id, Step::RemoveStandby).expect("no window");
+        world
+            .configure(ConfigCommand::Retire { replica: old })
+            .expect("leaves");
+        let (before, expected) = (world.config().generation, world.of(id).generation);
+        let ended = if reversed {
+            world.operate(sre(), OperationCommand::Reverse { id, expected })
+        } else {
+            let why = "its new node is lost".to_owned();
+            world.operate(controller(), OperationCommand::Fail { id, expected, why })
+        };
+        ended.expect("may be");
+        assert!(world.config().generation > before, "not unseen");
+        world.propose(ProposedChange::Add(old)).expect("in sync again");
+    }
+}
+
 /// A move at the erasure of its old copy, with a standby in sync elsewhere.
 fn erasing() -> (World, OperationId, ReplicaId, ReplicaId) {
     let mut world = World::new();
