@@ -3,7 +3,6 @@
 use control_plane_state::shard_config::CopyState;
 use platform_model::thresholds::{BALANCE_AFTER_MS, BALANCE_EVERY_MS, MISSING_MS, REPORT_EVERY_MS, TICK_MS};
 
-use super::super::silence::holders;
 use super::last_copy::restore;
 use super::operations::{blocked, state_of};
 use super::*;
@@ -272,8 +271,11 @@ fn what_a_dead_node_leaves_goes_to_whoever_holds_the_shard_in_its_store() {
 fn what_is_left_goes_to_whoever_holds_the_shard_in_its_store_though_most_nodes_are_silent() {
     let mut sim = sharing_three();
     let (old, holder) = (sim.config().primary.replica, sim.primary());
-    for id in holders(&sim.state) {
-        sim.nodes.kill(&id, sim.now_ms);
+    for id in [STANDBY, ELSEWHERE] {
+        sim.add_standby(id);
+    }
+    for id in [STANDBY, ELSEWHERE, HERE, BESIDE] {
+        sim.nodes.kill(&node(id), sim.now_ms);
     }
     sim.run(3_000);
     assert!(!sim.leader.may_begin(&sim.state));
