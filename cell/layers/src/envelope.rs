@@ -8,7 +8,7 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use platform_model::RootRef;
 use platform_runtime::random;
 
-use crate::digest;
+use crate::keys::UserKey;
 
 /// How the bytes after the version are to be read.
 const FORM_SEALED: u8 = 1;
@@ -24,16 +24,16 @@ pub(crate) const OVERHEAD_BYTES: usize = HEAD_BYTES + NONCE_BYTES + TAG_BYTES;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DoesNotOpen;
 
-/// Seals the values of one root, or leaves them in clear if the root is no person.
+/// Seals the values of one root, or leaves them in clear if the root is no person. Cheap to make and to clone.
+#[derive(Clone)]
 pub(crate) enum Envelope {
-    Sealed(Box<XChaCha20Poly1305>),
+    Sealed(UserKey),
     Clear,
 }
 
 impl Envelope {
-    pub(crate) fn sealed(root_key: &[u8; 32]) -> Self {
-        let key = digest::derive(root_key, b"seal", b"");
-        Self::Sealed(Box::new(XChaCha20Poly1305::new((&*key).into())))
+    pub(crate) fn sealed(key: &UserKey) -> Self {
+        Self::Sealed(key.clone())
     }
 
     pub(crate) fn close(&self, place: &Place, version: u16, value: &[u8]) -> Vec<u8> {
@@ -43,14 +43,14 @@ impl Envelope {
                 stored.extend(head(FORM_CLEAR, version));
                 stored.extend_from_slice(value);
             }
-            Self::Sealed(cipher) => {
+            Self::Sealed(key) => {
                 let head = head(FORM_SEALED, version);
                 let nonce: [u8; NONCE_BYTES] = random::bytes();
                 let payload = Payload {
                     msg: value,
                     aad: &place.authenticated(head),
                 };
-                let sealed = cipher
+                let sealed = cipher(key)
                     .encrypt(&XNonce::from(nonce), payload)
                     .expect("a value is shorter than the cipher's limit");
                 stored.extend(head);
@@ -67,13 +67,13 @@ impl Envelope {
         let version = u16::from_be_bytes([head[1], head[2]]);
         match (self, head[0]) {
             (Self::Clear, FORM_CLEAR) => Ok((version, rest.to_vec())),
-            (Self::Sealed(cipher), FORM_SEALED) => {
+            (Self::Sealed(key), FORM_SEALED) => {
                 let (nonce, sealed) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(DoesNotOpen)?;
                 let payload = Payload {
                     msg: sealed,
                     aad: &place.authenticated(*head),
                 };
-                let value = cipher
+                let value = cipher(key)
                     .decrypt(&XNonce::from(*nonce), payload)
                     .map_err(|_| DoesNotOpen)?;
                 Ok((version, value))
@@ -81,6 +81,11 @@ impl Envelope {
             _ => Err(DoesNotOpen),
         }
     }
+}
+
+/// A copy of the key and nothing more.
+fn cipher(key: &UserKey) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(key.seal_key().into())
 }
 
 fn head(form: u8, version: u16) -> [u8; HEAD_BYTES] {
@@ -113,6 +118,10 @@ mod tests {
     use platform_model::UserId;
     use uuid::Uuid;
 
+    fn sealed(key: u8) -> Envelope {
+        Envelope::sealed(&UserKey::from_bytes([key; 32]))
+    }
+
     fn place(key: &[u8]) -> Place<'_> {
         Place {
             root: RootRef::user(UserId::from_uuid(Uuid::from_u128(1))),
@@ -122,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_value_opens_where_it_was_closed_and_nowhere_else() {
-        let envelope = Envelope::sealed(&[7; 32]);
+        let envelope = sealed(7);
         let stored = envelope.close(&place(b"a"), 3, b"value");
         assert_eq!(stored.len(), b"value".len() + OVERHEAD_BYTES);
         assert_eq!(envelope.open(&place(b"a"), &stored), Ok((3, b"value".to_vec())));
@@ -132,15 +141,12 @@ mod tests {
             key: b"a",
         };
         assert_eq!(envelope.open(&other, &stored), Err(DoesNotOpen));
-        assert_eq!(
-            Envelope::sealed(&[8; 32]).open(&place(b"a"), &stored),
-            Err(DoesNotOpen)
-        );
+        assert_eq!(sealed(8).open(&place(b"a"), &stored), Err(DoesNotOpen));
     }
 
     #[test]
     fn no_byte_can_be_changed_and_no_value_cut() {
-        let envelope = Envelope::sealed(&[7; 32]);
+        let envelope = sealed(7);
         let stored = envelope.close(&place(b"a"), 1, b"value");
         for at in 0..stored.len() {
             let mut bad = stored.clone();
@@ -157,9 +163,6 @@ mod tests {
     #[test]
     fn a_value_in_clear_is_not_taken_for_a_sealed_one() {
         let clear = Envelope::Clear.close(&place(b"a"), 1, b"value");
-        assert_eq!(
-            Envelope::sealed(&[7; 32]).open(&place(b"a"), &clear),
-            Err(DoesNotOpen)
-        );
+        assert_eq!(sealed(7).open(&place(b"a"), &clear), Err(DoesNotOpen));
     }
 }

@@ -1,7 +1,6 @@
 //! The handle that every layer takes: one shard transaction on one root, seen by one domain.
 
 use std::fmt;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use cell_shard::{Event, Tx};
@@ -25,10 +24,6 @@ pub struct RootTx {
     tx: Tx,
     root: RootRef,
     domain: &'static str,
-    seal: Arc<Seal>,
-}
-
-struct Seal {
     envelope: Envelope,
     /// What keyed digests are made from. Of a root without a key: zeros, for its values are nobody's.
     key: UserKey,
@@ -37,15 +32,12 @@ struct Seal {
 impl RootTx {
     /// The transaction of a root whose values are sealed under `key`. `tx` must be of that root's scope.
     pub fn new(tx: Tx, root: RootRef, domain: &'static str, key: &UserKey) -> Self {
-        let seal = Seal {
-            envelope: Envelope::sealed(key.bytes()),
-            key: key.clone(),
-        };
         Self {
             tx,
             root,
             domain,
-            seal: Arc::new(seal),
+            envelope: Envelope::sealed(key),
+            key: key.clone(),
         }
     }
 
@@ -57,15 +49,12 @@ impl RootTx {
         if root.kind == RootKind::User {
             return Err(LayerError::PersonWithoutKey { root });
         }
-        let seal = Seal {
-            envelope: Envelope::Clear,
-            key: UserKey::from_bytes([0; 32]),
-        };
         Ok(Self {
             tx,
             root,
             domain,
-            seal: Arc::new(seal),
+            envelope: Envelope::Clear,
+            key: UserKey::from_bytes([0; 32]),
         })
     }
 
@@ -128,7 +117,7 @@ impl RootTx {
     }
 
     pub(crate) fn digest_of(&self, label: &[u8], value: &[u8]) -> [u8; 32] {
-        digest::keyed(self.seal.key.digest_bytes(), label, value)
+        digest::keyed(self.key.digest_bytes(), label, value)
     }
 
     /// The beginning of the keys of one table or layer of this domain.
@@ -197,7 +186,7 @@ impl RootTx {
             root: self.root,
             key: &key,
         };
-        let closed = self.seal.envelope.close(&place, version, value);
+        let closed = self.envelope.close(&place, version, value);
         Ok(self.tx.put(key, Bytes::from(closed))?)
     }
 
@@ -207,7 +196,7 @@ impl RootTx {
 
     /// Seals bytes that leave the transaction and come back, such as a cursor.
     pub(crate) fn close_token(&self, label: &[u8], value: &[u8]) -> Vec<u8> {
-        self.seal.envelope.close(
+        self.envelope.close(
             &Place {
                 root: self.root,
                 key: label,
@@ -222,14 +211,14 @@ impl RootTx {
             root: self.root,
             key: label,
         };
-        let opened = self.seal.envelope.open(&place, token);
+        let opened = self.envelope.open(&place, token);
         opened
             .map(|(_, value)| value)
             .map_err(|_| LayerError::InvalidCursor)
     }
 
     fn open(&self, layer: &str, key: &[u8], stored: &[u8]) -> Result<(u16, Vec<u8>), LayerError> {
-        let opened = self.seal.envelope.open(&Place { root: self.root, key }, stored);
+        let opened = self.envelope.open(&Place { root: self.root, key }, stored);
         opened.map_err(|_| LayerError::DoesNotOpen {
             layer: layer.to_owned(),
         })

@@ -114,7 +114,7 @@ impl Posted {
             root: self.from,
             key: &label,
         };
-        let opened = Envelope::sealed(key.bytes()).open(&place, &self.sealed);
+        let opened = Envelope::sealed(key).open(&place, &self.sealed);
         let (_, message) = opened.map_err(|_| LayerError::DoesNotOpen {
             layer: LAYER.to_owned(),
         })?;

@@ -1,7 +1,7 @@
 //! The key of one root.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use platform_runtime::random;
 use zeroize::Zeroizing;
@@ -18,6 +18,8 @@ pub struct UserKey(Arc<Secret>);
 
 struct Secret {
     seals: Zeroizing<[u8; 32]>,
+    /// What values are sealed with, made from `seals` when it is first asked for.
+    sealing: OnceLock<Zeroizing<[u8; 32]>>,
     digests: Zeroizing<[u8; 32]>,
 }
 
@@ -58,6 +60,7 @@ impl UserKey {
     pub(crate) fn from_parts(seals: [u8; 32], digests: [u8; 32]) -> Self {
         Self(Arc::new(Secret {
             seals: Zeroizing::new(seals),
+            sealing: OnceLock::new(),
             digests: Zeroizing::new(digests),
         }))
     }
@@ -65,6 +68,12 @@ impl UserKey {
     /// What seals.
     pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.0.seals
+    }
+
+    /// What values are sealed with.
+    pub(crate) fn seal_key(&self) -> &[u8; 32] {
+        let made = || digest::derive(self.bytes(), b"seal", b"");
+        self.0.sealing.get_or_init(made)
     }
 
     /// What makes digests.

@@ -75,7 +75,7 @@ impl Whole {
         Self {
             tx,
             root: RootRef::user(user),
-            envelope: Envelope::sealed(key.bytes()),
+            envelope: Envelope::sealed(key),
         }
     }
 
