@@ -82,6 +82,11 @@ impl WriteBuffer {
         self.points.keys()
     }
 
+    /// Keys that are set or, with none, cleared; in order.
+    pub(crate) fn points(&self) -> impl Iterator<Item = (&Bytes, &Option<Bytes>)> {
+        self.points.iter()
+    }
+
     pub(crate) fn ranges(&self) -> &[KeyRange] {
         &self.ranges
     }

@@ -105,6 +105,11 @@ impl ShardKeys {
         key.slice(self.prefix.len()..)
     }
 
+    /// The same, borrowed.
+    pub(crate) fn in_log<'a>(&self, key: &'a [u8]) -> &'a [u8] {
+        &key[self.prefix.len()..]
+    }
+
     /// A key of the log as it lies in the store.
     pub(crate) fn absolute(&self, key: &[u8]) -> Bytes {
         join(&self.prefix, key)
