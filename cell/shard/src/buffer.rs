@@ -113,17 +113,12 @@ impl WriteBuffer {
     }
 
     /// In the order in which they are to be applied.
-    pub(crate) fn mutations(&self) -> impl Iterator<Item = Mutation> {
-        let ranges = self
-            .ranges
-            .iter()
-            .map(|range| Mutation::ClearRange { range: range.clone() });
-        ranges.chain(self.points.iter().map(|(key, value)| match value {
-            Some(value) => Mutation::Put {
-                key: key.clone(),
-                value: value.clone(),
-            },
-            None => Mutation::Clear { key: key.clone() },
+    pub(crate) fn into_mutations(self) -> impl Iterator<Item = Mutation> {
+        let ranges = self.ranges.into_iter();
+        let ranges = ranges.map(|range| Mutation::ClearRange { range });
+        ranges.chain(self.points.into_iter().map(|(key, value)| match value {
+            Some(value) => Mutation::Put { key, value },
+            None => Mutation::Clear { key },
         }))
     }
 }

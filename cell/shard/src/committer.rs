@@ -127,8 +127,8 @@ impl Committer {
         self.shared
             .emissions
             .passed_over(group.position, !posted.is_empty());
-        let (prepared, batch) = self.prepare(&mut group);
         self.shared.plant.expose(&group.writes);
+        let (prepared, batch) = self.prepare(&mut group);
         if self.shared.plant.answers_early() {
             self.shared.gate.durable(group.position);
             group.answer(Verdict::Committed(group.position));
@@ -152,7 +152,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Builds the batch: data, entry, trim step, `applied`.
+    /// Builds the batch: data, entry, trim step, `applied`. Takes the group's writes.
     fn prepare(&self, group: &mut Group) -> (Prepared, WriteBatch) {
         let keys = &self.shared.keys;
         let step = self.trim.step();
@@ -183,7 +183,7 @@ impl Committer {
             chain,
         };
         let mut batch = WriteBatch::new();
-        for mutation in group.writes.mutations() {
+        for mutation in std::mem::take(&mut group.writes).into_mutations() {
             batch.push(mutation);
         }
         let parts = stored.len().div_ceil(ENTRY_PART_BYTES);

@@ -151,7 +151,7 @@ impl Core {
         if !writes.is_empty() {
             records.push(own_record_of(&self.keys, &writes));
         }
-        let writes = writes.mutations().collect();
+        let writes = writes.into_mutations().collect();
         if let Err(refusal) = self.seal(kind, &records, writes, false, 0) {
             tracing::warn!(shard = %self.settings.shard, %refusal, "an entry of the shard's own was refused");
         }

@@ -207,7 +207,7 @@ impl Leading {
         let epoch = self.shared.term.epoch;
         let posted = group.post(&self.shared.keys, epoch, &mut self.window);
         self.shared.note_bridged(group.position, !posted.is_empty());
-        let writes = group.writes.mutations().collect();
+        let writes = std::mem::take(&mut group.writes).into_mutations().collect();
         let sealed = core.seal(EntryKind::Data, &group.records, writes, group.sync, group.time_ms);
         match sealed {
             Ok(head) => {

@@ -260,7 +260,8 @@ mod tests {
                 assert_eq!((&read.actor, read.domain.as_str()), (&actor, "training"));
                 assert_eq!((read.request_id, read.mode), (request.request_id, mode));
                 assert_eq!(read.events, events);
-                let relative: Vec<Mutation> = writes.mutations().map(|one| relative(&keys, one)).collect();
+                let mutations = writes.clone().into_mutations();
+                let relative: Vec<Mutation> = mutations.map(|one| relative(&keys, one)).collect();
                 assert_eq!(read.writes, relative);
             }
         }
