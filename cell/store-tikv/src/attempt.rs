@@ -39,7 +39,7 @@ where
         clock,
         |failure: &ReadFailure| failure.retryable,
         |_attempt| {
-            let attempt = background::run_on(home, "tikv call", once(CALL_WITHIN, call()));
+            let attempt = background::run_there(home, "tikv call", once(CALL_WITHIN, call()));
             async move { attempt.await.unwrap_or_else(|| Err(ReadFailure::broken_off())) }
         },
     )

@@ -6,8 +6,10 @@
 //! short: a page, a part.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 
+use futures::FutureExt;
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -35,11 +37,29 @@ pub async fn run_on<T: Send + 'static>(
     let done = AbortOnDropHandle::new(runtime.spawn(work)).await;
     done.inspect_err(|error| {
         if error.is_panic() {
-            metrics::counter!("runtime_task_panics_total", "task" => name).increment(1);
-            tracing::error!(task = name, "work panicked");
+            note_panic(name);
         }
     })
     .ok()
+}
+
+/// The same, but as a part of the caller's own task where that runs there already: a task more has to be handed over, and
+/// its answer back.
+pub async fn run_there<T: Send + 'static>(
+    runtime: &Handle,
+    name: &'static str,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    if Handle::current().id() != runtime.id() {
+        return run_on(runtime, name, work).await;
+    }
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.inspect_err(|_| note_panic(name)).ok()
+}
+
+fn note_panic(name: &'static str) {
+    metrics::counter!("runtime_task_panics_total", "task" => name).increment(1);
+    tracing::error!(task = name, "work panicked");
 }
 
 /// For tasks of a group that are long work: [`TaskGroup::on`](crate::TaskGroup::on). Made when it is first asked for,
@@ -130,5 +150,21 @@ mod tests {
     async fn a_panic_ends_one_work_only() {
         assert_eq!(run::<()>(async { panic!("planted") }).await, None);
         assert_eq!(run(async { 7 }).await, Some(7));
+    }
+
+    #[tokio::test]
+    async fn work_whose_place_is_here_is_no_task_of_its_own() {
+        let home = Handle::current();
+        let here = run_there(&home, "test", async { tokio::task::try_id() }).await;
+        assert_eq!(here, Some(tokio::task::try_id()));
+        let apart = run_on(&home, "test", async { tokio::task::try_id() }).await;
+        assert_ne!(here, apart, "else this shows nothing");
+        let (elsewhere, before) = (handle(), nice());
+        let there = run_there(&elsewhere, "test", async { nice() }).await;
+        assert_eq!((there, nice()), (Some(NICE), before));
+        assert_eq!(
+            run_there::<()>(&home, "test", async { panic!("planted") }).await,
+            None
+        );
     }
 }
