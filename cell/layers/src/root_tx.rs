@@ -122,7 +122,8 @@ impl RootTx {
 
     /// The beginning of the keys of one table or layer of this domain.
     pub(crate) fn prefix(&self, table: &str) -> Tuple {
-        Tuple::new().str(self.domain).str(table)
+        // With room for what follows, so that a key is no three allocations.
+        Tuple::after(&[]).str(self.domain).str(table)
     }
 
     /// The transaction on a shared table of the shard: for ids and states of the platform, never for a value of a person.
