@@ -88,6 +88,8 @@ impl Committer {
                     },
                 }
             }
+            // Who were answered together come again one after the other: all of them before the group is closed.
+            tokio::task::yield_now().await;
             while self.waiting.len() < self.bounds.transactions
                 && let Ok(submission) = inbox.try_recv()
             {

@@ -60,6 +60,10 @@ async fn serve(inner: &Arc<Inner>, writer: &mut Writer, leading: &mut Option<Lea
         if write_some(inner, writer, leading).await? {
             continue;
         }
+        if leading.as_ref().is_some_and(Leading::is_wanted) {
+            // Who were answered together come again one after the other: all of them before the group is closed.
+            tokio::task::yield_now().await;
+        }
         let turn = match leading {
             Some(leading) => leading.turn(&mut inner.core.lock()),
             None => Turn::Idle,

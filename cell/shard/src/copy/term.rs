@@ -153,6 +153,11 @@ impl Leading {
         self.shared.gate.end().is_some()
     }
 
+    /// Whether a transaction waits.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.waiting.is_empty() || !self.inbox.is_empty()
+    }
+
     pub(crate) fn take_in(&mut self, submission: Submission) {
         self.waiting.push_back(submission);
     }
