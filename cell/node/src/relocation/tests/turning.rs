@@ -166,7 +166,6 @@ async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
     bench.end().await;
 }
 
-/// The planted omission: a restore that believes its backup.
 /// The planted omission: it asks the home of a relocation that was cancelled since, which does not know him, for ever.
 #[tokio::test]
 async fn a_home_that_was_restored_to_an_earlier_relocation_hands_over_to_whom_the_entry_names() {
@@ -240,6 +239,7 @@ async fn one_who_came_back_by_way_of_another_law_may_think_better_of_it_before_h
     bench.end().await;
 }
 
+/// The planted omission: a restore that believes its backup.
 #[tokio::test]
 async fn a_restore_is_told_who_of_its_people_lives_elsewhere_by_now() {
     let bench = Bench::new().await;
