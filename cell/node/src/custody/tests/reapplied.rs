@@ -6,7 +6,7 @@ use cell_layers::place::{Errand, Standing};
 use cell_relay::home::OperationId;
 use platform_model::UserId;
 use platform_wire::RefusalCode;
-use platform_wire::backup::{ErasureRecord, ErasureStage};
+use platform_wire::backup::{ErasureRecord, ErasureStage, OPEN_ERASURES_MAX};
 
 use super::{Controllers, ENDED, OFFICER, Register, asked, custody, has_key, home, rows};
 use crate::custody::reapplying::Applied;
@@ -104,6 +104,35 @@ async fn one_who_moves_in_such_a_copy_is_turned_back_and_looked_at_until_that_ha
     custody.reapply(&mut applied).await;
     assert!(!has_key(&bench, &custody, person).await, "he lives on");
     assert_eq!(rows(&bench, person).await, ENDED);
+    bench.end().await;
+}
+
+/// The planted omission: as long as more erasures are under way than are told at once, nobody's is seen to.
+#[tokio::test]
+async fn many_erasures_that_are_under_way_keep_only_those_waiting_of_whom_it_is_not_told() {
+    let bench = Bench::new().await;
+    let controllers = Controllers::answering();
+    let custody = custody(&bench, &controllers);
+    let (early, late) = (
+        bench.person(FOLLOWERS, 7).await,
+        bench.person(FOLLOWERS, 9_000).await,
+    );
+    for person in [early, late] {
+        put_on_record(&controllers, person, ErasureStage::Begins).await;
+        put_on_record(&controllers, person, DONE).await;
+    }
+    let open = u128::try_from(OPEN_ERASURES_MAX).expect("not that many");
+    for number in 0..open {
+        put_on_record(&controllers, user(1_000 + number), ErasureStage::Begins).await;
+    }
+    let mut applied = Applied::new();
+    custody.reapply(&mut applied).await;
+    assert!(!has_key(&bench, &custody, early).await, "he is back");
+    assert!(has_key(&bench, &custody, late).await, "perhaps it is under way");
+    // One comes to its end.
+    put_on_record(&controllers, user(1_000), DONE).await;
+    custody.reapply(&mut applied).await;
+    assert!(!has_key(&bench, &custody, late).await, "he is back");
     bench.end().await;
 }
 
