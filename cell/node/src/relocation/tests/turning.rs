@@ -204,6 +204,11 @@ async fn a_home_that_was_restored_to_an_earlier_relocation_hands_over_to_whom_th
     let here = bench.here(person).await;
     let gone = Place::Gone { to, user_epoch: 2 };
     assert_eq!((&here.place, here.clearing), (&gone, false));
+    assert_eq!(
+        here.tried,
+        [home(CENTRAL)],
+        "whose key of him goes when he is erased"
+    );
     bench.end().await;
 }
 
