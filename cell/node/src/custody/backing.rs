@@ -149,7 +149,7 @@ impl Custody {
         removed.map_err(|error| Refusal::new(RefusalCode::Unavailable, error.to_string()))
     }
 
-    /// The list as a controller has it now. Whether it is the newest, the controllers judge when they take the copy.
+    /// The list as the controllers have it now. Whether it is the newest still, they judge when they take the copy.
     async fn erased(&self, shard: &ShardId) -> Result<Erased, Refusal> {
         let read = self.shared.register.read_erased(shard).await;
         read.map_err(|error| {

@@ -352,7 +352,7 @@ fn left_elsewhere(why: &str) -> Refusal {
         .hint("repeat the command; whoever serves the person's shard goes on by itself, too")
 }
 
-fn unavailable(error: &impl std::fmt::Display) -> Refusal {
+pub(super) fn unavailable(error: &impl std::fmt::Display) -> Refusal {
     Refusal::new(RefusalCode::Unavailable, format!("the person's shard: {error}"))
         .hint("repeat the command: each step is safe to repeat")
 }

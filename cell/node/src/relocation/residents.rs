@@ -67,6 +67,12 @@ fn lives_elsewhere(home: &HomeId, resident: &Resident, entry: &Entry<HomeId>) ->
     if entry.home == *home || entry.user_epoch <= user_epoch {
         return None;
     }
+    // What was under way then came to nothing, and a copy of him may have been there.
+    let tried = before.errand.clone().filter(|then| then.under_way);
+    let tried = tried.filter(|then| then.other != entry.home);
+    let before = tried
+        .iter()
+        .fold(before, |before, then| before.having_tried(&then.other));
     let errand = Errand {
         operation: entry.newest,
         other: entry.home.clone(),
@@ -96,6 +102,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::relocation::forgetting::errand_to;
 
     fn home(text: &str) -> HomeId {
         text.parse().expect("a home")
@@ -131,6 +138,25 @@ mod tests {
         assert_eq!((&moved.place, moved.clearing), (&gone, true));
         let certified = told(&resident(None, true), &entry(&there, 2)).expect("he lives there");
         assert_eq!((&certified.place, certified.clearing), (&gone, false));
+        // The planted omission: he is erased, and the home of a relocation that was under way then keeps the key of its copy.
+        let under_way = |to: &HomeId| {
+            let errand = Errand {
+                under_way: true,
+                ..errand_to(to)
+            };
+            let standing = Standing {
+                errand: Some(errand),
+                ..Standing::native()
+            };
+            let resident = Resident {
+                standing: Some(standing),
+                ..resident(None, false)
+            };
+            told(&resident, &entry(&there, 2)).expect("he lives there").tried
+        };
+        let third = home("eu/eu-south");
+        assert_eq!(under_way(&third), [third]);
+        assert!(under_way(&there).is_empty());
         assert_eq!(told(&resident(None, false), &entry(&here, 1)), None);
         // He has come from another jurisdiction since what this directory knows of him.
         assert_eq!(told(&resident(Some(3), false), &entry(&there, 2)), None);

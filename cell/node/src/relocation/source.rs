@@ -134,7 +134,10 @@ impl Parts {
         let erase = |before: Option<Standing>| {
             let before = before.ok_or("he does not stand here")?;
             let place = before.place.clone().erase(to.clone(), confirmed);
+            let tried = before.errand.as_ref().map(|errand| errand.other.clone());
             let mut after = ended(Some(before), "he has moved");
+            // He may have left by another relocation than the one of which this shard knows: a copy of that one has been there.
+            after = tried.iter().fold(after, Standing::having_tried);
             after.tried.retain(|home| home != to);
             Ok(Standing {
                 place: place.map_err(|why| why.to_string())?,

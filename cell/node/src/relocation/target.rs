@@ -25,6 +25,8 @@ pub(super) const NONE: RelocatePlants = RelocatePlants {
     law_not_asked: false,
 };
 
+const LIVED_THERE: &str = "he lived there before, and his key there was destroyed for ever when he left";
+
 /// Why a step is not taken.
 #[derive(Debug)]
 pub(super) enum Not {
@@ -124,8 +126,7 @@ impl Parts {
         match made {
             Ok(()) => {}
             Err(problem) if problem.code == Code::NotFound => {
-                let message = "he lived there before, and his key there was destroyed for ever when he left";
-                return Err(Not::Refused(message.to_owned()));
+                return Err(Not::Refused(LIVED_THERE.to_owned()));
             }
             Err(problem) => return Err(Not::Later(problem.code.as_str().to_owned())),
         }
@@ -216,6 +217,13 @@ fn receive(before: Option<Standing>, take: &Take, complete: bool) -> Result<Stan
     if before.as_ref().is_some_and(left) {
         // Its end, with key and certificate, would be forgotten, or would strike what comes in.
         return Err("what he left there once is still being removed; ask again later".to_owned());
+    }
+    // Not by his key alone, of which a promotion by force may have lost that it was destroyed: he is on the list of those
+    // whose keys here are destroyed in each epoch. A copy that was given up has no errand: he may come still.
+    let lived =
+        |standing: &Standing| matches!(standing.place, Place::Gone { .. }) && standing.errand.is_some();
+    if before.as_ref().is_some_and(lived) {
+        return Err(LIVED_THERE.to_owned());
     }
     let place = before.as_ref().map(|standing| standing.place.clone());
     let place = Place::receive(place, operation, complete, take.served_epoch, NONE);

@@ -5,6 +5,7 @@ mod lost;
 use platform_model::{CellState, Epoch, Generation, Incarnation, NodeId, Role, Start, TokenKey};
 use platform_runtime::tls::{Expect, SpiffeKind};
 use platform_wire::admin::{Member, WorldSpec};
+use platform_wire::pb::backups_client::BackupsClient;
 use platform_wire::pb::forward_client::ForwardClient;
 use platform_wire::pb::topology_client::TopologyClient;
 use platform_wire::report::Heartbeat;
@@ -322,4 +323,28 @@ async fn a_process_that_another_replaced_is_told_to_end() {
         copies: Vec::new(),
     };
     assert_eq!(code(reports.heartbeat(&beat).await), RefusalCode::OldIncarnation);
+}
+
+/// The planted omission: a controller that lags tells who was erased, and whoever goes by that misses the last of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_erased_is_told_by_whoever_leads_and_by_nobody_else() {
+    let world = World::made(3).await;
+    let leader = world.leader().await;
+    let identity = world.identity(SpiffeKind::Node(node("eu-central-1/0")), "eu-central");
+    for id in 1..=3 {
+        let channel = channel::connect(&world.address(id), &identity, Expect::Controller);
+        let mut client = BackupsClient::new(channel.expect("an address"));
+        for open_only in [false, true] {
+            let request = pb::ReadErasedRequest {
+                version: FRAME_VERSION,
+                world: world.id().to_string(),
+                shard: "eu/eu-central/000".to_owned(),
+                open_only,
+            };
+            let answer = client.read_erased(request).await;
+            let refusal = answer.as_ref().err().and_then(Refusal::from_status);
+            let sends_on = refusal.is_some_and(|refusal| refusal.code == RefusalCode::NotLeader);
+            assert_eq!(sends_on, id != leader, "{id}: {answer:?}");
+        }
+    }
 }

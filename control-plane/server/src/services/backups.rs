@@ -52,8 +52,11 @@ impl Backups for Service {
             .0
             .author(&request, Verb::ReadErased, wire.version, &wire.world)?;
         let shard: ShardId = wire.shard.parse().map_err(Refusal::invalid)?;
-        // Perhaps an older one than the leader's: then the restore that was made by it is refused.
-        let state = Arc::clone(&self.0.raft.state().borrow());
+        // Of the leader: whoever goes by an older list in a new epoch misses those who were erased just before it, whom the
+        // promotion may have brought back.
+        members::leads(&self.0.raft)?;
+        let newest = self.0.raft.read_linearizable().await;
+        let state = newest.map_err(|error| Refusal::new(RefusalCode::NoLeader, error.to_string()))?;
         let node = match &author {
             Author::Node { id, .. } => Some(id),
             _ => None,

@@ -2,12 +2,29 @@
 
 use std::sync::atomic::Ordering;
 
+use cell_layers::place::{Errand, Standing};
+use cell_relay::home::OperationId;
+use platform_model::UserId;
 use platform_wire::RefusalCode;
-use platform_wire::backup::{ErasureRecord, ErasureStage};
+use platform_wire::backup::{ErasureRecord, ErasureStage, OPEN_ERASURES_MAX};
 
 use super::{Controllers, ENDED, OFFICER, Register, asked, custody, has_key, home, rows};
 use crate::custody::reapplying::Applied;
-use crate::events::tests::bench::{Bench, FOLLOWERS, user};
+use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, user};
+use crate::relocation::standing_of;
+
+const DONE: ErasureStage = ErasureStage::Done { claims: 0, rows: 7 };
+
+async fn put_on_record(controllers: &Controllers, user: UserId, stage: ErasureStage) {
+    let record = ErasureRecord {
+        home: home(),
+        user,
+        by: OFFICER.to_owned(),
+        reason: "request 4711".to_owned(),
+        stage,
+    };
+    controllers.record_erasure(&record).await.expect("on record");
+}
 
 /// The planted omission: a copy is promoted by force that lacks the last minutes, and who was erased in them, with a
 /// certificate, logs in again.
@@ -20,20 +37,12 @@ async fn who_was_erased_stays_so_though_a_copy_leads_that_lacks_his_erasure() {
     let begun = bench.person(FOLLOWERS, 8).await;
     let other = bench.person(FOLLOWERS, 9).await;
     // All that such a copy has of him is there; the controllers have his certificate.
-    let done = ErasureStage::Done { claims: 0, rows: 7 };
     for (user, stage) in [
         (back, ErasureStage::Begins),
-        (back, done),
+        (back, DONE),
         (begun, ErasureStage::Begins),
     ] {
-        let record = ErasureRecord {
-            home: home(),
-            user,
-            by: OFFICER.to_owned(),
-            reason: "request 4711".to_owned(),
-            stage,
-        };
-        controllers.record_erasure(&record).await.expect("on record");
+        put_on_record(&controllers, user, stage).await;
     }
     let (of_begun, of_other) = (rows(&bench, begun).await, rows(&bench, other).await);
     let mut applied = Applied::new();
@@ -53,6 +62,77 @@ async fn who_was_erased_stays_so_though_a_copy_leads_that_lacks_his_erasure() {
     custody.reapply(&mut applied).await;
     assert!(controllers.asked_who.load(Ordering::Relaxed) > asked);
     assert_eq!(rows(&bench, back).await, ENDED);
+    bench.end().await;
+}
+
+/// The planted omission: in that copy he is on the move. He is passed over, and lives on once that has come to nothing.
+#[tokio::test]
+async fn one_who_moves_in_such_a_copy_is_turned_back_and_looked_at_until_that_has_ended() {
+    let bench = Bench::new().await;
+    let controllers = Controllers::answering();
+    let custody = custody(&bench, &controllers);
+    let person = bench.person(FOLLOWERS, 7).await;
+    for stage in [ErasureStage::Begins, DONE] {
+        put_on_record(&controllers, person, stage).await;
+    }
+    let errand = Errand {
+        operation: OperationId(1),
+        other: AUTHORS.parse().expect("a home"),
+        under_way: true,
+        unwanted: false,
+        by: "ann".to_owned(),
+        consent: true,
+        since_ms: 1,
+        outcome: String::new(),
+    };
+    let moves = Standing {
+        errand: Some(errand),
+        ..Standing::native()
+    };
+    bench.stand(FOLLOWERS, person, &moves).await;
+    let mut applied = Applied::new();
+    custody.reapply(&mut applied).await;
+    assert!(
+        has_key(&bench, &custody, person).await,
+        "where he will live is seen first"
+    );
+    let now = standing_of(&bench.shard(FOLLOWERS), person).await;
+    let errand = now.expect("read").and_then(|standing| standing.errand);
+    assert!(errand.is_some_and(|errand| errand.unwanted));
+    // It is cancelled, in the same epoch.
+    bench.stand(FOLLOWERS, person, &Standing::native()).await;
+    custody.reapply(&mut applied).await;
+    assert!(!has_key(&bench, &custody, person).await, "he lives on");
+    assert_eq!(rows(&bench, person).await, ENDED);
+    bench.end().await;
+}
+
+/// The planted omission: as long as more erasures are under way than are told at once, nobody's is seen to.
+#[tokio::test]
+async fn many_erasures_that_are_under_way_keep_only_those_waiting_of_whom_it_is_not_told() {
+    let bench = Bench::new().await;
+    let controllers = Controllers::answering();
+    let custody = custody(&bench, &controllers);
+    let (early, late) = (
+        bench.person(FOLLOWERS, 7).await,
+        bench.person(FOLLOWERS, 9_000).await,
+    );
+    for person in [early, late] {
+        put_on_record(&controllers, person, ErasureStage::Begins).await;
+        put_on_record(&controllers, person, DONE).await;
+    }
+    let open = u128::try_from(OPEN_ERASURES_MAX).expect("not that many");
+    for number in 0..open {
+        put_on_record(&controllers, user(1_000 + number), ErasureStage::Begins).await;
+    }
+    let mut applied = Applied::new();
+    custody.reapply(&mut applied).await;
+    assert!(!has_key(&bench, &custody, early).await, "he is back");
+    assert!(has_key(&bench, &custody, late).await, "perhaps it is under way");
+    // One comes to its end.
+    put_on_record(&controllers, user(1_000), DONE).await;
+    custody.reapply(&mut applied).await;
+    assert!(!has_key(&bench, &custody, late).await, "he is back");
     bench.end().await;
 }
 

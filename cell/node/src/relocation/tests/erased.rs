@@ -1,5 +1,6 @@
 //! A person's erasure and his relocation cross: it ends by itself, and he is nowhere.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cell_layers::ended;
@@ -41,12 +42,16 @@ async fn erasing() -> (Bench, UserId, Arc<Controllers>, Custody) {
 
 /// As whoever is killed just behind it leaves it.
 async fn put_on_record(controllers: &Controllers, person: UserId) {
+    record(controllers, person, ErasureStage::Begins).await;
+}
+
+async fn record(controllers: &Controllers, person: UserId, stage: ErasureStage) {
     let record = ErasureRecord {
         home: home(WEST),
         user: person,
         by: "ann".to_owned(),
         reason: "request 4711".to_owned(),
-        stage: ErasureStage::Begins,
+        stage,
     };
     controllers.record_erasure(&record).await.expect("on record");
 }
@@ -225,5 +230,32 @@ async fn one_who_has_moved_to_a_home_that_does_not_know_him_any_more_is_erased_t
         !bench.has_key(CENTRAL, person).await,
         "a later backup of that home stays shut"
     );
+    bench.end().await;
+}
+
+/// The planted omission: a copy is promoted by force that lacks that he left. His root ends there, which knows of no other
+/// home any more: to whoever asks for him, or tells him something, he is nobody.
+#[tokio::test]
+async fn one_who_has_left_is_redirected_again_though_a_copy_leads_that_lacks_that() {
+    let (bench, person, controllers, custody) = erasing().await;
+    bench.begin(&asked(person, CENTRAL)).await;
+    bench.until_cleared(person).await;
+    // Whoever has left is on the same list as the erased.
+    for stage in [ErasureStage::Begins, ErasureStage::Done { claims: 0, rows: 10 }] {
+        record(&controllers, person, stage).await;
+    }
+    bench.two.stand(WEST, person, &Standing::native()).await;
+    let west = bench.two.shard(WEST);
+    let back = |tx: Tx| async move { tx.put("a row", "of then") };
+    let written = west.write(&request(person), back).await;
+    written.expect("written");
+    custody.reapply(&mut BTreeMap::new()).await;
+    let gone = crate::relocation::gone(&west, person).await;
+    assert_eq!(gone.expect("answered"), Some((home(CENTRAL), 2)));
+    bench.drive(person).await;
+    bench.until_cleared(person).await;
+    assert_eq!(bench.rows(WEST, person).await, 0);
+    assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
+    assert_eq!(bench.count(CENTRAL, person).await, 10);
     bench.end().await;
 }

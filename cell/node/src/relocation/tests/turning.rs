@@ -12,6 +12,7 @@ use super::{CENTRAL, WEST, asked};
 use crate::directory::{complete_by_hand, note_by_hand};
 use crate::events::tests::bench::{BEYOND, DIRECTORY};
 use crate::relocation::Elsewheres;
+use crate::relocation::forgetting::errand_to;
 use crate::relocation::source::next_operation;
 use crate::relocation::standing::change;
 
@@ -166,7 +167,6 @@ async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
     bench.end().await;
 }
 
-/// The planted omission: a restore that believes its backup.
 /// The planted omission: it asks the home of a relocation that was cancelled since, which does not know him, for ever.
 #[tokio::test]
 async fn a_home_that_was_restored_to_an_earlier_relocation_hands_over_to_whom_the_entry_names() {
@@ -205,6 +205,11 @@ async fn a_home_that_was_restored_to_an_earlier_relocation_hands_over_to_whom_th
     let here = bench.here(person).await;
     let gone = Place::Gone { to, user_epoch: 2 };
     assert_eq!((&here.place, here.clearing), (&gone, false));
+    assert_eq!(
+        here.tried,
+        [home(CENTRAL)],
+        "whose key of him goes when he is erased"
+    );
     bench.end().await;
 }
 
@@ -240,6 +245,7 @@ async fn one_who_came_back_by_way_of_another_law_may_think_better_of_it_before_h
     bench.end().await;
 }
 
+/// The planted omission: a restore that believes its backup.
 #[tokio::test]
 async fn a_restore_is_told_who_of_its_people_lives_elsewhere_by_now() {
     let bench = Bench::new().await;
@@ -297,6 +303,33 @@ async fn a_home_that_is_still_being_cleared_takes_nobody_back() {
     );
     let there = bench.there(person).await;
     assert!(matches!(there, Place::Gone { .. }), "{there:?}");
+    bench.end().await;
+}
+
+/// The planted omission: a promotion by force lost that his key there was destroyed. He comes back, and in the next epoch it
+/// is destroyed once more, with all that he has.
+#[tokio::test]
+async fn a_home_that_he_has_left_takes_him_back_no_more_whatever_became_of_his_key() {
+    let (bench, person) = Bench::of_one(10).await;
+    let left = Standing {
+        place: Place::Gone {
+            to: home(WEST),
+            user_epoch: 1,
+        },
+        errand: Some(errand_to(&home(WEST))),
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &left).await;
+    let errand = bench.begun(person, CENTRAL).await;
+    let begin = Step::Begin {
+        digest_key: vec![3; 32].into(),
+    };
+    let west = bench.two.shard(WEST);
+    let refused = bench.parts().ask_there(&west, person, &errand, 1, begin).await;
+    assert!(
+        matches!(&refused, Ok(Taken::Refused(why)) if why.contains("lived there before")),
+        "{refused:?}"
+    );
     bench.end().await;
 }
 
