@@ -12,7 +12,8 @@ impl Command {
     /// has not changed its meaning keeps its version, so that nobody stops who need not.
     ///
     /// 2: people's own erasures are bounded; what is left of a copy goes to another node on its store; a restore and a
-    /// failover that a person asks for end what is under way on the shard.
+    /// failover that a person asks for end what is under way on the shard; a copy that an operation has retired counts again
+    /// when the operation fails or is reversed.
     pub(super) fn version(&self) -> u16 {
         match self {
             Self::Backup(BackupCommand::BeginErasure { .. } | BackupCommand::RestoreShard(_))
@@ -20,10 +21,14 @@ impl Command {
                 command: ConfigCommand::Take { .. },
                 ..
             }
-            | Self::Operation(OperationCommand::Start(Start {
-                kind: OperationKind::Failover { .. },
-                ..
-            })) => 2,
+            | Self::Operation(
+                OperationCommand::Start(Start {
+                    kind: OperationKind::Failover { .. },
+                    ..
+                })
+                | OperationCommand::Fail { .. }
+                | OperationCommand::Reverse { .. },
+            ) => 2,
             _ => 1,
         }
     }
@@ -35,6 +40,7 @@ mod tests {
 
     use super::*;
     use crate::command::{Author, Envelope};
+    use crate::operation::OperationId;
 
     fn version(command: Command) -> u16 {
         Envelope::new(Author::Controller { id: "c".into() }, 5, "", command).version
@@ -74,6 +80,9 @@ mod tests {
         };
         assert_eq!(version(configure(take)), 2);
         assert_eq!(version(start(failover)), 2);
+        let (id, expected) = (OperationId(1), Generation(1));
+        let turned = OperationCommand::Reverse { id, expected };
+        assert_eq!(version(Command::Operation(turned)), 2);
         assert_eq!(version(configure(ConfigCommand::BeginPromote)), 1);
         assert_eq!(version(start(OperationKind::Verify)), 1);
         assert_eq!(version(Command::SettleRefusals), 1);

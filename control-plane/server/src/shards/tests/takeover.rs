@@ -270,7 +270,6 @@ fn what_a_dead_node_leaves_goes_to_whoever_holds_the_shard_in_its_store() {
 #[test]
 fn what_is_left_goes_to_whoever_holds_the_shard_in_its_store_though_most_nodes_are_silent() {
     let mut sim = sharing_three();
-    let (old, holder) = (sim.config().primary.replica, sim.primary());
     for id in [STANDBY, ELSEWHERE] {
         sim.add_standby(id);
     }
@@ -279,6 +278,7 @@ fn what_is_left_goes_to_whoever_holds_the_shard_in_its_store_though_most_nodes_a
     }
     sim.run(3_000);
     assert!(!sim.leader.may_begin(&sim.state));
+    let (old, holder) = (sim.config().primary.replica, sim.primary());
     let other = if holder == HERE { BESIDE } else { HERE };
     restore(&mut sim, other);
     sim.run(1_000);
