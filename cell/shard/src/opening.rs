@@ -101,14 +101,19 @@ impl Shared {
         if self.store_limits.snapshot_life.is_none() {
             return Ok((self.open_known().await?, None));
         }
-        let (before, opening) = self.next_opening(first);
+        let (before, mut opening) = self.next_opening(first);
         if let Some((before, at_most)) = before {
             // What came of it is for those who asked for it.
             let _ = timeout(at_most, before).await;
         }
         // Who were answered together ask together, one after the other: all of them before it is begun.
         yield_now().await;
-        let (opened, rows) = opening.await?;
+        let (opened, rows) = loop {
+            // Looked after now and then: whoever was woken to carry it on may have gone just then.
+            if let Ok(read) = timeout(BEFORE_MAX, &mut opening).await {
+                break read?;
+            }
+        };
         let value = first.and_then(|key| rows.get(key).cloned());
         Ok((opened, value))
     }

@@ -1,12 +1,17 @@
 //! Over stores whose openings are counted and can be held: one elsewhere, and one that publishes its newest version.
 
+use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::FutureExt;
+use parking_lot::Mutex;
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use self::watched::{Away, Watched};
@@ -179,6 +184,48 @@ async fn an_opening_that_never_ends_keeps_only_those_who_asked_for_it() {
     assert!(first.is_err(), "it hangs");
     let next = next.expect("it waits for one that hangs");
     assert_eq!(next.expect("read"), value("1"));
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The planted bug: one is woken to carry an opening on and goes away, and the other, who looked at it while the first
+/// still polled it, is never woken.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_woken_and_goes_away_holds_nobody_up() {
+    let (store, shard) = Watched::open(FAR).await;
+    let mut leaves = Box::pin(get(&shard, "a"));
+    assert!(futures::poll!(leaves.as_mut()).is_pending());
+    let other = shard.clone();
+    let stays = async move { get(&other, "a").await };
+    let stays = Arc::new(Mutex::new(stays.boxed()));
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let poll_stays = {
+        let (stays, woken) = (Arc::clone(&stays), Arc::clone(&woken));
+        move || {
+            let waker = Waker::from(Arc::clone(&woken));
+            let polled = stays.lock().poll_unpin(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            woken.0.store(false, Ordering::Relaxed);
+        }
+    };
+    poll_stays();
+    yield_now().await;
+    let before = store.openings();
+    *store.meanwhile.lock() = Some(Box::new(poll_stays));
+    assert!(futures::poll!(leaves.as_mut()).is_pending());
+    assert_eq!(store.openings() - before, 1);
+    drop(leaves);
+    let second = Duration::from_secs(1);
+    sleep(second).await;
+    assert!(woken.0.load(Ordering::Relaxed), "it is never looked after");
+    let found = timeout(second, poll_fn(|cx| stays.lock().poll_unpin(cx))).await;
+    assert_eq!(found.expect("in time").expect("read"), value("1"));
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! A store whose openings are counted and can be held.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -46,6 +47,8 @@ pub(super) struct Watched {
     pub hold: RwLock<()>,
     /// The next opening never ends.
     pub hangs: AtomicBool,
+    /// Run while the next opening is polled, after that was woken and before it waits.
+    pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     openings: AtomicUsize,
     pub reads: Arc<Reads>,
 }
@@ -76,6 +79,7 @@ impl Watched {
             published: Mutex::default(),
             hold: RwLock::default(),
             hangs: AtomicBool::new(false),
+            meanwhile: Mutex::default(),
             openings: AtomicUsize::new(0),
             reads: Arc::default(),
         })
@@ -132,6 +136,16 @@ impl Store for Watched {
         if self.hangs.swap(false, Ordering::Relaxed) {
             pending::<()>().await;
         }
+        let mut meanwhile = self.meanwhile.lock().take();
+        poll_fn(|cx| match meanwhile.take() {
+            Some(run) => {
+                cx.waker().wake_by_ref();
+                run();
+                Poll::Pending
+            }
+            None => Poll::Ready(()),
+        })
+        .await;
         Ok(version)
     }
 
