@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
+use bytes::Bytes;
 use cell_store::{Limits, Snapshot, SnapshotError, Store, StoreError};
 use platform_model::{Epoch, EpochPosition, Position, ShardId, Term};
 use platform_runtime::{CancellationToken, Clock, TaskGroup};
@@ -18,7 +19,7 @@ use crate::keys::ShardKeys;
 use crate::limits::{LOG_READ_BYTES_MAX, ShardLimits};
 use crate::log::LogScan;
 use crate::meter::Meter;
-use crate::opening::{Opened, Openings};
+use crate::opening::{First, Opened, Openings};
 use crate::outbox::Emissions;
 use crate::plant::Plant;
 use crate::request::{Ownership, ShardStatus};
@@ -246,10 +247,13 @@ impl Shared {
         }
     }
 
-    /// The same, for a transaction: others may be given it too.
-    pub(crate) async fn snapshot_with_others(self: &Arc<Self>) -> Result<Opened, TxError> {
+    /// The same, for a transaction: others may be given it too. `first` is the key that it wants first, if it knows.
+    pub(crate) async fn snapshot_with_others(
+        self: &Arc<Self>,
+        first: Option<&Bytes>,
+    ) -> Result<(Opened, First), TxError> {
         loop {
-            let opened = self.open_with_others().await?;
+            let opened = self.open_with_others(first).await?;
             if self.may_show().await? {
                 return Ok(opened);
             }
@@ -287,6 +291,15 @@ impl Shared {
         let applied = applied.map_err(|error| TxError::Unavailable {
             reason: error.to_string(),
         })?;
+        self.shown_by(snapshot, applied)
+    }
+
+    /// The same, of one whose `applied` was read.
+    pub(crate) fn shown_by(
+        &self,
+        snapshot: Arc<dyn Snapshot>,
+        applied: Option<Bytes>,
+    ) -> Result<Opened, TxError> {
         match applied.as_deref().and_then(Applied::decode) {
             Some(applied) if applied.term == self.term => Ok((snapshot, applied.position)),
             _ => {

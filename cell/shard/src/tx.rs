@@ -21,6 +21,7 @@ use crate::shard::Shared;
 use crate::window::ReadSet;
 
 mod beside;
+mod version;
 
 /// A handle to a running transaction; clones are the same transaction. Useless once its closure has returned.
 #[derive(Clone)]
@@ -91,13 +92,16 @@ impl Tx {
         if let Some(own) = self.open_state()?.writes.get(&key) {
             return Ok(own);
         }
-        let snapshot = self.snapshot().await?;
+        let (snapshot, read) = self.snapshot_for(Some(&key)).await?;
         if let Some(planted) = self.inner.shared.plant.dirty(&key) {
             return Ok(planted);
         }
-        let value = match snapshot.get(&key).await {
-            Err(SnapshotError::Expired) => self.renew().await?.get(&key).await,
-            other => other,
+        let value = match read {
+            Some(value) => Ok(value),
+            None => match snapshot.get(&key).await {
+                Err(SnapshotError::Expired) => self.renew().await?.get(&key).await,
+                other => other,
+            },
         };
         let value = value.map_err(|error| self.fail(read_error(error)))?;
         self.count_read(value.as_ref().map_or(0, Bytes::len))?;
@@ -257,36 +261,6 @@ impl Tx {
             ended: true,
         };
         std::mem::replace(&mut *state, empty)
-    }
-
-    /// The first snapshot of the transaction, opened when something is first read.
-    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, TxError> {
-        if let Some(snapshot) = &self.open_state()?.snapshot {
-            return Ok(Arc::clone(snapshot));
-        }
-        let (snapshot, position) = self
-            .inner
-            .shared
-            .snapshot_with_others()
-            .await
-            .map_err(|error| self.fail(error))?;
-        let mut state = self.open_state()?;
-        state.read.get_or_insert(position);
-        // Another branch of the same closure may have been faster; both must see one version.
-        Ok(Arc::clone(state.snapshot.get_or_insert(snapshot)))
-    }
-
-    async fn renew(&self) -> Result<Arc<dyn Snapshot>, TxError> {
-        let (snapshot, _) = self
-            .inner
-            .shared
-            .snapshot_with_others()
-            .await
-            .map_err(|error| self.fail(error))?;
-        let mut state = self.open_state()?;
-        state.snapshot = Some(Arc::clone(&snapshot));
-        state.mixed = true;
-        Ok(snapshot)
     }
 
     fn open_state(&self) -> Result<MutexGuard<'_, State>, TxError> {

@@ -1,133 +1,24 @@
 //! Over stores whose openings are counted and can be held: one elsewhere, and one that publishes its newest version.
 
-use std::future::pending;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use cell_store::memory::Memory;
-use cell_store::{
-    CommitError, Fence, Key, KeyRange, Limits, Page, Snapshot, SnapshotError, Store, StoreError, Value,
-    WriteBatch,
-};
+use futures::future::FutureExt;
 use parking_lot::Mutex;
-use tokio::sync::RwLock;
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
-use crate::Shard;
-use crate::tests::harness::{get, open, put};
+use self::watched::{Away, Watched};
+use crate::tests::harness::{get, put, request_of};
+use crate::{Tx, TxError};
 
-struct Watched {
-    inner: Arc<Memory>,
-    /// Of a store elsewhere; none: the newest version is published.
-    life: Option<Duration>,
-    published: Mutex<Option<Arc<dyn Snapshot>>>,
-    /// Whoever has it keeps all openings from their end.
-    hold: RwLock<()>,
-    /// The next opening never ends.
-    hangs: AtomicBool,
-    openings: AtomicUsize,
-    /// Versions that were asked for their position.
-    asked: Arc<AtomicUsize>,
-}
-
-struct WatchedSnapshot {
-    inner: Arc<dyn Snapshot>,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Watched {
-    fn new(life: Option<Duration>) -> Arc<Self> {
-        Arc::new(Self {
-            inner: Memory::new(),
-            life,
-            published: Mutex::default(),
-            hold: RwLock::default(),
-            hangs: AtomicBool::new(false),
-            openings: AtomicUsize::new(0),
-            asked: Arc::default(),
-        })
-    }
-
-    async fn open(life: Option<Duration>) -> (Arc<Self>, Shard) {
-        let watched = Self::new(life);
-        let store: Arc<dyn Store> = Arc::<Self>::clone(&watched);
-        let shard = open(store, 1).await.expect("opens");
-        put(&shard, "a", "1").await.expect("written");
-        (watched, shard)
-    }
-
-    fn openings(&self) -> usize {
-        self.openings.load(Ordering::Relaxed)
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
-    }
-}
-
-#[async_trait]
-impl Store for Watched {
-    async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
-        self.openings.fetch_add(1, Ordering::Relaxed);
-        let published = self.published.lock().clone();
-        if let Some(published) = published {
-            return Ok(published);
-        }
-        let version: Arc<dyn Snapshot> = Arc::new(WatchedSnapshot {
-            inner: self.inner.snapshot().await?,
-            asked: Arc::clone(&self.asked),
-        });
-        if self.life.is_none() {
-            *self.published.lock() = Some(Arc::clone(&version));
-        }
-        drop(self.hold.read().await);
-        if self.hangs.swap(false, Ordering::Relaxed) {
-            pending::<()>().await;
-        }
-        Ok(version)
-    }
-
-    async fn commit(&self, batch: WriteBatch, fences: Vec<Fence>) -> Result<(), CommitError> {
-        self.inner.commit(batch, fences).await?;
-        *self.published.lock() = None;
-        Ok(())
-    }
-
-    fn limits(&self) -> Limits {
-        Limits {
-            snapshot_life: self.life,
-            ..self.inner.limits()
-        }
-    }
-}
-
-#[async_trait]
-impl Snapshot for WatchedSnapshot {
-    async fn get(&self, key: &[u8]) -> Result<Option<Value>, SnapshotError> {
-        if key.ends_with(b"applied\0") {
-            self.asked.fetch_add(1, Ordering::Relaxed);
-        } else {
-            // A row takes its time.
-            for _ in 0..8 {
-                yield_now().await;
-            }
-        }
-        self.inner.get(key).await
-    }
-
-    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Value>>, SnapshotError> {
-        self.inner.get_many(keys).await
-    }
-
-    async fn scan(&self, range: &KeyRange, limit: usize, reverse: bool) -> Result<Page, SnapshotError> {
-        self.inner.scan(range, limit, reverse).await
-    }
-}
+mod watched;
 
 const FAR: Option<Duration> = Some(Duration::from_secs(300));
 
@@ -136,29 +27,94 @@ fn value(text: &'static str) -> Option<Bytes> {
 }
 
 #[tokio::test]
+async fn all_who_ask_at_once_share_one() {
+    let (store, shard) = Watched::open(FAR).await;
+    let before = store.openings();
+    let read = || get(&shard, "a");
+    let (one, two, three) = tokio::join!(read(), read(), read());
+    for found in [one, two, three] {
+        assert_eq!(found.expect("read"), value("1"));
+    }
+    assert_eq!(store.openings() - before, 1);
+}
+
+#[tokio::test]
 async fn all_who_ask_while_one_is_opened_share_the_next_one() {
     let (store, shard) = Watched::open(FAR).await;
     let before = store.openings();
     let held = store.hold.write().await;
-    let release = async {
-        // All of them have asked by now.
-        yield_now().await;
-        drop(held);
-    };
     let read = || get(&shard, "a");
-    let (one, two, three, four, ()) = tokio::join!(read(), read(), read(), read(), release);
+    let later = async {
+        store.has_begun(before + 1).await;
+        let release = async {
+            // All of them have asked by now.
+            yield_now().await;
+            drop(held);
+        };
+        tokio::join!(read(), read(), read(), release)
+    };
+    let (one, (two, three, four, ())) = tokio::join!(read(), later);
     for found in [one, two, three, four] {
         assert_eq!(found.expect("read"), value("1"));
     }
     assert_eq!(store.openings() - before, 2);
 }
 
+/// Each has the value of its own key, absent or not; who reads on reads the same version.
+#[tokio::test]
+async fn what_is_wanted_first_is_read_with_the_opening() {
+    let (store, shard) = Watched::open(FAR).await;
+    put(&shard, "b", "2").await.expect("written");
+    let (singles, many) = (store.singles(), store.many());
+    let read = |key| get(&shard, key);
+    let (one, two, three, four) = tokio::join!(read("a"), read("b"), read("c"), read("b"));
+    assert_eq!(one.expect("read"), value("1"));
+    assert_eq!(two.expect("read"), value("2"));
+    assert_eq!(three.expect("read"), None);
+    assert_eq!(four.expect("read"), value("2"));
+    assert_eq!((store.singles() - singles, store.many() - many), (0, 1));
+    let on = |tx: Tx| async move { Ok::<_, TxError>((tx.get(b"a").await?, tx.get(b"b").await?)) };
+    let both = shard.read(&request_of(Uuid::from_u128(1), 1), on).await;
+    assert_eq!(both.expect("read").value, (value("1"), value("2")));
+    assert_eq!(store.singles() - singles, 1);
+    let at_once = |tx: Tx| async move { futures::try_join!(tx.get(b"a"), tx.get(b"b")) };
+    let both = shard.read(&request_of(Uuid::from_u128(2), 1), at_once).await;
+    assert_eq!(both.expect("read").value, (value("1"), value("2")));
+    assert_eq!(store.singles() - singles, 1);
+    let large = "x".repeat(super::KEPT_BYTES_MAX + 1);
+    put(&shard, "c", &large).await.expect("written");
+    assert_eq!(read("c").await.expect("read"), Some(large.into()));
+    assert_eq!(store.singles() - singles, 2, "it is not kept");
+}
+
+/// The planted bugs: one whose row is away fails those who opened with him; or holds them up, each time anew.
+#[tokio::test(start_paused = true)]
+async fn whoever_wants_a_row_that_is_away_wants_it_alone() {
+    let second = Duration::from_secs(1);
+    for away in [Away::Fails, Away::Hangs] {
+        let (store, shard) = Watched::open(FAR).await;
+        *store.reads.away.lock() = Some(away);
+        let read = |key| timeout(second, get(&shard, key));
+        let many = store.many();
+        for _ in 0..2 {
+            let (far, near) = tokio::join!(read("far"), read("a"));
+            assert!(!matches!(far, Ok(Ok(_))), "{away:?}: {far:?}");
+            let near = near.expect("it waits for a row that is away");
+            assert_eq!(near.expect("read"), value("1"), "{away:?}");
+        }
+        let many = store.many() - many;
+        assert_eq!(many, 1, "{away:?}: for a while nothing is read together");
+    }
+}
+
 /// The planted bug: who asks while one is opened is given that one.
 #[tokio::test]
 async fn nobody_is_shown_a_version_that_was_opened_before_he_asked() {
     let (store, shard) = Watched::open(FAR).await;
+    let before = store.openings();
     let held = store.hold.write().await;
     let later = async {
+        store.has_begun(before + 1).await;
         put(&shard, "a", "2").await.expect("written");
         let release = async {
             yield_now().await;
@@ -174,12 +130,13 @@ async fn nobody_is_shown_a_version_that_was_opened_before_he_asked() {
 #[tokio::test]
 async fn whoever_goes_away_while_he_opens_holds_nobody_up() {
     let (store, shard) = Watched::open(FAR).await;
+    let before = store.openings();
     let held = store.hold.write().await;
     let leaves = async {
         tokio::select! {
             biased;
             _ = get(&shard, "a") => panic!("it is held"),
-            () = yield_now() => {}
+            () = store.has_begun(before + 1) => {}
         }
         drop(held);
     };
@@ -192,15 +149,23 @@ async fn whoever_goes_away_while_he_opens_holds_nobody_up() {
 #[tokio::test(start_paused = true)]
 async fn whoever_is_not_polled_while_he_opens_or_waits_holds_nobody_up() {
     let (store, shard) = Watched::open(FAR).await;
+    let before = store.openings();
     let held = store.hold.write().await;
+    let mut gives_way = pin!(get(&shard, "a"));
+    assert!(futures::poll!(gives_way.as_mut()).is_pending());
+    assert_eq!(store.openings(), before);
     let mut opens = pin!(get(&shard, "a"));
+    while store.openings() == before {
+        assert!(futures::poll!(opens.as_mut()).is_pending());
+        yield_now().await;
+    }
     let mut waits = pin!(get(&shard, "a"));
-    assert!(futures::poll!(opens.as_mut()).is_pending());
     assert!(futures::poll!(waits.as_mut()).is_pending());
     drop(held);
     let found = timeout(Duration::from_secs(1), get(&shard, "a")).await;
     let found = found.expect("it waits for one who is not polled");
     assert_eq!(found.expect("read"), value("1"));
+    assert_eq!(gives_way.await.expect("read"), value("1"));
     assert_eq!(opens.await.expect("read"), value("1"));
     assert_eq!(waits.await.expect("read"), value("1"));
 }
@@ -208,15 +173,59 @@ async fn whoever_is_not_polled_while_he_opens_or_waits_holds_nobody_up() {
 #[tokio::test(start_paused = true)]
 async fn an_opening_that_never_ends_keeps_only_those_who_asked_for_it() {
     let (store, shard) = Watched::open(FAR).await;
+    let before = store.openings();
     store.hangs.store(true, Ordering::Relaxed);
     let second = Duration::from_secs(1);
-    let (first, next) = tokio::join!(
-        timeout(second, get(&shard, "a")),
-        timeout(second, get(&shard, "a"))
-    );
+    let later = async {
+        store.has_begun(before + 1).await;
+        timeout(second, get(&shard, "a")).await
+    };
+    let (first, next) = tokio::join!(timeout(second, get(&shard, "a")), later);
     assert!(first.is_err(), "it hangs");
     let next = next.expect("it waits for one that hangs");
     assert_eq!(next.expect("read"), value("1"));
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The planted bug: one is woken to carry an opening on and goes away, and the other, who looked at it while the first
+/// still polled it, is never woken.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_woken_and_goes_away_holds_nobody_up() {
+    let (store, shard) = Watched::open(FAR).await;
+    let mut leaves = Box::pin(get(&shard, "a"));
+    assert!(futures::poll!(leaves.as_mut()).is_pending());
+    let other = shard.clone();
+    let stays = async move { get(&other, "a").await };
+    let stays = Arc::new(Mutex::new(stays.boxed()));
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let poll_stays = {
+        let (stays, woken) = (Arc::clone(&stays), Arc::clone(&woken));
+        move || {
+            let waker = Waker::from(Arc::clone(&woken));
+            let polled = stays.lock().poll_unpin(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            woken.0.store(false, Ordering::Relaxed);
+        }
+    };
+    poll_stays();
+    yield_now().await;
+    let before = store.openings();
+    *store.meanwhile.lock() = Some(Box::new(poll_stays));
+    assert!(futures::poll!(leaves.as_mut()).is_pending());
+    assert_eq!(store.openings() - before, 1);
+    drop(leaves);
+    let second = Duration::from_secs(1);
+    sleep(second).await;
+    assert!(woken.0.load(Ordering::Relaxed), "it is never looked after");
+    let found = timeout(second, poll_fn(|cx| stays.lock().poll_unpin(cx))).await;
+    assert_eq!(found.expect("in time").expect("read"), value("1"));
 }
 
 #[tokio::test]
@@ -232,12 +241,12 @@ async fn a_store_that_is_away_is_told_to_all_who_wait_and_serves_again() {
 #[tokio::test]
 async fn a_version_is_asked_for_its_position_once() {
     let (store, shard) = Watched::open(None).await;
-    let before = store.asked();
+    let before = store.positions();
     for _ in 0..3 {
         assert_eq!(get(&shard, "a").await.expect("read"), value("1"));
     }
-    assert_eq!(store.asked() - before, 1);
+    assert_eq!(store.positions() - before, 1);
     put(&shard, "a", "2").await.expect("written");
     assert_eq!(get(&shard, "a").await.expect("read"), value("2"));
-    assert_eq!(store.asked() - before, 2);
+    assert_eq!(store.positions() - before, 2);
 }
