@@ -281,7 +281,10 @@ fn what_is_left_goes_to_whoever_holds_the_shard_in_its_store_though_most_nodes_a
     let (old, holder) = (sim.config().primary.replica, sim.primary());
     let other = if holder == HERE { BESIDE } else { HERE };
     restore(&mut sim, other);
-    sim.run(1_000);
+    sim.leader.look_over(&sim.state);
+    let acts = sim.leader.tidy(sim.now_ms * 1_000, &sim.state);
+    sim.carry_out(acts);
+    assert!(!sim.leader.may_begin(&sim.state));
     assert_eq!(sim.config().left[&old], node(other));
 }
 
