@@ -15,8 +15,10 @@ use uuid::Uuid;
 
 use crate::error::LayerError;
 
+mod settling;
 mod whole;
 
+pub use settling::Settling;
 pub use whole::{PAGE_BYTES, Row, Tally, Whole, digest};
 
 /// The shared table of those who have moved, or are about to.
@@ -38,6 +40,8 @@ pub struct Standing {
     pub tally: Tally,
     /// Homes that were given a copy of him from here, which was given up: a key of his is left in each.
     pub tried: Vec<HomeId>,
+    /// Of one who has come here.
+    pub settling: Settling,
 }
 
 /// A relocation.
@@ -87,6 +91,8 @@ struct Stored {
     errand: Option<StoredErrand>,
     #[prost(string, repeated, tag = "12")]
     tried: Vec<String>,
+    #[prost(message, optional, tag = "13")]
+    settling: Option<settling::StoredSettling>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -164,6 +170,7 @@ impl Standing {
             clearing: false,
             tally: Tally::default(),
             tried: Vec::new(),
+            settling: Settling::default(),
         }
     }
 
@@ -226,6 +233,7 @@ fn write(standing: &Standing) -> Bytes {
             since_ms: errand.since_ms,
             outcome: errand.outcome.clone(),
         }),
+        settling: settling::write(&standing.settling),
         ..Stored::default()
     };
     match &standing.place {
@@ -296,6 +304,7 @@ fn read(row: &Bytes) -> Result<Standing, LayerError> {
             .iter()
             .map(|text| home(text))
             .collect::<Result<_, _>>()?,
+        settling: settling::read(stored.settling)?,
     })
 }
 

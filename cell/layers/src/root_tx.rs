@@ -1,6 +1,7 @@
 //! The handle that every layer takes: one shard transaction on one root, seen by one domain.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use cell_shard::{Event, Tx};
@@ -9,6 +10,7 @@ use platform_model::{RootKind, RootRef};
 
 use crate::envelope::{Envelope, OVERHEAD_BYTES, Place};
 use crate::error::LayerError;
+use crate::event::Holding;
 use crate::keys::UserKey;
 use crate::{digest, place, stored};
 
@@ -27,6 +29,10 @@ pub struct RootTx {
     envelope: Envelope,
     /// What keyed digests are made from. Of a root without a key: zeros, for its values are nobody's.
     key: UserKey,
+    /// By how much his own time is ahead of the log's.
+    ahead_ms: u64,
+    /// What he tells is held.
+    holding: Option<Arc<Holding>>,
 }
 
 impl RootTx {
@@ -38,6 +44,8 @@ impl RootTx {
             domain,
             envelope: Envelope::sealed(key),
             key: key.clone(),
+            ahead_ms: 0,
+            holding: None,
         }
     }
 
@@ -55,10 +63,13 @@ impl RootTx {
             domain,
             envelope: Envelope::Clear,
             key: UserKey::from_bytes([0; 32]),
+            ahead_ms: 0,
+            holding: None,
         })
     }
 
-    /// The same, once it is certain that the person lives here: read in this very transaction.
+    /// The same, once it is certain that the person lives here: read in this very transaction. It also finds what time is his,
+    /// and whether what he tells is held.
     ///
     /// # Errors
     /// [`LayerError::Gone`], [`LayerError::OnTheWay`]; the transaction's.
@@ -66,11 +77,22 @@ impl RootTx {
         let Some(user) = self.root.as_user() else {
             return Ok(self);
         };
-        let standing = place::standing(&self.tx, user).await?;
-        match standing.and_then(|standing| standing.absence()) {
-            Some(absence) => Err(absence),
-            None => Ok(self),
+        let Some(standing) = place::standing(&self.tx, user).await? else {
+            return Ok(self);
+        };
+        if let Some(absence) = standing.absence() {
+            return Err(absence);
         }
+        let holding = if standing.settling.holds {
+            Some(Arc::new(Holding::found(&self).await?))
+        } else {
+            None
+        };
+        Ok(Self {
+            ahead_ms: standing.settling.ahead_ms,
+            holding,
+            ..self
+        })
     }
 
     pub fn root(&self) -> RootRef {
@@ -93,6 +115,16 @@ impl RootTx {
     /// Time of the shard's log, in milliseconds since 1970. Never goes back, not even over a failover.
     pub fn log_time_ms(&self) -> u64 {
         self.tx.log_time_ms()
+    }
+
+    /// When he tells something, by his own time: the log's, and never behind what he told in a home that he has left.
+    pub fn told_ms(&self) -> u64 {
+        self.tx.log_time_ms().saturating_add(self.ahead_ms)
+    }
+
+    /// None: what he tells goes out at once.
+    pub(crate) fn holding(&self) -> Option<&Holding> {
+        self.holding.as_deref()
     }
 
     /// Asks that the answer wait for every in-sync copy, whatever the domain's mode.

@@ -10,6 +10,8 @@
 //! | `forgetting` | he is erased where he lives: nothing of him stays where he was |
 //! | `following` | he has moved since his erasure was put on record: it is done where he lives |
 //! | `residents` | who of a backup that is restored lives elsewhere by now |
+//! | `settling` | he has come: what he tells waits for the homes that he left; whoever knows where he lived is told |
+//! | `driven` | who is driven at this moment, by which task |
 //! | `running` | takes up what was under way when a term began; waits for the end of copies that came in |
 //! | `operator` | begin, show, cancel, for people at work |
 //! | `personal` | the same for the person, who consents by asking |
@@ -24,6 +26,7 @@
 mod arrivals_rpc;
 mod checking;
 mod copier;
+mod driven;
 mod ending;
 mod entries;
 mod entry_rpc;
@@ -36,32 +39,31 @@ mod operator;
 mod personal;
 mod residents;
 mod running;
+mod settling;
 mod source;
 mod standing;
 mod target;
 pub(crate) mod told;
 mod turning;
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
 use cell_law::Law;
-use cell_sdk::Lent;
-use parking_lot::Mutex;
-use platform_model::{HomeId, Jurisdiction, ShardId, UserId, WorldId};
+use cell_sdk::{Domain, Lent};
+use platform_model::{HomeId, Jurisdiction, UserId, WorldId};
 use platform_runtime::TaskGroup;
 use platform_runtime::clock::Clock;
 use platform_wire::follow::Followed;
 use platform_wire::relocation::{ArrivalsClient, EntriesClient};
 use platform_wire::report::ReportClient;
-use tokio::sync::Semaphore;
 
 use crate::custody::LentCustody;
 use crate::home_keys::HomeKeys;
 use crate::hosted::Hosted;
 
 pub use arrivals_rpc::routes as arrivals_routes;
+pub use driven::Driven;
 pub(crate) use ending::claims_on_record;
 pub use entry_rpc::routes as entry_routes;
 pub use forgetting::Elsewheres;
@@ -116,63 +118,12 @@ pub struct Parts {
     pub arrivals: ArrivalsClient,
     pub records: Arc<dyn Records>,
     pub tasks: TaskGroup,
+    /// What each has to tell when somebody has come.
+    pub domains: Arc<Vec<Box<dyn Domain>>>,
     /// Who is driven at this moment.
     pub driven: Driven,
     /// Who erases people here; set once that is there.
     pub custody: OnceLock<LentCustody>,
-}
-
-/// People who are driven, each by one task of this process; and those whom somebody should drive.
-pub struct Driven {
-    now: Mutex<BTreeSet<(ShardId, UserId)>>,
-    wanted: Mutex<BTreeSet<(ShardId, UserId)>>,
-    /// For those who are copied: each holds digests of all that he has in memory.
-    room: Semaphore,
-}
-
-/// People who leave shards of one node at once; the others wait, and are served.
-const LEAVE_AT_ONCE: usize = 8;
-
-impl Default for Driven {
-    fn default() -> Self {
-        Self {
-            now: Mutex::default(),
-            wanted: Mutex::default(),
-            room: Semaphore::new(LEAVE_AT_ONCE),
-        }
-    }
-}
-
-/// He is driven by whoever holds it.
-struct Reins<'a> {
-    all: &'a Driven,
-    whose: (ShardId, UserId),
-}
-
-impl Driven {
-    /// None: somebody drives him already.
-    fn take(&self, shard: &ShardId, user: UserId) -> Option<Reins<'_>> {
-        let whose = (shard.clone(), user);
-        let taken = self.now.lock().insert(whose.clone());
-        taken.then(|| Reins { all: self, whose })
-    }
-}
-
-impl Driven {
-    /// Somebody is to be driven, by whoever looks next.
-    fn want(&self, shard: &ShardId, user: UserId) {
-        self.wanted.lock().insert((shard.clone(), user));
-    }
-
-    fn take_wanted(&self) -> BTreeSet<(ShardId, UserId)> {
-        std::mem::take(&mut *self.wanted.lock())
-    }
-}
-
-impl Drop for Reins<'_> {
-    fn drop(&mut self) {
-        self.all.now.lock().remove(&self.whose);
-    }
 }
 
 impl Relocations {

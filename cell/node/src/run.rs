@@ -336,6 +336,7 @@ impl Parts {
             arrivals: ArrivalsClient::new(self.identity.clone()),
             records: Arc::new(reports),
             tasks: self.tasks.child(),
+            domains: Arc::clone(&self.domains),
             driven: relocation::Driven::default(),
             custody: OnceLock::new(),
         })

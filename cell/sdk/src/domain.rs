@@ -8,7 +8,7 @@ use platform_model::{Code, Problem};
 
 use crate::context::RootCtx;
 use crate::error::DomainError;
-use crate::event::{EventInfo, Received, Takes};
+use crate::event::{Address, EventInfo, Received, Takes};
 use crate::export::Exported;
 use crate::services::{Lent, Services};
 
@@ -44,6 +44,16 @@ pub trait Domain: Send + Sync + 'static {
     async fn export(&self, root: &RootCtx, after: Option<&[u8]>) -> Result<Exported, Problem> {
         let _ = (root, after);
         Ok(Exported::default())
+    }
+
+    /// A person has come to live here from another home: whoever knows him by that one is told, in one transaction of his root,
+    /// which is done once.
+    ///
+    /// # Errors
+    /// Of whatever kind: it is tried again later.
+    async fn moved_in(&self, tx: &RootTx, me: &Address) -> Result<(), DomainError> {
+        let _ = (tx, me);
+        Ok(())
     }
 
     /// Every event that it tells, with the data class of each field: what leaves a home is checked against them.

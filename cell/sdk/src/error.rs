@@ -68,6 +68,7 @@ fn layer_problem(error: &LayerError) -> Problem {
 fn tx_problem(error: &TxError) -> Problem {
     match error {
         TxError::Conflict => Code::Conflict.into(),
+        TxError::OutboxFull => Problem::new(Code::Overloaded).retry_after_s(1),
         TxError::Unavailable { .. } => Code::Unavailable.into(),
         other if other.is_limit() => Problem::new(Code::LimitExceeded).detail(other.to_string()),
         other => {

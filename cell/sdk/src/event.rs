@@ -5,7 +5,7 @@
 
 use cell_layers::RootTx;
 use cell_layers::event;
-use platform_model::{Code, Problem};
+use platform_model::{Code, HomeId, Problem};
 
 pub use cell_layers::event::{Address, EventInfo, EventRecord};
 
@@ -29,6 +29,10 @@ pub struct Received {
     pub version: u32,
     /// Who told it, and where he lived when he did.
     pub from: Address,
+    /// Who takes it, and where he lives.
+    pub to: Address,
+    /// Where its author knows him to live, if that is elsewhere.
+    pub known_at: Option<HomeId>,
     /// What the law let pass of it: a field that is missing may have been left out.
     pub message: Vec<u8>,
 }

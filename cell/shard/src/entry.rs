@@ -74,8 +74,10 @@ pub struct LoggedTransaction {
 /// Something that happened, for others to act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// `activity-imported`; the domain stands in the transaction.
+    /// `activity-imported`.
     pub name: String,
+    /// That tells it; empty: the transaction's own. Another's, where one domain's event has others of this root tell theirs.
+    pub domain: String,
     /// Of the payload.
     pub version: u32,
     /// The root that it is delivered to; none: whoever reads the log.
@@ -255,6 +257,7 @@ mod tests {
             id: RootId(Uuid::from_u128(3)),
         });
         let events = [Event {
+            domain: String::new(),
             name: "done".into(),
             version: 2,
             to,

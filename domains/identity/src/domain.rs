@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use cell_layers::{RootTx, TableInfo};
-use cell_sdk::{Domain, DomainError, EventInfo, Exported, Lent, Mode, Received, RootCtx, Services, Takes};
+use cell_sdk::{
+    Address, Domain, DomainError, EventInfo, Exported, Lent, Mode, Received, RootCtx, Services, Takes,
+};
 use platform_model::Problem;
 
 use crate::hashing::Hasher;
@@ -59,6 +61,10 @@ impl Domain for Identity {
         export::page(root, &self.settings, after).await
     }
 
+    async fn moved_in(&self, tx: &RootTx, me: &Address) -> Result<(), DomainError> {
+        storage::following::moved_in(tx, me).await
+    }
+
     fn events(&self) -> &'static [EventInfo] {
         stored::EVENTS
     }
@@ -72,15 +78,16 @@ impl Domain for Identity {
     }
 }
 
-const TAKES: [Takes; 2] = [
+const fn takes(event: &'static str) -> Takes {
     Takes {
         domain: storage::DOMAIN,
-        event: "profile_shown",
+        event,
         version: 1,
-    },
-    Takes {
-        domain: storage::DOMAIN,
-        event: "profile_hidden",
-        version: 1,
-    },
+    }
+}
+
+const TAKES: [Takes; 3] = [
+    takes("profile_shown"),
+    takes("profile_hidden"),
+    takes("follower_moved"),
 ];

@@ -96,6 +96,7 @@ mod tests {
             (("followed", "hidden"), Operational),
             (("follower", "user"), Operational),
             (("follower", "home"), Social),
+            (("follower", "moved_ms"), Operational),
             (("follower", "since_ms"), Social),
             (("profile", "user"), Operational),
             (("profile", "email"), Contact),

@@ -68,8 +68,9 @@ const fn takes(domain: &'static str, event: &'static str) -> Takes {
     }
 }
 
-const TAKES: [Takes; 4] = [
+const TAKES: [Takes; 5] = [
     takes(sharing::IDENTITY, sharing::FOLLOWER_CHANGED),
+    takes(sharing::IDENTITY, sharing::FOLLOWED_MOVED),
     takes(storage::DOMAIN, "workout_shared"),
     takes(storage::DOMAIN, "workout_withdrawn"),
     takes(storage::DOMAIN, "workouts_hidden"),

@@ -70,6 +70,8 @@ pub struct Delivery {
     pub message: Bytes,
     /// Of each field of the message.
     pub classes: Vec<(u32, DataClass)>,
+    /// Where its author knows the receiver to live; none: in the home that is meant.
+    pub known_at: Option<HomeId>,
 }
 
 /// What is asked of whom.

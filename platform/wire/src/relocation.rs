@@ -10,7 +10,7 @@ mod operator;
 mod parse;
 
 use bytes::Bytes;
-use platform_model::{Epoch, NodeId, RegionId, ShardId, UserId};
+use platform_model::{Epoch, HomeId, NodeId, RegionId, ShardId, UserId};
 use platform_runtime::tls::Expect;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -26,6 +26,8 @@ pub const ROWS_MAX: usize = 4_096;
 pub const PART_BYTES_MAX: usize = 2 << 20;
 /// Addresses that a person may have.
 pub const CLAIMS_MAX: usize = 64;
+/// Homes that somebody may have left and that may have to deliver what he told there.
+pub const LEFT_MAX: usize = 64;
 /// Longest reason or name of who asks, in bytes.
 pub const TEXT_BYTES_MAX: usize = 512;
 
@@ -70,6 +72,10 @@ pub enum Step {
     Complete {
         rows: u64,
         sum: [u8; 32],
+        /// His own time behind the fence, in milliseconds since 1970: nothing that he told is later.
+        told_ms: u64,
+        /// Homes that he left before, with the user epoch since which he lives elsewhere: what he told there may still wait.
+        left: Vec<(HomeId, u64)>,
     },
     /// What lies there behind `after` and up to `upto` must be that; an empty key: from the first, to the end of his root.
     Check {
@@ -84,6 +90,8 @@ pub enum Step {
     Forget,
     /// His erasure was put on record in the home that he left for this one: he is erased here.
     Erase,
+    /// Asked by the home that took him in: whether he has left since `served_epoch`, and nothing that he told there waits.
+    Passed,
 }
 
 /// A step, and of what.

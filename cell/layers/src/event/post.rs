@@ -7,6 +7,7 @@ use platform_model::{HomeId, RootId, RootKind, RootRef, UserId};
 use prost::Message;
 use uuid::Uuid;
 
+use super::held::hold;
 use super::record::EventRecord;
 use crate::envelope::{Envelope, Place};
 use crate::error::LayerError;
@@ -51,13 +52,12 @@ struct Stored {
 }
 
 /// Tells `to` an event, in this transaction: it is delivered exactly once in effect if this commits, and after all that
-/// this shard told the same root before.
+/// this shard, and each home that the author has left, told the same root of him before.
 ///
 /// # Errors
-/// [`LayerError::TooLarge`]; [`LayerError::PersonWithoutKey`] for a root that is no person.
+/// [`LayerError::TooLarge`]; [`LayerError::PersonWithoutKey`] for a root that is no person; as many are held as may be.
 pub fn post<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<(), LayerError> {
-    tx.emit(sealed(tx, to, event)?);
-    Ok(())
+    told(tx, to, event, false)
 }
 
 /// As [`post`], for an event that takes back what was told before: it finds room in an outbox that is full for others.
@@ -65,29 +65,61 @@ pub fn post<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<(), 
 /// # Errors
 /// As [`post`].
 pub fn post_back<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<(), LayerError> {
-    tx.emit_back(sealed(tx, to, event)?);
-    Ok(())
+    told(tx, to, event, true)
 }
 
-fn sealed<E: EventRecord>(tx: &RootTx, to: &Address, event: &E) -> Result<Event, LayerError> {
+fn told<E: EventRecord>(tx: &RootTx, to: &Address, event: &E, takes_back: bool) -> Result<(), LayerError> {
     let from = tx.root();
     if from.kind != RootKind::User {
         return Err(LayerError::PersonWithoutKey { root: from });
     }
     let message = event.encode_to_vec();
     stored::at_most("an event", message.len(), EVENT_BYTES_MAX)?;
-    let label = label(tx.domain(), E::NAME, E::VERSION);
-    let payload = Stored {
-        from: from.id.0.as_bytes().to_vec(),
-        to_home: to.home.to_string(),
-        sealed: tx.close_token(&label, &message).into(),
-    };
-    Ok(Event {
-        name: E::NAME.to_owned(),
+    let untold = Untold {
+        domain: tx.domain(),
+        name: E::NAME,
         version: E::VERSION,
-        to: Some(to.root()),
+        to,
+        message: &message,
+    };
+    match tx.holding() {
+        Some(holding) => hold(tx, holding, &untold, takes_back),
+        None => {
+            emit(tx, &untold, takes_back);
+            Ok(())
+        }
+    }
+}
+
+/// An event that is not in the outbox yet.
+pub(super) struct Untold<'a> {
+    pub domain: &'a str,
+    pub name: &'a str,
+    pub version: u32,
+    pub to: &'a Address,
+    pub message: &'a [u8],
+}
+
+/// Into the outbox, sealed.
+pub(super) fn emit(tx: &RootTx, untold: &Untold<'_>, takes_back: bool) {
+    let label = label(untold.domain, untold.name, untold.version);
+    let payload = Stored {
+        from: tx.root().id.0.as_bytes().to_vec(),
+        to_home: untold.to.home.to_string(),
+        sealed: tx.close_token(&label, untold.message).into(),
+    };
+    let event = Event {
+        name: untold.name.to_owned(),
+        domain: untold.domain.to_owned(),
+        version: untold.version,
+        to: Some(untold.to.root()),
         payload: payload.encode_to_vec().into(),
-    })
+    };
+    if takes_back {
+        tx.emit_back(event);
+    } else {
+        tx.emit(event);
+    }
 }
 
 impl Posted {

@@ -40,6 +40,13 @@ fn every_standing_reads_back_and_damage_is_named() {
         standing.tally.add(&[3; 32]);
         standing.clearing = true;
         standing.came_from = Some("us/us-east".parse().expect("a home"));
+        standing.settling = Settling {
+            waits_for: vec![("eu/eu-north".parse().expect("a home"), 2)],
+            holds: true,
+            since_ms: 6,
+            edges_due: true,
+            ahead_ms: 8,
+        };
         standing = standing.having_tried(&"eu/eu-south".parse().expect("a home"));
         let row = write(&standing);
         assert_eq!(read(&row).expect("reads"), standing);

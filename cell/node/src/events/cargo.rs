@@ -31,6 +31,8 @@ pub(super) struct Opened<'a> {
     /// Where its author lives.
     pub home: &'a HomeId,
     pub author: UserId,
+    /// Where he knows its receiver to live.
+    known_at: HomeId,
     message: Vec<u8>,
     info: &'static EventInfo,
 }
@@ -70,6 +72,7 @@ impl Parts {
             from: opened.author,
             message,
             classes,
+            known_at: Some(opened.known_at).filter(|known| known != to),
         })
     }
 
@@ -93,6 +96,7 @@ impl Parts {
         Ok(Opened {
             home,
             author,
+            known_at: posted.to_home,
             message,
             info,
         })

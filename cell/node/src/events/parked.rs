@@ -158,6 +158,11 @@ impl Parts {
                     home: parked.from_home,
                     user: from,
                 },
+                to: Address {
+                    home: home.clone(),
+                    user,
+                },
+                known_at: None,
                 message: parked.message.to_vec(),
             };
             self.may_handle(&received)?;

@@ -175,7 +175,7 @@ impl Parts {
         delivery: &Delivery,
         (home, key): (HomeId, &UserKey),
     ) -> Receipt {
-        let from_home = home_of(source).cloned().unwrap_or(home);
+        let from_home = home_of(source).cloned().unwrap_or_else(|| home.clone());
         let arrival = Arrival {
             source,
             event: event_key(delivery.key),
@@ -189,6 +189,11 @@ impl Parts {
                 from: Address {
                     home: from_home,
                     user: delivery.from,
+                },
+                known_at: delivery.known_at.clone().filter(|known| *known != home),
+                to: Address {
+                    home,
+                    user: delivery.to,
                 },
                 message: delivery.message.to_vec(),
             },

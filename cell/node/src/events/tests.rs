@@ -6,6 +6,7 @@ mod for_ever;
 use cell_layers::RootTx;
 use cell_layers::event::EventField;
 use cell_sdk::{Address, Domain, tell};
+use domains_identity::stored::FollowerChanged;
 use platform_model::matrix::{Destination, Purpose};
 use platform_model::{DataClass, HomeId};
 use platform_wire::events::{Delivery, Receipt, Settle};
@@ -252,6 +253,44 @@ async fn a_field_without_a_class_or_of_another_law_does_not_come_in() {
         "{refused:?}"
     );
     assert!(bench.seen(follower).await.is_empty());
+    bench.end().await;
+}
+
+/// The planted omission: it stands in the outbox under the name of whoever took it, opens for nobody, and is set aside.
+#[tokio::test]
+async fn what_a_domain_tells_when_it_takes_an_event_is_told_under_its_own_name() {
+    let bench = Bench::new().await;
+    bench.events.relay(&bench.tasks);
+    let author = bench.person(AUTHORS, 1).await;
+    let follower = bench.person(FOLLOWERS, 2).await;
+    let me = &Address {
+        home: AUTHORS.parse().expect("a home"),
+        user: author,
+    };
+    let follows = |follows| FollowerChanged {
+        follower: follower.as_bytes().to_vec(),
+        home: FOLLOWERS.to_owned(),
+        follows,
+    };
+    for (change, seen) in [(follows(true), titles([1])), (follows(false), titles([]))] {
+        let change = &change;
+        if change.follows {
+            bench.tell(author, follower, 1).await;
+        }
+        bench
+            .write(
+                AUTHORS,
+                author,
+                "identity",
+                |tx| async move { tell(&tx, me, change) },
+            )
+            .await;
+        // That he follows no more leads to another event, to him.
+        until("he sees that", async || bench.seen(follower).await == seen).await;
+    }
+    bench.until_delivered().await;
+    let aside = bench.shard(AUTHORS).aside(None, 10).await.expect("read");
+    assert!(aside.is_empty(), "{aside:?}");
     bench.end().await;
 }
 

@@ -74,6 +74,7 @@ impl Parts {
         match standing.place {
             Place::Home { user_epoch } => {
                 tracing::info!(target: "audit", shard = %shard.id(), %user, user_epoch, "a person has moved in");
+                self.driven.wake(shard.id(), user);
                 Ok(user_epoch)
             }
             _ => Err(Not::Later("he does not live here yet".to_owned())),

@@ -205,10 +205,17 @@ impl Leaving<'_> {
         copier.look(fenced).await.map_err(stopped)?;
         self.send_changed(&mut copier).await?;
         let (rows, sum) = (copier.tally.rows, copier.tally.sum);
-        self.send(Step::Complete { rows, sum }).await?;
-        let place = standing::read(self.shard, self.user).await;
-        let place = place.map_err(|error| Stopped::Later(error.to_string()))?;
+        let place = standing::read_at(self.shard, self.user).await;
+        let (place, told_ms) = place.map_err(|error| Stopped::Later(error.to_string()))?;
         let place = place.ok_or_else(|| Stopped::Later("he does not stand here".to_owned()))?;
+        let (told_ms, left) = (told_ms + place.settling.ahead_ms, place.settling.waits_for);
+        self.send(Step::Complete {
+            rows,
+            sum,
+            told_ms,
+            left,
+        })
+        .await?;
         let lawful = self.lawful(here).is_ok();
         let none = RelocatePlants::default();
         let leave = place.place.leave(self.errand.operation, true, lawful, none);

@@ -55,7 +55,7 @@ impl Relocations {
 }
 
 impl Parts {
-    async fn take_up(self: &Arc<Self>, shard: &Shard) -> Result<(), standing::Failed> {
+    pub(super) async fn take_up(self: &Arc<Self>, shard: &Shard) -> Result<(), standing::Failed> {
         let nobody = UserId::from_uuid(uuid::Uuid::nil());
         let mut after = None;
         loop {
@@ -98,7 +98,7 @@ impl Parts {
 fn is_under_way(standing: &Standing) -> bool {
     let errand = standing.errand.as_ref().is_some_and(|errand| errand.under_way);
     match standing.place {
-        Place::Home { .. } => errand,
+        Place::Home { .. } => errand || standing.settling.is_due(),
         Place::Fenced { .. } | Place::Incoming { .. } => true,
         Place::Gone { .. } => standing.clearing,
     }

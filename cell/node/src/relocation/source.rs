@@ -14,6 +14,7 @@ use platform_wire::relocation::{Step, Take, Taken};
 use super::Parts;
 use super::ending::{held_claims, remove_rows};
 use super::leaving::Leaving;
+use super::settling::pause_after;
 use super::standing::{self, change};
 use super::told;
 
@@ -29,29 +30,38 @@ pub(super) enum Next {
     Again,
     /// The same once more, after a pause; why.
     Later(Duration, String),
+    /// As [`Next::Later`], soon and then after longer pauses each time.
+    Soon(String),
 }
 
 impl Parts {
     /// Goes on with whatever is under way for a person in a shard that is served here, until nothing is or the term is over.
     pub(super) async fn drive(self: Arc<Self>, shard: Shard, user: UserId) {
-        let Some(_reins) = self.driven.take(shard.id(), user) else {
+        let Some(reins) = self.driven.take(shard.id(), user) else {
             return;
         };
-        let mut told = String::new();
+        let (mut told, mut tries) = (String::new(), 0);
         loop {
-            match self.go_on(&shard, user).await {
+            let (pause, why) = match self.go_on(&shard, user).await {
                 Next::Rest => return,
-                Next::Again => {}
-                Next::Later(pause, why) => {
-                    if shard.status().ended.is_some() {
-                        return;
-                    }
-                    if why != told {
-                        tracing::info!(shard = %shard.id(), %user, why, "a relocation waits");
-                        told = why;
-                    }
-                    self.clock.sleep(pause).await;
+                Next::Again => {
+                    tries = 0;
+                    continue;
                 }
+                Next::Later(pause, why) => (pause, why),
+                Next::Soon(why) => (pause_after(tries), why),
+            };
+            if shard.status().ended.is_some() {
+                return;
+            }
+            if why != told {
+                tracing::info!(shard = %shard.id(), %user, why, "a relocation waits");
+                told = why;
+            }
+            tries += 1;
+            tokio::select! {
+                () = self.clock.sleep(pause) => {}
+                () = reins.woken() => {}
             }
         }
     }
@@ -64,8 +74,20 @@ impl Parts {
         };
         let errand = standing.errand.clone();
         match (&standing.place, errand) {
-            (Place::Home { user_epoch }, Some(errand)) if errand.under_way => {
-                self.leave(shard, user, *user_epoch, errand).await
+            (Place::Home { user_epoch }, errand) => {
+                let leaves = errand.filter(|errand| errand.under_way);
+                if standing.settling.is_due() {
+                    match (self.settle_in(shard, user, &standing).await, &leaves) {
+                        (Ok(()), _) => return Next::Again,
+                        (Err(why), None) => return Next::Soon(why),
+                        // It goes with him.
+                        (Err(_), Some(_)) => {}
+                    }
+                }
+                match leaves {
+                    Some(errand) => self.leave(shard, user, *user_epoch, errand).await,
+                    None => Next::Rest,
+                }
             }
             (Place::Fenced { .. }, Some(errand)) => {
                 let why = "whoever drove it started anew, or was too slow";
@@ -269,17 +291,26 @@ impl Parts {
         served_epoch: u64,
         step: Step,
     ) -> Result<Taken, String> {
-        let table = self.followed.current();
-        let there = table.shard_of_user(&errand.other, user);
-        let there = there.ok_or_else(|| format!("the table knows no home {}", errand.other))?;
         let take = Take {
             source: shard.id().clone(),
             user,
             operation: errand.operation.0,
             served_epoch,
-            law_revision: table.law.as_ref().map_or(0, |law| law.revision),
+            law_revision: 0,
             consent: errand.consent,
             step,
+        };
+        self.ask_at(&errand.other, take).await
+    }
+
+    /// Whatever is asked of the shard that is his in that home.
+    pub(super) async fn ask_at(&self, home: &HomeId, take: Take) -> Result<Taken, String> {
+        let table = self.followed.current();
+        let there = table.shard_of_user(home, take.user);
+        let there = there.ok_or_else(|| format!("the table knows no home {home}"))?;
+        let take = Take {
+            law_revision: table.law.as_ref().map_or(0, |law| law.revision),
+            ..take
         };
         if let Some(served) = self.hosted.get(&there) {
             return Ok(self.take(&served, &take).await);

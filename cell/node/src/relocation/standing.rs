@@ -50,7 +50,15 @@ pub(super) fn request(user: UserId) -> Request {
 
 /// Where he stands; none: he never moved.
 pub(super) async fn read(shard: &Shard, user: UserId) -> Result<Option<Standing>, Failed> {
-    let look = |tx: Tx| async move { Ok::<_, StepError>(place::standing(&tx, user).await?) };
+    Ok(read_at(shard, user).await?.0)
+}
+
+/// The same, with the time of the log.
+pub(super) async fn read_at(shard: &Shard, user: UserId) -> Result<(Option<Standing>, u64), Failed> {
+    let look = |tx: Tx| async move {
+        let standing = place::standing(&tx, user).await?;
+        Ok::<_, StepError>((standing, tx.log_time_ms()))
+    };
     Ok(shard.read(&request(user), look).await?.value)
 }
 

@@ -2,7 +2,7 @@
 //! How it ends is in [`super::ending`].
 
 use cell_layers::keys::{DigestKey, UserKey};
-use cell_layers::place::{self, Errand, Row, Standing, Tally, Whole};
+use cell_layers::place::{self, Errand, Row, Settling, Standing, Tally, Whole};
 use cell_relay::Place;
 use cell_relay::home::OperationId;
 use cell_relay::relocate::RelocatePlants;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::copier::Stretch;
 use super::ending::remove_rows;
 use super::lawful::Unlawful;
+use super::settling::settling;
 use super::standing::{self, Failed, StepError, change, request};
 use super::{NotAdmitted, Parts};
 
@@ -49,12 +50,17 @@ impl Parts {
             Step::Begin { digest_key } => self.begin_in(shard, &home, take, digest_key).await,
             Step::Part(rows) => self.part(shard, &home, take, rows).await,
             Step::Claims(claims) => self.claim_all(shard, &home, take, claims).await,
-            Step::Complete { rows, sum } => {
+            Step::Complete {
+                rows,
+                sum,
+                told_ms,
+                left,
+            } => {
                 let wanted = Tally {
                     rows: *rows,
                     sum: *sum,
                 };
-                complete(shard, take, wanted).await
+                complete(shard, take, wanted, (*told_ms, left)).await
             }
             Step::Check {
                 after,
@@ -74,6 +80,7 @@ impl Parts {
             Step::Abandon => self.abandon(shard, &home, take.user).await.map(|()| 0),
             Step::Forget => self.forget_here(shard, &home, take).await,
             Step::Erase => self.erase_here_too(shard, &home, take).await,
+            Step::Passed => self.has_passed(shard, take).await,
         };
         match taken {
             Ok(user_epoch) => Taken::Done { user_epoch },
@@ -246,6 +253,7 @@ fn receive(before: Option<Standing>, take: &Take, complete: bool) -> Result<Stan
         clearing: true,
         tally: Tally::default(),
         tried: before.map(|standing| standing.tried).unwrap_or_default(),
+        settling: Settling::default(),
     })
 }
 
@@ -261,29 +269,40 @@ pub(super) fn incoming(before: Option<Standing>, take: &Take) -> Result<Standing
 }
 
 /// Both sides must have counted the same.
-async fn complete(shard: &Shard, take: &Take, wanted: Tally) -> Result<u64, Not> {
-    let complete = |before: Option<Standing>| {
-        let before = incoming(before, take)?;
+async fn complete(
+    shard: &Shard,
+    take: &Take,
+    wanted: Tally,
+    told: (u64, &[(HomeId, u64)]),
+) -> Result<u64, Not> {
+    let complete = |tx: Tx| async move {
+        let before = place::standing(&tx, take.user).await?;
+        let before = incoming(before, take).map_err(StepError::Refused)?;
         if before.clearing || before.tally != wanted {
             let (have, wanted) = (before.tally.rows, wanted.rows);
-            return Err(format!("{have} rows came in, and {wanted} others left"));
+            let why = format!("{have} rows came in, and {wanted} others left");
+            return Err(StepError::Refused(why));
         }
+        if matches!(before.place, Place::Incoming { complete: true, .. }) {
+            return Ok(());
+        }
+        let operation = OperationId(take.operation);
         let place = Place::receive(
             Some(before.place.clone()),
-            OperationId(take.operation),
+            operation,
             true,
             take.served_epoch,
             NONE,
         );
-        Ok(Standing {
-            place: place.map_err(|why| why.to_string())?,
+        let after = Standing {
+            place: place.map_err(|why| StepError::Refused(why.to_string()))?,
+            settling: settling(take, told, tx.log_time_ms()),
             ..before
-        })
+        };
+        Ok(place::put_standing(&tx, take.user, &after)?)
     };
-    change(shard, take.user, complete)
-        .await
-        .map(|_| 0)
-        .map_err(not_now)
+    let done = shard.write(&request(take.user), complete).await;
+    done.map(|_| 0).map_err(not_now)
 }
 
 pub(super) fn not_now(error: Failed) -> Not {

@@ -14,9 +14,11 @@ use crate::events::tests::bench::{AUTHORS as WEST, FOLLOWERS as CENTRAL, titles,
 
 mod bench;
 mod checked;
+mod edges;
 mod erased;
 mod forgotten;
 mod late;
+mod settled;
 mod steps;
 mod turning;
 mod twice;
@@ -169,6 +171,8 @@ async fn a_copy_whose_source_is_silent_waits_for_the_entry_and_goes_with_it() {
         Step::Complete {
             rows: 10,
             sum: [0; 32],
+            told_ms: 0,
+            left: Vec::new(),
         },
         Step::Activate,
     ] {
@@ -191,6 +195,8 @@ async fn two_that_do_not_count_the_same_do_not_commit() {
     let wrong = Step::Complete {
         rows: 10,
         sum: [1; 32],
+        told_ms: 0,
+        left: Vec::new(),
     };
     let refused = bench.parts().ask_there(&west, person, &errand, 1, wrong).await;
     assert!(matches!(refused, Ok(Taken::Refused(_))), "{refused:?}");

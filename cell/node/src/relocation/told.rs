@@ -13,12 +13,10 @@ const AT_ONCE: usize = 1_000;
 /// # Errors
 /// What the shard answers.
 pub(crate) async fn waits(shard: &Shard, user: UserId) -> Result<bool, String> {
-    let (mut walk, root) = (shard.outbox(), RootRef::user(user));
-    while let Some(found) = walk.page().await.map_err(|error| error.to_string())? {
-        if is_among(&found, root) {
-            return Ok(true);
-        }
+    if waits_for_roots(shard, user).await? {
+        return Ok(true);
     }
+    let root = RootRef::user(user);
     if !shard.is_bridged() {
         return Ok(false);
     }
@@ -34,6 +32,20 @@ pub(crate) async fn waits(shard: &Shard, user: UserId) -> Result<bool, String> {
             return Ok(false);
         }
     }
+}
+
+/// The same, of what is for others' roots.
+///
+/// # Errors
+/// As [`waits`].
+pub(super) async fn waits_for_roots(shard: &Shard, user: UserId) -> Result<bool, String> {
+    let (mut walk, root) = (shard.outbox(), RootRef::user(user));
+    while let Some(found) = walk.page().await.map_err(|error| error.to_string())? {
+        if is_among(&found, root) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_among(found: &[Found], root: RootRef) -> bool {

@@ -53,6 +53,9 @@ struct EventRecord {
     root_id: Bytes,
     #[prost(bytes = "bytes", tag = "5")]
     payload: Bytes,
+    /// Empty: the transaction's.
+    #[prost(string, tag = "6")]
+    domain: String,
 }
 
 /// Bytes of a record beside its writes and its events, about.
@@ -85,7 +88,7 @@ pub(crate) fn encode_transaction(
         put_write(keys.in_log(key), value.as_deref(), None, &mut record);
     }
     for event in events {
-        encoding::message::encode(7, &event_record(event), &mut record);
+        encoding::message::encode(7, &event_record(request.domain, event), &mut record);
     }
     record.into()
 }
@@ -117,9 +120,11 @@ fn put(tag: u32, bytes: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(bytes);
 }
 
-fn event_record(event: &Event) -> EventRecord {
+fn event_record(domain: &str, event: &Event) -> EventRecord {
+    let own = event.domain == domain;
     EventRecord {
         name: event.name.clone(),
+        domain: if own { String::new() } else { event.domain.clone() },
         version: event.version,
         root_kind: event.to.map_or(0, |root| root.kind as u32),
         root_id: event
@@ -175,6 +180,7 @@ fn logged_event(record: EventRecord) -> Option<Event> {
     };
     Some(Event {
         name: record.name,
+        domain: record.domain,
         version: record.version,
         to,
         payload: record.payload,
@@ -224,13 +230,14 @@ mod tests {
             kind: RootKind::Desk,
             id: RootId(Uuid::from_u128(3)),
         };
-        let event = |to| Event {
+        let event = |domain: &str, to| Event {
             name: "done".into(),
+            domain: domain.into(),
             version: 2,
             to,
             payload: "p".into(),
         };
-        let events = [event(Some(to)), event(None)];
+        let events = [event("", Some(to)), event("community", None)];
         let none = WriteBuffer::default();
         let user = Actor::User(UserId::from_uuid(Uuid::from_u128(1)));
         for actor in [

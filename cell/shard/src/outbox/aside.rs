@@ -136,6 +136,7 @@ impl Shard {
             if again {
                 tx.emit(Event {
                     name: aside.row.name,
+                    domain: aside.row.domain,
                     version: aside.row.version,
                     to: Some(key.to),
                     payload: aside.row.payload,

@@ -27,6 +27,7 @@ async fn tell(shard: &Shard, told: &[(u128, u32)]) -> Result<(), OutboxError> {
         for (to, number) in told {
             tx.emit(Event {
                 name: "told".into(),
+                domain: String::new(),
                 version: 1,
                 to: Some(RootRef::user(UserId::from_uuid(Uuid::from_u128(*to)))),
                 payload: number.to_string().into(),

@@ -69,7 +69,11 @@ pub(crate) fn emitted(domain: &str, events: Vec<Event>, bridged: bool) -> Vec<Em
         let to = event.to?;
         let stored = Stored {
             version: VERSION,
-            domain: domain.to_owned(),
+            domain: if event.domain.is_empty() {
+                domain.to_owned()
+            } else {
+                event.domain
+            },
             name: event.name,
             event_version: event.version,
             payload: event.payload,

@@ -20,6 +20,7 @@ fn root(user: u128) -> RootRef {
 fn event(to: Option<u128>, number: u32) -> Event {
     Event {
         name: "told".into(),
+        domain: String::new(),
         version: 1,
         to: to.map(root),
         payload: number.to_string().into(),

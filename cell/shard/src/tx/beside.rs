@@ -32,7 +32,7 @@ impl Tx {
     }
 
     fn emit_within(&self, event: Event, takes_back: bool) {
-        let mut bytes = event.name.len() + event.payload.len() + 32;
+        let mut bytes = event.name.len() + event.domain.len() + event.payload.len() + 32;
         if event.to.is_some() {
             if self.inner.shared.emissions.is_full(self.inner.root, takes_back) {
                 let _ = self.fail(TxError::OutboxFull);

@@ -7,7 +7,10 @@ use platform_model::{Code, HomeId, Problem, UserId};
 use uuid::Uuid;
 
 use super::{DOMAIN, FOLLOWED, FOLLOWERS, PROFILES};
-use crate::stored::{Followed, Follower, FollowerChanged, Profile, ProfileHidden, ProfileShown, id_of};
+use crate::stored::{
+    Followed, FollowedMoved, Follower, FollowerChanged, FollowerMoved, Profile, ProfileHidden, ProfileShown,
+    id_of,
+};
 
 /// Followers of one person: each change of his is told to every one, in one transaction.
 pub const FOLLOWERS_MAX: usize = 200;
@@ -35,20 +38,25 @@ pub async fn admit(tx: &RootTx, me: &Address, follower: &Address) -> Result<(), 
             .with("followers_max", FOLLOWERS_MAX)
             .into());
     }
-    let row = Follower {
+    let before = before.unwrap_or_else(|| Follower {
         user: id_of(follower.user),
-        home: home.clone(),
-        since_ms: before.map_or(tx.log_time_ms(), |row| row.since_ms),
-    };
-    FOLLOWERS.put(tx, &row).await?;
-    let changed = FollowerChanged {
-        follower: id_of(follower.user),
-        home,
-        follows: true,
-    };
-    tell(tx, me, &changed)?;
+        since_ms: tx.log_time_ms(),
+        ..Follower::default()
+    });
+    note(tx, me, &Follower { home, ..before }).await?;
     let profile = PROFILES.get(tx, id_of(me.user)).await?.ok_or(Code::NotFound)?;
     tell(tx, follower, &shown(tx, &profile))
+}
+
+/// He follows, and lives there: whoever shows something to followers is told.
+async fn note(tx: &RootTx, me: &Address, row: &Follower) -> Result<(), DomainError> {
+    FOLLOWERS.put(tx, row).await?;
+    let changed = FollowerChanged {
+        follower: row.user.clone(),
+        home: row.home.clone(),
+        follows: true,
+    };
+    tell(tx, me, &changed)
 }
 
 /// Somebody follows no more. False: he did not.
@@ -69,9 +77,9 @@ pub async fn dismiss(tx: &RootTx, me: &Address, follower: UserId) -> Result<bool
     let profile = PROFILES.get(tx, id_of(me.user)).await?.unwrap_or_default();
     let hidden = ProfileHidden {
         profile: profile.version,
-        told_ms: tx.log_time_ms(),
+        told_ms: tx.told_ms(),
     };
-    tell_back(tx, &address(&row)?, &hidden)?;
+    tell_back(tx, &address(&row.user, &row.home)?, &hidden)?;
     Ok(true)
 }
 
@@ -81,9 +89,31 @@ pub async fn dismiss(tx: &RootTx, me: &Address, follower: UserId) -> Result<bool
 /// The transaction's.
 pub async fn show(tx: &RootTx, profile: &Profile) -> Result<(), DomainError> {
     for row in followers(tx).await? {
-        tell(tx, &address(&row)?, &shown(tx, profile))?;
+        tell(tx, &address(&row.user, &row.home)?, &shown(tx, profile))?;
     }
     Ok(())
+}
+
+/// The person has come to live here: his followers are shown him as one who lives here, under the law of here, and whom he
+/// follows learn where to tell him.
+///
+/// # Errors
+/// The transaction's.
+pub async fn moved_in(tx: &RootTx, me: &Address) -> Result<(), DomainError> {
+    if let Some(profile) = PROFILES.get(tx, id_of(me.user)).await? {
+        show(tx, &profile).await?;
+    }
+    for row in followed(tx).await? {
+        tell_home(tx, &address(&row.user, &row.home)?)?;
+    }
+    Ok(())
+}
+
+fn tell_home(tx: &RootTx, to: &Address) -> Result<(), DomainError> {
+    let moved = FollowerMoved {
+        told_ms: tx.told_ms(),
+    };
+    tell(tx, to, &moved)
 }
 
 /// # Errors
@@ -100,12 +130,14 @@ pub async fn followed(tx: &RootTx) -> Result<Vec<Followed>, DomainError> {
     Ok(rows)
 }
 
-/// What others show this person, and no more. A retry may bring something back that was told before what is here: then it
-/// changes nothing.
+/// What others tell this person. A retry may bring something back that was told before what is here: then it changes nothing.
 ///
 /// # Errors
 /// `limit-exceeded` past [`FOLLOWED_MAX`]: the event is parked.
 pub async fn take(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+    if event.is::<FollowerMoved>(DOMAIN) {
+        return follower_moved(tx, event).await;
+    }
     let mut row = Followed {
         user: id_of(event.from.user),
         home: event.from.home.to_string(),
@@ -118,14 +150,42 @@ pub async fn take(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
         let shown: ProfileShown = event.read()?;
         (row.version, row.told_ms) = (shown.profile, shown.told_ms);
         row.display_name = shown.display_name;
+        // He tells it to where this person lived before, for he did not stand here yet when those were told whom he follows.
+        if event.known_at.is_some() {
+            tell_home(tx, &event.from)?;
+        }
     }
     match FOLLOWED.get(tx, &row.user).await? {
         Some(known) if known.told_ms > row.told_ms => return Ok(()),
+        Some(known) if known.home != row.home => {
+            let moved = FollowedMoved {
+                followed: row.user.clone(),
+                home: row.home.clone(),
+            };
+            tell(tx, &event.to, &moved)?;
+        }
         Some(_) => {}
         None => make_room(tx).await?,
     }
     FOLLOWED.put(tx, &row).await?;
     Ok(())
+}
+
+/// He is told where he lives from now on. One who follows no more is forgotten already.
+async fn follower_moved(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+    let FollowerMoved { told_ms } = event.read()?;
+    let home = event.from.home.to_string();
+    match FOLLOWERS.get(tx, id_of(event.from.user)).await? {
+        Some(row) if row.moved_ms <= told_ms => {
+            let row = Follower {
+                home,
+                moved_ms: told_ms,
+                ..row
+            };
+            note(tx, &event.to, &row).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One who shows himself no more makes room for one who does.
@@ -141,17 +201,17 @@ async fn make_room(tx: &RootTx) -> Result<(), DomainError> {
 
 fn shown(tx: &RootTx, profile: &Profile) -> ProfileShown {
     ProfileShown {
-        told_ms: tx.log_time_ms(),
+        told_ms: tx.told_ms(),
         profile: profile.version,
         display_name: profile.display_name.clone(),
     }
 }
 
-/// Where a follower was last known to live.
-fn address(row: &Follower) -> Result<Address, DomainError> {
-    let damaged = || Problem::new(Code::Internal).detail("a follower's row cannot be read");
-    let user = Uuid::from_slice(&row.user).map_err(|_| damaged())?;
-    let home: HomeId = row.home.parse().map_err(|_| damaged())?;
+/// Where somebody was last known to live.
+fn address(user: &[u8], home: &str) -> Result<Address, DomainError> {
+    let damaged = || Problem::new(Code::Internal).detail("a row of who follows whom cannot be read");
+    let user = Uuid::from_slice(user).map_err(|_| damaged())?;
+    let home: HomeId = home.parse().map_err(|_| damaged())?;
     Ok(Address {
         home,
         user: UserId::from_uuid(user),

@@ -15,6 +15,7 @@ use crate::stored::{
 /// The domain that says who follows, and its events that are taken here.
 pub const IDENTITY: &str = "identity";
 pub const FOLLOWER_CHANGED: &str = "follower_changed";
+pub const FOLLOWED_MOVED: &str = "followed_moved";
 /// People to whom one person's workouts are shown.
 const SHOWN_TO_MAX: usize = 1_000;
 /// Shared workouts that one person keeps; past it the oldest goes. All of them can be removed in one transaction: one who
@@ -34,6 +35,15 @@ pub struct FollowerChanged {
     pub follows: bool,
 }
 
+/// What it tells of whom the person follows.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FollowedMoved {
+    #[prost(bytes = "vec", tag = "1")]
+    pub followed: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub home: String,
+}
+
 /// Shows a new workout to every follower.
 ///
 /// # Errors
@@ -49,7 +59,7 @@ pub async fn share(tx: &RootTx, activity: &Activity) -> Result<(), DomainError> 
         timer_s: figures.timer_s,
         heart_rate_avg: figures.heart_rate_avg,
         energy_kcal: figures.energy_kcal,
-        told_ms: tx.log_time_ms(),
+        told_ms: tx.told_ms(),
     };
     for follower in followers(tx).await? {
         tell(tx, &follower, &shared)?;
@@ -78,6 +88,7 @@ pub async fn withdraw(tx: &RootTx, workout: Uuid) -> Result<(), DomainError> {
 pub async fn take(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
     match (event.domain.as_str(), event.name.as_str()) {
         (IDENTITY, FOLLOWER_CHANGED) => follower_changed(tx, event).await,
+        (IDENTITY, FOLLOWED_MOVED) => author_moved(tx, event).await,
         (DOMAIN, _) if event.is::<WorkoutShared>(DOMAIN) => keep(tx, event).await,
         (DOMAIN, _) if event.is::<WorkoutWithdrawn>(DOMAIN) => remove(tx, event).await,
         (DOMAIN, _) if event.is::<WorkoutsHidden>(DOMAIN) => forget(tx, event).await,
@@ -108,10 +119,7 @@ pub async fn shown_to(tx: &RootTx) -> Result<Vec<ShownTo>, DomainError> {
 }
 
 async fn follower_changed(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
-    let unreadable =
-        || Problem::new(Code::BadRequest).detail("the event is not the message that it should be");
-    let changed = <FollowerChanged as prost::Message>::decode(event.message.as_slice());
-    let changed = changed.map_err(|_| unreadable())?;
+    let changed: FollowerChanged = read(event)?;
     let row = ShownTo {
         user: changed.follower,
         home: changed.home,
@@ -123,9 +131,28 @@ async fn follower_changed(tx: &RootTx, event: &Received) -> Result<(), DomainErr
     SHOWN_TO.delete(tx, &row.user).await?;
     // From here, not from where he was let go: so it is behind every workout that he was shown until now.
     let hidden = WorkoutsHidden {
-        told_ms: tx.log_time_ms(),
+        told_ms: tx.told_ms(),
     };
     tell_back(tx, &follower, &hidden)
+}
+
+/// What the author showed is where he lives now, and under the law of there.
+async fn author_moved(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
+    let FollowedMoved { followed, home } = read(event)?;
+    let rows = SHARED
+        .by_index(tx, "author", &followed, Query::first(SHARED_MAX))
+        .await?;
+    for row in rows.rows.into_iter().filter(|row| row.author_home != home) {
+        let author_home = home.clone();
+        SHARED.put(tx, &SharedWorkout { author_home, ..row }).await?;
+    }
+    Ok(())
+}
+
+fn read<M: prost::Message + Default>(event: &Received) -> Result<M, DomainError> {
+    let unreadable =
+        |_| Problem::new(Code::BadRequest).detail("the event is not the message that it should be");
+    Ok(M::decode(event.message.as_slice()).map_err(unreadable)?)
 }
 
 /// Appended, whatever is there: that nothing comes twice is the platform's promise, and to be seen here. Only what was told

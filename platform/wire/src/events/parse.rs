@@ -118,6 +118,10 @@ fn delivery(wire: pb::Delivery) -> Result<Delivery, Refusal> {
         from: user(&wire.from)?,
         message: wire.message.into(),
         classes: wire.classes.iter().map(class).collect::<Result<_, _>>()?,
+        known_at: Some(wire.known_at)
+            .filter(|home| !home.is_empty())
+            .map(|home| home.parse().map_err(Refusal::invalid))
+            .transpose()?,
     })
 }
 
@@ -166,6 +170,10 @@ impl From<&Delivery> for pb::Delivery {
             from: delivery.from.as_bytes().to_vec(),
             message: delivery.message.to_vec(),
             classes: delivery.classes.iter().map(class).collect(),
+            known_at: delivery
+                .known_at
+                .as_ref()
+                .map_or_else(String::new, HomeId::to_string),
         }
     }
 }
@@ -231,6 +239,7 @@ mod tests {
             from: UserId::from_uuid(Uuid::from_u128(2)),
             message: vec![8, 1].into(),
             classes: vec![(1, DataClass::Operational)],
+            known_at: Some("eu/eu-south".parse().expect("a home")),
         }
     }
 

@@ -1,12 +1,13 @@
 //! Steps of taking a person in, from messages to types and back. What cannot be understood is refused by name.
 
-use platform_model::{Epoch, ShardId, UserId, WorldId};
+use platform_model::{Epoch, HomeId, ShardId, UserId, WorldId};
 use tonic::Status;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
-    ArrivalsTarget, CLAIMS_MAX, MovedRow, PART_BYTES_MAX, ROWS_MAX, Step, TEXT_BYTES_MAX, Take, Taken,
+    ArrivalsTarget, CLAIMS_MAX, LEFT_MAX, MovedRow, PART_BYTES_MAX, ROWS_MAX, Step, TEXT_BYTES_MAX, Take,
+    Taken,
 };
 use crate::frame::{self, FRAME_VERSION};
 use crate::pb::{self, TakeKind, TakeOutcome};
@@ -47,9 +48,14 @@ fn step(wire: pb::TakeRequest) -> Result<Step, Refusal> {
             return Err(Refusal::invalid("more addresses than anybody may have"));
         }
         TakeKind::Claims => Step::Claims(wire.claims.iter().map(claim).collect::<Result<_, _>>()?),
+        TakeKind::Complete if wire.left.len() > LEFT_MAX => {
+            return Err(Refusal::invalid("more homes than anybody may have left"));
+        }
         TakeKind::Complete => Step::Complete {
             rows: wire.tally_rows,
             sum: exact(&wire.tally_sum)?,
+            told_ms: wire.told_ms,
+            left: wire.left.iter().map(left_home).collect::<Result<_, _>>()?,
         },
         TakeKind::Check => Step::Check {
             after: wire.after.into(),
@@ -61,6 +67,7 @@ fn step(wire: pb::TakeRequest) -> Result<Step, Refusal> {
         TakeKind::Abandon => Step::Abandon,
         TakeKind::Forget => Step::Forget,
         TakeKind::Erase => Step::Erase,
+        TakeKind::Passed => Step::Passed,
     })
 }
 
@@ -88,6 +95,11 @@ fn row(wire: pb::MovedRow) -> Result<MovedRow, Refusal> {
 fn claim(wire: &pb::MovedClaim) -> Result<([u8; 32], Uuid), Refusal> {
     let id = Uuid::from_slice(&wire.claim_id).map_err(Refusal::invalid)?;
     Ok((exact(&wire.digest)?, id))
+}
+
+fn left_home(wire: &pb::LeftHome) -> Result<(HomeId, u64), Refusal> {
+    let home = wire.home.parse().map_err(Refusal::invalid)?;
+    Ok((home, wire.user_epoch))
 }
 
 fn exact<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Refusal> {
@@ -140,8 +152,19 @@ pub(super) fn take_request(world: &WorldId, target: &ArrivalsTarget, take: &Take
             wire.claims = claims.iter().map(claim).collect();
             TakeKind::Claims
         }
-        Step::Complete { rows, sum } => {
+        Step::Complete {
+            rows,
+            sum,
+            told_ms,
+            left,
+        } => {
             (wire.tally_rows, wire.tally_sum) = (*rows, sum.to_vec());
+            wire.told_ms = *told_ms;
+            let left = left.iter().map(|(home, user_epoch)| pb::LeftHome {
+                home: home.to_string(),
+                user_epoch: *user_epoch,
+            });
+            wire.left = left.collect();
             TakeKind::Complete
         }
         Step::Check {
@@ -158,6 +181,7 @@ pub(super) fn take_request(world: &WorldId, target: &ArrivalsTarget, take: &Take
         Step::Abandon => TakeKind::Abandon,
         Step::Forget => TakeKind::Forget,
         Step::Erase => TakeKind::Erase,
+        Step::Passed => TakeKind::Passed,
     };
     wire.kind = kind.into();
     wire

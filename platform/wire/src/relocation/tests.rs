@@ -27,7 +27,7 @@ fn take(step: Step) -> Take {
     }
 }
 
-fn steps() -> [Step; 9] {
+fn steps() -> [Step; 10] {
     let row = MovedRow {
         key: Bytes::from_static(b"k"),
         value: Some((2, Zeroizing::new(b"v".to_vec()))),
@@ -45,6 +45,8 @@ fn steps() -> [Step; 9] {
         Step::Complete {
             rows: 5,
             sum: [6; 32],
+            told_ms: 8,
+            left: vec![("eu/eu-south".parse().expect("a home"), 2)],
         },
         Step::Check {
             after: Bytes::new(),
@@ -56,6 +58,7 @@ fn steps() -> [Step; 9] {
         Step::Abandon,
         Step::Forget,
         Step::Erase,
+        Step::Passed,
     ]
 }
 

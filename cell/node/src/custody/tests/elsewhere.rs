@@ -53,6 +53,7 @@ async fn one_who_has_moved_away_is_not_erased_where_he_was() {
         clearing: true,
         tally: Tally::default(),
         tried: Vec::new(),
+        settling: place::Settling::default(),
     };
     let gone = &gone;
     let note = |tx: Tx| async move { place::put_standing(&tx, person, gone) };

@@ -54,6 +54,7 @@ async fn an_officer_is_given_what_the_person_could_ask_for_himself() {
         user: Uuid::from_u128(42).as_bytes().to_vec(),
         home: "us/us-east".into(),
         since_ms: 1,
+        ..Follower::default()
     };
     let profile = &Profile {
         user: person.as_bytes().to_vec(),

@@ -103,6 +103,7 @@ impl Bench {
             arrivals: ArrivalsClient::new(two.identity.clone()),
             records: Arc::clone(&recorder) as _,
             tasks: two.tasks.child(),
+            domains: std::sync::Arc::new(crate::gateway::domains()),
             driven: relocation::Driven::default(),
             custody: std::sync::OnceLock::new(),
         });
@@ -196,6 +197,18 @@ impl Bench {
             }
             Err(other) => panic!("{other}"),
         }
+    }
+
+    /// As a request of his writes, or an event that comes for him.
+    pub(super) async fn serve<T, F, Fut>(&self, home: &str, person: UserId, domain: &'static str, f: F) -> T
+    where
+        T: Send,
+        F: Fn(RootTx) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, DomainError>> + Send,
+    {
+        let f = &f;
+        let entered = |tx: RootTx| async move { f(tx.enter().await?).await };
+        self.two.write(home, person, domain, entered).await
     }
 
     pub(super) async fn count(&self, home: &str, person: UserId) -> u64 {
@@ -295,6 +308,26 @@ impl Bench {
         self.standing(WEST, person).await.expect("he moves")
     }
 
+    pub(super) async fn standing_at(&self, home: &str, person: UserId) -> Standing {
+        self.standing(home, person).await.expect("he moves")
+    }
+
+    pub(super) async fn there_now(&self, person: UserId) -> Standing {
+        self.standing_at(CENTRAL, person).await
+    }
+
+    /// Nothing more follows from it that he came.
+    pub(super) async fn until_settled(&self, home: &str, person: UserId) {
+        let settled = |now: &Standing| matches!(now.place, Place::Home { .. }) && !now.settling.is_due();
+        self.until_at(home, person, settled).await;
+    }
+
+    /// As a term of it begins.
+    pub(super) async fn take_up(&self, home: &str) {
+        let taken = self.parts().take_up(&self.two.shard(home)).await;
+        taken.expect("read");
+    }
+
     pub(super) async fn there(&self, person: UserId) -> Place<HomeId> {
         self.standing(CENTRAL, person).await.expect("he came").place
     }
@@ -344,5 +377,6 @@ fn row(number: u64) -> Follower {
         user: Uuid::from_u128(u128::from(number) + 1).as_bytes().to_vec(),
         home: CENTRAL.into(),
         since_ms: number,
+        ..Follower::default()
     }
 }

@@ -26,6 +26,7 @@ impl Bench {
                         user: uuid::Uuid::from_u128(u128::from(number) + 1).as_bytes().to_vec(),
                         home: "x".repeat(80_000),
                         since_ms: number,
+                        ..Follower::default()
                     };
                     FOLLOWERS.insert(&tx, &row).await?;
                 }

@@ -133,7 +133,17 @@ impl Bench {
         let copier = self.copied(person, &errand).await;
         self.fence(person, &errand).await;
         let (rows, sum) = (copier.tally.rows, copier.tally.sum);
-        self.ask(person, &errand, Step::Complete { rows, sum }).await;
+        self.ask(
+            person,
+            &errand,
+            Step::Complete {
+                rows,
+                sum,
+                told_ms: 0,
+                left: Vec::new(),
+            },
+        )
+        .await;
         errand
     }
 

@@ -1,7 +1,7 @@
 //! Relocations that turn back, and what comes late or twice.
 
 use cell_backup::Resident;
-use cell_layers::place::{Errand, Standing, Tally};
+use cell_layers::place::{self, Errand, Standing, Tally};
 use cell_relay::Place;
 use platform_model::Code;
 use platform_wire::RefusalCode;
@@ -287,6 +287,7 @@ async fn a_home_that_is_still_being_cleared_takes_nobody_back() {
             clearing: true,
             tally: Tally::default(),
             tried: Vec::new(),
+            settling: place::Settling::default(),
         })
     };
     let central = bench.two.shard(CENTRAL);

@@ -10,7 +10,7 @@ use platform_wire::relocation::{Asked, EntryStep};
 use super::bench::{Bench, home};
 use super::{CENTRAL, WEST, asked, titles, workout};
 use crate::events::tests::bench::BEYOND;
-use crate::relocation::LEAVE_AT_ONCE;
+use crate::relocation::driven::LEAVE_AT_ONCE;
 use crate::relocation::ending::remove_rows;
 
 fn on_to_beyond(person: UserId) -> Asked {

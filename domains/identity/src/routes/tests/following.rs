@@ -147,6 +147,11 @@ async fn what_was_told_earlier_and_comes_later_changes_nothing() {
             home: "us/us-east".parse().expect("a home"),
             user: UserId::from_uuid(Uuid::from_u128(9)),
         },
+        to: Address {
+            home: root.home.clone(),
+            user: root.user,
+        },
+        known_at: None,
         message,
     };
     let shown = |profile, told_ms| {

@@ -28,6 +28,11 @@ fn received(domain: &str, name: &str, message: Vec<u8>) -> Received {
         name: name.to_owned(),
         version: 1,
         from: author(),
+        to: Address {
+            home: "eu/eu-central".parse().expect("a home"),
+            user: person(1),
+        },
+        known_at: None,
         message,
     }
 }

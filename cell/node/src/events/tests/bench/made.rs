@@ -38,5 +38,6 @@ pub(crate) fn delivery(to: UserId, position: u64) -> Delivery {
         from: user(1),
         message: prost::Message::encode_to_vec(&workout(u128::from(position))).into(),
         classes: vec![(1, DataClass::Operational), (2, DataClass::Social)],
+        known_at: None,
     }
 }
