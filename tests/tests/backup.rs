@@ -1,6 +1,6 @@
 //! A cell lost for good, on real processes: its shards go on from their backups, and the logs behind them, at another
-//! cell, to an entry, a time or the end; who was erased stays erased, and what may not be restored is not. From a folder,
-//! and from a bucket.
+//! cell, to an entry, a time or the end; who was erased stays erased, and what may not be restored is not. From a
+//! folder, and from a bucket.
 
 #![allow(
     clippy::print_stdout,
