@@ -48,8 +48,16 @@ impl Scene {
     /// # Errors
     /// When the world does not come up.
     pub fn up() -> Result<Option<Self>> {
+        Self::up_with(&[])
+    }
+
+    /// As [`Self::up`], with what [`Self::of`] takes.
+    ///
+    /// # Errors
+    /// When the world does not come up.
+    pub fn up_with(environment: &[(&str, &str)]) -> Result<Option<Self>> {
         match binaries() {
-            Ok(folder) => Self::of(&folder, &[]).map(Some),
+            Ok(folder) => Self::of(&folder, environment).map(Some),
             Err(why) => {
                 println!("skipped: {why:#}");
                 Ok(None)

@@ -1,11 +1,16 @@
-//! A cell lost for good, on real processes: its shards go on from their backups, and the logs behind them, at another cell,
-//! who was erased stays erased, and what may not be restored is not.
+//! A cell lost for good, on real processes: its shards go on from their backups, and the logs behind them, at another
+//! cell, to an entry, a time or the end; who was erased stays erased, and what may not be restored is not. From a
+//! folder, and from a bucket.
 
 #![allow(
     clippy::print_stdout,
     reason = "a test says what it skipped and what it measured"
 )]
 
+#[path = "backup/at.rs"]
+mod at;
+#[path = "backup/bucket.rs"]
+mod bucket;
 #[path = "backup/foreign.rs"]
 mod foreign;
 #[path = "backup/given.rs"]
@@ -17,7 +22,7 @@ mod refused;
 #[path = "backup/removed.rs"]
 mod removed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
@@ -30,7 +35,8 @@ use platform_runtime::random;
 use serde_json::Value;
 use tests::canary::files::{self, Told};
 use tests::canary::{Canaries, Canary, Found, Searcher};
-use tests::scene::{HOME, Scene, WITHIN, seat, until};
+use tests::scene::{HOME, Said, Scene, WITHIN, seat, until};
+use uuid::Uuid;
 
 const PAUSE: Duration = Duration::from_millis(200);
 /// The cell that is lost: it holds the home, its keys, and the directory of its jurisdiction.
@@ -39,7 +45,7 @@ const TO: &str = "eu-west-1/0";
 const OFFICER: &str = "compliance/ann";
 
 struct Ride {
-    id: uuid::Uuid,
+    id: Uuid,
     file: Bytes,
 }
 
@@ -81,24 +87,69 @@ fn backups(scene: &Scene) -> Result<BTreeMap<String, String>> {
     Ok(pairs.collect())
 }
 
-/// Restores a backup, once the controllers have noticed that nobody reports any more: until then the shard counts as
-/// one that lives, or may.
-async fn restored(scene: &Scene, shard: &str, backup: &str, to: &[&str]) -> Result<Value> {
+/// Backs up the home with its keys, and the directory; each is whole.
+fn backed_up(scene: &Scene) -> Result<BTreeMap<String, String>> {
+    let clock = Clock::system();
+    let began = clock.monotonic();
+    scene.done(&["backup", "create", "--home", HOME])?;
+    for directory in ["directory/eu/000", "directory/eu/001"] {
+        scene.done(&["backup", "create", directory])?;
+    }
+    println!("backed up in {:?}", clock.monotonic() - began);
+    let backups = backups(scene)?;
+    ensure!(
+        backups.len() == 11,
+        "eight shards, keys, two of the directory: {backups:?}"
+    );
+    for backup in backups.values() {
+        scene.done(&["backup", "verify", backup])?;
+    }
+    Ok(backups)
+}
+
+/// What is said to a restore, once the controllers have noticed that nobody reports any more: until then the shard
+/// counts as one that lives, or may.
+async fn answered(scene: &Scene, (shard, backup): (&str, &str), to: &[&str]) -> Result<Said> {
     let clock = Clock::system();
     let begun = clock.monotonic();
     loop {
         let said = scene.said(&restore_to(shard, backup, to))?;
-        if said.ok {
-            return Ok(said.out);
+        let waits = !said.ok && NOT_YET.iter().any(|why| said.err.contains(why));
+        if !waits || clock.monotonic() - begun >= WITHIN {
+            return Ok(said);
         }
-        let waits = NOT_YET.iter().any(|why| said.err.contains(why));
-        ensure!(
-            waits && clock.monotonic() - begun < WITHIN,
-            "{shard}: {}",
-            said.err
-        );
         clock.sleep(PAUSE).await;
     }
+}
+
+/// A restore is refused for this reason; nothing of it stays.
+async fn is_refused(scene: &Scene, of: (&str, &str), to: &[&str], expected: &str) -> Result<()> {
+    let said = answered(scene, of, to).await?;
+    ensure!(!said.ok, "{of:?} {to:?} was done: {}", said.out);
+    ensure!(
+        said.err.contains(expected),
+        "{of:?} {to:?}: not `{expected}` but {}",
+        said.err
+    );
+    Ok(())
+}
+
+/// Restores each shard as far as its flags say; what was said of each.
+async fn restored<'a>(
+    scene: &Scene,
+    backups: &BTreeMap<String, String>,
+    flags: impl Fn(&str) -> Vec<&'a str>,
+) -> Result<BTreeMap<String, Value>> {
+    let clock = Clock::system();
+    let began = clock.monotonic();
+    let mut restored = BTreeMap::new();
+    for (shard, backup) in backups {
+        let said = answered(scene, (shard, backup), &flags(shard)).await?;
+        ensure!(said.ok, "{shard}: {}", said.err);
+        restored.insert(shard.clone(), said.out);
+    }
+    println!("restored in {:?}", clock.monotonic() - began);
+    Ok(restored)
 }
 
 /// What is left of a person in any file of the world.
@@ -130,21 +181,7 @@ async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() 
     let (ada, _) = newcomer(&scene, &mut of_ada, "Ada").await?;
     let (ben, ride) = newcomer(&scene, &mut of_ben, "Ben").await?;
     let (cleo, _) = newcomer(&scene, &mut of_cleo, "Cleo").await?;
-    let clock = Clock::system();
-    let began = clock.monotonic();
-    scene.done(&["backup", "create", "--home", HOME])?;
-    for directory in ["directory/eu/000", "directory/eu/001"] {
-        scene.done(&["backup", "create", directory])?;
-    }
-    println!("backed up in {:?}", clock.monotonic() - began);
-    let backups = backups(&scene)?;
-    ensure!(
-        backups.len() == 11,
-        "eight shards, keys, two of the directory: {backups:?}"
-    );
-    for backup in backups.values() {
-        scene.done(&["backup", "verify", backup])?;
-    }
+    let backups = backed_up(&scene)?;
     refused::while_it_lives(&scene, &backups)?;
     foreign::stays_shut(&scene, &backups["eu/eu-central/003"])?;
     removed::by_a_person(&scene, &backups)?;
@@ -154,19 +191,14 @@ async fn a_cell_lost_for_good_goes_on_from_its_backups_without_who_was_erased() 
     erased(&scene, &ada).await?;
     given::up(&scene, &cleo).await?;
     scene.processes.lose(&seat(LOST)?).await?;
-    let began = clock.monotonic();
-    let mut left_out = 0;
-    for (shard, backup) in &backups {
-        let restored = match wanted.flags(shard)[..] {
-            ["--at-pair", _] => wanted.restored(&scene, &backups).await?,
-            ref to => restored(&scene, shard, backup, to).await?,
-        };
-        left_out += restored["left_out"].as_u64().unwrap_or_default();
-    }
-    println!("restored in {:?}", clock.monotonic() - began);
+    wanted.is_all_that_there_is(&scene, &backups).await?;
+    let restored = restored(&scene, &backups, |shard| wanted.flags(shard)).await?;
+    wanted.is_met(&restored)?;
+    let left_out = restored.values().filter_map(|said| said["left_out"].as_u64());
+    let left_out: u64 = left_out.sum();
     ensure!(left_out > 3, "only {left_out} rows of Ada were left out");
 
-    goes_on(&scene, ben, &ride).await?;
+    goes_on(&scene, ben, logged::KEPT, &[ride]).await?;
     is_gone(&scene, &ada, of_ada.all()).await?;
     is_gone(&scene, &cleo, of_cleo.all()).await?;
     ensure!(
@@ -214,16 +246,32 @@ fn refused_as_nobody<T>(what: &str, answer: Result<T, Failure>) -> Result<()> {
     }
 }
 
-/// A person has all that he had, finds his way by his address, and goes on.
-async fn goes_on(scene: &Scene, mut ben: Person, ride: &Ride) -> Result<()> {
-    let place = until("Ben is found", async || scene.app.locate(&ben.email).await).await?;
-    let tokens = until("Ben logs in", async || scene.app.log_in(&place, &ben).await).await?;
-    ben.take(tokens);
-    logged::is_as_wanted(scene, &ben).await?;
-    let shown = scene.app.original(&ben, ride.id).await?;
-    ensure!(shown == ride.file, "the ride is another");
-    until("Ben writes", async || scene.app.rename(&ben, "Ben anew").await).await?;
-    Ok(())
+/// A person finds his way by his address, has this name and these rides and no others, and goes on.
+async fn goes_on(scene: &Scene, mut person: Person, name: &str, rides: &[Ride]) -> Result<Person> {
+    let place = until("the person is found", async || {
+        scene.app.locate(&person.email).await
+    })
+    .await?;
+    let tokens = until("the person logs in", async || {
+        scene.app.log_in(&place, &person).await
+    })
+    .await?;
+    person.take(tokens);
+    let profile = until("the person is shown", async || scene.app.profile(&person).await).await?;
+    let shown = profile.display_name;
+    ensure!(shown.as_deref() == Some(name), "the name is {shown:?}");
+    let ids: BTreeSet<Uuid> = scene.app.all_ids(&person).await?.into_iter().collect();
+    let wanted: BTreeSet<Uuid> = rides.iter().map(|ride| ride.id).collect();
+    ensure!(ids == wanted, "the rides are {ids:?}, not {wanted:?}");
+    for ride in rides {
+        let shown = scene.app.original(&person, ride.id).await?;
+        ensure!(shown == ride.file, "the ride is another");
+    }
+    until("the person writes", async || {
+        scene.app.rename(&person, "goes on").await
+    })
+    .await?;
+    Ok(person)
 }
 
 /// No canary of hers, by API and by search; her address is anybody's.

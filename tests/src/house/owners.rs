@@ -18,7 +18,7 @@ pub const OWNERS: &[(&str, &[Owner])] = &[
     // `bench` measures bare NATS as a peer.
     ("async-nats", &[("cell-bridge-nats", CODE), ("bench", CODE)]),
     ("object_store", &[("cell-backup", CODE)]),
-    ("s3s-fs", &[("cell-backup", TESTS)]),
+    ("s3s-fs", &[("cell-backup", TESTS), ("tests", TESTS)]),
     // `bench` measures what `celld` runs on.
     ("mimalloc", &[("cell-node", CODE), ("bench", CODE)]),
     // The control plane.

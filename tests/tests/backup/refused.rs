@@ -1,5 +1,7 @@
 //! What is refused while the cell lives, of backups that are broken, and by whom nothing may be had erased.
 
+use std::path::Path;
+
 use super::*;
 
 /// What may not be is refused by name, and changes nothing.
@@ -35,7 +37,19 @@ pub fn while_it_lives(scene: &Scene, backups: &BTreeMap<String, String>) -> Resu
     }
     scene.refused(&["backup", "verify", &damaged], "damaged-manifest")?;
     fs::remove_dir_all(folder.join(&damaged))?;
-    let part = folder.join(backup).join("part-00000000");
+    with_a_broken_part(scene, &folder.join(backup), backup)?;
+    // An sre may not erase; a person who never was is told.
+    let nobody = format!("{HOME}/00000000-0000-7000-8000-000000000001");
+    let id = "00000000-0000-7000-8000-000000000001";
+    let erase = ["user", "erase", &nobody, "--reason", "x", "--confirm", id];
+    scene.refused(&[&erase[..], &["--as", "sre"]].concat(), "may not")?;
+    scene.refused(&[&erase[..], &["--as", OFFICER]].concat(), "has nobody")
+}
+
+/// A byte of a part is flipped, then the part is missing: each is named, and as it was it is whole. `folder`: of the
+/// backup.
+pub fn with_a_broken_part(scene: &Scene, folder: &Path, backup: &str) -> Result<()> {
+    let part = folder.join("part-00000000");
     let good = fs::read(&part)?;
     let mut flipped = good.clone();
     flipped[good.len() / 2] ^= 1;
@@ -44,11 +58,5 @@ pub fn while_it_lives(scene: &Scene, backups: &BTreeMap<String, String>) -> Resu
     fs::remove_file(&part)?;
     scene.refused(&["backup", "verify", backup], "missing-part")?;
     fs::write(&part, good)?;
-    scene.done(&["backup", "verify", backup])?;
-    // An sre may not erase; a person who never was is told.
-    let nobody = format!("{HOME}/00000000-0000-7000-8000-000000000001");
-    let id = "00000000-0000-7000-8000-000000000001";
-    let erase = ["user", "erase", &nobody, "--reason", "x", "--confirm", id];
-    scene.refused(&[&erase[..], &["--as", "sre"]].concat(), "may not")?;
-    scene.refused(&[&erase[..], &["--as", OFFICER]].concat(), "has nobody")
+    scene.done(&["backup", "verify", backup]).map(drop)
 }
