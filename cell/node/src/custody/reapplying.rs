@@ -16,14 +16,14 @@ use std::time::Duration;
 use cell_backup::Resident;
 use cell_layers::LayerError;
 use cell_layers::place::{self, Standing};
-use cell_shard::{Mode, Shard, Tx};
+use cell_shard::{Mode, Shard, Tx, WriteError};
 use platform_model::{Epoch, HomeId, ShardId, UserId};
 use platform_wire::backup::OPEN_ERASURES_MAX;
 use platform_wire::{CallError, Refusal, RefusalCode};
 
 use super::Custody;
 use super::erasing::{Asked, end_root, is_gone, refused, remove_rows, request, unavailable};
-use crate::relocation::{Elsewhere, elsewhere, standing_of};
+use crate::relocation::{Elsewhere, elsewhere};
 
 /// How often it is looked whether an epoch has begun.
 const EVERY: Duration = Duration::from_secs(5);
@@ -118,10 +118,9 @@ impl Custody {
         user: UserId,
     ) -> Result<Option<Resident>, Refusal> {
         let (keys, followed) = (&self.shared.keys, &self.shared.followed);
-        let standing = standing_of(shard, user).await;
         let back = Resident {
             user,
-            standing: standing.map_err(|problem| refused(&problem))?,
+            standing: standing(shard, &self.once_more(home, user)).await?,
             left_out: false,
         };
         let lives_here = match elsewhere(back.standing.as_ref()) {
@@ -213,6 +212,19 @@ impl Custody {
             on_record: true,
         }
     }
+}
+
+/// How he stands here. A row that this build never reads is told apart from a shard that cannot answer now.
+async fn standing(shard: &Shard, asked: &Asked) -> Result<Option<Standing>, Refusal> {
+    let user = asked.user;
+    let look = |tx: Tx| async move { place::standing(&tx, user).await };
+    let read = shard.read(&request(asked, Mode::Async), look).await;
+    read.map(|answer| answer.value).map_err(|error| match error {
+        WriteError::Rejected(error) if !error.retryable() => {
+            Refusal::new(RefusalCode::Internal, format!("how {user} stands: {error}"))
+        }
+        error => unavailable(&error),
+    })
 }
 
 fn not_yet(shard: &Shard, refusal: &Refusal) {

@@ -4,13 +4,16 @@ use std::sync::atomic::Ordering;
 
 use cell_layers::place::{Errand, Standing};
 use cell_relay::home::OperationId;
-use platform_model::UserId;
+use cell_shard::{Mode, Request, Scope, Tx, TxError};
+use cell_store::key::Tuple;
+use platform_model::{Actor, RequestId, UserId};
 use platform_wire::RefusalCode;
 use platform_wire::backup::{ErasureRecord, ErasureStage, OPEN_ERASURES_MAX};
+use uuid::Uuid;
 
 use super::{Controllers, ENDED, OFFICER, Register, asked, custody, has_key, home, rows};
 use crate::custody::reapplying::Applied;
-use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, user};
+use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, WITHIN, user};
 use crate::relocation::standing_of;
 
 const DONE: ErasureStage = ErasureStage::Done { claims: 0, rows: 7 };
@@ -104,6 +107,42 @@ async fn one_who_moves_in_such_a_copy_is_turned_back_and_looked_at_until_that_ha
     custody.reapply(&mut applied).await;
     assert!(!has_key(&bench, &custody, person).await, "he lives on");
     assert_eq!(rows(&bench, person).await, ENDED);
+    bench.end().await;
+}
+
+/// What broke: of one on the list it cannot be read how he stands, and nobody behind him was seen to, ever.
+#[tokio::test]
+async fn one_of_whom_it_cannot_be_read_how_he_stands_keeps_it_from_nobody_else() {
+    let bench = Bench::new().await;
+    let controllers = Controllers::answering();
+    let custody = custody(&bench, &controllers);
+    let (unread, back) = (bench.person(FOLLOWERS, 7).await, bench.person(FOLLOWERS, 8).await);
+    for person in [unread, back] {
+        put_on_record(&controllers, person, ErasureStage::Begins).await;
+        put_on_record(&controllers, person, DONE).await;
+    }
+    let request = Request {
+        actor: Actor::Service("test".into()),
+        domain: "test",
+        request_id: RequestId::from_uuid(Uuid::new_v4()),
+        mode: Mode::Sync,
+        scope: Scope::Shared("people"),
+        not_older_than: None,
+        deadline: WITHIN,
+    };
+    let key = &Tuple::new().uuid(unread.as_uuid()).pack();
+    // As a later build may have written it.
+    let damage = |tx: Tx| async move { tx.put(key, vec![0xff_u8]) };
+    let damaged = bench.shard(FOLLOWERS).write::<_, TxError, _, _>(&request, damage);
+    damaged.await.expect("written");
+    let mut applied = Applied::new();
+    custody.reapply(&mut applied).await;
+    assert!(!has_key(&bench, &custody, back).await, "he is back");
+    assert_eq!(rows(&bench, back).await, ENDED);
+    assert!(
+        applied.keys().all(|shard| shard.home() != Some(&home())),
+        "it is looked again"
+    );
     bench.end().await;
 }
 
