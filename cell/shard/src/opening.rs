@@ -7,6 +7,7 @@
 //! is cancelled, or is not polled for a while because its task does something else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use std::{iter, mem, ptr};
@@ -128,7 +129,13 @@ impl Shared {
             let shared = Arc::clone(self);
             let opening = async move {
                 let wanted = shared.openings.begin_next(shared.clock.monotonic());
-                shared.open_reading(wanted).await
+                let opened = AssertUnwindSafe(shared.open_reading(wanted)).catch_unwind().await;
+                // Else it would be the panic of all who wait, and of all who ask for as long as one of them keeps it.
+                opened.unwrap_or_else(|_| {
+                    tracing::error!(shard = %shared.ownership.shard, "opening a version panicked");
+                    let reason = "opening a version panicked".to_owned();
+                    Err(TxError::Unavailable { reason })
+                })
             };
             let opening = opening.boxed().shared();
             elsewhere.next = opening.downgrade();

@@ -16,17 +16,22 @@ use std::time::Duration;
 use cell_backup::Resident;
 use cell_layers::LayerError;
 use cell_layers::place::{self, Standing};
-use cell_shard::{Mode, Shard, Tx};
+use cell_shard::{Mode, Shard, Tx, WriteError};
+use futures::future::join_all;
 use platform_model::{Epoch, HomeId, ShardId, UserId};
 use platform_wire::backup::OPEN_ERASURES_MAX;
 use platform_wire::{CallError, Refusal, RefusalCode};
 
 use super::Custody;
 use super::erasing::{Asked, end_root, is_gone, refused, remove_rows, request, unavailable};
-use crate::relocation::{Elsewhere, elsewhere, standing_of};
+use crate::relocation::{Elsewhere, elsewhere};
 
 /// How often it is looked whether an epoch has begun.
 const EVERY: Duration = Duration::from_secs(5);
+/// People about whom the directory is asked at once.
+const ASKED_AT_ONCE: usize = 16;
+/// So long it is waited for: a shard that comes to an epoch meanwhile is looked at before it is asked again.
+const DIRECTORY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Epochs of a shard of people and of its home's keys, for which the list was gone by.
 pub(super) type Applied = BTreeMap<ShardId, (Epoch, Option<Epoch>)>;
@@ -68,8 +73,11 @@ impl Custody {
             }
         }
         // A directory that does not answer is waited for: by then nobody's key is left.
-        for (home, shard, epochs, back) in closed {
-            match self.clear(home, shard, back).await {
+        let cleared = closed.into_iter().map(|(home, shard, epochs, back)| async move {
+            (shard, epochs, self.clear(home, shard, back).await)
+        });
+        for (shard, epochs, cleared) in join_all(cleared).await {
+            match cleared {
                 Ok(()) => {
                     applied.insert(shard.id().clone(), epochs);
                 }
@@ -118,10 +126,9 @@ impl Custody {
         user: UserId,
     ) -> Result<Option<Resident>, Refusal> {
         let (keys, followed) = (&self.shared.keys, &self.shared.followed);
-        let standing = standing_of(shard, user).await;
         let back = Resident {
             user,
-            standing: standing.map_err(|problem| refused(&problem))?,
+            standing: standing(shard, &self.once_more(home, user)).await?,
             left_out: false,
         };
         let lives_here = match elsewhere(back.standing.as_ref()) {
@@ -146,21 +153,36 @@ impl Custody {
     /// Who lives elsewhere has gone, and of whoever does not nothing stays.
     async fn clear(&self, home: &HomeId, shard: &Shard, back: Back) -> Result<(), Refusal> {
         let Back { people, mut failed } = back;
-        let gone = self.shared.elsewhere.gone_from(home, people.clone()).await;
-        let gone = gone.map_err(|why| {
+        for some in people.chunks(ASKED_AT_ONCE) {
+            let gone = self.gone(home, shard, some).await?;
+            for one in some {
+                let cleared = match gone.get(&one.user) {
+                    Some(standing) => self.see_off(home, shard, (one, standing)).await,
+                    None => self.clear_one(home, shard, one.user).await,
+                };
+                // One of whom it cannot be done keeps it from nobody else.
+                failed = cleared.err().or(failed);
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Who of them lives elsewhere, and how he stands here therefore.
+    async fn gone(
+        &self,
+        home: &HomeId,
+        shard: &Shard,
+        some: &[Resident],
+    ) -> Result<BTreeMap<UserId, Standing>, Refusal> {
+        let told = tokio::select! {
+            told = self.shared.elsewhere.gone_from(home, some.to_vec()) => told,
+            () = self.shared.clock.sleep(DIRECTORY_WITHIN) => Err("the directory does not answer".to_owned()),
+        };
+        let gone = told.map_err(|why| {
             tracing::warn!(shard = %shard.id(), why, "where those live who were erased, or have left, is not told: no row of theirs is removed yet");
             Refusal::new(RefusalCode::Unavailable, why)
         })?;
-        let gone: BTreeMap<UserId, Standing> = gone.into_iter().collect();
-        for one in &people {
-            let cleared = match gone.get(&one.user) {
-                Some(standing) => self.see_off(home, shard, (one, standing)).await,
-                None => self.clear_one(home, shard, one.user).await,
-            };
-            // One of whom it cannot be done keeps it from nobody else.
-            failed = cleared.err().or(failed);
-        }
-        failed.map_or(Ok(()), Err)
+        Ok(gone.into_iter().collect())
     }
 
     /// He lives elsewhere, and this copy lacks that he left: whoever drives people removes what lies here.
@@ -213,6 +235,19 @@ impl Custody {
             on_record: true,
         }
     }
+}
+
+/// How he stands here. A row that this build never reads is told apart from a shard that cannot answer now.
+async fn standing(shard: &Shard, asked: &Asked) -> Result<Option<Standing>, Refusal> {
+    let user = asked.user;
+    let look = |tx: Tx| async move { place::standing(&tx, user).await };
+    let read = shard.read(&request(asked, Mode::Async), look).await;
+    read.map(|answer| answer.value).map_err(|error| match error {
+        WriteError::Rejected(error) if !error.retryable() => {
+            Refusal::new(RefusalCode::Internal, format!("how {user} stands: {error}"))
+        }
+        error => unavailable(&error),
+    })
 }
 
 fn not_yet(shard: &Shard, refusal: &Refusal) {

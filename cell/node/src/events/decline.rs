@@ -14,7 +14,7 @@ use platform_wire::events::{Declined, EventAt};
 
 use super::receive::request;
 use super::relay::{Place, event_at, event_key};
-use super::send::{Came, HOMES_MAX, target};
+use super::send::{Came, FULL, HOMES_MAX, target};
 use super::{Parts, home_of};
 use crate::relocation::gone;
 
@@ -30,6 +30,12 @@ pub(super) enum NotSaid {
 impl Parts {
     /// Sets the event aside, unless its receiver has it.
     pub(super) async fn kept_out(&self, source: &Shard, to: &Place, key: &OutboxKey, why: &str) -> Came {
+        // Declined and not set aside, it would be a repeat to its receiver when it may go later, and lost.
+        match source.has_room_aside(key).await {
+            Ok(true) => {}
+            Ok(false) => return Came::Later(format!("{why}{FULL}")),
+            Err(error) => return Came::Later(error.to_string()),
+        }
         let (mut to, mut asked) = (to.clone(), Vec::new());
         while asked.len() < HOMES_MAX && !asked.contains(&to) {
             match self.ask_to_decline(source.id(), &to, key).await {
@@ -42,7 +48,8 @@ impl Parts {
                     }
                     asked.push(std::mem::replace(&mut to, next));
                 }
-                Err(came) => return came,
+                Err(came) if asked.is_empty() => return came,
+                Err(came) => return came.elsewhere(),
             }
         }
         Came::Moved
@@ -120,11 +127,14 @@ mod tests {
     use cell_layers::event::{EventField, EventRecord};
     use cell_layers::place::Standing;
     use cell_sdk::{Address, tell};
-    use cell_shard::{Found, OutboxRow};
+    use cell_shard::{ASIDE_PER_ROOT_MAX, Found, OutboxRow};
     use platform_wire::events::{Delivery, Receipt};
 
     use super::*;
-    use crate::events::tests::bench::{AUTHORS, BEYOND, Bench, FOLLOWERS, delivery, shard_of, titles, user};
+    use crate::events::send::{Batch, Sent, Waiting};
+    use crate::events::tests::bench::{
+        ABROAD, AUTHORS, BEYOND, Bench, FOLLOWERS, delivery, shard_of, titles, user,
+    };
 
     /// No domain tells it: its gate keeps it.
     #[derive(Clone, PartialEq, prost::Message)]
@@ -146,11 +156,106 @@ mod tests {
         };
         let told = |tx: RootTx| async move { tell(&tx, to, &Strange { number: 1 }) };
         bench.write(AUTHORS, author, "training", told).await;
+        newest(bench).await
+    }
+
+    /// Of those for one root.
+    async fn newest(bench: &Bench) -> OutboxRow {
         let page = bench.shard(AUTHORS).outbox().page().await.expect("read");
         match page.unwrap_or_default().pop() {
             Some(Found::Row(row)) => row,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn gone_to(home: &str) -> Standing {
+        Standing {
+            place: cell_relay::Place::Gone {
+                to: home.parse().expect("a home"),
+                user_epoch: 2,
+            },
+            ..Standing::native()
+        }
+    }
+
+    fn followers(bench: &Bench, row: &OutboxRow) -> Place {
+        bench
+            .parts()
+            .place_in(FOLLOWERS.parse().expect("a home"), &row.key)
+    }
+
+    /// As the relay sends it.
+    async fn send(bench: &Bench, row: OutboxRow) -> Sent {
+        let waiting = Waiting {
+            key: row.key,
+            low: row.key.at,
+        };
+        let batch = Batch {
+            to: followers(bench, &row),
+            waiting: vec![waiting],
+            rows: vec![Some(row)],
+        };
+        bench.parts().send(&bench.shard(AUTHORS), 0, batch).await
+    }
+
+    /// What broke: it was declined before it was known that no more may be set aside. It waited in the outbox, and when it might
+    /// go it was a repeat to its receiver: nobody ever had it.
+    #[tokio::test]
+    async fn what_cannot_be_set_aside_is_not_declined_and_takes_effect_once_it_may_go() {
+        let bench = Bench::new().await;
+        let (author, follower) = (bench.person(AUTHORS, 1).await, bench.person(FOLLOWERS, 2).await);
+        let shard = bench.shard(AUTHORS);
+        for number in 0..=ASIDE_PER_ROOT_MAX {
+            let row = strange(&bench, author, follower).await;
+            let to = followers(&bench, &row);
+            let came = bench.parts().kept_out(&shard, &to, &row.key, "kept").await;
+            if number < ASIDE_PER_ROOT_MAX {
+                assert_eq!(came, Came::Gone, "it is set aside");
+            } else {
+                assert!(matches!(came, Came::Later(_)), "{came:?}");
+            }
+        }
+        let waits = newest(&bench).await;
+        let sent = Delivery {
+            key: event_at(&waits.key),
+            ..delivery(follower, 1)
+        };
+        assert_eq!(bench.receive(&sent).await, Receipt::Delivered);
+        assert_eq!(bench.seen(follower).await, titles([1]));
+        bench.end().await;
+    }
+
+    /// What broke: the home that he has left, which answers, was left alone for one that does not; or his event went there
+    /// again at once, and again, for ever.
+    #[tokio::test]
+    async fn one_who_lives_where_nobody_answers_has_only_his_own_events_wait() {
+        let bench = Bench::new().await;
+        let (author, follower) = (bench.person(AUTHORS, 1).await, bench.person(FOLLOWERS, 2).await);
+        bench.stand(FOLLOWERS, follower, &gone_to(ABROAD)).await;
+        let kept_at_once = strange(&bench, author, follower).await;
+        bench.tell(author, follower, 1).await;
+        let kept_on_the_way = newest(&bench).await;
+        assert_ne!(kept_on_the_way.key, kept_at_once.key);
+        for row in [kept_at_once, kept_on_the_way] {
+            let sent = send(&bench, row).await;
+            assert!(matches!(sent.came[..], [(_, Came::Later(_))]), "{:?}", sent.came);
+            assert_eq!(sent.unreached, None);
+        }
+        bench.end().await;
+    }
+
+    /// What broke: it was set aside though he has moved there, where it may have taken effect; a retry would tell it anew.
+    #[tokio::test]
+    async fn an_event_follows_to_a_home_that_the_table_does_not_know_yet_once_it_does() {
+        let bench = Bench::new().await;
+        let (author, follower) = (bench.person(AUTHORS, 1).await, bench.person(FOLLOWERS, 2).await);
+        bench.stand(FOLLOWERS, follower, &gone_to("eu/eu-north")).await;
+        bench.tell(author, follower, 1).await;
+        let sent = send(&bench, newest(&bench).await).await;
+        assert!(matches!(sent.came[..], [(_, Came::Later(_))]), "{:?}", sent.came);
+        let (parked, _) = bench.parts().list_parked().await.expect("listed");
+        assert_eq!(parked, []);
+        bench.end().await;
     }
 
     /// What broke: an event whose answer was lost was set aside by its source's gate, and a retry told it a second time.
@@ -206,13 +311,7 @@ mod tests {
         let bench = Bench::new().await;
         let author = bench.person(AUTHORS, 1).await;
         let (had_it, had_it_not) = (user(2), user(3));
-        let gone = Standing {
-            place: cell_relay::Place::Gone {
-                to: BEYOND.parse().expect("a home"),
-                user_epoch: 2,
-            },
-            ..Standing::native()
-        };
+        let gone = gone_to(BEYOND);
         for number in [2, 3] {
             let follower = bench.person(FOLLOWERS, number).await;
             bench.person(BEYOND, number).await;

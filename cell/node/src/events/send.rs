@@ -17,7 +17,7 @@ pub(super) const DELIVERIES_MAX: usize = 64;
 pub(super) const HOMES_MAX: usize = 16;
 
 /// Ends the reason of what waits because too much like it is set aside.
-const FULL: &str = "; and as many are set aside as may be";
+pub(super) const FULL: &str = "; and as many are set aside as may be";
 
 /// An event whose turn it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,16 @@ pub(super) enum Came {
     Later(String),
     /// Nobody answered.
     Unreached,
+}
+
+impl Came {
+    /// Of another place than the one that was called, which is not left alone for it.
+    pub(super) fn elsewhere(self) -> Self {
+        match self {
+            Self::Unreached => Self::Later("where its receiver lives by now cannot be asked".to_owned()),
+            other => other,
+        }
+    }
 }
 
 /// What came of a batch.
@@ -89,12 +99,7 @@ impl Parts {
                         ..delivery
                     });
                 }
-                Err(came) => {
-                    if came == Came::Unreached {
-                        sent.unreached = Some("its receiver cannot be asked".to_owned());
-                    }
-                    sent.came.push((one.key, came));
-                }
+                Err(came) => sent.note(one.key, came),
             }
         }
         if deliveries.is_empty() {
@@ -107,7 +112,7 @@ impl Parts {
                         Receipt::HomeMoved(home) => self.follow(source, &key, home).await,
                         other => self.judge(source, &to, &key, other).await,
                     };
-                    sent.came.push((key, came));
+                    sent.note(key, came);
                 }
                 sent
             }
@@ -164,10 +169,14 @@ impl Parts {
         let (mut home, mut asked) = (home, Vec::new());
         while asked.len() < HOMES_MAX && !asked.contains(&home) {
             let to = self.place_in(home.clone(), key);
+            if to.shard.is_none() {
+                // Whoever names it knows more than this node; and there it may have taken effect.
+                return Came::Later("the table knows no such home yet".to_owned());
+            }
             asked.push(home);
             let delivery = match self.load(source, &to, &row).await {
                 Ok(delivery) => delivery,
-                Err(came) => return came,
+                Err(came) => return came.elsewhere(),
             };
             let receipts = match self.carry(source.id(), &to, &[delivery]).await {
                 Ok(receipts) => receipts,
@@ -175,7 +184,7 @@ impl Parts {
             };
             match receipts.into_iter().next() {
                 Some(Receipt::HomeMoved(next)) => home = next,
-                Some(receipt) => return self.judge(source, &to, key, receipt).await,
+                Some(receipt) => return self.judge(source, &to, key, receipt).await.elsewhere(),
                 None => return Came::Moved,
             }
         }
@@ -250,6 +259,13 @@ impl Parts {
 }
 
 impl Sent {
+    fn note(&mut self, key: OutboxKey, came: Came) {
+        if came == Came::Unreached {
+            self.unreached = Some("its receiver cannot be asked".to_owned());
+        }
+        self.came.push((key, came));
+    }
+
     fn nobody(mut self, keys: impl Iterator<Item = OutboxKey>, why: String) -> Self {
         self.came.extend(keys.map(|key| (key, Came::Unreached)));
         self.unreached = Some(why);

@@ -238,6 +238,18 @@ async fn a_store_that_is_away_is_told_to_all_who_wait_and_serves_again() {
     assert_eq!(get(&shard, "a").await.expect("read"), value("1"));
 }
 
+/// The planted bug: its panic is that of all who wait for it, and of all who ask while one of them is not polled.
+#[tokio::test(start_paused = true)]
+async fn an_opening_that_panics_fails_those_who_asked_for_it_and_nobody_else() {
+    let (store, shard) = Watched::open(FAR).await;
+    store.panics.store(true, Ordering::Relaxed);
+    let mut waits = pin!(get(&shard, "a"));
+    assert!(futures::poll!(waits.as_mut()).is_pending());
+    assert!(get(&shard, "a").await.is_err());
+    assert_eq!(get(&shard, "a").await.expect("read"), value("1"));
+    assert!(waits.await.is_err(), "it asked for that one");
+}
+
 #[tokio::test]
 async fn a_version_is_asked_for_its_position_once() {
     let (store, shard) = Watched::open(None).await;

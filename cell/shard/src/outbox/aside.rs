@@ -63,9 +63,7 @@ impl Shard {
                 return Ok(SetAside::NotThere);
             };
             let table = tx.shared(TABLE)?;
-            let of_root = KeyRange::prefix(key.of_root());
-            let there = table.scan(of_root, ASIDE_PER_ROOT_MAX, false).await?;
-            if there.rows.len() >= ASIDE_PER_ROOT_MAX {
+            if !has_room(&table, key).await? {
                 return Ok(SetAside::Full);
             }
             let stored = Stored {
@@ -78,6 +76,15 @@ impl Shard {
             Ok(SetAside::Done)
         };
         Ok(self.write(&sync(), aside).await?.value)
+    }
+
+    /// Whether one more event for its root may be set aside.
+    ///
+    /// # Errors
+    /// What the shard answers.
+    pub async fn has_room_aside(&self, key: &OutboxKey) -> Result<bool, OutboxError> {
+        let look = |tx: Tx| async move { has_room(&tx.shared(TABLE)?, key).await };
+        Ok(self.read(&sync(), look).await?.value)
     }
 
     /// Events that are set aside, behind `after`, at most `limit`.
@@ -146,6 +153,12 @@ impl Shard {
         };
         Ok(self.write(&request, take).await?.value)
     }
+}
+
+async fn has_room(table: &Tx, key: &OutboxKey) -> Result<bool, TxError> {
+    let of_root = KeyRange::prefix(key.of_root());
+    let there = table.scan(of_root, ASIDE_PER_ROOT_MAX, false).await?;
+    Ok(there.rows.len() < ASIDE_PER_ROOT_MAX)
 }
 
 fn read(key: &[u8], value: &Bytes) -> Result<Aside, TxError> {

@@ -1,17 +1,29 @@
 //! Who was erased, in a copy that knows nothing of it.
 
+use std::future::pending;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use cell_backup::Resident;
 use cell_layers::place::{Errand, Standing};
 use cell_relay::home::OperationId;
-use platform_model::UserId;
+use cell_shard::{Mode, Request, Scope, Shard, Tx, TxError};
+use cell_store::key::Tuple;
+use cell_store::memory::Memory;
+use platform_model::{Actor, HomeId, RequestId, UserId};
+use platform_runtime::Clock;
 use platform_wire::RefusalCode;
 use platform_wire::backup::{ErasureRecord, ErasureStage, OPEN_ERASURES_MAX};
+use uuid::Uuid;
 
-use super::{Controllers, ENDED, OFFICER, Register, asked, custody, has_key, home, rows};
+use super::{
+    Controllers, Custody, ENDED, OFFICER, Parts, Register, asked, custody, has_key, home, parts, rows,
+};
 use crate::custody::reapplying::Applied;
-use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, user};
-use crate::relocation::standing_of;
+use crate::events::tests::bench::{AUTHORS, Bench, FOLLOWERS, WITHIN, user};
+use crate::relocation::{Elsewheres, standing_of};
 
 const DONE: ErasureStage = ErasureStage::Done { claims: 0, rows: 7 };
 
@@ -104,6 +116,93 @@ async fn one_who_moves_in_such_a_copy_is_turned_back_and_looked_at_until_that_ha
     custody.reapply(&mut applied).await;
     assert!(!has_key(&bench, &custody, person).await, "he lives on");
     assert_eq!(rows(&bench, person).await, ENDED);
+    bench.end().await;
+}
+
+/// What broke: of one on the list it cannot be read how he stands, and nobody behind him was seen to, ever.
+#[tokio::test]
+async fn one_of_whom_it_cannot_be_read_how_he_stands_keeps_it_from_nobody_else() {
+    let bench = Bench::new().await;
+    let controllers = Controllers::answering();
+    let custody = custody(&bench, &controllers);
+    let (unread, back) = (bench.person(FOLLOWERS, 7).await, bench.person(FOLLOWERS, 8).await);
+    for person in [unread, back] {
+        put_on_record(&controllers, person, ErasureStage::Begins).await;
+        put_on_record(&controllers, person, DONE).await;
+    }
+    let request = Request {
+        actor: Actor::Service("test".into()),
+        domain: "test",
+        request_id: RequestId::from_uuid(Uuid::new_v4()),
+        mode: Mode::Sync,
+        scope: Scope::Shared("people"),
+        not_older_than: None,
+        deadline: WITHIN,
+    };
+    let key = &Tuple::new().uuid(unread.as_uuid()).pack();
+    // As a later build may have written it.
+    let damage = |tx: Tx| async move { tx.put(key, vec![0xff_u8]) };
+    let damaged = bench.shard(FOLLOWERS).write::<_, TxError, _, _>(&request, damage);
+    damaged.await.expect("written");
+    let mut applied = Applied::new();
+    custody.reapply(&mut applied).await;
+    assert!(!has_key(&bench, &custody, back).await, "he is back");
+    assert_eq!(rows(&bench, back).await, ENDED);
+    assert!(
+        applied.keys().all(|shard| shard.home() != Some(&home())),
+        "it is looked again"
+    );
+    bench.end().await;
+}
+
+/// A directory that never answers.
+struct Silent;
+
+#[async_trait]
+impl Elsewheres for Silent {
+    async fn forget(&self, _: &Shard, _: UserId) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn erase_there(&self, _: &Shard, _: UserId) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn gone_from(&self, _: &HomeId, _: Vec<Resident>) -> Result<Vec<(UserId, Standing)>, String> {
+        pending().await
+    }
+}
+
+/// What broke: one look waited for the directory, for minutes, and nobody was seen to in a shard that came to another epoch
+/// meanwhile.
+#[tokio::test]
+async fn a_silent_directory_keeps_nobody_waiting_whose_shard_comes_to_an_epoch_meanwhile() {
+    let bench = Bench::new().await;
+    let controllers = Controllers::answering();
+    let (clock, hand) = Clock::manual(0);
+    let custody = Custody::new(Parts {
+        elsewhere: Arc::new(Silent),
+        ..parts(&bench, &controllers, (Memory::new(), clock))
+    });
+    let (back, later) = (bench.person(FOLLOWERS, 7).await, bench.person(FOLLOWERS, 8).await);
+    let before = rows(&bench, back).await;
+    let mut applied = Applied::new();
+    for person in [back, later] {
+        put_on_record(&controllers, person, ErasureStage::Begins).await;
+        put_on_record(&controllers, person, DONE).await;
+        let time_passes = async {
+            for _ in 0..1_000 {
+                hand.advance(Duration::from_secs(1));
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = custody.reapply(&mut applied) => {}
+            () = time_passes => panic!("it waits for the directory"),
+        }
+        assert!(!has_key(&bench, &custody, person).await, "he is back");
+    }
+    assert_eq!(rows(&bench, back).await, before, "he may live elsewhere");
     bench.end().await;
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Watched {
     pub hold: RwLock<()>,
     /// The next opening never ends.
     pub hangs: AtomicBool,
+    /// The next opening panics.
+    pub panics: AtomicBool,
     /// Run while the next opening is polled, after that was woken and before it waits.
     pub meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     openings: AtomicUsize,
@@ -79,6 +81,7 @@ impl Watched {
             published: Mutex::default(),
             hold: RwLock::default(),
             hangs: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
             meanwhile: Mutex::default(),
             openings: AtomicUsize::new(0),
             reads: Arc::default(),
@@ -135,6 +138,9 @@ impl Store for Watched {
         drop(self.hold.read().await);
         if self.hangs.swap(false, Ordering::Relaxed) {
             pending::<()>().await;
+        }
+        if self.panics.swap(false, Ordering::Relaxed) {
+            panic!("planted");
         }
         let mut meanwhile = self.meanwhile.lock().take();
         poll_fn(|cx| match meanwhile.take() {
