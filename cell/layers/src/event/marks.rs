@@ -24,6 +24,16 @@ pub async fn mark(tx: &RootTx, source: &ShardId) -> Result<Option<EventKey>, Lay
     Ok(row.as_ref().map(event_of))
 }
 
+/// Whether it was declined, as the last of its source that this root knows.
+///
+/// # Errors
+/// The transaction's.
+pub async fn was_declined(tx: &RootTx, source: &ShardId, event: EventKey) -> Result<bool, LayerError> {
+    let tx = &tx.of_domain(DOMAIN);
+    let row: Option<EventMark> = stored::get(tx, LAYER, &key(tx, source)).await?;
+    Ok(row.is_some_and(|row| row.declined && event_of(&row) == event))
+}
+
 /// In the transaction of the effect.
 ///
 /// # Errors

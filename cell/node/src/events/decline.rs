@@ -297,7 +297,9 @@ mod tests {
             key: event_at(&row.key),
             ..delivery(follower, 1)
         };
-        assert_eq!(bench.receive(&late).await, Receipt::Delivered, "a repeat");
+        // Whoever leads the source next, and finds it in the outbox still, is to set it aside: it would be lost as delivered.
+        let refused = bench.receive(&late).await;
+        assert!(matches!(refused, Receipt::Unlawful(_)), "{refused:?}");
         assert_eq!(bench.seen(follower).await, titles([]));
         let (source, shard) = (shard_of(AUTHORS), bench.shard(FOLLOWERS));
         let again = bench.parts().decline(&source, &shard, follower, late.key);
@@ -339,7 +341,7 @@ mod tests {
             "{parked:?}"
         );
         bench.until_seen_in(BEYOND, had_it, &titles([1])).await;
-        assert_eq!(receive(&late).await, Receipt::Delivered, "a repeat");
+        assert!(matches!(receive(&late).await, Receipt::Unlawful(_)), "declined");
         bench.until_seen_in(BEYOND, had_it_not, &titles([])).await;
         bench.end().await;
     }

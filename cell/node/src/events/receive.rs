@@ -25,6 +25,8 @@ const DEADLINE: std::time::Duration = std::time::Duration::from_secs(3);
 enum Taken {
     Done,
     NoRoot,
+    /// It was promised that it never takes effect under this name.
+    Declined,
     /// Parked, because of this.
     Parked(String),
 }
@@ -215,6 +217,8 @@ impl Parts {
             }
             Ok(Taken::Done) => Receipt::Delivered,
             Ok(Taken::NoRoot) => Receipt::NoRoot,
+            // Its source has not set it aside, as it said it would: now it does.
+            Ok(Taken::Declined) => Receipt::Unlawful("it was declined before".to_owned()),
             Ok(Taken::Parked(why)) => {
                 metrics::counter!("celld_events_parked_total").increment(1);
                 let (event, domain) = (&delivery.name, &delivery.domain);
@@ -226,6 +230,7 @@ impl Parts {
             Err(WriteError::TooLarge) => {
                 match park(shard, &arrival, "what it leads to is too large".to_owned()).await {
                     Ok(Taken::NoRoot) => Receipt::NoRoot,
+                    Ok(Taken::Declined) => Receipt::Unlawful("it was declined before".to_owned()),
                     Ok(_) => Receipt::Delivered,
                     Err(error) => not_now(&error),
                 }
@@ -267,8 +272,8 @@ impl Parts {
             if !domains_identity::is_registered(&tx, arrival.to).await? {
                 return Ok(Taken::NoRoot);
             }
-            if arrival.is_known(&tx).await? {
-                return Ok(Taken::Done);
+            if let Some(known) = arrival.known(&tx).await? {
+                return Ok(known);
             }
             self.handle(&tx, &arrival.received).await?;
             if !faults::forgets_the_mark() {
@@ -296,27 +301,32 @@ impl Arrival<'_> {
             .await
     }
 
-    /// Whether it took effect before.
-    async fn is_known(&self, tx: &RootTx) -> Result<bool, LayerError> {
+    /// What became of it before.
+    async fn known(&self, tx: &RootTx) -> Result<Option<Taken>, LayerError> {
         let mut marks = Marks::default();
         if let Some(mark) = event::mark(tx, self.source).await? {
             marks.note(self.source, mark);
         }
-        let judged = marks.judge(&Floors::default(), &self.source, self.event);
-        Ok(judged == Judged::Again)
+        if marks.judge(&Floors::default(), &self.source, self.event) != Judged::Again {
+            return Ok(None);
+        }
+        let declined = event::was_declined(tx, self.source, self.event).await?;
+        Ok(Some(if declined { Taken::Declined } else { Taken::Done }))
     }
 }
 
 /// Whether it took effect, or was parked, before.
 async fn was_taken(source: &ShardId, shard: &Shard, delivery: &Delivery, key: &UserKey) -> bool {
     let root = RootRef::user(delivery.to);
+    let told = event_key(delivery.key);
     let look = |tx: Tx| async move {
         let tx = RootTx::new(tx, root, event::DOMAIN, key);
-        Ok::<_, DomainError>(event::mark(&tx, source).await?)
+        let known = event::mark(&tx, source).await?.is_some_and(|mark| mark >= told);
+        Ok::<_, DomainError>(known && !event::was_declined(&tx, source, told).await?)
     };
     let request = request(delivery.to, Actor::Service(event::DOMAIN.to_owned()));
-    let mark = shard.read(&request, look).await;
-    mark.is_ok_and(|mark| mark.value.is_some_and(|mark| mark >= event_key(delivery.key)))
+    let taken = shard.read(&request, look).await;
+    taken.is_ok_and(|taken| taken.value)
 }
 
 /// The mark moves, and the event is kept with its reason.
@@ -342,8 +352,8 @@ async fn park(
         if !domains_identity::is_registered(&tx, arrival.to).await? {
             return Ok(Taken::NoRoot);
         }
-        if arrival.is_known(&tx).await? {
-            return Ok(Taken::Done);
+        if let Some(known) = arrival.known(&tx).await? {
+            return Ok(known);
         }
         event::park(&tx, arrival.source, arrival.event, parked).await?;
         event::note_mark(&tx, arrival.source, arrival.event)?;

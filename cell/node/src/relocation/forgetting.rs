@@ -112,6 +112,11 @@ impl Parts {
             // Of a copy that was given up: he will not come any more.
             let destroyed = self.keys.destroy(&self.followed, home, user).await;
             destroyed.map_err(|problem| Not::Later(problem.code.as_str().to_owned()))?;
+            if standing.errand.is_none() {
+                // So that an older copy of the keys, which has it still, does not keep it.
+                let recorded = self.records.departed(home, user, 0, to).await;
+                recorded.map_err(Not::Later)?;
+            }
         }
         let asked = self.ask_all(shard, user, &standing).await;
         asked.map_err(Not::Later)?;

@@ -8,7 +8,7 @@ use cell_relay::home::Entry;
 use cell_relay::relocate::RelocatePlants;
 use cell_sdk::ClaimEntry;
 use cell_shard::Shard;
-use platform_model::{HomeId, UserId};
+use platform_model::{Code, HomeId, UserId};
 use platform_wire::relocation::{EntryStep, Step, Taken};
 
 use super::Parts;
@@ -175,8 +175,12 @@ impl Parts {
                 break;
             }
         }
-        let key = self.keys.open(&self.followed, here, user).await;
-        let key = key.map_err(|problem| problem.code.as_str().to_owned())?;
+        let key = match self.keys.open(&self.followed, here, user).await {
+            Ok(key) => key,
+            // He was erased, and a copy of the shard that is older than that leads: nothing is his any more.
+            Err(problem) if problem.code == Code::NotFound => return Ok(()),
+            Err(problem) => return Err(problem.code.as_str().to_owned()),
+        };
         for (digest, claim_id) in held_claims(shard, user, &key).await? {
             let entry = ClaimEntry {
                 user,

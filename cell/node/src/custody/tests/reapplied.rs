@@ -142,7 +142,8 @@ async fn one_of_whom_it_cannot_be_read_how_he_stands_keeps_it_from_nobody_else()
     let key = &Tuple::new().uuid(unread.as_uuid()).pack();
     // As a later build may have written it.
     let damage = |tx: Tx| async move { tx.put(key, vec![0xff_u8]) };
-    let damaged = bench.shard(FOLLOWERS).write::<_, TxError, _, _>(&request, damage);
+    let shard = bench.shard(FOLLOWERS);
+    let damaged = shard.write::<_, TxError, _, _>(&request, damage);
     damaged.await.expect("written");
     let mut applied = Applied::new();
     custody.reapply(&mut applied).await;

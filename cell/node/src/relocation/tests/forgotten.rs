@@ -84,6 +84,8 @@ async fn the_key_of_a_copy_that_was_given_up_goes_with_him() {
     let forgotten = bench.relocations().forget(&west, person).await;
     assert_eq!(forgotten, Ok(()));
     assert!(!bench.has_key(CENTRAL, person).await);
+    // On record: an older copy of the keys there does not keep it.
+    assert_eq!(bench.departed(), [(home(CENTRAL), person, home(WEST))]);
     assert_eq!(
         bench.count(WEST, person).await,
         10,
@@ -103,5 +105,28 @@ async fn nobody_is_forgotten_where_he_lives_or_moves() {
         .await;
     assert!(matches!(asked, Ok(Taken::Later(_))), "{asked:?}");
     assert!(bench.has_key(CENTRAL, person).await && bench.rows(CENTRAL, person).await > 0);
+    bench.end().await;
+}
+
+/// As a forced promotion to an older copy leaves him: he was erased, his key is gone, and his relocation is under way.
+#[tokio::test]
+async fn a_relocation_of_one_whose_key_is_gone_comes_to_its_end() {
+    let (bench, person) = Bench::of_one(10).await;
+    bench.begun(person, CENTRAL).await;
+    let unwanted = |before: Option<Standing>| {
+        let mut after = before.ok_or("he does not stand here")?;
+        let errand = after.errand.as_mut().ok_or("nothing is under way")?;
+        errand.unwanted = true;
+        Ok(after)
+    };
+    let west = bench.two.shard(WEST);
+    change(&west, person, unwanted).await.expect("noted");
+    let parts = bench.parts();
+    let destroyed = parts.keys.destroy(&parts.followed, &home(WEST), person).await;
+    destroyed.expect("destroyed");
+    let driven = std::sync::Arc::clone(parts).drive(west, person);
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), driven).await;
+    ended.expect("it has an end");
+    assert!(!bench.here(person).await.errand.expect("his").under_way);
     bench.end().await;
 }
