@@ -7,6 +7,7 @@
 //! | `cargo` | an event on its way out: opened by its author's key, cut field by field by the law |
 //! | `send` | the call that takes events to the node that serves their roots |
 //! | `decline` | whether its receiver has an event that is to be set aside |
+//! | `admissible` | what is asked of an event that comes in before its root is looked at |
 //! | `receive` | the receiver's transaction: effect and mark together, or parked |
 //! | `bridge` | what is told, on its way to a broker outside |
 //! | `admitted` | no foreign data is kept before the controllers know of it |
@@ -16,6 +17,7 @@
 //! What is promised: each event takes effect at most once, and exactly once in the end unless it is parked; those that one
 //! shard tells one root take effect in the order in which they were told. Nothing leaves that is not committed.
 
+mod admissible;
 mod admitted;
 mod bridge;
 mod cargo;
