@@ -249,9 +249,21 @@ pub(super) fn told(standing: Option<&Standing>, needs_consent: Vec<String>) -> T
         by: errand.map_or_else(String::new, |errand| errand.by.clone()),
         consent: errand.is_some_and(|errand| errand.consent),
         since_ms: errand.map_or(0, |errand| errand.since_ms),
-        outcome: errand.map_or_else(String::new, |errand| errand.outcome.clone()),
+        outcome: outcome(standing),
         needs_consent,
     }
+}
+
+/// How it ended; of one who has come: whom he waits for still.
+fn outcome(standing: &Standing) -> String {
+    let waits_for = standing.settling.waits_for.iter();
+    let homes: Vec<String> = waits_for.map(|(home, _)| home.to_string()).collect();
+    if homes.is_empty() {
+        let errand = standing.errand.as_ref();
+        return errand.map_or_else(String::new, |errand| errand.outcome.clone());
+    }
+    let homes = homes.join(", ");
+    format!("what he tells waits until what he told in {homes} is delivered")
 }
 
 fn placement(why: String) -> Refusal {

@@ -94,6 +94,8 @@ async fn what_he_tells_in_the_new_home_comes_behind_what_he_told_in_the_old_one(
         now.settling.holds && now.settling.waits_for == [(home(WEST), 2)],
         "{now:?}"
     );
+    let told = bench.parts().state_of(&home(CENTRAL), person).await.expect("told");
+    assert!(told.outcome.contains(WEST), "{told:?}");
     bench.take_nothing(BEYOND, follower, false).await;
     bench.shows((CENTRAL, person), (BEYOND, follower), 3).await;
     bench
