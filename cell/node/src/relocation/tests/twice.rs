@@ -55,7 +55,7 @@ async fn a_home_hears_that_he_was_served_elsewhere_though_he_has_moved_on_by_the
     // Whoever drove him ends just behind the commit; the copy finds out by itself, and he moves on.
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
     bench.commit(person, errand.operation.0).await;
-    bench.drive_at(CENTRAL, person).await;
+    bench.comes_in(person).await;
     assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
     bench.begin(&on_to_beyond(person)).await;
     let gone = |standing: &Standing| matches!(standing.place, Place::Gone { .. });
@@ -69,6 +69,20 @@ async fn a_home_hears_that_he_was_served_elsewhere_though_he_has_moved_on_by_the
     assert_eq!((&here.place, here.clearing), (&redirects, false));
     assert_eq!(bench.rows(WEST, person).await, 0);
     assert_eq!(bench.count(BEYOND, person).await, 10);
+    bench.end().await;
+}
+
+/// What broke: a home that found out by itself that he lives there looked after him no more: what he told was held for
+/// minutes.
+#[tokio::test]
+async fn a_home_that_reads_by_itself_that_he_lives_there_has_him_settle_in() {
+    let (bench, person) = Bench::of_one(10).await;
+    let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
+    bench.commit(person, errand.operation.0).await;
+    let lives = |standing: &Standing| matches!(standing.place, Place::Home { .. });
+    bench.until_at(CENTRAL, person, lives).await;
+    bench.drive(person).await;
+    bench.until_settled(CENTRAL, person).await;
     bench.end().await;
 }
 
