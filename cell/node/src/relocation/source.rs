@@ -87,18 +87,16 @@ impl Parts {
         let errand = standing.errand.clone();
         match (&standing.place, errand) {
             (Place::Home { user_epoch }, errand) => {
-                let leaves = errand.filter(|errand| errand.under_way);
+                let (leaves, mut unsettled) = (errand.filter(|errand| errand.under_way), None);
                 if standing.settling.is_due() {
-                    match (self.settle_in(shard, user, &standing).await, &leaves) {
-                        (Ok(()), _) => return Next::Again,
-                        (Err(why), None) => return Next::Soon(why),
-                        // It goes with him.
-                        (Err(_), Some(_)) => {}
+                    match self.settle_in(shard, user, &standing).await {
+                        Ok(()) => return Next::Again,
+                        Err(why) => unsettled = Some(why),
                     }
                 }
                 match leaves {
-                    Some(errand) => self.leave(shard, user, *user_epoch, errand).await,
-                    None => Next::Rest,
+                    Some(errand) => self.leave(shard, user, (*user_epoch, errand), unsettled).await,
+                    None => unsettled.map_or(Next::Rest, Next::Soon),
                 }
             }
             (Place::Fenced { .. }, Some(errand)) => {
@@ -116,14 +114,27 @@ impl Parts {
         }
     }
 
-    /// He lives here and is to leave.
-    async fn leave(&self, shard: &Shard, user: UserId, user_epoch: u64, errand: Errand) -> Next {
+    /// He lives here and is to leave. If he is `unsettled`, that goes with him; until there is room for him to leave he goes on
+    /// to settle in here.
+    async fn leave(
+        &self,
+        shard: &Shard,
+        user: UserId,
+        (user_epoch, errand): (u64, Errand),
+        unsettled: Option<String>,
+    ) -> Next {
         if errand.unwanted {
             let why = "somebody cancelled it";
             return self.cancel(shard, user, (user_epoch, &errand), why).await;
         }
         // Nobody ever closes it. Whoever cancelled meanwhile is heard before the first page.
-        let _room = self.driven.room.acquire().await;
+        let room = match unsettled {
+            None => self.driven.room.acquire().await.ok(),
+            Some(_) => self.driven.room.try_acquire().ok(),
+        };
+        if let (None, Some(why)) = (&room, unsettled) {
+            return Next::Soon(why);
+        }
         let leaving = Leaving {
             parts: self,
             shard,

@@ -1,6 +1,6 @@
 //! What a person tells where he lives now is heard behind what he told where he lived before, and never looks older.
 
-use cell_layers::place::{Settling, Standing};
+use cell_layers::place::{Errand, Settling, Standing};
 use cell_layers::{Query, ended};
 use cell_relay::Place;
 use cell_sdk::{Address, tell};
@@ -12,6 +12,8 @@ use platform_wire::relocation::{Step, Take, Taken};
 use super::bench::{Bench, home};
 use super::*;
 use crate::events::tests::bench::{ABROAD, BEYOND, shard_of};
+use crate::relocation::driven::LEAVE_AT_ONCE;
+use crate::relocation::forgetting::errand_to;
 use crate::relocation::source::next_operation;
 use crate::relocation::standing::{StepError, request};
 
@@ -232,6 +234,50 @@ async fn a_home_that_he_left_twice_is_waited_for_until_it_has_passed_both_times(
     assert_eq!(step, Ok(()));
     let now = bench.there_now(person).await;
     assert_eq!(now.settling.waits_for, [(home(WEST), 4)]);
+    bench.end().await;
+}
+
+/// What broke: what he told was held for as long as others were leaving, whatever the home before had delivered.
+#[tokio::test]
+async fn one_who_waits_for_room_to_leave_settles_in_meanwhile() {
+    let bench = Bench::new().await;
+    let person = bench.person_in(CENTRAL, 1).await;
+    let count = u32::try_from(LEAVE_AT_ONCE).expect("a few");
+    let room = bench.parts().driven.room.acquire_many(count).await;
+    let room = room.expect("nobody closes it");
+    let on = Errand {
+        operation: next_operation(2, None),
+        under_way: true,
+        ..errand_to(&home(BEYOND))
+    };
+    let waits = Standing {
+        place: Place::Home { user_epoch: 2 },
+        errand: Some(on),
+        came_from: Some(home(WEST)),
+        settling: Settling {
+            waits_for: vec![(home(WEST), 2)],
+            holds: true,
+            since_ms: u64::MAX,
+            edges_due: true,
+            ahead_ms: 0,
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &waits).await;
+    bench.take_nothing(WEST, person, true).await;
+    bench.parts().set_off(&bench.two.shard(CENTRAL), person);
+    // By then it was asked, and said that he has not left.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let gone = Standing {
+        place: Place::Gone {
+            to: home(CENTRAL),
+            user_epoch: 2,
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(WEST, person, &gone).await;
+    bench.until_settled(CENTRAL, person).await;
+    drop(room);
     bench.end().await;
 }
 
