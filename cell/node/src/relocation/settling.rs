@@ -12,9 +12,10 @@ use cell_relay::outgoing::has_passed;
 use cell_sdk::{Address, DomainError};
 use cell_shard::{Shard, Tx, WriteError};
 use platform_model::{HomeId, RootRef, UserId};
-use platform_wire::relocation::{Step, Take, Taken};
+use platform_wire::relocation::{EntryStep, Step, Take, Taken};
 
 use super::Parts;
+use super::entries::entry_of;
 use super::standing::{self, DOMAIN, StepError, change, request};
 use super::target::{Not, not_now};
 use super::told;
@@ -48,6 +49,9 @@ impl Parts {
             return self.ask_whether_they_passed(shard, user, waits_for).await;
         }
         let home = shard.id().home().cloned().ok_or("it is no shard of people")?;
+        if standing.errand.as_ref().is_some_and(|errand| errand.under_way) {
+            self.has_not_left(&home, user, &standing.place).await?;
+        }
         let key = self.keys.open(&self.followed, &home, user).await;
         let key = &key.map_err(|problem| problem.code.as_str().to_owned())?;
         let me = &Address { home, user };
@@ -75,6 +79,20 @@ impl Parts {
             WriteError::Rejected(error) => error.to_string(),
             other => other.to_string(),
         })
+    }
+
+    /// Of one who is to leave. A copy that leads since a promotion by force may lack that he has: what he holds here he tells
+    /// where he lives.
+    async fn has_not_left(&self, home: &HomeId, user: UserId, place: &Place<HomeId>) -> Result<(), String> {
+        let told = self.entry(&home.jurisdiction, user, &EntryStep::Read).await?;
+        match (entry_of(&told), place) {
+            (Some(entry), Place::Home { user_epoch })
+                if entry.home != *home && entry.user_epoch > *user_epoch =>
+            {
+                Err(format!("the directory says that he lives in {}", entry.home))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// He was erased, or is about to be: what he has not told nobody hears, and his key is gone, or goes.

@@ -1,7 +1,7 @@
 //! Who moves more than once, what is late, and what nobody drives.
 
 use cell_layers::RootTx;
-use cell_layers::place::Standing;
+use cell_layers::place::{Errand, Settling, Standing};
 use cell_relay::Place;
 use cell_sdk::tell;
 use platform_model::UserId;
@@ -12,6 +12,8 @@ use super::{CENTRAL, WEST, asked, titles, workout};
 use crate::events::tests::bench::BEYOND;
 use crate::relocation::driven::LEAVE_AT_ONCE;
 use crate::relocation::ending::remove_rows;
+use crate::relocation::forgetting::errand_to;
+use crate::relocation::source::next_operation;
 
 fn on_to_beyond(person: UserId) -> Asked {
     Asked {
@@ -83,6 +85,54 @@ async fn a_home_that_reads_by_itself_that_he_lives_there_has_him_settle_in() {
     bench.until_at(CENTRAL, person, lives).await;
     bench.drive(person).await;
     bench.until_settled(CENTRAL, person).await;
+    bench.end().await;
+}
+
+/// What broke: a copy that was promoted by force, and lacked that he had left, told what he holds; so did the next home.
+#[tokio::test]
+async fn a_home_that_lacks_that_he_has_left_tells_nothing_of_what_he_took_along() {
+    let bench = Bench::new().await;
+    let (person, follower) = (bench.person_in(CENTRAL, 1).await, bench.person(2).await);
+    let (operation, here, there) = (next_operation(2, None), home(CENTRAL), home(BEYOND));
+    for step in [
+        EntryStep::Start {
+            operation: operation.0,
+            home: here.clone(),
+            user_epoch: 2,
+            to: there.clone(),
+        },
+        EntryStep::Commit {
+            operation: operation.0,
+            to: there.clone(),
+        },
+    ] {
+        let told = bench.parts().entry(&here.jurisdiction, person, &step).await;
+        assert_eq!(told.expect("answered").refused, None);
+    }
+    let holds = Standing {
+        place: Place::Home { user_epoch: 2 },
+        errand: Some(Errand {
+            operation,
+            under_way: true,
+            ..errand_to(&there)
+        }),
+        settling: Settling {
+            holds: true,
+            ..Settling::default()
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &holds).await;
+    let address = &cell_sdk::Address {
+        home: home(WEST),
+        user: follower,
+    };
+    let tell = |tx: RootTx| async move { tell(&tx, address, &workout(1)) };
+    bench.serve(CENTRAL, person, "training", tell).await;
+    let central = bench.two.shard(CENTRAL);
+    let step = bench.parts().settle_in(&central, person, &holds).await;
+    assert!(step.is_err(), "he lives elsewhere");
+    assert!(bench.there_now(person).await.settling.holds);
     bench.end().await;
 }
 
