@@ -11,7 +11,7 @@ use cell_relay::Place;
 use cell_relay::outgoing::has_passed;
 use cell_sdk::{Address, DomainError};
 use cell_shard::{Shard, Tx, WriteError};
-use platform_model::{HomeId, RootRef, UserId};
+use platform_model::{Code, HomeId, Problem, RootRef, UserId};
 use platform_wire::relocation::{EntryStep, Step, Take, Taken};
 
 use super::Parts;
@@ -52,8 +52,19 @@ impl Parts {
         if standing.errand.as_ref().is_some_and(|errand| errand.under_way) {
             self.has_not_left(&home, user, &standing.place).await?;
         }
-        let key = self.keys.open(&self.followed, &home, user).await;
-        let key = &key.map_err(|problem| problem.code.as_str().to_owned())?;
+        let refused = |problem: Problem| problem.code.as_str().to_owned();
+        let opened = self.keys.open(&self.followed, &home, user).await;
+        if opened
+            .as_ref()
+            .is_err_and(|problem| problem.code == Code::NotFound)
+        {
+            // A backup of then may know him still that was restored since.
+            let destroyed = self.keys.is_destroyed(&self.followed, &home, user).await;
+            if destroyed.map_err(refused)? {
+                return self.settle_no_more(shard, user).await;
+            }
+        }
+        let key = &opened.map_err(refused)?;
         let me = &Address { home, user };
         let step = |tx: Tx| async move {
             let now = place::standing(&tx, user).await?;

@@ -315,12 +315,16 @@ async fn nothing_is_told_or_waited_for_of_one_who_is_erased() {
     let is_held = |key: &bytes::Bytes| key.windows(5).any(|part| part == b"#held");
     let keys = bench.keys_of(CENTRAL, person).await;
     assert_eq!(keys.iter().filter(|key| is_held(key)).count(), 1, "not told");
-    let parts = bench.parts();
-    let destroyed = parts.keys.destroy(&parts.followed, &home(CENTRAL), person).await;
+    // And one whom only a backup of then knows.
+    let (parts, left_out) = (bench.parts(), bench.person_in(CENTRAL, 3).await);
+    let destroyed = parts
+        .keys
+        .destroy(&parts.followed, &home(CENTRAL), left_out)
+        .await;
     destroyed.expect("destroyed");
-    bench.two.stand(CENTRAL, person, &due(Vec::new())).await;
-    parts.set_off(&central, person);
-    bench.until_settled(CENTRAL, person).await;
+    bench.two.stand(CENTRAL, left_out, &due(Vec::new())).await;
+    parts.set_off(&central, left_out);
+    bench.until_settled(CENTRAL, left_out).await;
     assert!(bench.seen_at(BEYOND, follower).await.is_empty());
     bench.end().await;
 }
