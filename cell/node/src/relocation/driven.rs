@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use platform_model::{ShardId, UserId};
 use tokio::sync::{Notify, Semaphore};
@@ -38,14 +39,15 @@ pub(super) struct Reins<'a> {
 }
 
 impl Driven {
-    /// None: somebody drives him already.
+    /// None: somebody drives him already, and looks once more before he rests.
     pub(super) fn take(&self, shard: &ShardId, user: UserId) -> Option<Reins<'_>> {
         let whose = (shard.clone(), user);
-        let woken = Arc::new(Notify::new());
         let mut now = self.now.lock();
-        if now.contains_key(&whose) {
+        if let Some(driven) = now.get(&whose) {
+            driven.notify_one();
             return None;
         }
+        let woken = Arc::new(Notify::new());
         now.insert(whose.clone(), Arc::clone(&woken));
         drop(now);
         Some(Reins {
@@ -79,10 +81,53 @@ impl Reins<'_> {
     pub(super) async fn woken(&self) {
         self.woken.notified().await;
     }
+
+    /// False: he was woken since, and there may be more to do. Else whoever comes from now on drives him.
+    pub(super) fn let_go(&self) -> bool {
+        let mut now = self.all.now.lock();
+        if self.woken.notified().now_or_never().is_some() {
+            return false;
+        }
+        now.remove(&self.whose);
+        true
+    }
 }
 
 impl Drop for Reins<'_> {
     fn drop(&mut self) {
-        self.all.now.lock().remove(&self.whose);
+        let mut now = self.all.now.lock();
+        // He may be driven by another since these were let go.
+        let ours = now
+            .get(&self.whose)
+            .is_some_and(|woken| Arc::ptr_eq(woken, &self.woken));
+        if ours {
+            now.remove(&self.whose);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// What broke: whoever asked while the one before was about to rest was driven by nobody, for minutes.
+    #[test]
+    fn whoever_is_asked_for_while_he_is_driven_is_looked_at_once_more_before_that_ends() {
+        let driven = Driven::default();
+        let shard: ShardId = "eu/eu-west/000".parse().expect("a shard");
+        let user = UserId::from_uuid(Uuid::from_u128(1));
+        let reins = driven.take(&shard, user).expect("nobody drives him");
+        assert!(driven.take(&shard, user).is_none());
+        assert!(!reins.let_go(), "somebody asked for him");
+        driven.wake(&shard, user);
+        assert!(!reins.let_go(), "he stands elsewhere");
+        assert!(reins.let_go());
+        let next = driven.take(&shard, user).expect("nobody drives him any more");
+        drop(reins);
+        assert!(driven.take(&shard, user).is_none(), "the next one does still");
+        drop(next);
+        assert!(driven.take(&shard, user).is_some());
     }
 }

@@ -208,7 +208,8 @@ impl Leaving<'_> {
         let place = standing::read_at(self.shard, self.user).await;
         let (place, told_ms) = place.map_err(|error| Stopped::Later(error.to_string()))?;
         let place = place.ok_or_else(|| Stopped::Later("he does not stand here".to_owned()))?;
-        let (told_ms, left) = (told_ms + place.settling.ahead_ms, place.settling.waits_for);
+        let told_ms = told_ms.saturating_add(place.settling.ahead_ms);
+        let left = place.settling.waits_for;
         self.send(Step::Complete {
             rows,
             sum,

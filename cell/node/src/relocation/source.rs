@@ -34,6 +34,21 @@ pub(super) enum Next {
     Soon(String),
 }
 
+impl Next {
+    /// Before the next look, and why; none: at once. Counts the tries since something else was waited for.
+    fn pause(self, tries: &mut u32) -> Option<(Duration, String)> {
+        let tried = std::mem::take(tries);
+        match self {
+            Self::Rest | Self::Again => None,
+            Self::Later(pause, why) => Some((pause, why)),
+            Self::Soon(why) => {
+                *tries = tried.saturating_add(1);
+                Some((pause_after(tried), why))
+            }
+        }
+    }
+}
+
 impl Parts {
     /// Goes on with whatever is under way for a person in a shard that is served here, until nothing is or the term is over.
     pub(super) async fn drive(self: Arc<Self>, shard: Shard, user: UserId) {
@@ -42,14 +57,12 @@ impl Parts {
         };
         let (mut told, mut tries) = (String::new(), 0);
         loop {
-            let (pause, why) = match self.go_on(&shard, user).await {
-                Next::Rest => return,
-                Next::Again => {
-                    tries = 0;
-                    continue;
-                }
-                Next::Later(pause, why) => (pause, why),
-                Next::Soon(why) => (pause_after(tries), why),
+            let next = self.go_on(&shard, user).await;
+            if matches!(next, Next::Rest) && reins.let_go() {
+                return;
+            }
+            let Some((pause, why)) = next.pause(&mut tries) else {
+                continue;
             };
             if shard.status().ended.is_some() {
                 return;
@@ -58,7 +71,6 @@ impl Parts {
                 tracing::info!(shard = %shard.id(), %user, why, "a relocation waits");
                 told = why;
             }
-            tries += 1;
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
                 () = reins.woken() => {}
@@ -75,18 +87,16 @@ impl Parts {
         let errand = standing.errand.clone();
         match (&standing.place, errand) {
             (Place::Home { user_epoch }, errand) => {
-                let leaves = errand.filter(|errand| errand.under_way);
+                let (leaves, mut unsettled) = (errand.filter(|errand| errand.under_way), None);
                 if standing.settling.is_due() {
-                    match (self.settle_in(shard, user, &standing).await, &leaves) {
-                        (Ok(()), _) => return Next::Again,
-                        (Err(why), None) => return Next::Soon(why),
-                        // It goes with him.
-                        (Err(_), Some(_)) => {}
+                    match self.settle_in(shard, user, &standing).await {
+                        Ok(()) => return Next::Again,
+                        Err(why) => unsettled = Some(why),
                     }
                 }
                 match leaves {
-                    Some(errand) => self.leave(shard, user, *user_epoch, errand).await,
-                    None => Next::Rest,
+                    Some(errand) => self.leave(shard, user, (*user_epoch, errand), unsettled).await,
+                    None => unsettled.map_or(Next::Rest, Next::Soon),
                 }
             }
             (Place::Fenced { .. }, Some(errand)) => {
@@ -104,14 +114,27 @@ impl Parts {
         }
     }
 
-    /// He lives here and is to leave.
-    async fn leave(&self, shard: &Shard, user: UserId, user_epoch: u64, errand: Errand) -> Next {
+    /// He lives here and is to leave. If he is `unsettled`, that goes with him; until there is room for him to leave he goes on
+    /// to settle in here.
+    async fn leave(
+        &self,
+        shard: &Shard,
+        user: UserId,
+        (user_epoch, errand): (u64, Errand),
+        unsettled: Option<String>,
+    ) -> Next {
         if errand.unwanted {
             let why = "somebody cancelled it";
             return self.cancel(shard, user, (user_epoch, &errand), why).await;
         }
         // Nobody ever closes it. Whoever cancelled meanwhile is heard before the first page.
-        let _room = self.driven.room.acquire().await;
+        let room = match unsettled {
+            None => self.driven.room.acquire().await.ok(),
+            Some(_) => self.driven.room.try_acquire().ok(),
+        };
+        if let (None, Some(why)) = (&room, unsettled) {
+            return Next::Soon(why);
+        }
         let leaving = Leaving {
             parts: self,
             shard,
@@ -277,7 +300,8 @@ impl Parts {
             return Next::Rest;
         };
         if self.activate(shard, home, user).await.is_ok() || self.abandon(shard, home, user).await.is_ok() {
-            return Next::Rest;
+            // Who lives here now has to settle in.
+            return Next::Again;
         }
         Next::Later(ASK_AGAIN, "the directory has not decided yet".to_owned())
     }
@@ -348,4 +372,27 @@ pub(super) fn next_operation(user_epoch: u64, newest: Option<OperationId>) -> Op
     const PER_EPOCH_BITS: u32 = 20;
     let first = (user_epoch << PER_EPOCH_BITS) + 1;
     OperationId(newest.map_or(first, |newest| (newest.0 + 1).max(first)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What broke: who had come in for a minute was held for seconds more, as if his old home had been asked for so long.
+    #[test]
+    fn whatever_was_waited_for_before_the_first_try_to_settle_comes_soon() {
+        let mut tries = 0;
+        let later = || Next::Later(ASK_AGAIN, String::new());
+        for _ in 0..30 {
+            let waits = later().pause(&mut tries).map(|(pause, _)| pause);
+            assert_eq!(waits, Some(ASK_AGAIN));
+        }
+        for tried in 0..3 {
+            let soon = Next::Soon(String::new()).pause(&mut tries);
+            assert_eq!(soon.map(|(pause, _)| pause), Some(pause_after(tried)));
+        }
+        assert!(Next::Again.pause(&mut tries).is_none());
+        let soon = Next::Soon(String::new()).pause(&mut tries);
+        assert_eq!(soon.map(|(pause, _)| pause), Some(pause_after(0)));
+    }
 }

@@ -139,6 +139,11 @@ async fn follower_changed(tx: &RootTx, event: &Received) -> Result<(), DomainErr
 /// What the author showed is where he lives now, and under the law of there.
 async fn author_moved(tx: &RootTx, event: &Received) -> Result<(), DomainError> {
     let FollowedMoved { followed, home } = read(event)?;
+    // A law may have left it out, of what he was told in a home under another one.
+    if home.parse::<HomeId>().is_err() {
+        let problem = Problem::new(Code::BadRequest).detail("the event does not say where the author lives");
+        return Err(problem.into());
+    }
     let rows = SHARED
         .by_index(tx, "author", &followed, Query::first(SHARED_MAX))
         .await?;

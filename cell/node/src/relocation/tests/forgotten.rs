@@ -32,7 +32,7 @@ impl Bench {
             .entry(&home(WEST).jurisdiction, person, &commit)
             .await;
         assert_eq!(told.expect("answered").refused, None);
-        self.drive_at(CENTRAL, person).await;
+        self.comes_in(person).await;
         let gone = |before: Option<Standing>| {
             Ok(Standing {
                 place: Place::Gone {

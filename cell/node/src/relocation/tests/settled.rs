@@ -1,9 +1,10 @@
 //! What a person tells where he lives now is heard behind what he told where he lived before, and never looks older.
 
-use cell_layers::Query;
-use cell_layers::place::{Settling, Standing};
+use cell_layers::place::{Errand, Settling, Standing};
+use cell_layers::{Query, ended};
 use cell_relay::Place;
 use cell_sdk::{Address, tell};
+use cell_shard::Tx;
 use domains_training::stored::SharedWorkout;
 use platform_model::UserId;
 use platform_wire::relocation::{Step, Take, Taken};
@@ -11,7 +12,10 @@ use platform_wire::relocation::{Step, Take, Taken};
 use super::bench::{Bench, home};
 use super::*;
 use crate::events::tests::bench::{ABROAD, BEYOND, shard_of};
+use crate::relocation::driven::LEAVE_AT_ONCE;
+use crate::relocation::forgetting::errand_to;
 use crate::relocation::source::next_operation;
+use crate::relocation::standing::{StepError, request};
 
 const SHARED: Table<SharedWorkout> = Table::new();
 
@@ -201,6 +205,129 @@ async fn a_home_that_does_not_answer_for_a_day_is_waited_for_no_longer() {
     bench.parts().set_off(&central, person);
     bench.two.until_seen_in(BEYOND, follower, &titles([1])).await;
     bench.until_settled(CENTRAL, person).await;
+    bench.end().await;
+}
+
+/// What broke: once it had passed the first time it was waited for no longer.
+#[tokio::test]
+async fn a_home_that_he_left_twice_is_waited_for_until_it_has_passed_both_times() {
+    let bench = Bench::new().await;
+    let person = bench.person_in(CENTRAL, 1).await;
+    let leaves_again = Standing {
+        place: Place::Fenced {
+            user_epoch: 3,
+            operation: next_operation(3, None),
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(WEST, person, &leaves_again).await;
+    let waits = Standing {
+        place: Place::Home { user_epoch: 4 },
+        settling: Settling {
+            waits_for: vec![(home(WEST), 2), (home(WEST), 4)],
+            holds: true,
+            ..Settling::default()
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &waits).await;
+    let central = bench.two.shard(CENTRAL);
+    let step = bench.parts().settle_in(&central, person, &waits).await;
+    assert_eq!(step, Ok(()));
+    let now = bench.there_now(person).await;
+    assert_eq!(now.settling.waits_for, [(home(WEST), 4)]);
+    bench.end().await;
+}
+
+/// What broke: what he told was held for as long as others were leaving, whatever the home before had delivered.
+#[tokio::test]
+async fn one_who_waits_for_room_to_leave_settles_in_meanwhile() {
+    let bench = Bench::new().await;
+    let person = bench.person_in(CENTRAL, 1).await;
+    let count = u32::try_from(LEAVE_AT_ONCE).expect("a few");
+    let room = bench.parts().driven.room.acquire_many(count).await;
+    let room = room.expect("nobody closes it");
+    let on = Errand {
+        operation: next_operation(2, None),
+        under_way: true,
+        ..errand_to(&home(BEYOND))
+    };
+    let waits = Standing {
+        place: Place::Home { user_epoch: 2 },
+        errand: Some(on),
+        came_from: Some(home(WEST)),
+        settling: Settling {
+            waits_for: vec![(home(WEST), 2)],
+            holds: true,
+            since_ms: u64::MAX,
+            edges_due: true,
+            ahead_ms: 0,
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &waits).await;
+    bench.take_nothing(WEST, person, true).await;
+    bench.parts().set_off(&bench.two.shard(CENTRAL), person);
+    // By then it was asked, and said that he has not left.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    let gone = Standing {
+        place: Place::Gone {
+            to: home(CENTRAL),
+            user_epoch: 2,
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(WEST, person, &gone).await;
+    bench.until_settled(CENTRAL, person).await;
+    drop(room);
+    bench.end().await;
+}
+
+/// What broke: what was held was told behind the end of his root, and without his key he was driven for ever.
+#[tokio::test]
+async fn nothing_is_told_or_waited_for_of_one_who_is_erased() {
+    let bench = Bench::new().await;
+    let (person, follower) = (
+        bench.person_in(CENTRAL, 1).await,
+        bench.person_in(BEYOND, 2).await,
+    );
+    let due = |waits_for| Standing {
+        place: Place::Home { user_epoch: 2 },
+        came_from: Some(home(ABROAD)),
+        settling: Settling {
+            waits_for,
+            holds: true,
+            since_ms: u64::MAX,
+            edges_due: true,
+            ahead_ms: 0,
+        },
+        ..Standing::native()
+    };
+    let central = bench.two.shard(CENTRAL);
+    bench
+        .two
+        .stand(CENTRAL, person, &due(vec![(home(ABROAD), 2)]))
+        .await;
+    bench.shows((CENTRAL, person), (BEYOND, follower), 1).await;
+    let end = |tx: Tx| async move { Ok::<_, StepError>(ended::end(&tx)?) };
+    central.write(&request(person), end).await.expect("ended");
+    bench.two.stand(CENTRAL, person, &due(Vec::new())).await;
+    bench.parts().set_off(&central, person);
+    bench.until_settled(CENTRAL, person).await;
+    let is_held = |key: &bytes::Bytes| key.windows(5).any(|part| part == b"#held");
+    let keys = bench.keys_of(CENTRAL, person).await;
+    assert_eq!(keys.iter().filter(|key| is_held(key)).count(), 1, "not told");
+    // And one whom only a backup of then knows.
+    let (parts, left_out) = (bench.parts(), bench.person_in(CENTRAL, 3).await);
+    let destroyed = parts
+        .keys
+        .destroy(&parts.followed, &home(CENTRAL), left_out)
+        .await;
+    destroyed.expect("destroyed");
+    bench.two.stand(CENTRAL, left_out, &due(Vec::new())).await;
+    parts.set_off(&central, left_out);
+    bench.until_settled(CENTRAL, left_out).await;
+    assert!(bench.seen_at(BEYOND, follower).await.is_empty());
     bench.end().await;
 }
 

@@ -147,6 +147,13 @@ impl Bench {
         errand
     }
 
+    /// The home where he will live reads in the entry that it is his.
+    pub(super) async fn comes_in(&self, person: UserId) {
+        let (central, there) = (self.two.shard(CENTRAL), home(CENTRAL));
+        let activated = self.parts().activate(&central, &there, person).await;
+        activated.expect("the entry names it");
+    }
+
     /// Whoever serves the shard takes up what was under way, until nothing is.
     pub(super) async fn drive(&self, person: UserId) {
         self.drive_at(WEST, person).await;

@@ -141,7 +141,7 @@ async fn a_home_that_was_restored_to_before_he_left_serves_him_no_more() {
     let (bench, person) = Bench::of_one(10).await;
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
     bench.commit(person, errand.operation.0).await;
-    bench.drive_at(CENTRAL, person).await;
+    bench.comes_in(person).await;
     assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
     let digest = bench.hold_for(person, 6).await;
     let of_then = |now: Option<Standing>| {

@@ -1,7 +1,7 @@
 //! Who moves more than once, what is late, and what nobody drives.
 
 use cell_layers::RootTx;
-use cell_layers::place::Standing;
+use cell_layers::place::{Errand, Settling, Standing};
 use cell_relay::Place;
 use cell_sdk::tell;
 use platform_model::UserId;
@@ -12,6 +12,8 @@ use super::{CENTRAL, WEST, asked, titles, workout};
 use crate::events::tests::bench::BEYOND;
 use crate::relocation::driven::LEAVE_AT_ONCE;
 use crate::relocation::ending::remove_rows;
+use crate::relocation::forgetting::errand_to;
+use crate::relocation::source::next_operation;
 
 fn on_to_beyond(person: UserId) -> Asked {
     Asked {
@@ -55,7 +57,7 @@ async fn a_home_hears_that_he_was_served_elsewhere_though_he_has_moved_on_by_the
     // Whoever drove him ends just behind the commit; the copy finds out by itself, and he moves on.
     let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
     bench.commit(person, errand.operation.0).await;
-    bench.drive_at(CENTRAL, person).await;
+    bench.comes_in(person).await;
     assert_eq!(bench.there(person).await, Place::Home { user_epoch: 2 });
     bench.begin(&on_to_beyond(person)).await;
     let gone = |standing: &Standing| matches!(standing.place, Place::Gone { .. });
@@ -69,6 +71,68 @@ async fn a_home_hears_that_he_was_served_elsewhere_though_he_has_moved_on_by_the
     assert_eq!((&here.place, here.clearing), (&redirects, false));
     assert_eq!(bench.rows(WEST, person).await, 0);
     assert_eq!(bench.count(BEYOND, person).await, 10);
+    bench.end().await;
+}
+
+/// What broke: a home that found out by itself that he lives there looked after him no more: what he told was held for
+/// minutes.
+#[tokio::test]
+async fn a_home_that_reads_by_itself_that_he_lives_there_has_him_settle_in() {
+    let (bench, person) = Bench::of_one(10).await;
+    let errand = bench.whole_copy_and_fence(person, CENTRAL).await;
+    bench.commit(person, errand.operation.0).await;
+    let lives = |standing: &Standing| matches!(standing.place, Place::Home { .. });
+    bench.until_at(CENTRAL, person, lives).await;
+    bench.drive(person).await;
+    bench.until_settled(CENTRAL, person).await;
+    bench.end().await;
+}
+
+/// What broke: a copy that was promoted by force, and lacked that he had left, told what he holds; so did the next home.
+#[tokio::test]
+async fn a_home_that_lacks_that_he_has_left_tells_nothing_of_what_he_took_along() {
+    let bench = Bench::new().await;
+    let (person, follower) = (bench.person_in(CENTRAL, 1).await, bench.person(2).await);
+    let (operation, here, there) = (next_operation(2, None), home(CENTRAL), home(BEYOND));
+    for step in [
+        EntryStep::Start {
+            operation: operation.0,
+            home: here.clone(),
+            user_epoch: 2,
+            to: there.clone(),
+        },
+        EntryStep::Commit {
+            operation: operation.0,
+            to: there.clone(),
+        },
+    ] {
+        let told = bench.parts().entry(&here.jurisdiction, person, &step).await;
+        assert_eq!(told.expect("answered").refused, None);
+    }
+    let holds = Standing {
+        place: Place::Home { user_epoch: 2 },
+        errand: Some(Errand {
+            operation,
+            under_way: true,
+            ..errand_to(&there)
+        }),
+        settling: Settling {
+            holds: true,
+            ..Settling::default()
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &holds).await;
+    let address = &cell_sdk::Address {
+        home: home(WEST),
+        user: follower,
+    };
+    let tell = |tx: RootTx| async move { tell(&tx, address, &workout(1)) };
+    bench.serve(CENTRAL, person, "training", tell).await;
+    let central = bench.two.shard(CENTRAL);
+    let step = bench.parts().settle_in(&central, person, &holds).await;
+    assert!(step.is_err(), "he lives elsewhere");
+    assert!(bench.there_now(person).await.settling.holds);
     bench.end().await;
 }
 

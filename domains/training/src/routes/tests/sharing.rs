@@ -10,7 +10,9 @@ use super::bench_of_routes::{Bench, person};
 use crate::Training;
 use crate::fixtures;
 use crate::storage::DOMAIN;
-use crate::storage::sharing::{FOLLOWER_CHANGED, FollowerChanged, IDENTITY, SHARED_MAX};
+use crate::storage::sharing::{
+    FOLLOWED_MOVED, FOLLOWER_CHANGED, FollowedMoved, FollowerChanged, IDENTITY, SHARED_MAX,
+};
 use crate::stored::{WorkoutShared, WorkoutWithdrawn, WorkoutsHidden};
 
 const RUN: &str = "20210119_run_garmin_fenix6.tcx";
@@ -109,6 +111,29 @@ async fn an_upload_and_a_removal_are_told_to_followers_and_to_nobody_else() {
     assert_eq!(all[2..], ["workouts_hidden"], "behind all that he was shown");
     bench.upload(fixtures::get(RUN)).await;
     assert_eq!(told(&bench).await.len(), 3, "he follows no more");
+}
+
+/// What broke: of an author whose new home a law had left out nobody knew any more where he is from.
+#[tokio::test]
+async fn what_an_author_showed_is_where_he_lives_now_if_that_is_told() {
+    let bench = Bench::new().await;
+    take(&bench, &shared(1)).await.expect("taken");
+    let moved = |home: &str| {
+        let moved = FollowedMoved {
+            followed: author().user.as_bytes().to_vec(),
+            home: home.to_owned(),
+        };
+        received(IDENTITY, FOLLOWED_MOVED, moved.encode_to_vec())
+    };
+    let refused = take(&bench, &moved("")).await.expect_err("it says nothing");
+    assert_eq!(refused.code, platform_model::Code::BadRequest);
+    let home = async || {
+        let (_, page) = bench.ask("GET", "/v1/following/activities").await;
+        page["items"][0]["author_home"].clone()
+    };
+    assert_eq!(home().await, "us/us-east");
+    take(&bench, &moved("us/us-west")).await.expect("taken");
+    assert_eq!(home().await, "us/us-west");
 }
 
 #[tokio::test]
