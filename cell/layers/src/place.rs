@@ -18,7 +18,7 @@ use crate::error::LayerError;
 mod settling;
 mod whole;
 
-pub use settling::Settling;
+pub use settling::{Holds, LeftHome, Settling};
 pub use whole::{PAGE_BYTES, Row, Tally, Whole, digest};
 
 /// The shared table of those who have moved, or are about to.

@@ -12,6 +12,7 @@ use crate::envelope::{Envelope, OVERHEAD_BYTES, Place};
 use crate::error::LayerError;
 use crate::event::Holding;
 use crate::keys::UserKey;
+use crate::place::Holds;
 use crate::{digest, place, stored};
 
 /// Largest value before it is sealed, in bytes: what every engine takes, less what sealing adds.
@@ -83,10 +84,9 @@ impl RootTx {
         if let Some(absence) = standing.absence() {
             return Err(absence);
         }
-        let holding = if standing.settling.holds {
-            Some(Arc::new(Holding::found(&self).await?))
-        } else {
-            None
+        let holding = match standing.settling.holds {
+            Holds::Nothing => None,
+            holds => Some(Arc::new(Holding::found(&self, holds).await?)),
         };
         Ok(Self {
             ahead_ms: standing.settling.ahead_ms,

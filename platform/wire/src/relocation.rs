@@ -28,6 +28,8 @@ pub const PART_BYTES_MAX: usize = 2 << 20;
 pub const CLAIMS_MAX: usize = 64;
 /// Homes that somebody may have left and that may have to deliver what he told there.
 pub const LEFT_MAX: usize = 64;
+/// People for whom something may wait of what one told, to be told by name.
+pub const WAITING_MAX: usize = 256;
 /// Longest reason or name of who asks, in bytes.
 pub const TEXT_BYTES_MAX: usize = 512;
 
@@ -118,6 +120,8 @@ pub enum Taken {
     /// Not for this operation.
     Refused(String),
     Unlawful(String),
+    /// Of [`Step::Passed`]: he has left, and what he told waits for these, at most [`WAITING_MAX`].
+    Waits(Vec<UserId>),
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a person tells while the home that he has left may still have to deliver what he told there: held in his own range, in
+//! What a person tells while a home that he has left may still have to deliver to the same what he told there: held in his own range, in
 //! the order in which he told it, so that nobody hears it before the rest and nobody else's events wait behind it. If he moves
 //! on, it goes with him.
 
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use cell_shard::TxError;
+use cell_store::KeyRange;
 use cell_store::key::unpack;
 use platform_model::UserId;
 use uuid::Uuid;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use super::post::{Address, Untold, emit};
 use super::{DOMAIN, EVENT_BYTES_MAX};
 use crate::error::LayerError;
+use crate::place::Holds;
 use crate::root_tx::RootTx;
 use crate::stored::{self, HeldEvent};
 
@@ -24,23 +26,29 @@ pub const HELD_TAKEN_BACK_MAX: u64 = 2_500;
 /// Bytes that one transaction releases, about: each counts several times in a group.
 const RELEASED_BYTES: usize = 256 << 10;
 
-/// Where the next one goes, in one transaction.
+/// What is held, and where the next one goes, in one transaction.
 #[derive(Debug)]
 pub(crate) struct Holding {
+    holds: Holds,
     first: u64,
     next: AtomicU64,
 }
 
 impl Holding {
     /// As the transaction finds it: whoever holds something meanwhile conflicts with it.
-    pub(crate) async fn found(tx: &RootTx) -> Result<Self, LayerError> {
+    pub(crate) async fn found(tx: &RootTx, holds: Holds) -> Result<Self, LayerError> {
         let first = end(tx, false).await?;
         let last = end(tx, true).await?;
         let next = last.map_or(0, |last| last + 1);
         Ok(Self {
+            holds,
             first: first.unwrap_or(next),
             next: AtomicU64::new(next),
         })
+    }
+
+    pub(super) fn is_for(&self, user: UserId) -> bool {
+        self.holds.is_for(user)
     }
 }
 
@@ -78,34 +86,48 @@ pub(super) fn hold(
     stored::put(tx, LAYER, key(tx, number), &row)
 }
 
-/// Tells the first of what is held, at most `limit`, in this transaction; true: there is more.
+/// Tells what is held, but for what is still to be, from behind `after` on, in this transaction: at most `limit` events are
+/// looked at. Answers the last, where to go on; none: behind it nothing is held that is to be told.
 ///
 /// # Errors
 /// The transaction's; a row that says what it cannot say.
-pub async fn release(tx: &RootTx, limit: usize) -> Result<bool, LayerError> {
+pub async fn release(
+    tx: &RootTx,
+    to_be_held: &Holds,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Option<u64>, LayerError> {
     let tx = &tx.of_domain(DOMAIN);
-    let page = tx.scan(LAYER, tx.prefix(LAYER).range(), limit, false).await?;
-    let mut bytes = 0;
-    let all = page.rows.len();
-    for (at, (key, version, value)) in page.rows.into_iter().enumerate() {
+    let all = tx.prefix(LAYER).range();
+    let start = after.map_or(all.start.clone(), |after| key(tx, after + 1));
+    let page = tx
+        .scan(LAYER, KeyRange::new(start, all.end), limit, false)
+        .await?;
+    let (mut bytes, mut last) = (0, None);
+    for (key, version, value) in page.rows {
         bytes += value.len();
-        if at > 0 && bytes > RELEASED_BYTES {
-            return Ok(true);
+        if last.is_some() && bytes > RELEASED_BYTES {
+            return Ok(last);
         }
+        last = Some(number(&key)?);
         let row: HeldEvent = stored::read(LAYER, version, &value)?;
         stored::at_most("an event", row.message.len(), EVENT_BYTES_MAX)?;
+        let to = &address(&row)?;
+        if to_be_held.is_for(to.user) {
+            continue;
+        }
         let untold = Untold {
             domain: &row.domain,
             name: &row.name,
             version: row.version,
-            to: &address(&row)?,
+            to,
             message: &row.message,
         };
         // It has found room when it was told.
         emit(tx, &untold, true);
         tx.clear(key)?;
     }
-    Ok(page.more && all > 0)
+    Ok(last.filter(|_| page.more))
 }
 
 fn address(row: &HeldEvent) -> Result<Address, LayerError> {

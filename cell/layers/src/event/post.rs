@@ -82,7 +82,7 @@ fn told<E: EventRecord>(tx: &RootTx, to: &Address, event: &E, takes_back: bool) 
         to,
         message: &message,
     };
-    match tx.holding() {
+    match tx.holding().filter(|holding| holding.is_for(to.user)) {
         Some(holding) => hold(tx, holding, &untold, takes_back),
         None => {
             emit(tx, &untold, takes_back);

@@ -20,6 +20,34 @@ fn errand() -> Errand {
     }
 }
 
+fn person(number: u128) -> UserId {
+    UserId::from_uuid(Uuid::from_u128(number))
+}
+
+#[test]
+fn what_is_held_is_what_is_for_those_for_whom_something_waits_and_everything_until_that_is_known() {
+    let left = |waiting: Option<&[u128]>| LeftHome {
+        home: "eu/eu-north".parse().expect("a home"),
+        user_epoch: 2,
+        waiting: waiting.map(|those| those.iter().copied().map(person).collect()),
+    };
+    for (waits_for, held) in [
+        (vec![], Holds::Nothing),
+        (vec![left(Some(&[]))], Holds::Nothing),
+        (
+            vec![left(Some(&[5])), left(Some(&[6]))],
+            Holds::For([person(5), person(6)].into()),
+        ),
+        (vec![left(Some(&[5])), left(None)], Holds::Everything),
+    ] {
+        let settling = Settling {
+            waits_for,
+            ..Settling::default()
+        };
+        assert_eq!(settling.to_be_held(), held);
+    }
+}
+
 #[test]
 fn every_standing_reads_back_and_damage_is_named() {
     let home = Standing {
@@ -41,8 +69,14 @@ fn every_standing_reads_back_and_damage_is_named() {
         standing.clearing = true;
         standing.came_from = Some("us/us-east".parse().expect("a home"));
         standing.settling = Settling {
-            waits_for: vec![("eu/eu-north".parse().expect("a home"), 2)],
-            holds: true,
+            waits_for: [None, Some(vec![]), Some(vec![5, 6])]
+                .map(|waiting: Option<Vec<u128>>| LeftHome {
+                    home: "eu/eu-north".parse().expect("a home"),
+                    user_epoch: 2,
+                    waiting: waiting.map(|those| those.into_iter().map(person).collect()),
+                })
+                .into(),
+            holds: Holds::For([person(5), person(6)].into()),
             since_ms: 6,
             edges_due: true,
             ahead_ms: 8,

@@ -30,6 +30,7 @@ use platform_wire::relocation::{EntryStep, Step, Take, Taken};
 use super::Parts;
 use super::entries::entry_of;
 use super::forgetting::errand_to;
+use super::source::NO_ANSWER;
 use super::standing;
 use super::target::{Not, not_now};
 use crate::custody::LentCustody;
@@ -62,6 +63,7 @@ impl Parts {
             Ok(Taken::Later(why) | Taken::Refused(why) | Taken::Unlawful(why)) | Err(why) => {
                 Err(format!("{to}: {why}"))
             }
+            Ok(Taken::Waits(_)) => Err(format!("{to}: {NO_ANSWER}")),
         }
     }
 

@@ -14,6 +14,7 @@ use futures::future::BoxFuture;
 use platform_model::{HomeId, UserId};
 use platform_wire::relocation::{Step, Take, Taken};
 
+use super::source::NO_ANSWER;
 use super::standing::{self, change, has_ended};
 use super::target::{Not, not_now};
 use super::{Parts, Relocations};
@@ -79,6 +80,7 @@ impl Parts {
                 Ok(Taken::Later(why) | Taken::Refused(why) | Taken::Unlawful(why)) | Err(why) => {
                     return Err(format!("{home}: {why}"));
                 }
+                Ok(Taken::Waits(_)) => return Err(format!("{home}: {NO_ANSWER}")),
             }
         }
         Ok(())

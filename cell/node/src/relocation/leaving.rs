@@ -14,6 +14,7 @@ use super::Parts;
 use super::copier::{Copier, CopyError, Stretch};
 use super::ending::held_claims;
 use super::lawful::Unlawful;
+use super::source::NO_ANSWER;
 use super::standing::{self, change};
 
 /// From the fence to the commit; past it he is served here again.
@@ -209,7 +210,8 @@ impl Leaving<'_> {
         let (place, told_ms) = place.map_err(|error| Stopped::Later(error.to_string()))?;
         let place = place.ok_or_else(|| Stopped::Later("he does not stand here".to_owned()))?;
         let told_ms = told_ms.saturating_add(place.settling.ahead_ms);
-        let left = place.settling.waits_for;
+        let left = place.settling.waits_for.into_iter();
+        let left = left.map(|left| (left.home, left.user_epoch)).collect();
         self.send(Step::Complete {
             rows,
             sum,
@@ -266,6 +268,7 @@ impl Leaving<'_> {
             match asked.await {
                 Ok(Taken::Done { .. }) => return Ok(()),
                 Ok(Taken::Later(why)) | Err(why) => last = why,
+                Ok(Taken::Waits(_)) => NO_ANSWER.clone_into(&mut last),
                 Ok(Taken::Refused(why)) => return Err(Stopped::Never(format!("the other home: {why}"))),
                 Ok(Taken::Unlawful(why)) => return Err(Stopped::Never(format!("the law there: {why}"))),
             }

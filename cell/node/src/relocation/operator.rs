@@ -257,7 +257,7 @@ pub(super) fn told(standing: Option<&Standing>, needs_consent: Vec<String>) -> T
 /// How it ended; of one who has come: whom he waits for still.
 fn outcome(standing: &Standing) -> String {
     let waits_for = standing.settling.waits_for.iter();
-    let homes: Vec<String> = waits_for.map(|(home, _)| home.to_string()).collect();
+    let homes: Vec<String> = waits_for.map(|left| left.home.to_string()).collect();
     if homes.is_empty() {
         let errand = standing.errand.as_ref();
         return errand.map_or_else(String::new, |errand| errand.outcome.clone());

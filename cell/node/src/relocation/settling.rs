@@ -1,23 +1,24 @@
-//! He has come to live here. What he tells is held until each home that he has left has delivered what he told there, so that
-//! nobody hears it in another order than he told it; and then whoever knows him by the home before is told where he lives.
+//! He has come to live here. What he tells somebody is held until each home that he has left has delivered what he told the same
+//! there, so that nobody hears it in another order than he told it; and whoever knows him by the home before is told where he
+//! lives.
 //!
 //! A home is asked, not waited for: whoever is restored to before an answer asks again.
 
 use std::time::Duration;
 
-use cell_layers::place::{self, Settling, Standing};
-use cell_layers::{RootTx, ended, event};
+use cell_layers::keys::UserKey;
+use cell_layers::place::{self, Holds, LeftHome, Settling, Standing};
+use cell_layers::{LayerError, RootTx, ended, event};
 use cell_relay::Place;
 use cell_relay::outgoing::has_passed;
 use cell_sdk::{Address, DomainError};
 use cell_shard::{Shard, Tx, WriteError};
 use platform_model::{Code, HomeId, Problem, RootRef, UserId};
-use platform_wire::relocation::{EntryStep, Step, Take, Taken};
+use platform_wire::relocation::{EntryStep, Step, Take, Taken, WAITING_MAX};
 
 use super::Parts;
 use super::entries::entry_of;
 use super::standing::{self, DOMAIN, StepError, change, request};
-use super::target::{Not, not_now};
 use super::told;
 
 /// First and longest pause before a home is asked again.
@@ -44,9 +45,10 @@ impl Parts {
         if has_ended.map_err(|error| error.to_string())? {
             return self.settle_no_more(shard, user).await;
         }
-        let waits_for = &standing.settling.waits_for;
-        if !waits_for.is_empty() {
-            return self.ask_whether_they_passed(shard, user, waits_for).await;
+        let Settling { holds, edges_due, .. } = &standing.settling;
+        let to_be_held = standing.settling.to_be_held();
+        if *holds == to_be_held && !(*edges_due && *holds != Holds::Everything) {
+            return self.ask_whether_they_passed(shard, user, standing).await;
         }
         let home = shard.id().home().cloned().ok_or("it is no shard of people")?;
         if standing.errand.as_ref().is_some_and(|errand| errand.under_way) {
@@ -64,32 +66,37 @@ impl Parts {
                 return self.settle_no_more(shard, user).await;
             }
         }
-        let key = &opened.map_err(refused)?;
-        let me = &Address { home, user };
-        let step = |tx: Tx| async move {
-            let now = place::standing(&tx, user).await?;
-            let Some(mut now) = now.filter(|now| now == standing) else {
-                return Ok(());
-            };
-            // Nothing is told behind the end of his root.
-            ended::goes_on(&tx).await?;
-            let root = RootTx::new(tx.clone(), RootRef::user(user), DOMAIN, key);
-            if now.settling.holds {
-                now.settling.holds = event::release(&root, RELEASED_AT_ONCE).await?;
-            } else {
-                let root = root.enter().await?;
-                for domain in self.domains.iter() {
-                    domain.moved_in(&root.of_domain(domain.name()), me).await?;
-                }
-                now.settling.edges_due = false;
-            }
-            Ok::<_, DomainError>(place::put_standing(&tx, user, &now)?)
+        let (me, key) = (&Address { home, user }, &opened.map_err(refused)?);
+        let done = if *holds == to_be_held {
+            self.tell_edges(shard, (me, key), standing).await
+        } else {
+            tell_held(shard, (user, key), standing, &to_be_held).await
         };
-        let done = shard.write(&request(user), step).await;
-        done.map(|_| ()).map_err(|error| match error {
+        done.map_err(|error| match error {
             WriteError::Rejected(error) => error.to_string(),
             other => other.to_string(),
         })
+    }
+
+    /// Whoever knows him by the home before.
+    async fn tell_edges(
+        &self,
+        shard: &Shard,
+        (me, key): (&Address, &UserKey),
+        standing: &Standing,
+    ) -> Result<(), WriteError<DomainError>> {
+        let step = |tx: Tx| async move {
+            let Some((mut now, root)) = unchanged(&tx, (me.user, key), standing).await? else {
+                return Ok(());
+            };
+            let root = root.enter().await?;
+            for domain in self.domains.iter() {
+                domain.moved_in(&root.of_domain(domain.name()), me).await?;
+            }
+            now.settling.edges_due = false;
+            Ok::<_, DomainError>(place::put_standing(&tx, me.user, &now)?)
+        };
+        shard.write(&request(me.user), step).await.map(drop)
     }
 
     /// Of one who is to leave. A copy that leads since a promotion by force may lack that he has: what he holds here he tells
@@ -117,46 +124,49 @@ impl Parts {
         over.map(drop).map_err(|error| error.to_string())
     }
 
-    /// Each home that he left; those that have nothing of his any more are waited for no longer.
+    /// Each home that he left: whether something that he told waits there, and for whom.
     async fn ask_whether_they_passed(
         &self,
         shard: &Shard,
         user: UserId,
-        waits_for: &[(HomeId, u64)],
+        standing: &Standing,
     ) -> Result<(), String> {
-        let (mut passed, mut why) = (Vec::new(), String::new());
-        for left in waits_for {
-            let (home, user_epoch) = left;
+        let (mut waits_for, mut why) = (Vec::new(), String::new());
+        for left in &standing.settling.waits_for {
             let question = Take {
                 source: shard.id().clone(),
                 user,
                 operation: 0,
-                served_epoch: *user_epoch,
+                served_epoch: left.user_epoch,
                 law_revision: 0,
                 consent: false,
                 step: Step::Passed,
             };
-            match self.ask_at(home, question).await {
-                Ok(Taken::Done { .. }) => passed.push(left),
-                Ok(other) => why = format!("{home}: {other:?}"),
-                Err(error) => why = format!("{home}: {error}"),
+            let mut left = left.clone();
+            match self.ask_at(&left.home, question).await {
+                Ok(Taken::Done { .. }) => continue,
+                Ok(Taken::Waits(those)) => {
+                    why = format!("{}: something waits for {} people", left.home, those.len());
+                    left.waiting = Some(those.into_iter().collect());
+                }
+                Ok(other) => why = format!("{}: {other:?}", left.home),
+                Err(error) => why = format!("{}: {error}", left.home),
             }
+            waits_for.push(left);
         }
-        if passed.is_empty() {
-            return if self.give_up_waiting(shard, user).await? {
-                Ok(())
-            } else {
-                Err(why)
-            };
+        if waits_for == standing.settling.waits_for {
+            let gave_up = self.give_up_waiting(shard, user).await?;
+            return if gave_up { Ok(()) } else { Err(why) };
         }
-        let forget = |before: Option<Standing>| {
+        let learn = |before: Option<Standing>| {
             let mut after = before.ok_or("he does not stand here")?;
-            // One home may be waited for twice, by who went straight back to it and on again.
-            after.settling.waits_for.retain(|left| !passed.contains(&left));
+            if after == *standing {
+                after.settling.waits_for.clone_from(&waits_for);
+            }
             Ok(after)
         };
-        let forgotten = change(shard, user, forget).await;
-        forgotten.map(drop).map_err(|error| error.to_string())
+        let learnt = change(shard, user, learn).await;
+        learnt.map(drop).map_err(|error| error.to_string())
     }
 
     /// It took too long: from now on he tells what he tells, and what he told before may come behind it. Whoever takes it goes
@@ -178,16 +188,19 @@ impl Parts {
         if waited_for.is_empty() {
             return Ok(false);
         }
-        let homes: Vec<String> = waited_for.iter().map(|(home, _)| home.to_string()).collect();
+        let homes: Vec<String> = waited_for.iter().map(|left| left.home.to_string()).collect();
         metrics::counter!("celld_relocations_order_given_up_total").increment(1);
         tracing::error!(target: "audit", shard = %shard.id(), %user, ?homes, "what a person tells waits no longer for the homes that he left");
         Ok(true)
     }
 
     /// Asked by the home that took him in.
-    pub(super) async fn has_passed(&self, shard: &Shard, take: &Take) -> Result<u64, Not> {
-        let now = standing::read(shard, take.user).await.map_err(not_now)?;
-        let place = now.map_or(Place::Home { user_epoch: 1 }, |standing| standing.place);
+    pub(super) async fn has_passed(&self, shard: &Shard, take: &Take) -> Taken {
+        let later = |why: String| Taken::Later(why);
+        let place = match standing::read(shard, take.user).await {
+            Ok(now) => now.map_or(Place::Home { user_epoch: 1 }, |standing| standing.place),
+            Err(error) => return later(error.to_string()),
+        };
         let served = match place {
             Place::Home { user_epoch } | Place::Fenced { user_epoch, .. } => Some(user_epoch),
             // He may yet be served here, under whichever epoch.
@@ -195,17 +208,59 @@ impl Parts {
             Place::Gone { user_epoch, .. } if user_epoch < take.served_epoch => Some(user_epoch),
             Place::Gone { .. } => None,
         };
-        let waits = match served {
-            None => told::waits_for_roots(shard, take.user)
-                .await
-                .map_err(Not::Later)?,
-            Some(_) => false,
-        };
-        if has_passed(take.served_epoch, served, waits.then_some(0)) {
-            return Ok(0);
+        if !has_passed(take.served_epoch, served, []) {
+            return later("he has not left".to_owned());
         }
-        Err(Not::Later("what he told is not delivered yet".to_owned()))
+        match told::receivers(shard, take.user).await {
+            Ok(Some(those)) if those.is_empty() => Taken::Done { user_epoch: 0 },
+            Ok(Some(those)) if those.len() <= WAITING_MAX => Taken::Waits(those.into_iter().collect()),
+            Ok(_) => later("what he told is not delivered yet".to_owned()),
+            Err(why) => later(why),
+        }
     }
+}
+
+/// What is held and is not to be any more, some in each transaction; what he tells meanwhile is held behind it. From the last of
+/// them on no more is held than is to be.
+async fn tell_held(
+    shard: &Shard,
+    (user, key): (UserId, &UserKey),
+    standing: &Standing,
+    to_be_held: &Holds,
+) -> Result<(), WriteError<DomainError>> {
+    let mut after = None;
+    loop {
+        let step = |tx: Tx| async move {
+            let Some((mut now, root)) = unchanged(&tx, (user, key), standing).await? else {
+                return Ok(None);
+            };
+            let after = event::release(&root, to_be_held, after, RELEASED_AT_ONCE).await?;
+            if after.is_none() {
+                now.settling.holds = to_be_held.clone();
+                place::put_standing(&tx, user, &now)?;
+            }
+            Ok::<_, DomainError>(after)
+        };
+        after = shard.write(&request(user), step).await?.value;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// His root, if he still stands so; nothing is told behind its end.
+async fn unchanged(
+    tx: &Tx,
+    (user, key): (UserId, &UserKey),
+    standing: &Standing,
+) -> Result<Option<(Standing, RootTx)>, LayerError> {
+    let now = place::standing(tx, user).await?;
+    let Some(now) = now.filter(|now| now == standing) else {
+        return Ok(None);
+    };
+    ended::goes_on(tx).await?;
+    let root = RootTx::new(tx.clone(), RootRef::user(user), DOMAIN, key);
+    Ok(Some((now, root)))
 }
 
 /// Longer each time.
@@ -217,9 +272,14 @@ pub(super) fn pause_after(tries: u32) -> Duration {
 pub(super) fn settling(take: &Take, (told_ms, left): (u64, &[(HomeId, u64)]), log_time_ms: u64) -> Settling {
     let from = take.source.home().cloned();
     let from = from.map(|from| (from, take.served_epoch.saturating_add(1)));
+    let unknown = |(home, user_epoch)| LeftHome {
+        home,
+        user_epoch,
+        waiting: None,
+    };
     Settling {
-        waits_for: left.iter().cloned().chain(from).collect(),
-        holds: true,
+        waits_for: left.iter().cloned().chain(from).map(unknown).collect(),
+        holds: Holds::Everything,
         since_ms: log_time_ms,
         edges_due: true,
         ahead_ms: told_ms
@@ -264,6 +324,6 @@ mod tests {
             ..take.clone()
         };
         let left = settling(&ever, (0, &[]), log_time_ms).waits_for;
-        assert_eq!(left.first().map(|(_, user_epoch)| *user_epoch), Some(u64::MAX));
+        assert_eq!(left.first().map(|left| left.user_epoch), Some(u64::MAX));
     }
 }

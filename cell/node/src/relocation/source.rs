@@ -23,6 +23,9 @@ pub(super) const LATER: Duration = Duration::from_millis(500);
 /// How often the end of a copy that came in is asked for.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
+/// Said by nobody who was asked for a step.
+pub(super) const NO_ANSWER: &str = "no answer to what was asked";
+
 /// What comes next for a person.
 pub(super) enum Next {
     /// Nothing, until somebody asks for something.

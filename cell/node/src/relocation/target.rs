@@ -80,7 +80,7 @@ impl Parts {
             Step::Abandon => self.abandon(shard, &home, take.user).await.map(|()| 0),
             Step::Forget => self.forget_here(shard, &home, take).await,
             Step::Erase => self.erase_here_too(shard, &home, take).await,
-            Step::Passed => self.has_passed(shard, take).await,
+            Step::Passed => return self.has_passed(shard, take).await,
         };
         match taken {
             Ok(user_epoch) => Taken::Done { user_epoch },

@@ -1,6 +1,8 @@
 //! What a person told in the shard that he has left, and that is not where it goes: sealed with his key there, which stays
 //! for as long.
 
+use std::collections::BTreeSet;
+
 use cell_layers::event::Posted;
 use cell_shard::{Found, Shard};
 use platform_model::{RootRef, UserId};
@@ -35,10 +37,7 @@ pub(crate) async fn waits(shard: &Shard, user: UserId) -> Result<bool, String> {
 }
 
 /// The same, of what is for others' roots.
-///
-/// # Errors
-/// As [`waits`].
-pub(super) async fn waits_for_roots(shard: &Shard, user: UserId) -> Result<bool, String> {
+async fn waits_for_roots(shard: &Shard, user: UserId) -> Result<bool, String> {
     let (mut walk, root) = (shard.outbox(), RootRef::user(user));
     while let Some(found) = walk.page().await.map_err(|error| error.to_string())? {
         if is_among(&found, root) {
@@ -46,6 +45,26 @@ pub(super) async fn waits_for_roots(shard: &Shard, user: UserId) -> Result<bool,
         }
     }
     Ok(false)
+}
+
+/// For whom something that he told here waits in the outbox; none: an event is there of which nobody can tell whose it is.
+///
+/// # Errors
+/// As [`waits`].
+pub(super) async fn receivers(shard: &Shard, user: UserId) -> Result<Option<BTreeSet<UserId>>, String> {
+    let (mut walk, root) = (shard.outbox(), RootRef::user(user));
+    let mut those = BTreeSet::new();
+    while let Some(found) = walk.page().await.map_err(|error| error.to_string())? {
+        for found in &found {
+            let Found::Row(row) = found else {
+                return Ok(None);
+            };
+            if Posted::read(&row.payload).is_some_and(|posted| posted.from == root) {
+                those.extend(row.key.to.as_user());
+            }
+        }
+    }
+    Ok(Some(those))
 }
 
 fn is_among(found: &[Found], root: RootRef) -> bool {

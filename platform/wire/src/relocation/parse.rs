@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{
     ArrivalsTarget, CLAIMS_MAX, LEFT_MAX, MovedRow, PART_BYTES_MAX, ROWS_MAX, Step, TEXT_BYTES_MAX, Take,
-    Taken,
+    Taken, WAITING_MAX,
 };
 use crate::frame::{self, FRAME_VERSION};
 use crate::pb::{self, TakeKind, TakeOutcome};
@@ -202,17 +202,23 @@ fn row_to_wire(row: &MovedRow) -> pb::MovedRow {
 
 /// The answer to a step.
 pub fn take_reply(taken: Taken) -> pb::TakeReply {
+    let mut waiting = Vec::new();
     let (outcome, why, user_epoch) = match taken {
         Taken::Done { user_epoch } => (TakeOutcome::Done, String::new(), user_epoch),
         Taken::Later(why) => (TakeOutcome::Later, why, 0),
         Taken::Refused(why) => (TakeOutcome::Refused, why, 0),
         Taken::Unlawful(why) => (TakeOutcome::Unlawful, why, 0),
+        Taken::Waits(those) => {
+            waiting = those.iter().map(|user| user.as_bytes().to_vec()).collect();
+            (TakeOutcome::Waits, String::new(), 0)
+        }
     };
     pb::TakeReply {
         version: FRAME_VERSION,
         outcome: outcome.into(),
         why,
         user_epoch,
+        waiting,
     }
 }
 
@@ -227,5 +233,10 @@ pub(super) fn taken(wire: pb::TakeReply) -> Option<Taken> {
         TakeOutcome::Later => Some(Taken::Later(why)),
         TakeOutcome::Refused => Some(Taken::Refused(why)),
         TakeOutcome::Unlawful => Some(Taken::Unlawful(why)),
+        TakeOutcome::Waits if wire.waiting.len() > WAITING_MAX => None,
+        TakeOutcome::Waits => {
+            let those = wire.waiting.iter().map(|id| user(id).ok());
+            those.collect::<Option<_>>().map(Taken::Waits)
+        }
     }
 }

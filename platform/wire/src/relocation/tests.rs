@@ -76,6 +76,7 @@ fn every_step_reads_back() {
         Taken::Later("a".into()),
         Taken::Refused("b".into()),
         Taken::Unlawful("c".into()),
+        Taken::Waits(vec![UserId::from_uuid(Uuid::from_u128(3))]),
     ] {
         assert_eq!(parse::taken(take_reply(taken.clone())), Some(taken));
     }

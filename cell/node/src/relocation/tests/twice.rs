@@ -1,7 +1,7 @@
 //! Who moves more than once, what is late, and what nobody drives.
 
 use cell_layers::RootTx;
-use cell_layers::place::{Errand, Settling, Standing};
+use cell_layers::place::{Errand, Holds, Settling, Standing};
 use cell_relay::Place;
 use cell_sdk::tell;
 use platform_model::UserId;
@@ -117,7 +117,7 @@ async fn a_home_that_lacks_that_he_has_left_tells_nothing_of_what_he_took_along(
             ..errand_to(&there)
         }),
         settling: Settling {
-            holds: true,
+            holds: Holds::Everything,
             ..Settling::default()
         },
         ..Standing::native()
@@ -132,7 +132,7 @@ async fn a_home_that_lacks_that_he_has_left_tells_nothing_of_what_he_took_along(
     let central = bench.two.shard(CENTRAL);
     let step = bench.parts().settle_in(&central, person, &holds).await;
     assert!(step.is_err(), "he lives elsewhere");
-    assert!(bench.there_now(person).await.settling.holds);
+    assert_eq!(bench.there_now(person).await.settling.holds, Holds::Everything);
     bench.end().await;
 }
 
