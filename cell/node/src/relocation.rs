@@ -65,6 +65,8 @@ use crate::hosted::Hosted;
 pub use arrivals_rpc::routes as arrivals_routes;
 pub use driven::Driven;
 pub(crate) use ending::claims_on_record;
+#[cfg(feature = "failpoints")]
+pub(crate) use faults::comes_late;
 pub use entry_rpc::routes as entry_routes;
 pub use forgetting::Elsewheres;
 pub use operator::routes as operator_routes;

@@ -14,10 +14,10 @@ use cell_shard::{Shard, Tx, WriteError};
 use platform_model::{HomeId, RootRef, UserId};
 use platform_wire::relocation::{Step, Take, Taken};
 
-use super::Parts;
 use super::standing::{self, DOMAIN, StepError, change, request};
 use super::target::{Not, not_now};
 use super::told;
+use super::{Parts, faults};
 
 /// First and longest pause before a home is asked again.
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
@@ -53,9 +53,11 @@ impl Parts {
             if now.settling.holds {
                 now.settling.holds = event::release(&root, RELEASED_AT_ONCE).await?;
             } else {
-                let root = root.enter().await?;
-                for domain in self.domains.iter() {
-                    domain.moved_in(&root.of_domain(domain.name()), me).await?;
+                if !faults::forgets_the_edges() {
+                    let root = root.enter().await?;
+                    for domain in self.domains.iter() {
+                        domain.moved_in(&root.of_domain(domain.name()), me).await?;
+                    }
                 }
                 now.settling.edges_due = false;
             }
@@ -171,7 +173,7 @@ pub(super) fn settling(take: &Take, (told_ms, left): (u64, &[(HomeId, u64)]), lo
     let from = from.map(|from| (from, take.served_epoch + 1));
     Settling {
         waits_for: left.iter().cloned().chain(from).collect(),
-        holds: true,
+        holds: !faults::tells_at_once(),
         since_ms: log_time_ms,
         edges_due: true,
         ahead_ms: (told_ms + 1).saturating_sub(log_time_ms),
