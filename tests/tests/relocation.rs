@@ -1,6 +1,6 @@
 //! A person changes home between real processes: an illegal home is refused, the old cell is killed on the way, and then he has
-//! all that he had, by the token that he had, and nothing of him is left where he was. A follower elsewhere is shown all of it
-//! in order, and learns where he lives.
+//! all that he had, by the token that he had, and nothing of him is left where he was. A follower elsewhere is shown all
+//! of it in order, and learns where he lives.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -152,7 +152,7 @@ async fn follow_each_other(scene: &Scene, author: &Person, follower: &Person) ->
     .await
 }
 
-/// His home is away while the author leaves: what was told there waits there, and what is told in the new home waits for it.
+/// His home is away while the author leaves: what was told there waits, and what is told in the new home waits for it.
 #[tokio::test]
 async fn a_follower_elsewhere_sees_all_in_order_over_the_move_and_knows_the_new_home() -> Result<()> {
     let Some(scene) = Scene::up()? else {

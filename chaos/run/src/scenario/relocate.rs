@@ -1,6 +1,6 @@
 //! `chaos run --scenario relocate`: people change home while they use it and cells, links and controllers are struck. In the end
-//! each has one home, which serves him and has all that was acknowledged to him; whoever looked on has seen it once and in
-//! order, and knows where he lives.
+//! each has one home, which serves him and has all that was acknowledged to him; whoever looked on has seen it once and
+//! in order, and knows where he lives.
 
 use anyhow::Result;
 use cli_world::{Progress, Stage};

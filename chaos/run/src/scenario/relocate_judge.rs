@@ -14,8 +14,8 @@ use super::relocate_people::{AGAIN_AFTER, ANSWER_WITHIN, ENDS_WITHIN, Mover, Peo
 use super::relocate_seen::{Homes, Watching};
 use super::shown::ARRIVES_WITHIN;
 
-/// People who are looked at after a round where one is planted who lives twice, those who moved last; or who is known to live
-/// elsewhere, those who moved first.
+/// People who are looked at after a round: where one is planted who lives twice, those who moved last; where one of whom
+/// nobody hears that he moved, those who moved first.
 const LOOKED_AT: usize = 10;
 
 /// What became of everybody.
@@ -54,9 +54,9 @@ impl Judgement {
 }
 
 impl People {
-    /// Everybody has one home, which has all that he was told to be recorded, and nothing twice; each name has one history;
-    /// and those who look on have seen all of whom they watch, and know where he lives. Once what is `planted` is seen nobody
-    /// waits for the rest.
+    /// Everybody has one home, which has all that he was told to be recorded, and nothing twice; each name has one
+    /// history; and those who look on have seen all of whom they watch, and know where he lives. Once what is `planted`
+    /// is seen nobody waits for the rest.
     pub async fn judge(&self, world: &World, planted: Option<&str>) -> Judgement {
         let due = Clock::system().monotonic() + ENDS_WITHIN;
         let (mut judgement, mut homes) = (Judgement::default(), Homes::new());

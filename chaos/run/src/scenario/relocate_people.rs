@@ -203,8 +203,8 @@ impl People {
         Ok(())
     }
 
-    /// If he is watched. To whom a person's workouts are shown is told to his own root by an event: what he records before
-    /// one of them is seen may not be shown, whatever comes after it must be.
+    /// If he is watched. To whom a person's workouts are shown is told to his own root by an event: what he records
+    /// before one of them is seen may not be shown, whatever comes after it must be.
     async fn comes_to_be_seen(&self, mover: &mut Mover) -> Result<()> {
         let Some(Watch { by, .. }) = mover.watch else {
             return Ok(());

@@ -1,6 +1,6 @@
-//! Who looks on in the scenario `relocate`: one person in each home, who never moves while it is struck. Some of those who
-//! move let him see what they show, and are let in by him, before they begin to. In the end he must have seen each of their
-//! workouts once and in their order, over all homes in which they lived, and must know where they live.
+//! Who looks on in the scenario `relocate`: one person in each home, who does not move once it has begun. Some of those
+//! who move let him see what they show, and are let in by him, before they begin to. In the end he must have seen each
+//! of their workouts once and in their order, over all homes in which they lived, and must know where they live.
 
 use std::time::Duration;
 
@@ -64,8 +64,8 @@ impl Watchers {
         })
     }
 
-    /// Somebody of another home watches this person from now on, if there is room. What of it is not used is given back by
-    /// [`Self::has_lived`].
+    /// Somebody of another home watches this person from now on, if there is room. What of it is not used is given back
+    /// by [`Self::has_lived`].
     pub fn take_on(&self, person: &Person) -> Option<Watch> {
         let elsewhere = |by: usize| self.all[by].home != person.home;
         let by = self.room.lock().take(elsewhere)?;
@@ -151,7 +151,8 @@ impl Watchers {
         watching
     }
 
-    /// What can be said while some of it may still be on its way: what came is judged. Whoever gives no answer sees nothing.
+    /// What can be said while some of it may still be on its way: what came is judged. Whoever gives no answer sees
+    /// nothing.
     pub async fn by_now(&self, homes: &Homes) -> Watching {
         let mut watching = Watching::new(self.watched.lock().len());
         for by in 0..self.all.len() {

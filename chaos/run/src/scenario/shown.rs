@@ -1,5 +1,5 @@
-//! What followers are shown of others' workouts, and what is wrong with it: for every scenario in which somebody follows
-//! somebody.
+//! What followers are shown of others' workouts, and what is wrong with it: for every scenario in which somebody
+//! follows somebody.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! Planted: the home that somebody leaves delivers nothing of what he tells from the moment in which he is about to move,
-//! and only a while after he has gone; in the order in which he told it. Where he lives by then nothing waits for it.
+//! Planted: the home that somebody leaves delivers nothing of what he tells from the moment in which he is about to
+//! move, until a while after he has gone; then in the order in which he told it. Where he lives by then nothing waits
+//! for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
