@@ -1,11 +1,16 @@
 //! A person changes home between real processes: an illegal home is refused, the old cell is killed on the way, and then he has
-//! all that he had, by the token that he had, and nothing of him is left where he was.
+//! all that he had, by the token that he had, and nothing of him is left where he was. A follower elsewhere is shown all
+//! of it in order, and learns where he lives.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use cli_world::app::{Person, track};
+use cli_world::app::{Activity, Person, track};
 use cli_world::{Process, Seat, State};
 use serde_json::Value;
 use tests::scene::{Said, Scene, seat, until};
+use uuid::Uuid;
 
 const RIDES: u64 = 3;
 const OFFICER: [&str; 4] = ["--as", "compliance/ann", "--reason", "request 4711"];
@@ -14,8 +19,16 @@ fn cell_seat(cell: &str) -> Result<Seat> {
     seat(&format!("celld-{cell}"))
 }
 
-async fn upload(scene: &Scene, person: &Person, number: u64) -> Result<()> {
-    scene.upload(person, track::gpx("ride", number)).await.map(drop)
+/// Where people of his jurisdiction live beside his own home.
+fn other_home(person: &Person) -> Result<&'static str> {
+    let old = person.home.to_string();
+    let mut homes = ["eu/eu-central", "eu/eu-west"].into_iter();
+    homes.find(|home| *home != old).context("another home")
+}
+
+async fn upload(scene: &Scene, person: &Person, number: u64) -> Result<Uuid> {
+    let answer = scene.upload(person, track::gpx("ride", number)).await?;
+    Ok(answer.read::<Activity>()?.id)
 }
 
 /// As a supervisor does, over and over: who was killed may hold his folder's lock for a moment yet, and then whoever is
@@ -64,10 +77,7 @@ async fn a_person_moves_with_all_that_is_his_though_his_cell_is_killed_on_the_wa
         upload(&scene, &person, number).await?;
     }
     let old = person.home.to_string();
-    let new = ["eu/eu-central", "eu/eu-west"]
-        .into_iter()
-        .find(|home| *home != old)
-        .context("another home")?;
+    let new = other_home(&person)?;
     let user = format!("{old}/{}", person.user);
     let confirm = person.user.to_string();
     let relocate = |to: &str, more: &[&str]| {
@@ -106,4 +116,85 @@ async fn a_person_moves_with_all_that_is_his_though_his_cell_is_killed_on_the_wa
     let log = scene.done(&["audit", "list"])?.to_string();
     ensure!(log.contains("record-departure"), "no certificate in the ledger");
     Ok(())
+}
+
+/// Where a person takes the one other to live whom he follows and who follows him, in all that he has of him.
+async fn known_homes(scene: &Scene, person: &Person) -> Result<BTreeSet<String>> {
+    let following = scene.app.following(person).await?;
+    let followers = scene.app.followers(person).await?;
+    let shared = scene.app.shared(person).await?.into_iter();
+    let counts = (following.len(), followers.len());
+    ensure!(counts == (1, 1), "he follows, and is followed by: {counts:?}");
+    let following = following.into_iter().map(|one| one.home);
+    let followers = followers.into_iter().map(|one| one.home);
+    let shared = shared.map(|one| one.author_home);
+    Ok(following.chain(followers).chain(shared).collect())
+}
+
+/// They let each other in, and the author shows rides until the follower sees one: from then on he is shown all.
+async fn follow_each_other(scene: &Scene, author: &Person, follower: &Person) -> Result<()> {
+    scene.admit(author, follower.user, &follower.home).await?;
+    scene.admit(follower, author.user, &author.home).await?;
+    let first = Cell::new(1_000);
+    until("he is shown something", async || {
+        upload(scene, author, first.replace(first.get() + 1)).await?;
+        let seen = scene.app.shared(follower).await?;
+        ensure!(!seen.is_empty(), "nothing came");
+        anyhow::Ok(())
+    })
+    .await?;
+    until("each knows of the other", async || {
+        let known = known_homes(scene, follower).await?;
+        let theirs = known_homes(scene, author).await?;
+        ensure!(known.len() == 1 && theirs.len() == 1, "{known:?}, {theirs:?}");
+        anyhow::Ok(())
+    })
+    .await
+}
+
+/// His home is away while the author leaves: what was told there waits, and what is told in the new home waits for it.
+#[tokio::test]
+async fn a_follower_elsewhere_sees_all_in_order_over_the_move_and_knows_the_new_home() -> Result<()> {
+    let Some(scene) = Scene::up()? else {
+        return Ok(());
+    };
+    let author = scene.person("Ann", "DE").await?;
+    let follower = scene.person("Bert", "US").await?;
+    ensure!(author.home != follower.home, "both live in {}", author.home);
+    follow_each_other(&scene, &author, &follower).await?;
+    let new = other_home(&author)?;
+    let away = format!("{}-1", follower.home.region);
+    let mut told = vec![upload(&scene, &author, 0).await?];
+    scene.processes.kill(&cell_seat(&away)?).await?;
+    for number in 1..=RIDES {
+        told.push(upload(&scene, &author, number).await?);
+    }
+    until("he lives there", async || {
+        // Asked again it says how it stands.
+        let now = scene.app.relocate(&author, &new.parse()?).await?;
+        ensure!(now.phase == "at-home", "{now:?}");
+        anyhow::Ok(())
+    })
+    .await?;
+    for number in 10..=10 + RIDES {
+        told.push(upload(&scene, &author, number).await?);
+    }
+    let seen = until("all that was told came", async || {
+        revive(&scene, &away)?;
+        let seen = scene.app.shared(&follower).await?.into_iter();
+        let seen: Vec<Uuid> = seen
+            .map(|one| one.workout)
+            .filter(|id| told.contains(id))
+            .collect();
+        ensure!(seen.len() >= told.len(), "{} of {} came", seen.len(), told.len());
+        anyhow::Ok(seen)
+    })
+    .await?;
+    assert_eq!(seen, told, "once each, and in his order");
+    until("the new home is known", async || {
+        let known = known_homes(&scene, &follower).await?;
+        ensure!(known == BTreeSet::from([new.to_owned()]), "{known:?}");
+        anyhow::Ok(())
+    })
+    .await
 }

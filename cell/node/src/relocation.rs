@@ -66,6 +66,8 @@ pub use arrivals_rpc::routes as arrivals_routes;
 pub use driven::Driven;
 pub(crate) use ending::claims_on_record;
 pub use entry_rpc::routes as entry_routes;
+#[cfg(feature = "failpoints")]
+pub(crate) use faults::comes_late;
 pub use forgetting::Elsewheres;
 pub use operator::routes as operator_routes;
 pub(crate) use standing::{Elsewhere, came_from, elsewhere, gone, standing_of};

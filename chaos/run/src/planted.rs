@@ -82,7 +82,7 @@ static OF_A_RUN: [Planted; 5] = [
     },
 ];
 
-const OF_SCENARIOS: [(Scenario, &str); 8] = [
+const OF_SCENARIOS: [(Scenario, &str); 10] = [
     (Scenario::Events, "event-without-mark"),
     (Scenario::Events, "event-answered-early"),
     (Scenario::Events, "event-out-of-order"),
@@ -90,6 +90,8 @@ const OF_SCENARIOS: [(Scenario, &str); 8] = [
     (Scenario::Claims, "claim-by-clock"),
     (Scenario::Relocate, "relocation-without-tail"),
     (Scenario::Relocate, "relocation-takes-fence-back"),
+    (Scenario::Relocate, "relocation-tells-at-once"),
+    (Scenario::Relocate, "relocation-forgets-edges"),
     (Scenario::Restore, "restore-forgets-erased"),
 ];
 

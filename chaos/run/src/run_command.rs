@@ -31,6 +31,7 @@ Examples:
   chaos run --scenario claims --plant claim-by-clock --minutes 1   is a holder seen whose claim was let go?
   chaos run --scenario relocate --minutes 2   people change home while whoever has a part in it is killed
   chaos run --scenario relocate --plant relocation-without-tail   is somebody seen whose last workouts stayed behind?
+  chaos run --scenario relocate --plant relocation-tells-at-once   is somebody seen who is heard out of order?
   chaos run --scenario restore   a cell lost for good goes on from its backups, without who was erased
   chaos run --scenario restore --plant restore-forgets-erased   is somebody who comes back seen?
   chaos run --scenario recover   all controllers lost for good go on from a backup of what they knew

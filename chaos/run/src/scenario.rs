@@ -11,6 +11,8 @@ mod relocate_homes;
 mod relocate_judge;
 mod relocate_names;
 mod relocate_people;
+mod relocate_seen;
+mod relocate_watchers;
 mod restore;
 mod restore_people;
 mod restore_search;
@@ -19,6 +21,7 @@ mod shared_store_counts;
 mod shared_store_document;
 mod shared_store_mixed;
 mod shared_store_server;
+mod shown;
 mod strikes;
 mod struck;
 

@@ -26,7 +26,7 @@ use uuid::Uuid;
 pub use answer::{Answer, Failure};
 pub use erasure::Certified;
 pub use export::{Item, TakenAlong};
-pub use following::{Followed, Shared, SharedPage};
+pub use following::{Followed, Follower, Shared, SharedPage};
 pub use kind::{Kind, Nobody, Observer};
 pub use relocation::Relocation;
 pub use views::{Activity, Figures, Page, Place, Profile, Tokens};

@@ -18,6 +18,19 @@ pub(super) fn notes_before_the_broker() -> bool {
     planted("bridge-marks-early")
 }
 
+/// What its author told before he left comes behind what he tells where he lives now.
+#[cfg(feature = "failpoints")]
+pub(super) async fn comes_late(
+    source: &cell_shard::Shard,
+    row: &cell_shard::OutboxRow,
+    now: std::time::Duration,
+) -> bool {
+    match cell_layers::event::Posted::read(&row.payload) {
+        Some(posted) => crate::relocation::comes_late(source, posted.from, now).await,
+        None => false,
+    }
+}
+
 #[cfg(feature = "failpoints")]
 fn planted(name: &str) -> bool {
     fail::eval(name, |_| ()).is_some()

@@ -8,6 +8,8 @@ use platform_wire::events::{Delivery, EventsTarget, Receipt};
 
 use super::Parts;
 use super::cargo::{Kept, law_revision};
+#[cfg(feature = "failpoints")]
+use super::faults;
 use super::relay::Place;
 
 /// Events of one call.
@@ -139,6 +141,10 @@ impl Parts {
     }
 
     async fn load(&self, source: &Shard, to: &Place, row: &OutboxRow) -> Result<Delivery, Came> {
+        #[cfg(feature = "failpoints")]
+        if faults::comes_late(source, row, self.clock.monotonic()).await {
+            return Err(Came::Later("it is planted that it comes late".to_owned()));
+        }
         let Some(home) = to.home.as_ref().filter(|_| to.shard.is_some()) else {
             return Err(self.aside(source, &row.key, "the table knows no such home").await);
         };

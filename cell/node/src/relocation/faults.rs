@@ -1,8 +1,24 @@
 //! Planted faults of builds that are never released: the checkers must notice what each leads to.
 
+#[cfg(feature = "failpoints")]
+mod late;
+
+#[cfg(feature = "failpoints")]
+pub(crate) use late::comes_late;
+
 /// What changed since the first copy stays behind.
 pub(super) fn leaves_the_tail_behind() -> bool {
     planted("relocation-without-tail")
+}
+
+/// What he tells in the new home is not held; and what he told last in the old one comes late, so that it shows.
+pub(super) fn tells_at_once() -> bool {
+    planted("relocation-tells-at-once")
+}
+
+/// Nobody is told where he lives, and it is noted as done.
+pub(super) fn forgets_the_edges() -> bool {
+    planted("relocation-forgets-edges")
 }
 
 /// The home that he leaves takes its fence back after the commit, and serves him: the other does, too, by the entry.

@@ -16,10 +16,10 @@ use cell_shard::{Shard, Tx, WriteError};
 use platform_model::{Code, HomeId, Problem, RootRef, UserId};
 use platform_wire::relocation::{EntryStep, Step, Take, Taken, WAITING_MAX};
 
-use super::Parts;
 use super::entries::entry_of;
 use super::standing::{self, DOMAIN, StepError, change, request};
 use super::told;
+use super::{Parts, faults};
 
 /// First and longest pause before a home is asked again.
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
@@ -89,9 +89,11 @@ impl Parts {
             let Some((mut now, root)) = unchanged(&tx, (me.user, key), standing).await? else {
                 return Ok(());
             };
-            let root = root.enter().await?;
-            for domain in self.domains.iter() {
-                domain.moved_in(&root.of_domain(domain.name()), me).await?;
+            if !faults::forgets_the_edges() {
+                let root = root.enter().await?;
+                for domain in self.domains.iter() {
+                    domain.moved_in(&root.of_domain(domain.name()), me).await?;
+                }
             }
             now.settling.edges_due = false;
             Ok::<_, DomainError>(place::put_standing(&tx, me.user, &now)?)
@@ -277,9 +279,15 @@ pub(super) fn settling(take: &Take, (told_ms, left): (u64, &[(HomeId, u64)]), lo
         user_epoch,
         waiting: None,
     };
+    let (waits_for, holds) = if faults::tells_at_once() {
+        (Vec::new(), Holds::Nothing)
+    } else {
+        let left = left.iter().cloned().chain(from);
+        (left.map(unknown).collect(), Holds::Everything)
+    };
     Settling {
-        waits_for: left.iter().cloned().chain(from).map(unknown).collect(),
-        holds: Holds::Everything,
+        waits_for,
+        holds,
         since_ms: log_time_ms,
         edges_due: true,
         ahead_ms: told_ms

@@ -8,7 +8,8 @@ use platform_report::{Document, Figure};
 use platform_wire::events::ParkedClient;
 use serde_json::Value;
 
-use super::events_people::{ARRIVES_WITHIN, Judgement, People};
+use super::events_people::{Judgement, People};
+use super::shown::ARRIVES_WITHIN;
 use super::strikes;
 use super::struck::Struck;
 use crate::faults::revive;

@@ -1,19 +1,19 @@
 //! The people of the scenario `events`: authors who show workouts, and followers in every home who are shown them.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use chaos::checkers::events::{Effect, Told, events};
-use chaos::history::Outcome;
+use chaos::checkers::events::Told;
 use chaos::verdict::Verdict;
-use cli_world::app::{Activity, App, Newcomer, Person, Place, Shared, track};
+use cli_world::app::{Activity, App, Newcomer, Person, track};
 use futures::future::join_all;
 use parking_lot::Mutex;
 use platform_runtime::clock::Clock;
 use platform_runtime::random;
+
+use super::shown::{self, ARRIVES_WITHIN};
 
 /// Where authors and followers live: one of each in every country.
 const COUNTRIES: [&str; 3] = ["DE", "FR", "US"];
@@ -25,8 +25,6 @@ const TOLD_MAX: u32 = 300;
 const AGAIN_AFTER: Duration = Duration::from_millis(150);
 /// One request and its answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
-/// From the end until everything that was told must have arrived.
-pub const ARRIVES_WITHIN: Duration = Duration::from_secs(90);
 
 /// Everyone, and what they told.
 pub struct People {
@@ -141,16 +139,16 @@ impl People {
         let mut judgement = Judgement::default();
         for follower in &self.followers {
             let seen = loop {
-                let seen = self.seen(follower).await;
+                let seen = shown::seen(&self.app, follower).await;
                 let late = clock.monotonic() - begun > ARRIVES_WITHIN;
                 match seen {
-                    Ok(seen) if late || has_all(&told, &seen) => break seen,
+                    Ok(seen) if late || shown::has_all(&told, &seen) => break seen,
                     Err(why) if late => return Err(why).context(follower.name.clone()),
                     _ => clock.sleep(AGAIN_AFTER).await,
                 }
             };
             judgement.effects += seen.len();
-            judgement.verdicts.push(verdict(&told, &seen, follower));
+            judgement.verdicts.push(shown::verdict(&told, &seen, follower));
         }
         judgement.arrived_in = clock.monotonic() - begun;
         Ok(judgement)
@@ -160,10 +158,11 @@ impl People {
     /// shown by now may still come.
     pub async fn anybody_shows(&self, plant: &str) -> bool {
         for follower in &self.followers {
-            let seen = tokio::time::timeout(ANSWER_WITHIN, self.seen(follower)).await;
+            let seen = tokio::time::timeout(ANSWER_WITHIN, shown::seen(&self.app, follower)).await;
             let Ok(Ok(seen)) = seen else { continue };
+            let came = shown::those_shown(self.all_told(), &seen);
             let by_now = Judgement {
-                verdicts: vec![verdict(&those_shown(self.all_told(), &seen), &seen, follower)],
+                verdicts: vec![shown::verdict(&came, &seen, follower)],
                 ..Judgement::default()
             };
             if leads_to(plant).is_some() && by_now.shows(plant) {
@@ -173,34 +172,11 @@ impl People {
         false
     }
 
-    async fn seen(&self, follower: &Person) -> Result<Vec<Shared>> {
-        let mut person = follower.clone();
-        // A run may last longer than a token.
-        if let Err(failure) = self.app.profile(&person).await
-            && failure.code().contains("token")
-        {
-            let place = Place {
-                home: person.home.clone(),
-                host: person.host.clone(),
-            };
-            let tokens = self.app.log_in(&place, &person).await?;
-            person.take(tokens);
-        }
-        Ok(self.app.shared(&person).await?)
-    }
-
-    /// Each author tells one workout after the other: his own order is the order of his shard.
     fn all_told(&self) -> Vec<Told> {
         let mut all = Vec::new();
         for (author, told) in self.authors.iter().zip(&self.told) {
             for (number, id) in (0_u64..).zip(told.lock().iter()) {
-                all.push(Told {
-                    source: author.name.clone(),
-                    destination: String::new(),
-                    place: (0, number, 0),
-                    id: id.clone(),
-                    outcome: Outcome::Done,
-                });
+                all.push(shown::told(&author.name, number, id));
             }
         }
         all
@@ -240,34 +216,6 @@ fn leads_to(plant: &str) -> Option<&'static str> {
     }
 }
 
-/// Of what was told that which somebody is shown.
-fn those_shown(told: Vec<Told>, seen: &[Shared]) -> Vec<Told> {
-    let seen: BTreeSet<String> = seen.iter().map(|one| one.workout.to_string()).collect();
-    let shown = |one: &Told| seen.contains(&one.id);
-    told.into_iter().filter(shown).collect()
-}
-
-fn has_all(told: &[Told], seen: &[Shared]) -> bool {
-    let seen: BTreeSet<String> = seen.iter().map(|one| one.workout.to_string()).collect();
-    told.iter().all(|one| seen.contains(&one.id))
-}
-
-fn verdict(told: &[Told], seen: &[Shared], follower: &Person) -> Verdict {
-    let told: Vec<Told> = told
-        .iter()
-        .map(|one| Told {
-            destination: follower.name.clone(),
-            ..one.clone()
-        })
-        .collect();
-    let effect = |one: &Shared| Effect {
-        destination: follower.name.clone(),
-        id: one.workout.to_string(),
-        place: (0, one.number, 0),
-    };
-    events(&told, &seen.iter().map(effect).collect::<Vec<_>>(), &[])
-}
-
 async fn register(app: &App, name: &str, country: &str) -> Result<Person> {
     let (clock, key) = (Clock::system(), random::uuid_v7());
     let mut last = None;
@@ -289,6 +237,9 @@ async fn register(app: &App, name: &str, country: &str) -> Result<Person> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::shown::{has_all, verdict};
+    use chaos::history::Outcome;
+    use cli_world::app::Shared;
     use platform_model::UserId;
     use uuid::Uuid;
 
@@ -343,7 +294,7 @@ mod tests {
     fn a_planted_fault_is_caught_by_what_it_leads_to_and_by_nothing_else() {
         let all = [told(1), told(2)];
         let judged = |seen: &[Shared]| Judgement {
-            verdicts: vec![verdict(&all, seen, &person())],
+            verdicts: vec![shown::verdict(&all, seen, &person())],
             ..Judgement::default()
         };
         let twice = [shared(1, 1), shared(2, 2), shared(3, 1)];
@@ -366,7 +317,8 @@ mod tests {
     fn while_some_are_still_on_their_way_those_that_came_are_judged() {
         let all = [told(1), told(2), told(3)];
         let found = |seen: &[Shared]| {
-            let verdict = verdict(&those_shown(all.to_vec(), seen), seen, &person());
+            let came = shown::those_shown(all.to_vec(), seen);
+            let verdict = shown::verdict(&came, seen, &person());
             (verdict.found, verdict.has("out-of-order"))
         };
         assert_eq!(found(&[shared(1, 1), shared(2, 3)]), (0, false), "2 may come");

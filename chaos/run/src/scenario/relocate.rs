@@ -1,5 +1,6 @@
 //! `chaos run --scenario relocate`: people change home while they use it and cells, links and controllers are struck. In the end
-//! each has one home, which serves him and has all that was acknowledged to him.
+//! each has one home, which serves him and has all that was acknowledged to him; whoever looked on has seen it once and
+//! in order, and knows where he lives.
 
 use anyhow::Result;
 use cli_world::{Progress, Stage};
@@ -37,7 +38,7 @@ pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document>
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
     let struck = Struck::up(options, stage, progress).await?;
-    let people = People::new(&struck.app, options.seed);
+    let people = People::come_in(&struck.app, options.seed).await?;
     let scene = struck.scene();
     let strikes = async {
         let rounds = strike(options, &scene, &people, progress).await;
@@ -52,7 +53,7 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
         people.count(),
         people.told()
     ));
-    let judgement = people.judge(&struck.world).await;
+    let judgement = people.judge(&struck.world, options.plant.as_deref()).await;
     struck.down().await?;
     Ok(Ran {
         rounds,
@@ -65,40 +66,17 @@ async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Resu
 
 fn document(options: &Options, ran: &Ran) -> Document {
     let mut document = Document::new("chaos-relocate");
-    let count = |number: usize| number as f64;
-    let zero = |name: &str, value: usize| Figure::at_most(name, count(value), "cases", 0.0);
     let judged = &ran.judgement;
-    document.figures = vec![
-        Figure::at_least("rounds", count(ran.rounds.len()), "rounds", 1.0),
-        Figure::at_least("people", count(ran.people), "people", 1.0),
-        Figure::at_least("moved", count(judged.moved), "people", 1.0),
-        Figure::info("stayed", count(judged.stayed), "people"),
-        Figure::info("acknowledged", count(ran.told), "workouts"),
-        Figure::at_least("operations-on-names", count(judged.names.0), "operations", 1.0),
-    ];
-    if let Some(plant) = &options.plant {
-        let caught = count(usize::from(judged.shows(plant)));
-        document
-            .figures
-            .push(Figure::at_least("caught", caught, "of 1", 1.0));
-    } else {
-        document.figures.extend([
-            zero("lost-or-twice", judged.lost.len()),
-            zero("two-homes", judged.two_homes.len()),
-            zero("not-linearizable", judged.names.1.found),
-            // A search that gave up proves nothing.
-            zero("undecided", judged.names.1.undecided.len()),
-            zero("stuck", judged.stuck.len()),
-            zero("unsettled", ran.unsettled),
-        ]);
-    }
-    let cases: [(&str, &[String]); 3] = [
+    document.figures = figures(options, ran);
+    let cases: [(&str, &[String]); 4] = [
         ("lost-or-twice", &judged.lost),
         ("two-homes", &judged.two_homes),
         ("stuck", &judged.stuck),
+        ("edges-wrong", &judged.watched.edges),
     ];
     let places = verdicts::of_cases("places", (ran.people, ran.unsettled), &cases);
-    verdicts::tell(&mut document, &[judged.names.1.clone(), places]);
+    let shown = &judged.watched.verdict;
+    verdicts::tell(&mut document, &[judged.names.1.clone(), shown.clone(), places]);
     document
         .tables
         .insert("rounds".into(), Value::Array(ran.rounds.clone()));
@@ -106,7 +84,42 @@ fn document(options: &Options, ran: &Ran) -> Document {
     document
         .notes
         .extend((!judged.names.1.is_clean()).then(|| judged.names.1.to_string()));
-    let wrong = judged.lost.iter().chain(&judged.two_homes).chain(&judged.stuck);
-    document.notes.extend(wrong.take(NOTES_MAX).cloned());
+    let shown = shown.anomalies.iter();
+    let shown = shown.map(|anomaly| format!("{}: {}", anomaly.name, anomaly.explanation));
+    let wrong = cases.into_iter().flat_map(|(_, texts)| texts).cloned();
+    document.notes.extend(wrong.chain(shown).take(NOTES_MAX));
     document
+}
+
+fn figures(options: &Options, ran: &Ran) -> Vec<Figure> {
+    let count = |number: usize| number as f64;
+    let zero = |name: &str, value: usize| Figure::at_most(name, count(value), "cases", 0.0);
+    let judged = &ran.judgement;
+    let mut figures = vec![
+        Figure::at_least("rounds", count(ran.rounds.len()), "rounds", 1.0),
+        Figure::at_least("people", count(ran.people), "people", 1.0),
+        Figure::at_least("moved", count(judged.moved), "people", 1.0),
+        Figure::info("stayed", count(judged.stayed), "people"),
+        Figure::info("acknowledged", count(ran.told), "workouts"),
+        Figure::at_least("operations-on-names", count(judged.names.0), "operations", 1.0),
+        Figure::at_least("watched", count(judged.watched.people), "people", 1.0),
+        Figure::info("seen", count(judged.watched.seen), "effects"),
+    ];
+    if let Some(plant) = &options.plant {
+        let caught = count(usize::from(judged.shows(plant)));
+        figures.push(Figure::at_least("caught", caught, "of 1", 1.0));
+    } else {
+        figures.extend([
+            zero("lost-or-twice", judged.lost.len()),
+            zero("two-homes", judged.two_homes.len()),
+            zero("not-linearizable", judged.names.1.found),
+            // A search that gave up proves nothing.
+            zero("undecided", judged.names.1.undecided.len()),
+            zero("not-once-or-out-of-order", judged.watched.verdict.found),
+            zero("edges-wrong", judged.watched.edges.len()),
+            zero("stuck", judged.stuck.len()),
+            zero("unsettled", ran.unsettled),
+        ]);
+    }
+    figures
 }

@@ -10,12 +10,16 @@ use platform_model::HomeId;
 use platform_runtime::clock::Clock;
 
 use super::relocate_homes::{both_say, is_served_twice, wrong};
-use super::relocate_people::{AGAIN_AFTER, ANSWER_WITHIN, ENDS_WITHIN, Mover, People};
+use super::relocate_people::{AGAIN_AFTER, ANSWER_WITHIN, ENDS_WITHIN, Mover, People, until_answered};
+use super::relocate_seen::{Homes, Watching};
+use super::shown::ARRIVES_WITHIN;
 
-/// People who are looked at after a round where one is planted who lives twice: those who moved last.
+/// People who are looked at after a round: where one is planted who lives twice, those who moved last; where one of whom
+/// nobody hears that he moved, those who moved first.
 const LOOKED_AT: usize = 10;
 
 /// What became of everybody.
+#[derive(Default)]
 pub struct Judgement {
     pub moved: usize,
     pub stayed: usize,
@@ -27,6 +31,8 @@ pub struct Judgement {
     pub stuck: Vec<String>,
     /// Operations on names, and whether one order explains them.
     pub names: (usize, Verdict),
+    /// What those who look on have seen, and where they take whom to live.
+    pub watched: Watching,
 }
 
 impl Judgement {
@@ -40,32 +46,35 @@ impl Judgement {
         match plant {
             "relocation-without-tail" => self.stayed_behind() > 0,
             "relocation-takes-fence-back" => !self.two_homes.is_empty(),
-            _ => self.stayed_behind() + self.two_homes.len() + self.stuck.len() > 0,
+            "relocation-tells-at-once" => self.watched.verdict.has("out-of-order"),
+            "relocation-forgets-edges" => !self.watched.edges.is_empty(),
+            _ => self.stayed_behind() + self.two_homes.len() + self.stuck.len() + self.watched.wrong() > 0,
         }
     }
 }
 
 impl People {
-    /// Everybody has one home, which has all that he was told to be recorded, and nothing twice; and each name has one
-    /// history.
-    pub async fn judge(&self, world: &World) -> Judgement {
+    /// Everybody has one home, which has all that he was told to be recorded, and nothing twice; each name has one
+    /// history; and those who look on have seen all of whom they watch, and know where he lives. Once what is `planted`
+    /// is seen nobody waits for the rest.
+    pub async fn judge(&self, world: &World, planted: Option<&str>) -> Judgement {
         let due = Clock::system().monotonic() + ENDS_WITHIN;
-        let mut judgement = Judgement {
-            moved: 0,
-            stayed: 0,
-            lost: Vec::new(),
-            two_homes: Vec::new(),
-            stuck: Vec::new(),
-            names: self.names.judge(),
-        };
+        let (mut judgement, mut homes) = (Judgement::default(), Homes::new());
         let all = self.take_all();
         for mover in &all {
-            if let Err(why) = self.judge_one((world, due), mover, &mut judgement).await {
-                judgement.stuck.push(format!("{}: {why:#}", mover.person.name));
+            match self.judge_one((world, due), mover, &mut judgement).await {
+                Ok(home) => {
+                    homes.insert(mover.person.user, home);
+                }
+                Err(why) => judgement.stuck.push(format!("{}: {why:#}", mover.person.name)),
             }
         }
         self.put_back(all);
         judgement.names = self.names.judge();
+        let is_seen = planted.is_some_and(|plant| judgement.shows(plant));
+        let within = if is_seen { Duration::ZERO } else { ARRIVES_WITHIN };
+        judgement.watched = self.watchers.judge(&homes, within).await;
+        judgement.stuck.extend(judgement.watched.unread.iter().cloned());
         judgement
     }
 
@@ -73,6 +82,14 @@ impl People {
     pub async fn anybody_shows(&self, plant: &str, world: &World) -> bool {
         match plant {
             "relocation-takes-fence-back" => self.anybody_lives_twice(world).await,
+            "relocation-tells-at-once" | "relocation-forgets-edges" => {
+                let watched = self.watchers.by_now(&self.homes_by_now().await).await;
+                let by_now = Judgement {
+                    watched,
+                    ..Judgement::default()
+                };
+                by_now.shows(plant)
+            }
             _ => self.anybody_lacks_something().await,
         }
     }
@@ -89,6 +106,17 @@ impl People {
         false
     }
 
+    /// Where those live who were through with it first.
+    async fn homes_by_now(&self) -> Homes {
+        let mut homes = Homes::new();
+        for Mover { person, .. } in self.all_so_far().iter().take(LOOKED_AT) {
+            if let Ok(place) = self.app.locate(&person.email).await {
+                homes.insert(person.user, place.home);
+            }
+        }
+        homes
+    }
+
     /// Whether somebody who is through with it lacks a workout by now. Whoever gives no answer lacks none.
     async fn anybody_lacks_something(&self) -> bool {
         for mover in self.all_so_far() {
@@ -103,20 +131,21 @@ impl People {
         false
     }
 
+    /// Answers where he lives.
     async fn judge_one(
         &self,
         (world, due): (&World, Duration),
         mover: &Mover,
         judgement: &mut Judgement,
-    ) -> Result<()> {
+    ) -> Result<HomeId> {
         let (person, app) = (&mover.person, &self.app);
         self.until_settled(mover).await?;
-        let there = self.until_answered(|| app.all_ids(person)).await?;
+        let there = until_answered(|| app.all_ids(person)).await?;
         let there: Vec<String> = there.iter().map(ToString::to_string).collect();
         judgement.lost.extend(lost(mover, &there));
-        let tokens = self.until_answered(|| app.refresh(person)).await?;
-        let place = self.until_answered(|| app.locate(&person.email)).await?;
-        let back = self.until_answered(|| app.log_in(&place, person)).await?;
+        let tokens = until_answered(|| app.refresh(person)).await?;
+        let place = until_answered(|| app.locate(&person.email)).await?;
+        let back = until_answered(|| app.log_in(&place, person)).await?;
         if tokens.home != place.home || back.home != place.home || back.user != person.user {
             let (by_token, found) = (&tokens.home, &place.home);
             judgement
@@ -134,14 +163,14 @@ impl People {
         } else {
             judgement.stayed += 1;
         }
-        Ok(())
+        Ok(place.home)
     }
 
     async fn until_settled(&self, mover: &Mover) -> Result<()> {
         let clock = Clock::system();
         let begun = clock.monotonic();
         loop {
-            let now = self.until_answered(|| self.app.relocation(&mover.person)).await?;
+            let now = until_answered(|| self.app.relocation(&mover.person)).await?;
             if now.phase == "at-home" {
                 return Ok(());
             }
@@ -204,6 +233,7 @@ mod tests {
             person,
             to: home,
             told: told.iter().map(ToString::to_string).collect(),
+            watch: None,
         }
     }
 
@@ -221,41 +251,44 @@ mod tests {
 
     #[test]
     fn a_planted_fault_is_caught_by_what_it_leads_to_and_by_nothing_else() {
-        let clean = || Judgement {
-            moved: 1,
-            stayed: 0,
-            lost: Vec::new(),
-            two_homes: Vec::new(),
-            stuck: Vec::new(),
-            names: (0, Verdict::default()),
-        };
         let shows = |judged: &Judgement| {
             [
                 "relocation-without-tail",
                 "relocation-takes-fence-back",
+                "relocation-tells-at-once",
+                "relocation-forgets-edges",
                 "another",
             ]
             .map(|plant| judged.shows(plant))
         };
         let wrong = || vec!["ann".to_owned()];
-        assert_eq!(shows(&clean()), [false, false, false]);
+        assert_eq!(shows(&Judgement::default()), [false; 5]);
         let lost = Judgement {
             lost: wrong(),
-            ..clean()
+            ..Judgement::default()
         };
-        assert_eq!(shows(&lost), [true, false, true]);
+        assert_eq!(shows(&lost), [true, false, false, false, true]);
         let twice = Judgement {
             two_homes: wrong(),
-            ..clean()
+            ..Judgement::default()
         };
-        assert_eq!(shows(&twice), [false, true, true]);
+        assert_eq!(shows(&twice), [false, true, false, false, true]);
         let stuck = Judgement {
             stuck: wrong(),
-            ..clean()
+            ..Judgement::default()
         };
-        assert_eq!(shows(&stuck), [false, false, true]);
-        let mut renamed = clean();
+        assert_eq!(shows(&stuck), [false, false, false, false, true]);
+        let mut renamed = Judgement::default();
         renamed.names.1.add("not-linearizable", "a name");
-        assert_eq!(shows(&renamed), [true, false, true]);
+        assert_eq!(shows(&renamed), [true, false, false, false, true]);
+        let mut overtaken = Judgement::default();
+        overtaken.watched.verdict.add("out-of-order", "a workout");
+        assert_eq!(shows(&overtaken), [false, false, true, false, true]);
+        let mut missing = Judgement::default();
+        missing.watched.verdict.add("missing", "a workout");
+        assert_eq!(shows(&missing), [false, false, false, false, true]);
+        let mut unknown = Judgement::default();
+        unknown.watched.edges = wrong();
+        assert_eq!(shows(&unknown), [false, false, false, true, true]);
     }
 }

@@ -17,6 +17,13 @@ pub struct Followed {
     pub version: u64,
 }
 
+/// Somebody who follows the person.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct Follower {
+    pub user: UserId,
+    pub home: String,
+}
+
 /// A workout that somebody shows.
 #[derive(Debug, PartialEq, Deserialize)]
 pub struct Shared {
@@ -36,9 +43,10 @@ pub struct SharedPage {
     pub next_cursor: Option<String>,
 }
 
+/// All of them: there are never more than one page.
 #[derive(Deserialize)]
-struct FollowedList {
-    items: Vec<Followed>,
+struct List<T> {
+    items: Vec<T>,
 }
 
 impl App {
@@ -61,20 +69,32 @@ impl App {
     /// Whom the person follows, as they show themselves.
     pub async fn following(&self, person: &Person) -> Result<Vec<Followed>, Failure> {
         let request = self.by(person, Method::GET, "/v1/following");
-        let list: FollowedList = self.send(Kind::Following, request).await?.read()?;
+        let list: List<Followed> = self.send(Kind::Following, request).await?.read()?;
         Ok(list.items)
+    }
+
+    /// Whom the person lets see what he shows to followers.
+    pub async fn followers(&self, person: &Person) -> Result<Vec<Follower>, Failure> {
+        let request = self.by(person, Method::GET, "/v1/followers");
+        let list: List<Follower> = self.send(Kind::Followers, request).await?.read()?;
+        Ok(list.items)
+    }
+
+    /// One page of what others show the person, newest first.
+    pub async fn shared_page(&self, person: &Person, cursor: Option<&str>) -> Result<SharedPage, Failure> {
+        let path = match cursor {
+            Some(cursor) => format!("/v1/following/activities?limit=100&cursor={cursor}"),
+            None => "/v1/following/activities?limit=100".to_owned(),
+        };
+        let request = self.by(person, Method::GET, &path);
+        self.send(Kind::Shared, request).await?.read()
     }
 
     /// Everything that others show the person, in the order in which it came.
     pub async fn shared(&self, person: &Person) -> Result<Vec<Shared>, Failure> {
         let (mut all, mut cursor): (Vec<Shared>, Option<String>) = (Vec::new(), None);
         loop {
-            let path = match &cursor {
-                Some(cursor) => format!("/v1/following/activities?limit=100&cursor={cursor}"),
-                None => "/v1/following/activities?limit=100".to_owned(),
-            };
-            let request = self.by(person, Method::GET, &path);
-            let page: SharedPage = self.send(Kind::Shared, request).await?.read()?;
+            let page = self.shared_page(person, cursor.as_deref()).await?;
             all.extend(page.items);
             match page.next_cursor {
                 Some(next) => cursor = Some(next),

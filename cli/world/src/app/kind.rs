@@ -19,6 +19,7 @@ pub enum Kind {
     ChangeTitle,
     Delete,
     AdmitFollower,
+    Followers,
     Following,
     Shared,
     Relocate,
@@ -44,6 +45,7 @@ impl Kind {
             Self::ChangeTitle => "change a title",
             Self::Delete => "delete",
             Self::AdmitFollower => "admit a follower",
+            Self::Followers => "read who follows one",
             Self::Following => "read whom one follows",
             Self::Shared => "read what others show",
             Self::Relocate => "change home",
@@ -62,6 +64,7 @@ impl Kind {
                 | Self::List
                 | Self::Detail
                 | Self::Original
+                | Self::Followers
                 | Self::Following
                 | Self::Shared
                 | Self::Relocation

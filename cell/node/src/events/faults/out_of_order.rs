@@ -104,6 +104,7 @@ mod tests {
             from: UserId::from_uuid(Uuid::from_u128(2)),
             message: bytes::Bytes::new(),
             classes: Vec::new(),
+            known_at: None,
         }
     }
 
