@@ -183,7 +183,7 @@ async fn what_is_for_others_goes_out_at_once_and_what_is_kept_stays_in_its_order
     };
     let tell = |tx: RootTx| async move {
         let tx = tx.enter().await?;
-        for number in 0..600 {
+        for number in 0..400 {
             let to = if number % 2 == 0 { &address() } else { other };
             post(&tx, to, &told(number))?;
         }
@@ -194,7 +194,7 @@ async fn what_is_for_others_goes_out_at_once_and_what_is_kept_stays_in_its_order
     bench.releases(&only).await;
     assert_eq!(
         (bench.rows_with("#held").len(), bench.waiting().await.len()),
-        (300, 300)
+        (200, 200)
     );
     bench
         .stands(Settling {
@@ -205,7 +205,7 @@ async fn what_is_for_others_goes_out_at_once_and_what_is_kept_stays_in_its_order
     bench.write(tell).await.expect("told");
     assert_eq!(
         (bench.rows_with("#held").len(), bench.waiting().await.len()),
-        (600, 600)
+        (400, 400)
     );
     bench.releases(&Holds::Nothing).await;
     assert!(bench.rows_with("#held").is_empty());
@@ -220,7 +220,7 @@ async fn what_is_for_others_goes_out_at_once_and_what_is_kept_stays_in_its_order
                 Told::decode(message.expect("opens").as_slice()).expect("ours").id
             })
             .collect();
-        let once = (0..600_u64).filter(|number| (number % 2 == 0) == (to == address().root()));
+        let once = (0..400_u64).filter(|number| (number % 2 == 0) == (to == address().root()));
         let once: Vec<Vec<u8>> = once.map(|number| number.to_be_bytes().to_vec()).collect();
         assert_eq!(numbers, [once.clone(), once].concat());
     }
