@@ -72,10 +72,18 @@ impl Parts {
         } else {
             tell_held(shard, (user, key), standing, &to_be_held).await
         };
-        done.map_err(|error| match error {
+        let done = done.map_err(|error| match error {
             WriteError::Rejected(error) => error.to_string(),
             other => other.to_string(),
-        })
+        });
+        match done {
+            // What is held may leave no room for it: so that it goes out, the homes are asked all the same.
+            Err(failed) if *holds == to_be_held && *holds != Holds::Nothing => {
+                let asked = self.ask_whether_they_passed(shard, user, standing).await;
+                asked.map_err(|why| format!("{failed}; {why}"))
+            }
+            done => done,
+        }
     }
 
     /// Whoever knows him by the home before.
