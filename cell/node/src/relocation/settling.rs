@@ -24,8 +24,8 @@ use super::{Parts, faults};
 /// First and longest pause before a home is asked again.
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// How long a home is waited for that does not answer: longer than one is away as a rule, and not for ever, for one that is
-/// lost for good never answers.
+/// How long a home is waited for that does not answer, or has not delivered it all: longer than one is away as a rule, and not
+/// for ever, for one that is lost for good never answers.
 const WAIT_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How far his own time may be ahead of the log's: so it never comes to the end of its numbers, whatever a home says whose
 /// clock is wrong.
