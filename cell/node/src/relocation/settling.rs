@@ -222,8 +222,8 @@ impl Parts {
             return later("he has not left".to_owned());
         }
         match told::receivers(shard, take.user).await {
-            Ok(Some(those)) if those.is_empty() => Taken::Done { user_epoch: 0 },
-            Ok(Some(those)) if those.len() <= WAITING_MAX => Taken::Waits(those.into_iter().collect()),
+            Ok(those) if those.is_empty() => Taken::Done { user_epoch: 0 },
+            Ok(those) if those.len() <= WAITING_MAX => Taken::Waits(those.into_iter().collect()),
             Ok(_) => later("what he told is not delivered yet".to_owned()),
             Err(why) => later(why),
         }
