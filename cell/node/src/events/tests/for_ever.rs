@@ -91,7 +91,10 @@ async fn nobody_is_cleared_while_an_event_waits_of_which_it_is_not_known_whose_i
     let follower = bench.person(FOLLOWERS, 2).await;
     of_a_later_version(&bench, follower).await;
     assert_eq!(told::waits(&shard, author).await, Ok(true), "it may be his");
-    assert_eq!(told::receivers(&shard, author).await, Ok(BTreeSet::from([follower])));
+    assert_eq!(
+        told::receivers(&shard, author).await,
+        Ok(BTreeSet::from([follower]))
+    );
     bench.end().await;
 }
 
