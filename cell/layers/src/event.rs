@@ -20,7 +20,7 @@ mod record;
 
 pub use fields::{Malformed, select, tags};
 pub(crate) use held::Holding;
-pub use held::{HELD_MAX, HELD_TAKEN_BACK_MAX, release};
+pub use held::{HELD_MAX, HELD_TAKEN_BACK_MAX, Passed, release};
 pub use marks::{decline, mark, note_mark, was_declined};
 pub use parked::{
     Noted, PARKED_REASON_BYTES_MAX, Parked, all_parked, forget_parked, note_parked, park, parked, take_parked,

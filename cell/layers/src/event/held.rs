@@ -86,48 +86,65 @@ pub(super) fn hold(
     stored::put(tx, LAYER, key(tx, number), &row)
 }
 
+/// How far what is held was gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// The last that was looked at.
+    last: u64,
+    /// Where the next that stays goes.
+    next: u64,
+}
+
 /// Tells what is held, but for what is still to be, from behind `after` on, in this transaction: at most `limit` events are
-/// looked at. Answers the last, where to go on; none: behind it nothing is held that is to be told.
+/// looked at. What stays closes up, so that what has gone out takes no room. Answers where to go on; none: behind it nothing is
+/// held that is to be told.
 ///
 /// # Errors
 /// The transaction's; a row that says what it cannot say.
 pub async fn release(
     tx: &RootTx,
     to_be_held: &Holds,
-    after: Option<u64>,
+    after: Option<Passed>,
     limit: usize,
-) -> Result<Option<u64>, LayerError> {
+) -> Result<Option<Passed>, LayerError> {
     let tx = &tx.of_domain(DOMAIN);
     let all = tx.prefix(LAYER).range();
-    let start = after.map_or(all.start.clone(), |after| key(tx, after + 1));
+    let start = after.map_or(all.start.clone(), |after| key(tx, after.last + 1));
     let page = tx
         .scan(LAYER, KeyRange::new(start, all.end), limit, false)
         .await?;
-    let (mut bytes, mut last) = (0, None);
-    for (key, version, value) in page.rows {
+    let (mut bytes, mut passed, mut stays) = (0, None, after.map(|after| after.next));
+    for (at, version, value) in page.rows {
         bytes += value.len();
-        if last.is_some() && bytes > RELEASED_BYTES {
-            return Ok(last);
+        if passed.is_some() && bytes > RELEASED_BYTES {
+            return Ok(passed);
         }
-        last = Some(number(&key)?);
+        let last = number(&at)?;
+        let next = stays.get_or_insert(last);
         let row: HeldEvent = stored::read(LAYER, version, &value)?;
         stored::at_most("an event", row.message.len(), EVENT_BYTES_MAX)?;
         let to = &address(&row)?;
         if to_be_held.is_for(to.user) {
-            continue;
+            if *next < last {
+                stored::put(tx, LAYER, key(tx, *next), &row)?;
+                tx.clear(at)?;
+            }
+            *next += 1;
+        } else {
+            let untold = Untold {
+                domain: &row.domain,
+                name: &row.name,
+                version: row.version,
+                to,
+                message: &row.message,
+            };
+            // It has found room when it was told.
+            emit(tx, &untold, true);
+            tx.clear(at)?;
         }
-        let untold = Untold {
-            domain: &row.domain,
-            name: &row.name,
-            version: row.version,
-            to,
-            message: &row.message,
-        };
-        // It has found room when it was told.
-        emit(tx, &untold, true);
-        tx.clear(key)?;
+        passed = Some(Passed { last, next: *next });
     }
-    Ok(last.filter(|_| page.more))
+    Ok(passed.filter(|_| page.more))
 }
 
 fn address(row: &HeldEvent) -> Result<Address, LayerError> {

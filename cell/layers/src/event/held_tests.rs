@@ -12,6 +12,7 @@ use crate::harness::sample::Told;
 use crate::harness::{Bench, DOMAIN as TRAINING};
 use crate::place::{Holds, Settling, Standing, put_standing};
 use crate::root_tx::RootTx;
+use crate::stored::HeldEvent;
 
 const NOTE: &str = "a canary in a note";
 
@@ -142,6 +143,39 @@ async fn as_many_are_held_as_may_be_and_more_of_what_takes_back() {
         post_back(&tx, &address(), &told(1))
     };
     bench.write(back).await.expect("it finds room");
+}
+
+/// What broke: what had gone out between what is for one counted on, and whoever told him more was refused though little was held.
+#[tokio::test]
+async fn what_has_gone_out_takes_no_room_of_what_stays() {
+    let bench = Bench::open().await;
+    bench.holding(true).await;
+    let waited_for = &HeldEvent {
+        to: address().user.as_bytes().to_vec(),
+        to_home: address().home.to_string(),
+        ..HeldEvent::default()
+    };
+    let fill = |tx: RootTx| async move {
+        let tx = &tx.of_domain(DOMAIN);
+        for number in [0, HELD_MAX - 1] {
+            let key = Tuple::after(&[]).str(DOMAIN).str("#held").u64(number).pack();
+            crate::stored::put(tx, "#held", key, waited_for)?;
+        }
+        Ok(())
+    };
+    bench.write(fill).await.expect("filled");
+    let only = Holds::For([address().user].into());
+    for _ in 0..2 {
+        bench.releases(&only).await;
+        assert_eq!(bench.rows_with("#held").len(), 2);
+    }
+    bench.tells(TRAINING, 0..1).await.expect("there is room");
+    assert_eq!(bench.rows_with("#held").len(), 3);
+    bench.releases(&Holds::Nothing).await;
+    assert_eq!(
+        (bench.rows_with("#held").len(), bench.waiting().await.len()),
+        (0, 3)
+    );
 }
 
 /// Two that tell at once: each finds the place behind the other.

@@ -31,7 +31,8 @@ pub struct LeftHome {
     pub home: HomeId,
     /// Since which he lives elsewhere.
     pub user_epoch: u64,
-    /// For whom something waits there, as it has said; none: not known yet. They only become fewer: he tells nothing there.
+    /// For whom something waits there, as it has said; none: not known yet. They become fewer, for he tells nothing there: what
+    /// comes back with a failover there was heard before.
     pub waiting: Option<BTreeSet<UserId>>,
 }
 

@@ -24,8 +24,8 @@ use super::{Parts, faults};
 /// First and longest pause before a home is asked again.
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// How long a home is waited for that does not answer: longer than one is away as a rule, and not for ever, for one that is
-/// lost for good never answers.
+/// How long a home is waited for that does not answer, or has not delivered it all: longer than one is away as a rule, and not
+/// for ever, for one that is lost for good never answers.
 const WAIT_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How far his own time may be ahead of the log's: so it never comes to the end of its numbers, whatever a home says whose
 /// clock is wrong.
@@ -72,10 +72,18 @@ impl Parts {
         } else {
             tell_held(shard, (user, key), standing, &to_be_held).await
         };
-        done.map_err(|error| match error {
+        let done = done.map_err(|error| match error {
             WriteError::Rejected(error) => error.to_string(),
             other => other.to_string(),
-        })
+        });
+        match done {
+            // What is held may leave no room for it: so that it goes out, the homes are asked all the same.
+            Err(failed) if *holds == to_be_held && *holds != Holds::Nothing => {
+                let asked = self.ask_whether_they_passed(shard, user, standing).await;
+                asked.map_err(|why| format!("{failed}; {why}"))
+            }
+            done => done,
+        }
     }
 
     /// Whoever knows him by the home before.
@@ -214,8 +222,8 @@ impl Parts {
             return later("he has not left".to_owned());
         }
         match told::receivers(shard, take.user).await {
-            Ok(Some(those)) if those.is_empty() => Taken::Done { user_epoch: 0 },
-            Ok(Some(those)) if those.len() <= WAITING_MAX => Taken::Waits(those.into_iter().collect()),
+            Ok(those) if those.is_empty() => Taken::Done { user_epoch: 0 },
+            Ok(those) if those.len() <= WAITING_MAX => Taken::Waits(those.into_iter().collect()),
             Ok(_) => later("what he told is not delivered yet".to_owned()),
             Err(why) => later(why),
         }

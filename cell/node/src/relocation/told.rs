@@ -47,30 +47,28 @@ async fn waits_for_roots(shard: &Shard, user: UserId) -> Result<bool, String> {
     Ok(false)
 }
 
-/// For whom something that he told here waits in the outbox; none: an event is there of which nobody can tell whose it is.
+/// For whom something that he told here waits in the outbox, or something of which nobody can tell whose it is.
 ///
 /// # Errors
 /// As [`waits`].
-pub(super) async fn receivers(shard: &Shard, user: UserId) -> Result<Option<BTreeSet<UserId>>, String> {
+pub(crate) async fn receivers(shard: &Shard, user: UserId) -> Result<BTreeSet<UserId>, String> {
     let (mut walk, root) = (shard.outbox(), RootRef::user(user));
     let mut those = BTreeSet::new();
     while let Some(found) = walk.page().await.map_err(|error| error.to_string())? {
-        for found in &found {
-            let Found::Row(row) = found else {
-                return Ok(None);
-            };
-            if Posted::read(&row.payload).is_some_and(|posted| posted.from == root) {
-                those.extend(row.key.to.as_user());
-            }
-        }
+        let may_be_his = found.iter().filter(|found| may_be_of(found, root));
+        those.extend(may_be_his.filter_map(|found| found.key().to.as_user()));
     }
-    Ok(Some(those))
+    Ok(those)
 }
 
 fn is_among(found: &[Found], root: RootRef) -> bool {
-    found.iter().any(|found| match found {
+    found.iter().any(|found| may_be_of(found, root))
+}
+
+fn may_be_of(found: &Found, root: RootRef) -> bool {
+    match found {
         Found::Row(row) => Posted::read(&row.payload).is_some_and(|posted| posted.from == root),
         // Of a later version: whose it is nobody here can tell, and without his key it would be lost.
         Found::Unreadable(_) => true,
-    })
+    }
 }

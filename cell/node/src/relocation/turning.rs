@@ -61,7 +61,8 @@ impl Parts {
             return Next::Later(LATER, error.to_string());
         }
         tracing::info!(target: "audit", shard = %shard.id(), %user, operation, why, "a relocation is cancelled");
-        Next::Rest
+        // He may have to settle in still.
+        Next::Again
     }
 
     /// The entry names another home as his, so this shard was restored to before he left: it serves him no more, and hands

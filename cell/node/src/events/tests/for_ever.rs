@@ -1,6 +1,8 @@
 //! Events that can never be taken, or not even be read: each waits where a person sees it or a later version finds it, and
 //! holds up nobody else.
 
+use std::collections::BTreeSet;
+
 use cell_layers::keys::UserKey;
 use cell_layers::{RootTx, Table};
 use cell_sdk::Mode;
@@ -78,14 +80,21 @@ async fn of_a_later_version(bench: &Bench, to: UserId) {
     put.expect("written");
 }
 
-/// What broke: its author moved, was cleared with his key while an earlier version led, and what he had told was lost.
+/// What broke: its author moved, was cleared with his key while an earlier version led, and what he had told was lost; or all that
+/// he told from then on waited for it, whomever it was for.
 #[tokio::test]
 async fn nobody_is_cleared_while_an_event_waits_of_which_it_is_not_known_whose_it_is() {
     let bench = Bench::new().await;
     let (author, shard) = (bench.person(AUTHORS, 1).await, bench.shard(AUTHORS));
     assert_eq!(told::waits(&shard, author).await, Ok(false));
-    of_a_later_version(&bench, bench.person(FOLLOWERS, 2).await).await;
+    assert_eq!(told::receivers(&shard, author).await, Ok(BTreeSet::new()));
+    let follower = bench.person(FOLLOWERS, 2).await;
+    of_a_later_version(&bench, follower).await;
     assert_eq!(told::waits(&shard, author).await, Ok(true), "it may be his");
+    assert_eq!(
+        told::receivers(&shard, author).await,
+        Ok(BTreeSet::from([follower]))
+    );
     bench.end().await;
 }
 

@@ -1,6 +1,6 @@
 //! Who knows a person by the home where he lived is told where he lives: his followers, and those whom he follows.
 
-use cell_layers::place::{Settling, Standing};
+use cell_layers::place::{Holds, LeftHome, Settling, Standing};
 use cell_relay::Place;
 use cell_sdk::{Address, tell};
 use domains_identity::stored::{Followed, Follower, FollowerMoved, Profile, ProfileShown};
@@ -267,5 +267,65 @@ async fn what_was_not_told_before_a_failover_is_told_by_whoever_leads_next() {
         known.as_deref() == Some(CENTRAL) && followed.as_deref() == Some(CENTRAL)
     })
     .await;
+    bench.end().await;
+}
+
+/// What broke: as much was held for a follower as may be, so that there was no room to tell him where he lives; and for as long as
+/// that was to be done the home before was not asked, so that it was held for ever.
+#[tokio::test]
+async fn what_is_held_goes_out_though_those_who_know_him_cannot_be_told() {
+    let bench = Bench::new().await;
+    let person = bench.person_in(CENTRAL, 1).await;
+    let follower = bench.person_in(BEYOND, 2).await;
+    let profile = &Profile {
+        user: id(person),
+        ..Profile::default()
+    };
+    let nowhere = &Follower {
+        user: id(follower),
+        home: "nowhere".to_owned(),
+        ..Follower::default()
+    };
+    let admit = |tx: RootTx| async move {
+        PROFILES.put(&tx, profile).await?;
+        Ok(FOLLOWERS.put(&tx, nowhere).await?)
+    };
+    bench.two.write(CENTRAL, person, "identity", admit).await;
+    let gone = Standing {
+        place: Place::Gone {
+            to: home(CENTRAL),
+            user_epoch: 2,
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(WEST, person, &gone).await;
+    let waited_for = LeftHome {
+        home: home(WEST),
+        user_epoch: 2,
+        waiting: Some([follower].into()),
+    };
+    let come = Standing {
+        place: Place::Home { user_epoch: 2 },
+        settling: Settling {
+            waits_for: vec![waited_for],
+            holds: Holds::For([follower].into()),
+            since_ms: u64::MAX,
+            edges_due: true,
+            ahead_ms: 0,
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &come).await;
+    let to = &Address {
+        home: home(BEYOND),
+        user: follower,
+    };
+    let show = |tx: RootTx| async move { tell(&tx, to, &workout(1)) };
+    bench.serve(CENTRAL, person, "training", show).await;
+    bench.parts().set_off(&bench.two.shard(CENTRAL), person);
+    bench.two.until_seen_in(BEYOND, follower, &titles([1])).await;
+    let now = bench.there_now(person).await.settling;
+    assert!(now.edges_due, "they cannot be told");
+    assert_eq!((now.holds, now.waits_for), (Holds::Nothing, Vec::new()));
     bench.end().await;
 }

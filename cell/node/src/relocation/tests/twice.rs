@@ -1,7 +1,7 @@
 //! Who moves more than once, what is late, and what nobody drives.
 
 use cell_layers::RootTx;
-use cell_layers::place::{Errand, Holds, Settling, Standing};
+use cell_layers::place::{Errand, Holds, LeftHome, Settling, Standing};
 use cell_relay::Place;
 use cell_sdk::tell;
 use platform_model::UserId;
@@ -224,5 +224,48 @@ async fn so_many_leave_at_once_and_the_others_wait_and_are_served() {
     drop(room);
     bench.until_gone(person).await;
     assert_eq!(bench.count(CENTRAL, person).await, 11);
+    bench.end().await;
+}
+
+/// What broke: nobody drove him any more once it was cancelled, and what he told was held for minutes.
+#[tokio::test]
+async fn one_who_does_not_move_on_after_all_goes_on_to_settle_in() {
+    let bench = Bench::new().await;
+    let person = bench.person_in(CENTRAL, 1).await;
+    let withdrawn = Errand {
+        operation: next_operation(2, None),
+        under_way: true,
+        unwanted: true,
+        ..errand_to(&home(BEYOND))
+    };
+    let left = LeftHome {
+        home: home(WEST),
+        user_epoch: 2,
+        waiting: None,
+    };
+    let waits = Standing {
+        place: Place::Home { user_epoch: 2 },
+        errand: Some(withdrawn),
+        settling: Settling {
+            waits_for: vec![left],
+            holds: Holds::Everything,
+            since_ms: u64::MAX,
+            ..Settling::default()
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(CENTRAL, person, &waits).await;
+    bench.parts().set_off(&bench.two.shard(CENTRAL), person);
+    let cancelled = |now: &Standing| now.errand.as_ref().is_some_and(|errand| !errand.under_way);
+    bench.until_at(CENTRAL, person, cancelled).await;
+    let gone = Standing {
+        place: Place::Gone {
+            to: home(CENTRAL),
+            user_epoch: 2,
+        },
+        ..Standing::native()
+    };
+    bench.two.stand(WEST, person, &gone).await;
+    bench.until_settled(CENTRAL, person).await;
     bench.end().await;
 }
