@@ -11,6 +11,7 @@
 //! | `following` | he has moved since his erasure was put on record: it is done where he lives |
 //! | `residents` | who of a backup that is restored lives elsewhere by now |
 //! | `settling` | he has come: what he tells waits for the homes that he left; whoever knows where he lived is told |
+//! | `next` | what whoever drives him does next |
 //! | `driven` | who is driven at this moment, by which task |
 //! | `running` | takes up what was under way when a term began; waits for the end of copies that came in |
 //! | `operator` | begin, show, cancel, for people at work |
@@ -35,6 +36,7 @@ mod following;
 mod forgetting;
 mod lawful;
 mod leaving;
+mod next;
 mod operator;
 mod personal;
 mod residents;

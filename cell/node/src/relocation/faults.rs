@@ -28,11 +28,12 @@ pub(super) async fn takes_the_fence_back(
     shard: &cell_shard::Shard,
     user: platform_model::UserId,
     user_epoch: u64,
-) -> Option<super::source::Next> {
+) -> Option<super::next::Next> {
     use cell_layers::place::Standing;
     use cell_relay::Place;
 
-    use super::source::{LATER, Next, ended};
+    use super::next::Next;
+    use super::source::{LATER, ended};
     use super::standing::change;
 
     if !planted("relocation-takes-fence-back") {

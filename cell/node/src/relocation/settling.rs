@@ -4,8 +4,6 @@
 //!
 //! A home is asked, not waited for: whoever is restored to before an answer asks again.
 
-use std::time::Duration;
-
 use cell_layers::keys::UserKey;
 use cell_layers::place::{self, Holds, LeftHome, Settling, Standing};
 use cell_layers::{LayerError, RootTx, ended, event};
@@ -21,9 +19,6 @@ use super::standing::{self, DOMAIN, StepError, change, request};
 use super::told;
 use super::{Parts, faults};
 
-/// First and longest pause before a home is asked again.
-const PAUSE_FIRST: Duration = Duration::from_millis(20);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How long a home is waited for that does not answer, or has not delivered it all: longer than one is away as a rule, and not
 /// for ever, for one that is lost for good never answers.
 const WAIT_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -271,11 +266,6 @@ async fn unchanged(
     ended::goes_on(tx).await?;
     let root = RootTx::new(tx.clone(), RootRef::user(user), DOMAIN, key);
     Ok(Some((now, root)))
-}
-
-/// Longer each time.
-pub(super) fn pause_after(tries: u32) -> Duration {
-    PAUSE_FIRST.saturating_mul(1 << tries.min(16)).min(PAUSE_MAX)
 }
 
 /// Of one whose copy is complete: everything that he left has to pass before what he tells here is heard.

@@ -14,7 +14,7 @@ use platform_wire::relocation::{Step, Take, Taken};
 use super::Parts;
 use super::ending::{held_claims, remove_rows};
 use super::leaving::Leaving;
-use super::settling::pause_after;
+use super::next::Next;
 use super::standing::{self, change};
 use super::told;
 
@@ -25,32 +25,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Said by nobody who was asked for a step.
 pub(super) const NO_ANSWER: &str = "no answer to what was asked";
-
-/// What comes next for a person.
-pub(super) enum Next {
-    /// Nothing, until somebody asks for something.
-    Rest,
-    Again,
-    /// The same once more, after a pause; why.
-    Later(Duration, String),
-    /// As [`Next::Later`], soon and then after longer pauses each time.
-    Soon(String),
-}
-
-impl Next {
-    /// Before the next look, and why; none: at once. Counts the tries since something else was waited for.
-    fn pause(self, tries: &mut u32) -> Option<(Duration, String)> {
-        let tried = std::mem::take(tries);
-        match self {
-            Self::Rest | Self::Again => None,
-            Self::Later(pause, why) => Some((pause, why)),
-            Self::Soon(why) => {
-                *tries = tried.saturating_add(1);
-                Some((pause_after(tried), why))
-            }
-        }
-    }
-}
 
 impl Parts {
     /// Goes on with whatever is under way for a person in a shard that is served here, until nothing is or the term is over.
@@ -375,27 +349,4 @@ pub(super) fn next_operation(user_epoch: u64, newest: Option<OperationId>) -> Op
     const PER_EPOCH_BITS: u32 = 20;
     let first = (user_epoch << PER_EPOCH_BITS) + 1;
     OperationId(newest.map_or(first, |newest| (newest.0 + 1).max(first)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What broke: who had come in for a minute was held for seconds more, as if his old home had been asked for so long.
-    #[test]
-    fn whatever_was_waited_for_before_the_first_try_to_settle_comes_soon() {
-        let mut tries = 0;
-        let later = || Next::Later(ASK_AGAIN, String::new());
-        for _ in 0..30 {
-            let waits = later().pause(&mut tries).map(|(pause, _)| pause);
-            assert_eq!(waits, Some(ASK_AGAIN));
-        }
-        for tried in 0..3 {
-            let soon = Next::Soon(String::new()).pause(&mut tries);
-            assert_eq!(soon.map(|(pause, _)| pause), Some(pause_after(tried)));
-        }
-        assert!(Next::Again.pause(&mut tries).is_none());
-        let soon = Next::Soon(String::new()).pause(&mut tries);
-        assert_eq!(soon.map(|(pause, _)| pause), Some(pause_after(0)));
-    }
 }

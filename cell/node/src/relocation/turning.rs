@@ -14,7 +14,8 @@ use platform_wire::relocation::{EntryStep, Step, Taken};
 use super::Parts;
 use super::ending::held_claims;
 use super::entries::entry_of;
-use super::source::{LATER, Next, ended};
+use super::next::Next;
+use super::source::{LATER, ended};
 use super::standing::change;
 use super::target::taken_back;
 
