@@ -38,7 +38,7 @@ pub async fn run(options: &Options, progress: &dyn Progress) -> Result<Document>
 
 async fn play(options: &Options, stage: &Stage, progress: &dyn Progress) -> Result<Ran> {
     let struck = Struck::up(options, stage, progress).await?;
-    let people = People::come_in(&struck.app, options.seed).await?;
+    let people = People::come_in(&struck.app, options.seed, options.plant.as_deref()).await?;
     let scene = struck.scene();
     let strikes = async {
         let rounds = strike(options, &scene, &people, progress).await;

@@ -74,11 +74,11 @@ impl People {
     ///
     /// # Errors
     /// When somebody of them does not come to live where he should.
-    pub async fn come_in(app: &App, seed: u64) -> Result<Self> {
+    pub async fn come_in(app: &App, seed: u64, plant: Option<&str>) -> Result<Self> {
         Ok(Self {
             app: app.clone(),
             names: Names::new(),
-            watchers: Watchers::come_in(app).await?,
+            watchers: Watchers::come_in(app, plant).await?,
             begun: watch::Sender::new(None),
             seed,
             all: Mutex::default(),

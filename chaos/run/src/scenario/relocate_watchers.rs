@@ -45,12 +45,20 @@ struct Room {
 }
 
 impl Watchers {
+    /// Where it is planted that nobody moves as he should, those who would have to move themselves stay away.
+    ///
     /// # Errors
     /// When somebody does not come to live where he should.
-    pub async fn come_in(app: &App) -> Result<Self> {
+    pub async fn come_in(app: &App, plant: Option<&str>) -> Result<Self> {
         let mut all = Vec::new();
         for (country, home) in LOOK_ON {
-            all.push(come_to_live(app, country, &home.parse()?).await?);
+            let person = register(app, &format!("watcher-{country}"), country).await?;
+            let home = home.parse()?;
+            if person.home == home {
+                all.push(person);
+            } else if plant != Some("relocation-takes-fence-back") {
+                all.push(come_to_live(app, person, &home).await?);
+            }
         }
         let room = Room {
             people: 0,
@@ -208,11 +216,7 @@ impl Room {
 }
 
 /// The router lets everybody in at the home that is nearest to it: whoever is to look on from another one goes there.
-async fn come_to_live(app: &App, country: &str, home: &HomeId) -> Result<Person> {
-    let mut person = register(app, &format!("watcher-{country}"), country).await?;
-    if person.home == *home {
-        return Ok(person);
-    }
+async fn come_to_live(app: &App, mut person: Person, home: &HomeId) -> Result<Person> {
     let lives_there = || async {
         // Asked again it says how it stands.
         let now = app.relocate(&person, home).await?;
